@@ -1,0 +1,223 @@
+"""The database: one engine for PostgreSQL, a writer and readers for SQLite.
+
+Where the two dialects differ, the difference is a named function here, never an `if` in a
+store.
+"""
+
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, cast
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlmodel import SQLModel
+
+from kernel.errors import Unavailable
+from kernel.options import option
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Row(SQLModel):
+    """What every table class derives from: one metadata, constraints named by one rule."""
+
+    metadata: ClassVar[sa.MetaData] = sa.MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """An aware instant in UTC: `timestamptz` on PostgreSQL, microseconds since 1970 on SQLite.
+
+    SQLite has no type for instants and drops the zone of a text; an integer keeps the order
+    and every digit. A naive value is a bug and raises `ValueError`.
+    """
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(sa.BigInteger())
+        return dialect.type_descriptor(sa.DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant needs a time zone")
+        return microseconds(value) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if dialect.name == "sqlite":
+            return _EPOCH + int(value) * _MICROSECOND
+        return cast(datetime, value).astimezone(UTC)
+
+
+def microseconds(instant: datetime) -> int:
+    """How SQLite stores an instant; for statements that bypass the column types."""
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+"""A generated integer key: SQLite generates only for the type INTEGER."""
+
+JSON_TEXT = sa.Text()
+"""JSON kept as the text that came, so that it is never decoded on a hot path."""
+
+
+def table_of(row: type[Row]) -> sa.Table:
+    """The table of a row class, for SQLAlchemy Core."""
+    return cast(sa.Table, row.__table__)  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseOptions:
+    """Where everything is kept."""
+
+    url: str = option(
+        "sqlite:///var/zaffa.sqlite3",
+        "Database: sqlite:///PATH (one process) or postgresql://USER:PASSWORD@HOST/NAME.",
+        secret=True,
+    )
+    pool_size: int = option(10, "Connections to PostgreSQL that this process keeps, at most.")
+    timeout_seconds: float = option(10.0, "How long to wait for a free connection or a lock.")
+    sqlite_synchronous: str = option(
+        "FULL", "FULL survives a power failure; NORMAL may lose the last moments, and is faster."
+    )
+
+    def __post_init__(self) -> None:
+        if not self.url.startswith(("sqlite:///", "postgresql://")):
+            raise ValueError("url must begin with sqlite:/// or postgresql://")
+        if self.pool_size < 2:
+            raise ValueError("pool_size must be at least 2")
+        if self.timeout_seconds <= 0:
+            raise ValueError("timeout_seconds must be above 0")
+        if self.sqlite_synchronous not in ("FULL", "NORMAL"):
+            raise ValueError("sqlite_synchronous must be FULL or NORMAL")
+
+
+class Database:
+    """Transactions for stores. Building one does no I/O.
+
+    On SQLite one connection writes, under `BEGIN IMMEDIATE`, and others read beside it; on
+    PostgreSQL both come from one pool.
+    """
+
+    def __init__(self, options: DatabaseOptions) -> None:
+        self._options = options
+        self.is_sqlite = options.url.startswith("sqlite:")
+        if self.is_sqlite:
+            self._writer = self._sqlite_engine(size=1, begin="BEGIN IMMEDIATE")
+            self._reader = self._sqlite_engine(size=4, begin="BEGIN")
+        else:
+            self._writer = create_async_engine(
+                options.url.replace("postgresql://", "postgresql+asyncpg://", 1),
+                pool_size=options.pool_size,
+                max_overflow=0,
+                pool_timeout=options.timeout_seconds,
+                pool_pre_ping=True,
+                json_serializer=_dump,
+                connect_args={
+                    "timeout": options.timeout_seconds,
+                    "server_settings": {
+                        "application_name": "zaffa",
+                        "timezone": "UTC",
+                        "jit": "off",
+                    },
+                },
+            )
+            self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")
+
+    def _sqlite_engine(self, *, size: int, begin: str) -> AsyncEngine:
+        engine = create_async_engine(
+            self._options.url.replace("sqlite:", "sqlite+aiosqlite:", 1),
+            poolclass=sa.pool.AsyncAdaptedQueuePool,
+            pool_size=size,
+            max_overflow=0,
+            pool_timeout=self._options.timeout_seconds,
+            json_serializer=_dump,
+        )
+
+        @sa.event.listens_for(engine.sync_engine, "connect")
+        def _connect(connection: Any, _record: Any) -> None:
+            # The driver's own transaction handling begins too late; ours is explicit.
+            connection.isolation_level = None
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute(f"PRAGMA synchronous={self._options.sqlite_synchronous}")
+            cursor.execute(f"PRAGMA busy_timeout={int(self._options.timeout_seconds * 1000)}")
+            cursor.execute("PRAGMA foreign_keys=ON")
+            cursor.close()
+
+        @sa.event.listens_for(engine.sync_engine, "begin")
+        def _begin(connection: sa.Connection) -> None:
+            connection.exec_driver_sql(begin)
+
+        return engine
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """The engine that writes: for migrations."""
+        return self._writer
+
+    async def check(self) -> None:
+        """Ask the database something. Raises `Unavailable` if it does not answer."""
+        try:
+            async with self.reading() as connection:
+                await connection.execute(sa.text("SELECT 1"))
+        except (OSError, sa.exc.SQLAlchemyError, sqlite3.Error) as error:
+            raise Unavailable(f"The database does not answer: {type(error).__name__}.") from error
+
+    async def close(self) -> None:
+        await self._writer.dispose()
+        if self.is_sqlite:
+            await self._reader.dispose()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """One whole transaction: committed at the end, rolled back by any exception.
+
+        Nothing inside may wait for anything but this connection.
+        """
+        async with self._writer.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for single reading statements."""
+        async with self._reader.connect() as connection:
+            yield connection
+
+    def insert_new(self, table: sa.Table, *, on: Sequence[str] = ()) -> Any:
+        """`INSERT … ON CONFLICT (on) DO NOTHING` in the database's dialect."""
+        dialect = sqlite if self.is_sqlite else postgresql
+        return dialect.insert(table).on_conflict_do_nothing(index_elements=list(on) or None)
+
+    def upsert(self, table: sa.Table, *, on: Sequence[str], update: Iterable[str]) -> Any:
+        """`INSERT … ON CONFLICT (on) DO UPDATE` of the named columns to the new values."""
+        dialect = sqlite if self.is_sqlite else postgresql
+        statement = dialect.insert(table)
+        return statement.on_conflict_do_update(
+            index_elements=list(on),
+            set_={name: getattr(statement.excluded, name) for name in update},
+        )
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

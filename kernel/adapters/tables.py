@@ -1,0 +1,81 @@
+"""The kernel's tables."""
+
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from kernel.adapters.database import BIG_ID, JSON_TEXT, Instant, Row
+
+
+class InstallationRow(Row, table=True):
+    """The one row that names this life of the database: its streams' epoch."""
+
+    __tablename__ = "installation"
+
+    id: int = Field(primary_key=True)
+    epoch: str = Field(sa_type=sa.String(16))
+    created_at: datetime = Field(sa_type=Instant)
+
+
+class OutboxRow(Row, table=True):
+    """An entry of the outbox. Waiting while `settled_at` and `buried_at` are null."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        sa.Index(
+            "ix_outbox_waiting",
+            "due_at",
+            "id",
+            postgresql_where=sa.text("settled_at IS NULL AND buried_at IS NULL"),
+            sqlite_where=sa.text("settled_at IS NULL AND buried_at IS NULL"),
+        ),
+        sa.Index(
+            "ix_outbox_transaction_id",
+            "transaction_id",
+            postgresql_where=sa.text("channel <> ''"),
+            sqlite_where=sa.text("channel <> ''"),
+        ),
+        sa.Index("ix_outbox_settled_at", "settled_at"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
+    kind: str = Field(sa_type=sa.String(64))
+    payload: str = Field(sa_type=JSON_TEXT)
+    dedupe_key: str | None = Field(default=None, unique=True, sa_type=sa.String(255))
+    channel: str = Field(default="", sa_type=sa.String(255))
+    offset: int = Field(default=0, sa_type=sa.BigInteger)
+    transaction_id: int = Field(default=0, sa_type=sa.BigInteger)
+    created_at: datetime = Field(sa_type=Instant)
+    due_at: datetime = Field(sa_type=Instant)
+    leased_until: datetime | None = Field(default=None, sa_type=Instant)
+    fence: int = Field(default=0, sa_type=sa.BigInteger)
+    attempts: int = 0
+    error: str | None = None
+    settled_at: datetime | None = Field(default=None, sa_type=Instant)
+    buried_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class LeaseRow(Row, table=True):
+    """A lease; a free one has no holder."""
+
+    __tablename__ = "leases"
+
+    name: str = Field(primary_key=True, sa_type=sa.String(128))
+    holder: str | None = Field(default=None, sa_type=sa.String(128))
+    fence: int = Field(sa_type=sa.BigInteger)
+    expires_at: datetime = Field(sa_type=Instant)
+
+
+class ApiKeyRow(Row, table=True):
+    """An API key: the hash of its secret, never the secret."""
+
+    __tablename__ = "api_keys"
+
+    id: UUID = Field(primary_key=True)
+    name: str = Field(sa_type=sa.String(128))
+    hash: str = Field(unique=True, sa_type=sa.String(64))
+    scopes: str = Field(sa_type=sa.Text)
+    created_at: datetime = Field(sa_type=Instant)
+    revoked_at: datetime | None = Field(default=None, sa_type=Instant)

@@ -1,0 +1,93 @@
+"""Who makes a request, what it may do, and the ports that find out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+from kernel.errors import Denied
+from kernel.ids import UserId
+
+
+class Scope(StrEnum):
+    """What a server's API key may be allowed to do."""
+
+    USERS = "users"
+    CONVERSATIONS = "conversations"
+    DEVICES = "devices"
+    PUSHES = "pushes"
+    CAMPAIGNS = "campaigns"
+    REMINDERS = "reminders"
+    OPERATE = "operate"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who makes this request: a user (`user_id`) or a server (`key_id`), never both.
+
+    `expires_at` is when the proof ends: the connection must be refreshed by then.
+    `info` is what the application wants others to see of a user; `claims` stays with us.
+    """
+
+    user_id: UserId | None = None
+    key_id: UUID | None = None
+    scopes: frozenset[Scope] = frozenset()
+    expires_at: datetime | None = None
+    info: bytes | None = None
+    claims: Mapping[str, object] = field(default_factory=dict, repr=False)
+
+    @property
+    def user(self) -> UserId:
+        """The user who asks; a server that asks as nobody is refused."""
+        if self.user_id is None:
+            raise Denied("This needs a user's access token.")
+        return self.user_id
+
+    def require(self, scope: Scope) -> None:
+        """Refuse unless this is a server whose key has `scope`."""
+        if self.key_id is None or scope not in self.scopes:
+            raise Denied(f"This needs an API key with the scope {scope}.", scope=str(scope))
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """What is kept of an API key: never the key itself, only its hash."""
+
+    id: UUID
+    name: str
+    scopes: frozenset[Scope]
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+
+class TokenVerifier(Protocol):
+    """Turns an access token into a principal."""
+
+    async def verify(self, token: str) -> Principal:
+        """Who the token is for.
+
+        Raises `TokenExpired` if it was good once, `Unauthenticated` for anything else.
+        """
+        ...
+
+
+class ApiKeys(Protocol):
+    """The keys of servers that call us. Every method is one whole transaction."""
+
+    async def create(self, name: str, scopes: frozenset[Scope]) -> tuple[ApiKey, str]:
+        """A new key and, this once, its secret text."""
+        ...
+
+    async def verify(self, secret: str) -> Principal:
+        """Whose key this is. Raises `Unauthenticated` if nobody's, or revoked."""
+        ...
+
+    async def revoke(self, key_id: UUID) -> bool:
+        """End a key; whether there was a live one."""
+        ...
+
+    async def all(self) -> list[ApiKey]:
+        """Every key, newest first."""
+        ...

@@ -1,0 +1,31 @@
+"""Token buckets: how often something may happen. Pure; time is an argument."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class TokenBucket:
+    """Lets `rate` things a second happen, and up to `burst` at once."""
+
+    rate: float
+    burst: float
+    tokens: float = -1.0
+    at: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.tokens < 0:
+            self.tokens = self.burst
+
+    def take(self, now: float, cost: float = 1.0) -> float:
+        """0.0 when it may happen; otherwise the seconds until it may, and nothing is taken.
+
+        `now` is monotonic seconds. A cost above `burst` waits for a full bucket.
+        """
+        if now > self.at:
+            self.tokens = min(self.burst, self.tokens + (now - self.at) * self.rate)
+            self.at = now
+        needed = min(cost, self.burst)
+        if self.tokens >= needed:
+            self.tokens -= cost
+            return 0.0
+        return (needed - self.tokens) / self.rate

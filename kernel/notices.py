@@ -1,0 +1,61 @@
+"""Notices: "tell these users that". The only words that rooms share."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from kernel.ids import UserId
+from kernel.outbox import Entry
+
+NOTICE = "notice"
+"""The kind of an outbox entry that holds a notice."""
+
+AUDIENCE = 500
+"""Users in one notice, at most; a larger audience is several notices."""
+
+
+class Urgency(StrEnum):
+    """How a notice competes with others, and what becomes of doubtful attempts."""
+
+    INTERACTIVE = "interactive"
+    TRANSACTIONAL = "transactional"
+    MARKETING = "marketing"
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A room's wish that some users be told something, wherever they are.
+
+    `template` names the text and `variables` fill it. Whatever happens, a user is told once
+    per `dedupe_key`, and not at all after `expires_at`. `collapse_key` lets a later one
+    replace an earlier one on the device, `thread` groups what belongs together, `link` is
+    what opens when the user taps, and `data` reaches the application as it is.
+    """
+
+    user_ids: tuple[UserId, ...]
+    template: str
+    category: str
+    urgency: Urgency
+    dedupe_key: str
+    expires_at: datetime
+    variables: Mapping[str, str | int] = {}
+    collapse_key: str = ""
+    thread: str = ""
+    link: str = ""
+    data: Mapping[str, str] = {}
+
+
+def entry_of(notice: Notice, *, due_at: datetime | None = None) -> Entry:
+    """The outbox entry that carries `notice`."""
+    return Entry(
+        kind=NOTICE,
+        payload=msgspec.json.encode(notice),
+        dedupe_key=f"notice:{notice.dedupe_key}",
+        due_at=due_at,
+    )
+
+
+def notice_of(payload: bytes) -> Notice:
+    """The notice that an outbox entry carries."""
+    return msgspec.json.decode(payload, type=Notice)

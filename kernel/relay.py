@@ -1,0 +1,138 @@
+"""The relay: hands outbox entries to their handlers, and tries again what failed."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from kernel.backoff import Backoff
+from kernel.clock import Clock
+from kernel.errors import Refusal
+from kernel.metrics import Metrics
+from kernel.options import option
+from kernel.outbox import Claimed, Handler, Outbox
+from kernel.workers import Pulse, Stop, repeat
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RelayOptions:
+    """How outbox entries are handed over."""
+
+    batch: int = option(500, "Entries claimed at once. More is faster, and later to give way.")
+    lease_seconds: float = option(
+        30.0, "How long a relay may work on a batch before another takes it over."
+    )
+    poll_seconds: float = option(0.5, "Rest between looks at an empty outbox.")
+    attempts: int = option(10, "Tries before an entry is buried for an operator to see.")
+
+    def __post_init__(self) -> None:
+        if self.batch < 1:
+            raise ValueError("batch must be at least 1")
+        if self.lease_seconds <= 0:
+            raise ValueError("lease_seconds must be above 0")
+        if self.poll_seconds <= 0:
+            raise ValueError("poll_seconds must be above 0")
+        if self.attempts < 1:
+            raise ValueError("attempts must be at least 1")
+
+
+class Relay:
+    """Safe to run many times: an entry is held by one relay until its lease ends."""
+
+    name = "relay"
+
+    def __init__(
+        self,
+        *,
+        outbox: Outbox,
+        handlers: Mapping[str, Handler],
+        clock: Clock,
+        metrics: Metrics,
+        options: RelayOptions,
+        pulse: Pulse,
+        backoff: Backoff = Backoff(first=1.0, cap=300.0, floor=0.2),  # noqa: B008
+    ) -> None:
+        self._outbox = outbox
+        self._handlers = handlers
+        self._clock = clock
+        self._options = options
+        self._pulse = pulse
+        self._backoff = backoff
+        self._handled = metrics.counter(
+            "kernel_outbox_entries_total", "Outbox entries by outcome.", ["kind", "outcome"]
+        )
+        self._waiting = metrics.gauge(
+            "kernel_outbox_oldest_due_age_seconds", "Age of the oldest due entry.", ["kind"]
+        )
+        self._swept_at = float("-inf")
+
+    async def run(self, stop: Stop) -> None:
+        await repeat(
+            self.step,
+            clock=self._clock,
+            stop=stop,
+            idle=self._options.poll_seconds,
+            pulse=self._pulse,
+        )
+
+    async def step(self) -> int:
+        """Hand over one batch of due entries; how many were claimed."""
+        await self._sweep()
+        claimed = await self._outbox.claim(
+            list(self._handlers),
+            now=self._clock.now(),
+            lease=timedelta(seconds=self._options.lease_seconds),
+            limit=self._options.batch,
+        )
+        by_kind: dict[str, list[Claimed]] = defaultdict(list)
+        for entry in claimed:
+            by_kind[entry.kind].append(entry)
+        for kind, entries in by_kind.items():
+            await self._hand_over(self._handlers[kind], entries)
+        return len(claimed)
+
+    async def _hand_over(self, handler: Handler, entries: Sequence[Claimed]) -> None:
+        kind = entries[0].kind
+        try:
+            then = await handler(entries)
+        except (Refusal, ValueError, LookupError, TypeError) as error:
+            if len(entries) > 1:
+                # One poisoned entry must not hold back its neighbours.
+                for entry in entries:
+                    await self._hand_over(handler, [entry])
+                return
+            await self._failed(entries[0], error)
+            return
+        settled = await self._outbox.settle(entries, then=then, now=self._clock.now())
+        outcome = "settled" if settled else "lost"
+        self._handled.labels(kind, outcome).inc(len(entries))
+        if not settled:
+            log.warning("outbox lease lost", extra={"kind": kind, "entries": len(entries)})
+
+    async def _failed(self, entry: Claimed, error: Exception) -> None:
+        buried = entry.attempts >= self._options.attempts
+        until = None
+        if not buried:
+            until = self._clock.now() + timedelta(seconds=self._backoff.delay(entry.attempts))
+        await self._outbox.postpone(entry, until=until, error=f"{type(error).__name__}: {error}")
+        self._handled.labels(entry.kind, "buried" if buried else "postponed").inc()
+        log.log(
+            logging.ERROR if buried else logging.WARNING,
+            "outbox entry buried" if buried else "outbox entry postponed",
+            extra={"kind": entry.kind, "entry_id": entry.id, "attempts": entry.attempts},
+            exc_info=error,
+        )
+
+    async def _sweep(self) -> None:
+        """Once in a while: forget old entries and look how far behind we are."""
+        now = self._clock.monotonic()
+        if now - self._swept_at < 10.0:
+            return
+        self._swept_at = now
+        await self._outbox.prune(now=self._clock.now(), limit=10_000)
+        ages = await self._outbox.backlog(now=self._clock.now())
+        for kind in self._handlers:
+            self._waiting.labels(kind).set(ages.get(kind, 0.0))

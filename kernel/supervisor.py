@@ -1,0 +1,73 @@
+"""Runs workers under one task group: restarts what fails, stops them in order."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from kernel.backoff import Backoff
+from kernel.clock import Clock
+from kernel.metrics import Metrics
+from kernel.workers import Stop, Worker, rest
+
+log = logging.getLogger(__name__)
+
+HEALTHY_AFTER = 60.0
+"""Seconds of work after which an earlier failure is forgotten."""
+
+
+class Supervisor:
+    """Keeps workers running until it is asked to stop."""
+
+    def __init__(
+        self, workers: Sequence[Worker], *, clock: Clock, metrics: Metrics, backoff: Backoff
+    ) -> None:
+        self._workers = list(workers)
+        self._clock = clock
+        self._backoff = backoff
+        self._stop = Stop()
+        self._failing: set[str] = set()
+        self._restarts = metrics.counter(
+            "kernel_worker_restarts_total", "Workers started again after a failure.", ["worker"]
+        )
+
+    @property
+    def failing(self) -> frozenset[str]:
+        """Workers that failed and have not worked for a while since: a health signal."""
+        return frozenset(self._failing)
+
+    def stop(self) -> None:
+        """Ask every worker to finish its step; `run` returns when they have."""
+        self._stop.ask()
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for worker in self._workers:
+                group.create_task(self._keep(worker), name=f"worker:{worker.name}")
+
+    async def _keep(self, worker: Worker) -> None:
+        failures = 0
+        while not self._stop.asked:
+            started = self._clock.monotonic()
+            recovering = asyncio.create_task(self._recovered(worker))
+            try:
+                await worker.run(self._stop)
+            except Exception:
+                if self._clock.monotonic() - started > HEALTHY_AFTER:
+                    failures = 0
+                failures += 1
+                delay = self._backoff.delay(failures)
+                self._failing.add(worker.name)
+                self._restarts.labels(worker.name).inc()
+                log.exception(
+                    "worker failed", extra={"worker": worker.name, "restart_in": round(delay, 2)}
+                )
+                await rest(delay, clock=self._clock, stop=self._stop)
+            else:
+                if not self._stop.asked:
+                    raise AssertionError(f"worker {worker.name} returned without being asked")
+            finally:
+                recovering.cancel()
+
+    async def _recovered(self, worker: Worker) -> None:
+        await self._clock.sleep(HEALTHY_AFTER)
+        self._failing.discard(worker.name)

@@ -1,0 +1,1 @@
+"""Conversations in real time: their log, who listens, and what reaches whom."""

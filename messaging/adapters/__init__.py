@@ -1,0 +1,1 @@
+"""Messaging's ports, met with SQL, Redis and plain memory."""

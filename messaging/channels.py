@@ -1,0 +1,38 @@
+"""Channel names: build them and take them apart. Pure."""
+
+from uuid import UUID
+
+from kernel.ids import UserId
+
+_CONVERSATION = "conversation:"
+_USER = "user:"
+
+CHANNEL_BYTES = 255
+"""Longer names are refused before anything looks at them."""
+
+
+def conversation_channel(conversation_id: UUID) -> str:
+    """Where a conversation's messages are published."""
+    return f"{_CONVERSATION}{conversation_id}"
+
+
+def personal_channel(user_id: UserId) -> str:
+    """Where a user's own news is published."""
+    return f"{_USER}{user_id}"
+
+
+def conversation_of(channel: str) -> UUID | None:
+    """The conversation whose channel this is, in the one spelling we give out, or None."""
+    if not channel.startswith(_CONVERSATION):
+        return None
+    text = channel[len(_CONVERSATION) :]
+    try:
+        conversation_id = UUID(text)
+    except ValueError:
+        return None
+    return conversation_id if str(conversation_id) == text else None
+
+
+def user_of(channel: str) -> UserId | None:
+    """The user whose personal channel this is, or None."""
+    return UserId(channel[len(_USER) :]) if channel.startswith(_USER) else None

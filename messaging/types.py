@@ -1,0 +1,80 @@
+"""Messaging's values. All frozen; none of them knows how it is stored or sent."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from kernel.ids import UserId
+
+
+class ConversationKind(StrEnum):
+    """A direct conversation is the only one between its two members, and never grows."""
+
+    DIRECT = "direct"
+    GROUP = "group"
+
+
+class Role(StrEnum):
+    """What a member may do: owners and admins change who is in, owners change roles."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    MEMBER = "member"
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A lasting exchange among members. `top` is the offset of its newest message, or 0."""
+
+    id: UUID
+    kind: ConversationKind
+    title: str
+    created_by: UserId
+    created_at: datetime
+    top: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A user in a conversation; muted ones get no notices about it."""
+
+    conversation_id: UUID
+    user_id: UserId
+    role: Role
+    joined_at: datetime
+    muted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message before the log gave it an offset. `body` is a JSON object as text."""
+
+    id: UUID
+    conversation_id: UUID
+    sender_id: UserId
+    body: bytes
+    idempotency_key: str
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One durable entry of a conversation's log."""
+
+    id: UUID
+    conversation_id: UUID
+    offset: int
+    sender_id: UserId
+    body: bytes
+    idempotency_key: str
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """One live connection of a user, as others may see it. `info` is JSON text."""
+
+    user_id: UserId
+    client: str
+    info: bytes | None = None

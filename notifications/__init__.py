@@ -1,0 +1,1 @@
+"""Reaching people who are away: devices, notifications, and the providers that carry them."""

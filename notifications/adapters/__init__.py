@@ -1,0 +1,1 @@
+"""Notifications' ports, met with SQL, FCM and APNs."""

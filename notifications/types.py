@@ -1,0 +1,134 @@
+"""Notifications' values: notice → notification → push → attempt → outcome → report."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from kernel.ids import UserId
+from kernel.notices import Urgency
+
+
+class AddressKind(StrEnum):
+    """What kind of address a device has, and with it which provider carries its pushes."""
+
+    FCM_TOKEN = "fcm_token"
+    FCM_FID = "fcm_fid"
+    APNS = "apns"
+
+
+class Environment(StrEnum):
+    """Which of APNs' two worlds an address belongs to; FCM has only production."""
+
+    PRODUCTION = "production"
+    SANDBOX = "sandbox"
+
+
+class Platform(StrEnum):
+    """What the device runs."""
+
+    ANDROID = "android"
+    IOS = "ios"
+    WEB = "web"
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One installation of an app that can receive pushes.
+
+    `confirmed_at` is the last registration; each one raises `generation`, so that an answer
+    to an earlier push cannot disable an address that has been confirmed since.
+    """
+
+    id: UUID
+    user_id: UserId
+    installation_id: str
+    address_kind: AddressKind
+    address: str = field(repr=False)
+    environment: Environment
+    platform: Platform
+    locale: str
+    time_zone: str
+    app_version: str
+    generation: int
+    confirmed_at: datetime
+    disabled_at: datetime | None = None
+    disabled_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What the user sees, after template and locale. `data` reaches the app as it is."""
+
+    title: str
+    body: str
+    data: Mapping[str, str] = field(default_factory=dict)
+    link: str = ""
+    thread: str = ""
+    category: str = ""
+    badge: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One call to a provider for a push: everything the provider's adapter needs.
+
+    `push_id` is also the apns-id, so a repeat can be told from a new push. `collapse_key`
+    makes repeats replace each other on the device.
+    """
+
+    push_id: UUID
+    number: int
+    address_kind: AddressKind
+    address: str = field(repr=False)
+    environment: Environment
+    urgency: Urgency
+    content: Content
+    collapse_key: str
+    expires_at: datetime
+
+
+class Verdict(StrEnum):
+    """What a provider's answer means for the push."""
+
+    ACCEPTED = "accepted"
+    """The provider has it. That never means delivered."""
+    REJECTED = "rejected"
+    """It will never be accepted as it is."""
+    TOKEN_GONE = "token_gone"
+    """The address is no longer valid, and no configuration fault looks like this."""
+    TOKEN_SUSPECT = "token_suspect"
+    """The address was refused, but a wrong project, key or environment looks the same."""
+    THROTTLED = "throttled"
+    """Too much at the moment; `retry_after` and `scope` say for how long and for whom."""
+    FAILED = "failed"
+    """The provider failed; trying again later may work."""
+    NOT_SENT = "not_sent"
+    """The provider has certainly not seen it: safe to send again."""
+    AMBIGUOUS = "ambiguous"
+    """No answer: it may or may not have been accepted."""
+    MISCONFIGURED = "misconfigured"
+    """Our credentials or settings are wrong; no push will pass until they are mended."""
+
+
+class ThrottleScope(StrEnum):
+    """Whom a provider wants to hear less of."""
+
+    DEVICE = "device"
+    CREDENTIAL = "credential"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A provider's answer to one attempt. `reason` is the provider's own word for it."""
+
+    verdict: Verdict
+    reason: str = ""
+    provider_id: str = ""
+    """How the provider names what it accepted."""
+    retry_after: float | None = None
+    """Seconds to wait, when the provider said so or its rules do."""
+    scope: ThrottleScope | None = None
+    invalid_since: datetime | None = None
+    """APNs, with token_gone: when it learned that the address is invalid."""

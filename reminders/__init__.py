@@ -1,0 +1,1 @@
+"""Speaking up in time: events, their tasks, and rules about when to remind whom."""

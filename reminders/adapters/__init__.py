@@ -1,0 +1,1 @@
+"""Reminders' ports, met with SQL."""

@@ -1,0 +1,1 @@
+"""Tests of the house. Mirrors of the packages, and what no single module can promise."""
