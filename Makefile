@@ -1,0 +1,93 @@
+# Everything works as the first command in a fresh clone, with Python 3.11+ and make alone.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-fast check format lint types contracts bench soak migration protocol \
+        lock build clean
+
+help:
+	@echo "make run        the server with demo data, on http://127.0.0.1:8000"
+	@echo "make test       every test, on SQLite, PostgreSQL and Valkey, with the official clients"
+	@echo "make check      format, lint, types, import contracts and the fast tests"
+	@echo "make bench      the benchmarks, peers beside us in the same run"
+	@echo "make soak       the crash tests, for an hour"
+	@echo "make migration m='Say what changes.'   a new migration from the tables"
+	@echo "make build      wheel and source distribution, in dist/"
+	@echo "make lock       the lock files anew, from pyproject.toml"
+	@echo "make protocol   the Protobuf messages anew, from messaging/protocol/client.proto"
+
+# --- environments: made once, and again when a lock file changes -----------------------------
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Zaffa needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/python
+	@echo "installing what Zaffa needs (once)"
+	$(PIP) install --require-hashes --only-binary :all: -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.development: requirements-dev.lock pyproject.toml | $(BIN)/python
+	@echo "installing what Zaffa's tests need (once)"
+	$(PIP) install --require-hashes --only-binary :all: -r requirements-dev.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@ $(VENV)/.runtime
+
+# --- running --------------------------------------------------------------------------------
+
+run: $(VENV)/.runtime
+	$(BIN)/zaffa serve --demo
+
+# --- testing --------------------------------------------------------------------------------
+
+test: $(VENV)/.development
+	$(BIN)/pytest
+
+test-fast: $(VENV)/.development
+	$(BIN)/pytest -m "not external and not crash"
+
+format: $(VENV)/.development
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: $(VENV)/.development
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.development
+	$(BIN)/mypy
+
+contracts: $(VENV)/.development
+	$(BIN)/lint-imports
+
+check: lint types contracts test-fast
+
+bench: $(VENV)/.development
+	$(BIN)/python -m benchmarks
+
+soak: $(VENV)/.development
+	ZAFFA_SOAK_SECONDS=3600 $(BIN)/pytest -m crash --timeout 7200 tests/crash
+
+# --- making ---------------------------------------------------------------------------------
+
+migration: $(VENV)/.development
+	$(BIN)/python -m server.migrations "$(m)"
+
+protocol: $(VENV)/.development
+	$(BIN)/python -m grpc_tools.protoc -I . --python_out=. --pyi_out=. messaging/protocol/client.proto
+
+lock: $(VENV)/.development
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --no-annotate pyproject.toml --group run -o requirements.lock
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --no-annotate pyproject.toml --group dev -o requirements-dev.lock
+
+build: $(VENV)/.development
+	$(BIN)/python -m build --no-isolation
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
