@@ -1,0 +1,164 @@
+"""The house in a box: clocks moved by hand, real databases, a real Valkey.
+
+Nothing here skips: a server that cannot start fails the test that wants it, with the reason.
+"""
+
+import asyncio
+import importlib
+import importlib.util
+import os
+import shutil
+import uuid
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from kernel.adapters.database import Database, DatabaseOptions, Row
+from kernel.metrics import Metrics
+from tests.support.clock import ManualClock
+from tests.support.servers import PostgresServer, ValkeyServer, running
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The maintenance database of a PostgreSQL server; one server per test process."""
+    given = os.environ.get("ZAFFA_TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    with running(PostgresServer()) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def valkey_url() -> Iterator[str]:
+    """A Valkey server; one per test process."""
+    given = os.environ.get("ZAFFA_TEST_REDIS_URL")
+    if given:
+        yield given
+        return
+    with running(ValkeyServer()) as server:
+        yield server.url
+
+
+@pytest.fixture
+def valkey_server() -> Iterator[ValkeyServer]:
+    """A Valkey server for one test, which may stop, freeze and start it again."""
+    with running(ValkeyServer()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_url: str) -> Iterator[str]:
+    """The name of a database that holds all tables, to copy from."""
+    name = f"zaffa_template_{uuid.uuid4().hex[:12]}"
+    _administer(postgres_url, f'CREATE DATABASE "{name}"')
+    _in_a_loop_of_its_own(lambda: _create_tables(_at(postgres_url, name)))
+    yield name
+    _administer(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file that holds all tables, to copy from."""
+    path = tmp_path_factory.mktemp("template") / "zaffa.sqlite3"
+    _in_a_loop_of_its_own(lambda: _create_tables(f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture
+def postgres_database_url(postgres_url: str, postgres_template: str) -> Iterator[str]:
+    """A fresh PostgreSQL database with all tables."""
+    name = f"zaffa_test_{uuid.uuid4().hex[:12]}"
+    _administer(postgres_url, f'CREATE DATABASE "{name}" TEMPLATE "{postgres_template}"')
+    yield _at(postgres_url, name)
+    _administer(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def sqlite_database_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A fresh SQLite database with all tables."""
+    path = tmp_path / "zaffa.sqlite3"
+    shutil.copyfile(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.external)])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A fresh database with all tables, once on SQLite and once on PostgreSQL."""
+    wanted = {"sqlite": "sqlite_database_url", "postgresql": "postgres_database_url"}
+    url: str = request.getfixturevalue(wanted[request.param])
+    return url
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """Whoever takes this runs twice: on SQLite and on PostgreSQL."""
+    opened = _database(database_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def sqlite_database(sqlite_database_url: str) -> AsyncIterator[Database]:
+    opened = _database(sqlite_database_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def postgres_database(postgres_database_url: str) -> AsyncIterator[Database]:
+    opened = _database(postgres_database_url)
+    yield opened
+    await opened.close()
+
+
+def _database(url: str) -> Database:
+    return Database(DatabaseOptions(url=url, sqlite_synchronous="NORMAL"))
+
+
+async def _create_tables(url: str) -> None:
+    for room in ("kernel", "messaging", "notifications", "reminders"):
+        if importlib.util.find_spec(f"{room}.adapters.tables") is not None:
+            importlib.import_module(f"{room}.adapters.tables")
+    database = _database(url)
+    try:
+        async with database.transaction() as connection:
+            await connection.run_sync(Row.metadata.create_all)
+    finally:
+        await database.close()
+
+
+def _at(postgres_url: str, name: str) -> str:
+    """The same server, another database."""
+    return f"{postgres_url.rpartition('/')[0]}/{name}"
+
+
+def _administer(postgres_url: str, statement: str) -> None:
+    async def run() -> None:
+        connection = await asyncpg.connect(postgres_url)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    _in_a_loop_of_its_own(run)
+
+
+def _in_a_loop_of_its_own(run: Callable[[], Coroutine[None, None, None]]) -> None:
+    """Run a coroutine to its end without touching the event loop of the tests."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(lambda: asyncio.run(run())).result()

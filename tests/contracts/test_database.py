@@ -1,0 +1,133 @@
+"""What every store may expect of a database, SQLite and PostgreSQL alike."""
+
+import asyncio
+from datetime import datetime, timedelta, timezone
+
+import pytest
+import sqlalchemy as sa
+
+from kernel.adapters.database import Database, DatabaseOptions, table_of
+from kernel.adapters.tables import LeaseRow
+from kernel.errors import Unavailable
+from tests.support.clock import START
+
+LEASES = table_of(LeaseRow)
+
+
+async def _names(database: Database) -> list[str]:
+    async with database.reading() as connection:
+        return list((await connection.execute(sa.select(LEASES.c.name))).scalars())
+
+
+def _lease(name: str, *, fence: int = 1, expires_at: datetime = START) -> dict[str, object]:
+    return {"name": name, "holder": "a", "fence": fence, "expires_at": expires_at}
+
+
+async def test_it_answers(database):
+    await database.check()
+
+
+async def test_a_transaction_is_kept_at_its_end(database):
+    async with database.transaction() as connection:
+        await connection.execute(LEASES.insert(), _lease("one"))
+
+    assert await _names(database) == ["one"]
+
+
+async def test_an_exception_undoes_the_whole_transaction(database):
+    with pytest.raises(LookupError):
+        async with database.transaction() as connection:
+            await connection.execute(LEASES.insert(), _lease("one"))
+            raise LookupError
+
+    assert await _names(database) == []
+
+
+async def test_readers_do_not_wait_for_a_writer_and_see_nothing_of_it(database):
+    async with database.transaction() as connection:
+        await connection.execute(LEASES.insert(), _lease("one"))
+
+        assert await _names(database) == []
+
+
+async def test_writers_take_turns(database):
+    async def add(number: int) -> None:
+        async with database.transaction() as connection:
+            await connection.execute(LEASES.insert(), _lease(str(number)))
+
+    await asyncio.gather(*(add(number) for number in range(40)))
+
+    assert len(await _names(database)) == 40
+
+
+async def test_an_instant_comes_back_as_it_was_in_utc(database):
+    algiers = timezone(timedelta(hours=1))
+    instant = datetime(2026, 3, 1, 9, 30, 15, 123456, tzinfo=algiers)
+    async with database.transaction() as connection:
+        await connection.execute(LEASES.insert(), _lease("one", expires_at=instant))
+
+    async with database.reading() as connection:
+        kept = (await connection.execute(sa.select(LEASES.c.expires_at))).scalar_one()
+
+    assert kept == instant
+    assert kept.utcoffset() == timedelta(0)
+
+
+async def test_instants_before_1970_keep_every_digit(database):
+    instant = START.replace(year=1901, microsecond=1)
+    async with database.transaction() as connection:
+        await connection.execute(LEASES.insert(), _lease("one", expires_at=instant))
+
+    async with database.reading() as connection:
+        assert (await connection.execute(sa.select(LEASES.c.expires_at))).scalar_one() == instant
+
+
+async def test_a_naive_instant_is_refused(database):
+    with pytest.raises(sa.exc.StatementError, match="needs a time zone"):
+        async with database.transaction() as connection:
+            naive = START.replace(tzinfo=None)
+            await connection.execute(LEASES.insert(), _lease("one", expires_at=naive))
+
+
+async def test_inserting_what_is_new_leaves_what_was_there(database):
+    statement = database.insert_new(LEASES, on=["name"])
+    async with database.transaction() as connection:
+        await connection.execute(statement, _lease("one", fence=1))
+        await connection.execute(statement, _lease("one", fence=2))
+        fences = list((await connection.execute(sa.select(LEASES.c.fence))).scalars())
+
+    assert fences == [1]
+
+
+async def test_an_upsert_changes_the_named_columns_only(database):
+    statement = database.upsert(LEASES, on=["name"], update=["fence"])
+    async with database.transaction() as connection:
+        await connection.execute(statement, _lease("one", fence=1))
+        later = START + timedelta(hours=1)
+        await connection.execute(statement, _lease("one", fence=2, expires_at=later))
+        row = (await connection.execute(sa.select(LEASES.c.fence, LEASES.c.expires_at))).one()
+
+    assert tuple(row) == (2, START)
+
+
+async def test_a_database_that_is_away_is_reported_as_unavailable(tmp_path):
+    nowhere = [f"sqlite:///{tmp_path}/missing/zaffa.sqlite3", "postgresql://x@127.0.0.1:1/x"]
+    for url in nowhere:
+        database = Database(DatabaseOptions(url=url))
+        with pytest.raises(Unavailable):
+            await database.check()
+        await database.close()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"url": "mysql://x"},
+        {"pool_size": 1},
+        {"timeout_seconds": 0},
+        {"sqlite_synchronous": "OFF"},
+    ],
+)
+def test_options_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        DatabaseOptions(**wrong)
