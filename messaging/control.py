@@ -30,7 +30,7 @@ class Disconnect(msgspec.Struct, frozen=True, kw_only=True, tag="disconnect"):
 
 Order = Unsubscribe | Disconnect
 
-_decoder = msgspec.json.Decoder(Order)
+_decoder: msgspec.json.Decoder[Order] = msgspec.json.Decoder(Order)
 
 
 def publication_of_order(order: Order) -> Publication:
