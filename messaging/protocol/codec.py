@@ -1,0 +1,75 @@
+"""The port of a wire format, and what both formats demand of a payload."""
+
+import re
+from collections.abc import Iterable
+from typing import Protocol
+
+import msgspec
+
+from messaging.protocol.frames import Answer, ClientInfo, Command, Push, Reply
+
+PAYLOAD_DEPTH = 64
+"""Payloads nested deeper are refused, so that nobody who decodes one later runs out of stack."""
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_json_text = msgspec.json.Decoder(msgspec.Raw)
+
+
+class Codec(Protocol):
+    """Values to bytes and back. Stateless, so that all connections share one.
+
+    Decoding raises `ProtocolViolation` and nothing else, whatever the bytes are. Encoding
+    trusts its values: they are ours.
+    """
+
+    name: str
+    subprotocol: str
+    binary: bool
+    ping: bytes
+    pong: bytes
+
+    def decode_commands(self, frame: bytes, *, limit: int) -> list[Command]:
+        """The commands of one frame, in order; more than `limit` are a violation."""
+        ...
+
+    def decode_answers(self, frame: bytes) -> list[Answer]:
+        """The replies, pushes and pings of one frame, in order."""
+        ...
+
+    def encode_command(self, command: Command) -> bytes: ...
+
+    def encode_reply(self, reply: Reply) -> bytes: ...
+
+    def encode_push(self, push: Push) -> bytes: ...
+
+    def encode_publication(
+        self, channel: str, data: bytes, *, offset: int = 0, info: ClientInfo | None = None
+    ) -> bytes:
+        """What `encode_push` gives for a publication with these fields, sooner."""
+        ...
+
+    def join(self, encoded: Iterable[bytes]) -> bytes:
+        """One frame of several encoded answers, or commands."""
+        ...
+
+
+def is_payload(data: bytes) -> bool:
+    """Whether `data` is what a payload must be: one JSON value as UTF-8 text, not too deep."""
+    try:
+        data.decode()
+        _json_text.decode(data)
+    except (ValueError, RecursionError):
+        return False
+    if data.count(b"[") + data.count(b"{") <= PAYLOAD_DEPTH:
+        return True
+    return _depth(data) <= PAYLOAD_DEPTH
+
+
+def _depth(text: bytes) -> int:
+    """How deep the arrays and objects of a valid JSON text are nested."""
+    depth = deepest = 0
+    for bracket in _STRING.sub(b"", text).translate(None, _NOT_BRACKETS):
+        depth += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
