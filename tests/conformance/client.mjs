@@ -38,9 +38,8 @@ const actions = {
   ready: async () => client.ready(5000),
   // Cuts the network beneath the client, as a tunnel or a lift would.
   drop: async () => client._transport.close(),
-  subscribe: async ({ channel, since, getState }) => {
+  subscribe: async ({ channel, getState }) => {
     const options = {};
-    if (since) options.since = since;
     if (getState) {
       options.getState = async () => {
         tell({ event: 'state', channel });
