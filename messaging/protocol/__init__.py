@@ -16,10 +16,10 @@ The contract of the server's side::
 
     protocol = ServerProtocol(JSON, rules=Rules(), now=now)
 
-    commands = protocol.receive(frame, now=now)    # what arrived, as values and in order
+    commands = protocol.receive(frame)             # what arrived, as values and in order
     protocol.accept(command, result, now=now, first_ping=0.73)   # -> bytes: answers `connect`
     protocol.reply(command, result, now=now)       # -> bytes: answers anything else
-    protocol.refuse(command, error)                # -> bytes: an error instead of a result
+    protocol.refuse(command, error, now=now)       # -> bytes: an error instead of a result
     protocol.tick(now)                             # at protocol.deadline: -> a ping, or None
     JSON.encode_push(push)                         # -> bytes: once per format for everybody
     JSON.join([reply, push, push])                 # -> bytes: one frame

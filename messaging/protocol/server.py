@@ -15,6 +15,7 @@ from messaging.protocol.frames import (
     Error,
     PingRequest,
     PublishRequest,
+    RefreshRequest,
     RefreshResult,
     Reply,
     Request,
@@ -30,7 +31,7 @@ CHANNEL_BYTES = 255
 """Longer channel names are declined before anything looks at them."""
 
 _UNFIT_PAYLOAD = Unfit(ErrorCode.BAD_REQUEST, "data must be JSON text")
-_UNFIT_CHANNEL = Unfit(ErrorCode.BAD_REQUEST, f"channel is longer than {CHANNEL_BYTES} bytes")
+_UNFIT_CHANNEL = Unfit(ErrorCode.BAD_REQUEST, f"channel must be text of 1 to {CHANNEL_BYTES} bytes")
 _UNFIT_FILTER = Unfit(ErrorCode.BAD_REQUEST, "tag filters are not supported")
 _NOT_AVAILABLE = Unfit(ErrorCode.NOT_AVAILABLE, ErrorCode.NOT_AVAILABLE.message)
 
@@ -88,13 +89,19 @@ class ServerProtocol:
         self._pong_by = inf
         self._expires_at = inf
 
-    def receive(self, frame: bytes, *, now: float) -> list[Command]:
+    def receive(self, frame: bytes) -> list[Command]:
         """The commands of a frame, in order, pongs taken out.
 
         What the protocol itself declines comes as a command whose request is `Unfit`.
         """
-        commands = self.codec.decode_commands(frame, limit=self.rules.commands_per_frame)
-        return [_checked(command) for command in commands if self._expects(command, now)]
+        commands = []
+        for command in self.codec.decode_commands(frame, limit=self.rules.commands_per_frame):
+            if command.id == 0 and type(command.request) is not SendRequest:
+                self._pong_arrived()
+            else:
+                self._advance(command)
+                commands.append(_checked(command))
+        return commands
 
     def accept(
         self, command: Command, result: ConnectResult, *, now: float, first_ping: float
@@ -121,10 +128,17 @@ class ServerProtocol:
             self.expire(now + result.ttl if result.expires else None)
         return self.codec.encode_reply(Reply(command.id, result))
 
-    def refuse(self, command: Command, error: Error) -> bytes:
-        """Answer a command with an error. A refused connect ends the conversation."""
+    def refuse(self, command: Command, error: Error | Unfit, *, now: float) -> bytes:
+        """Answer a command with an error. A refused connect ends the conversation.
+
+        Its client closes the connection by itself, or is stale before long.
+        """
+        assert self.phase in (Phase.CONNECTING, Phase.CONNECTED), "there is nothing to refuse"
+        if isinstance(error, Unfit):
+            error = Error(error.code, error.message)
         if self.phase is Phase.CONNECTING:
             self.phase = Phase.REFUSED
+            self.deadline = now + self.rules.connect_within
         return self.codec.encode_reply(Reply(command.id, error))
 
     def expire(self, at: float | None) -> None:
@@ -136,7 +150,7 @@ class ServerProtocol:
         """Do what is due: a ping to send, or nothing. Raises when the peer's time is up."""
         if now < self.deadline:
             return None
-        if self.phase is Phase.NEW:
+        if self.phase is not Phase.CONNECTED:
             raise ProtocolViolation(DisconnectCode.STALE)
         if now >= self._expires_at:
             raise ProtocolViolation(DisconnectCode.EXPIRED)
@@ -146,3 +160,82 @@ class ServerProtocol:
         self._pong_by = now + self.rules.pong_within
         self._settle_deadline()
         return self.codec.ping
+
+    def _advance(self, command: Command) -> None:
+        """Let a command move the connection on, or find that it comes at the wrong time."""
+        is_connect = type(command.request) is ConnectRequest
+        if self.phase is Phase.NEW and is_connect:
+            self.phase = Phase.CONNECTING
+            # How long connecting may take is for its handler to limit, not for the client.
+            self.deadline = inf
+        elif self.phase is Phase.NEW:
+            raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "connect must come first")
+        elif self.phase is Phase.REFUSED:
+            raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "connect was refused")
+        elif is_connect:
+            raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "connect must come only once")
+
+    def _pong_arrived(self) -> None:
+        """Believe the client for another interval. A pong nobody asked for does no harm."""
+        if self.phase is Phase.NEW:
+            raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "connect must come first")
+        if self._pong_by != inf:
+            self._pong_by = inf
+            self._settle_deadline()
+
+    def _settle_deadline(self) -> None:
+        self.deadline = min(self._ping_at, self._pong_by, self._expires_at)
+
+
+def _checked(command: Command) -> Command:
+    """The command itself, or in its place an unfit one. Raises for what no client may send."""
+    unfit = _fault(command.request)
+    return command if unfit is None else Command(command.id, unfit)
+
+
+def _fault(request: Request | None) -> Unfit | None:
+    match request:
+        case RPCRequest(data=data) | ConnectRequest(data=data):
+            return _UNFIT_PAYLOAD if data and not is_payload(data) else None
+        case SubscribeRequest():
+            return _subscribe_fault(request)
+        case PublishRequest(channel=channel, data=data):
+            return _channel_fault(channel) or (None if is_payload(data) else _UNFIT_PAYLOAD)
+        case SendRequest(data=data):
+            if not is_payload(data):
+                # A send has no reply that could tell the client.
+                raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "data must be JSON text")
+            return None
+        case RefreshRequest(token=token):
+            if not token:
+                raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "token is missing")
+            return None
+        case SubRefreshRequest(channel=channel):
+            # Old Python clients leave the channel out; the token names it.
+            return _channel_fault(channel) if channel else None
+        case PingRequest():
+            return _NOT_AVAILABLE
+        case None | Unfit():
+            raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "command asks for nothing")
+        case _:
+            return _channel_fault(request.channel)
+
+
+def _subscribe_fault(request: SubscribeRequest) -> Unfit | None:
+    if request.delta not in ("", "fossil"):
+        raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "delta is of an unknown kind")
+    if fault := _channel_fault(request.channel):
+        return fault
+    if request.type:
+        return _NOT_AVAILABLE
+    if request.tf is not None:
+        return _UNFIT_FILTER
+    return _UNFIT_PAYLOAD if request.data and not is_payload(request.data) else None
+
+
+def _channel_fault(channel: str) -> Unfit | None:
+    if not channel:
+        raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "channel is missing")
+    if len(channel.encode()) > CHANNEL_BYTES or "\0" in channel:
+        return _UNFIT_CHANNEL
+    return None
