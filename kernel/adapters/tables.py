@@ -38,6 +38,8 @@ class OutboxRow(Row, table=True):
             sqlite_where=sa.text("channel <> ''"),
         ),
         sa.Index("ix_outbox_settled_at", "settled_at"),
+        # Row ids are a cursor there, so the id of a pruned entry must not come again.
+        {"sqlite_autoincrement": True},
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)

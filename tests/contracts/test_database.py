@@ -35,10 +35,13 @@ async def test_a_transaction_is_kept_at_its_end(database):
 
 
 async def test_an_exception_undoes_the_whole_transaction(database):
-    with pytest.raises(LookupError):
+    async def fail() -> None:
         async with database.transaction() as connection:
             await connection.execute(LEASES.insert(), _lease("one"))
             raise LookupError
+
+    with pytest.raises(LookupError):
+        await fail()
 
     assert await _names(database) == []
 
@@ -83,10 +86,11 @@ async def test_instants_before_1970_keep_every_digit(database):
 
 
 async def test_a_naive_instant_is_refused(database):
-    with pytest.raises(sa.exc.StatementError, match="needs a time zone"):
-        async with database.transaction() as connection:
-            naive = START.replace(tzinfo=None)
-            await connection.execute(LEASES.insert(), _lease("one", expires_at=naive))
+    naive = _lease("one", expires_at=START.replace(tzinfo=None))
+
+    async with database.transaction() as connection:
+        with pytest.raises(sa.exc.StatementError, match="needs a time zone"):
+            await connection.execute(LEASES.insert(), naive)
 
 
 async def test_inserting_what_is_new_leaves_what_was_there(database):

@@ -19,6 +19,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
+StrPath = str | Path
+
 HOST = "127.0.0.1"
 NOBODY = 65534
 """PostgreSQL refuses to run as root; then it runs as nobody."""
@@ -75,7 +77,7 @@ class _Server:
         """What the server wrote."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
-    def _spawn(self, command: Sequence[str | Path], *, death: signal.Signals) -> None:
+    def _spawn(self, command: Sequence[StrPath], *, death: signal.Signals) -> None:
         assert not self.running, f"{self._name} runs already"
         user = "-" if self._user is None else str(self._user)
         shim = [sys.executable, "-I", "-c", _SHIM, user, str(int(death))]
@@ -157,7 +159,16 @@ class PostgresServer(_Server):
         options = [
             part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")
         ]
-        where = ["-D", self._data, "-h", HOST, "-p", str(self.port), "-k", self._data]
+        where: list[StrPath] = [
+            "-D",
+            self._data,
+            "-h",
+            HOST,
+            "-p",
+            str(self.port),
+            "-k",
+            self._data,
+        ]
         self._spawn([self._bin / "postgres", *where, *options], death=signal.SIGINT)
 
     def stop(self) -> None:
@@ -175,22 +186,17 @@ class PostgresServer(_Server):
     def psql(self, sql: str, *, database: str = "postgres") -> str:
         """Run SQL outside of any event loop; what it answers, unaligned."""
         assert self._bin is not None
-        command = [
-            self._bin / "psql",
-            "-XqAt",
-            "-v",
-            "ON_ERROR_STOP=1",
-            "-d",
-            self.url_of(database),
-        ]
-        done = subprocess.run([*command, "-c", sql], capture_output=True, text=True, check=False)
+        command: list[StrPath] = [self._bin / "psql", "-XqAt", "-v", "ON_ERROR_STOP=1"]
+        command += ["-d", self.url_of(database), "-c", sql]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise RuntimeError(done.stderr)
-        return done.stdout.strip()
+        answer: str = done.stdout
+        return answer.strip()
 
     def _answers(self) -> bool:
         assert self._bin is not None
-        probe = [self._bin / "pg_isready", "-q", "-h", HOST, "-p", str(self.port)]
+        probe: list[StrPath] = [self._bin / "pg_isready", "-q", "-h", HOST, "-p", str(self.port)]
         return subprocess.run(probe, check=False, cwd="/").returncode == 0
 
     def _initialise(self) -> None:
@@ -201,9 +207,10 @@ class PostgresServer(_Server):
             self._directory.chmod(0o755)
             os.chown(self._data, self._user, self._user)
             ids = {"user": self._user, "group": self._user, "extra_groups": []}
+        command: list[StrPath] = [self._bin / "initdb", "-D", self._data]
         words = "-U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync --no-instructions"
         done = subprocess.run(
-            [self._bin / "initdb", "-D", self._data, *words.split()],
+            [*command, *words.split()],
             capture_output=True,
             text=True,
             check=False,
@@ -253,7 +260,7 @@ class ValkeyServer(_Server):
 
     def start(self) -> None:
         options = [part for name, value in self._settings.items() for part in (f"--{name}", value)]
-        where = ["--bind", HOST, "--port", str(self.port), "--dir", self._directory]
+        where: list[StrPath] = ["--bind", HOST, "--port", str(self.port), "--dir", self._directory]
         self._spawn([self._binary, *where, *options], death=signal.SIGKILL)
 
     def stop(self) -> None:
@@ -308,6 +315,6 @@ def _valkey_binary() -> Path:
 
 
 def _reachable(package: Path, user: int) -> bool:
-    probe = ["test", "-x", package / "pginstall18" / "bin" / "postgres"]
+    probe: list[StrPath] = ["test", "-x", package / "pginstall18" / "bin" / "postgres"]
     done = subprocess.run(probe, check=False, cwd="/", user=user, group=user, extra_groups=[])
     return done.returncode == 0

@@ -1,0 +1,274 @@
+"""The outbox in a table: `write_entries` for stores, `SqlOutbox` for the relay."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kernel.adapters.database import Database, table_of
+from kernel.adapters.tables import OutboxRow
+from kernel.clock import Clock
+from kernel.outbox import RETENTION, Claimed, Entry, Moved
+
+OUTBOX = table_of(OutboxRow)
+
+_WAITING = sa.and_(OUTBOX.c.settled_at.is_(None), OUTBOX.c.buried_at.is_(None))
+
+
+async def write_entries(
+    connection: AsyncConnection, entries: Sequence[Entry], now: datetime
+) -> None:
+    """Write entries in the transaction of `connection`: what a store does with its `then`.
+
+    One statement, however many there are. An entry whose dedupe key was written before, here
+    or elsewhere, is left out.
+    """
+    if entries:
+        await _WRITE[connection.dialect.name](connection, entries, now)
+
+
+class SqlOutbox:
+    """Any number of relays may claim at once; on PostgreSQL none waits for another."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def add(self, entries: Sequence[Entry]) -> None:
+        async with self._database.transaction() as connection:
+            await write_entries(connection, entries, self._clock.now())
+
+    async def claim(
+        self, kinds: Sequence[str], *, now: datetime, lease: timedelta, limit: int
+    ) -> list[Claimed]:
+        free = sa.or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= now)
+        # SQLite leaves the locking out, and needs none: it has one writer.
+        due = (
+            sa.select(OUTBOX.c.id)
+            .where(_WAITING, OUTBOX.c.due_at <= now, OUTBOX.c.kind.in_(kinds), free)
+            .order_by(OUTBOX.c.due_at, OUTBOX.c.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+            .cte("due")
+            .prefix_with("MATERIALIZED", dialect="postgresql")
+        )
+        taking = (
+            OUTBOX.update()
+            .where(OUTBOX.c.id.in_(sa.select(due.c.id)))
+            .values(
+                leased_until=now + lease,
+                fence=OUTBOX.c.fence + 1,
+                attempts=OUTBOX.c.attempts + 1,
+            )
+            .returning(
+                OUTBOX.c.id,
+                OUTBOX.c.kind,
+                OUTBOX.c.payload,
+                OUTBOX.c.attempts,
+                OUTBOX.c.created_at,
+                OUTBOX.c.fence,
+                OUTBOX.c.due_at,
+            )
+        )
+        async with self._database.transaction() as connection:
+            rows = list(await connection.execute(taking))
+        rows.sort(key=lambda row: (row.due_at, row.id))
+        return [
+            Claimed(
+                id=row.id,
+                kind=row.kind,
+                payload=row.payload.encode(),
+                attempts=row.attempts,
+                created_at=row.created_at,
+                fence=row.fence,
+            )
+            for row in rows
+        ]
+
+    async def settle(
+        self, done: Sequence[Claimed], *, then: Sequence[Entry] = (), now: datetime
+    ) -> int:
+        try:
+            async with self._database.transaction() as connection:
+                settled = await _SETTLE[connection.dialect.name](connection, done, now)
+                if settled != len(done):
+                    raise _Lost
+                await write_entries(connection, then, now)
+        except _Lost:
+            return 0
+        return settled
+
+    async def postpone(self, entry: Claimed, *, until: datetime | None, error: str) -> bool:
+        statement = (
+            OUTBOX.update()
+            .where(OUTBOX.c.id == entry.id, _held(entry.fence))
+            .values(error=error, leased_until=None)
+        )
+        if until is None:
+            statement = statement.values(buried_at=self._clock.now())
+        else:
+            statement = statement.values(due_at=until)
+        async with self._database.transaction() as connection:
+            return (await connection.execute(statement)).rowcount == 1
+
+    async def moved(self, after: int | None) -> Moved:
+        async with self._database.reading() as connection:
+            return await _MOVED[connection.dialect.name](connection, after)
+
+    async def prune(self, *, now: datetime, limit: int) -> int:
+        old = (
+            sa.select(OUTBOX.c.id)
+            .where(OUTBOX.c.settled_at < now - RETENTION)
+            .order_by(OUTBOX.c.settled_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        statement = OUTBOX.delete().where(OUTBOX.c.id.in_(old))
+        async with self._database.transaction() as connection:
+            return (await connection.execute(statement)).rowcount
+
+    async def backlog(self, *, now: datetime) -> Mapping[str, float]:
+        oldest = (
+            sa.select(OUTBOX.c.kind, sa.func.min(OUTBOX.c.due_at).label("due_at"))
+            .where(_WAITING, OUTBOX.c.due_at <= now)
+            .group_by(OUTBOX.c.kind)
+        )
+        async with self._database.reading() as connection:
+            rows = list(await connection.execute(oldest))
+        return {row.kind: (now - row.due_at).total_seconds() for row in rows}
+
+
+class _Lost(Exception):
+    """Another relay holds an entry by now: the transaction must not be kept."""
+
+
+def _held(fence: object) -> sa.ColumnElement[bool]:
+    """Whether the taking with that fence still holds: neither retaken, given back nor done.
+
+    A lease that ended but that nobody took over still holds.
+    """
+    return sa.and_(_WAITING, OUTBOX.c.leased_until.is_not(None), OUTBOX.c.fence == fence)
+
+
+# What follows are the statements that SQLite and PostgreSQL cannot share.
+
+
+async def _write_on_sqlite(
+    connection: AsyncConnection, entries: Sequence[Entry], now: datetime
+) -> None:
+    statement = sqlite.insert(OUTBOX).on_conflict_do_nothing(index_elements=["dedupe_key"])
+    rows = [
+        {
+            "kind": entry.kind,
+            "payload": entry.payload.decode(),
+            "dedupe_key": entry.dedupe_key,
+            "channel": entry.channel,
+            "offset": entry.offset,
+            "created_at": now,
+            "due_at": entry.due_at or now,
+        }
+        for entry in entries
+    ]
+    await connection.execute(statement, rows)
+
+
+async def _write_on_postgresql(
+    connection: AsyncConnection, entries: Sequence[Entry], now: datetime
+) -> None:
+    columns = {
+        "kinds": [entry.kind for entry in entries],
+        "payloads": [entry.payload.decode() for entry in entries],
+        "dedupe_keys": [entry.dedupe_key for entry in entries],
+        "channels": [entry.channel for entry in entries],
+        "offsets": [entry.offset for entry in entries],
+        "due_at": [entry.due_at or now for entry in entries],
+    }
+    await connection.execute(_INSERT_ON_POSTGRESQL, {**columns, "now": now})
+
+
+_INSERT_ON_POSTGRESQL = sa.text("""
+    INSERT INTO outbox (kind, payload, dedupe_key, channel, "offset", transaction_id,
+                        created_at, due_at, fence, attempts)
+    SELECT kind, payload, dedupe_key, channel, "offset", pg_current_xact_id()::text::bigint,
+           CAST(:now AS timestamptz), due_at, 0, 0
+    FROM unnest(CAST(:kinds AS text[]), CAST(:payloads AS text[]), CAST(:dedupe_keys AS text[]),
+                CAST(:channels AS text[]), CAST(:offsets AS bigint[]),
+                CAST(:due_at AS timestamptz[]))
+         AS entry (kind, payload, dedupe_key, channel, "offset", due_at)
+    ON CONFLICT (dedupe_key) DO NOTHING
+""")
+
+
+async def _settle_on_sqlite(
+    connection: AsyncConnection, done: Sequence[Claimed], now: datetime
+) -> int:
+    statement = (
+        OUTBOX.update()
+        .where(OUTBOX.c.id == sa.bindparam("entry_id"), _held(sa.bindparam("held_fence")))
+        .values(settled_at=now)
+    )
+    pairs = [{"entry_id": entry.id, "held_fence": entry.fence} for entry in done]
+    return (await connection.execute(statement, pairs)).rowcount if pairs else 0
+
+
+async def _settle_on_postgresql(
+    connection: AsyncConnection, done: Sequence[Claimed], now: datetime
+) -> int:
+    held = {"ids": [entry.id for entry in done], "fences": [entry.fence for entry in done]}
+    return (await connection.execute(_SETTLE_ON_POSTGRESQL, {**held, "now": now})).rowcount
+
+
+_SETTLE_ON_POSTGRESQL = sa.text("""
+    UPDATE outbox SET settled_at = CAST(:now AS timestamptz)
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS bigint[])) AS held (id, fence)
+    WHERE outbox.id = held.id AND outbox.fence = held.fence AND outbox.leased_until IS NOT NULL
+      AND outbox.settled_at IS NULL AND outbox.buried_at IS NULL
+""")
+
+
+async def _moved_on_sqlite(connection: AsyncConnection, after: int | None) -> Moved:
+    """The cursor is the highest row id: with one writer, ids are committed in their order."""
+    # Both statements see one snapshot: on SQLite, reading is a transaction.
+    top = (await connection.execute(sa.select(sa.func.max(OUTBOX.c.id)))).scalar_one() or 0
+    if after is None:
+        return Moved(top, {})
+    statement = (
+        sa.select(OUTBOX.c.channel, sa.func.max(OUTBOX.c.offset).label("top"))
+        .where(OUTBOX.c.id > after, OUTBOX.c.channel != "")
+        .group_by(OUTBOX.c.channel)
+    )
+    grown = {row.channel: row.top for row in await connection.execute(statement)}
+    return Moved(max(top, after), grown)
+
+
+async def _moved_on_postgresql(connection: AsyncConnection, after: int | None) -> Moved:
+    """The cursor is the oldest transaction that was still running.
+
+    Row ids are given out in one order and committed in another, so a cursor over them would
+    skip. Everything below the cursor has ended and was told; what is visible above it is told
+    now, and told again until every older transaction has ended too.
+    """
+    rows = list(await connection.execute(_MOVED_ON_POSTGRESQL, {"after": after}))
+    return Moved(rows[0].cursor, {row.channel: row.top for row in rows if row.channel is not None})
+
+
+# A cursor from before a fail-over may be ahead of the server; then its own present counts.
+_MOVED_ON_POSTGRESQL = sa.text("""
+    WITH here AS MATERIALIZED (
+        SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS cursor
+    )
+    SELECT here.cursor, grown.channel, grown.top
+    FROM here LEFT JOIN (
+        SELECT channel, max("offset") AS top
+        FROM outbox
+        WHERE channel <> '' AND CAST(:after AS bigint) IS NOT NULL
+          AND transaction_id >= LEAST(CAST(:after AS bigint), (SELECT cursor FROM here))
+        GROUP BY channel
+    ) AS grown ON true
+""")
+
+_WRITE = {"sqlite": _write_on_sqlite, "postgresql": _write_on_postgresql}
+_SETTLE = {"sqlite": _settle_on_sqlite, "postgresql": _settle_on_postgresql}
+_MOVED = {"sqlite": _moved_on_sqlite, "postgresql": _moved_on_postgresql}
