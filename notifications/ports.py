@@ -1,10 +1,32 @@
 """What notifications need from the outside. Guarantees here, mechanics in `adapters/`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Protocol
+from uuid import UUID
 
 from kernel.ids import UserId
-from notifications.types import AddressKind, Attempt, Outcome
+from kernel.notices import Urgency
+from kernel.outbox import Entry
+from notifications.pushes import (
+    Claim,
+    HeldPush,
+    Notification,
+    Push,
+    PushRecord,
+    PushState,
+    Settlement,
+)
+from notifications.types import (
+    AddressKind,
+    Attempt,
+    Campaign,
+    Device,
+    Outcome,
+    Registration,
+    Route,
+    TokenFault,
+)
 
 
 class PushProvider(Protocol):
@@ -29,7 +51,10 @@ class PushProvider(Protocol):
     async def close(self) -> None: ...
 
     async def send(self, attempts: Sequence[Attempt]) -> Sequence[Outcome]:
-        """Send all of them, as many at once as the provider lets us; outcomes in order."""
+        """Send all of them, as many at once as the provider lets us; outcomes in order.
+
+        May be called again while earlier calls are still under way.
+        """
         ...
 
 
@@ -37,3 +62,159 @@ class Reachability(Protocol):
     """Whether a push would be noise because the user is looking right now."""
 
     async def looking(self, user_ids: Sequence[UserId]) -> frozenset[UserId]: ...
+
+
+class DeviceStore(Protocol):
+    """Who is reached where. Every method is one whole transaction."""
+
+    async def register(
+        self, user_id: UserId, registration: Registration, *, now: datetime, limit: int
+    ) -> Device:
+        """Make this installation's one device exactly what `registration` says, for this user.
+
+        An address and an installation each belong to one device: whoever had them loses
+        them. The generation rises and the device is enabled again. Beyond `limit` devices,
+        those that were confirmed longest ago go.
+        """
+        ...
+
+    async def forget(self, device_id: UUID, *, owner: UserId | None) -> bool:
+        """Delete a device, only if it is the owner's when one is named; whether there was one."""
+        ...
+
+    async def of_users(self, user_ids: Sequence[UserId]) -> Mapping[UserId, Sequence[Device]]:
+        """The devices of each user, disabled ones too, the one confirmed last first."""
+        ...
+
+    async def disable(self, faults: Sequence[TokenFault], *, now: datetime) -> int:
+        """Stop sending to the addresses at fault; how many were enabled until now.
+
+        An address that has been registered again since (another generation, or confirmed
+        after `invalid_since`) stays enabled.
+        """
+        ...
+
+    async def accepted(self, device_ids: Sequence[UUID], *, now: datetime) -> None:
+        """Remember, to within a day, that a provider took a push for them."""
+        ...
+
+    async def purge(
+        self, *, disabled_before: datetime, confirmed_before: datetime, limit: int
+    ) -> int:
+        """Delete devices disabled or last confirmed before those instants; how many."""
+        ...
+
+
+class PushStore(Protocol):
+    """The truth about every push. Every method is one whole transaction."""
+
+    async def plan(self, notifications: Sequence[Notification], pushes: Sequence[Push]) -> int:
+        """Store notifications that are not there yet, with their pushes; how many pushes.
+
+        Whatever is given for a notification that exists already is ignored.
+        """
+        ...
+
+    async def claim(
+        self, route: Route, urgency: Urgency, *, now: datetime, lease: timedelta, limit: int
+    ) -> Claim:
+        """Take pushes that are due, oldest first, and write down that they are being sent.
+
+        No other dispatcher gets them until `now + lease`. Each goes to the address its
+        device has now; one whose device is gone, disabled, on another route or somebody
+        else's by now is suppressed. Those of campaigns that do not run stay where they are.
+        """
+        ...
+
+    async def settle(self, settlements: Sequence[Settlement], *, now: datetime) -> frozenset[UUID]:
+        """Record attempts and what became of their pushes; the ids of those it did.
+
+        A push that this holding has lost is left alone.
+        """
+        ...
+
+    async def reclaim(self, *, now: datetime, lease: timedelta, limit: int) -> Sequence[HeldPush]:
+        """Take pushes whose lease ended unsettled: nobody knows whether they were sent."""
+        ...
+
+    async def expire(self, *, now: datetime, limit: int) -> int:
+        """End waiting pushes that no longer matter; how many."""
+        ...
+
+
+class PushLedger(Protocol):
+    """What operators ask about pushes. Every method is one whole transaction."""
+
+    async def notification(
+        self, either_id: UUID
+    ) -> tuple[Notification, Sequence[PushRecord]] | None:
+        """A notification with its pushes and attempts, by its own id or that of a push."""
+        ...
+
+    async def ages(self, *, now: datetime) -> Mapping[tuple[Route, Urgency], float]:
+        """For how many seconds the oldest due push of each lane has been waiting."""
+        ...
+
+    async def prune(self, *, before: datetime, campaigns_before: datetime, limit: int) -> int:
+        """Delete old notifications whose pushes are all settled, and those; how many.
+
+        What belongs to a campaign is kept until `campaigns_before`, for its counts.
+        """
+        ...
+
+    async def request(
+        self, key: str, *, digest: str, entries: Sequence[Entry], now: datetime
+    ) -> None:
+        """Write `entries`, unless `key` was used before: then they are there already.
+
+        Raises `IdempotencyMismatch` if it was used with another digest.
+        """
+        ...
+
+
+Plan = Callable[[Campaign, Sequence[Device]], tuple[Sequence[Notification], Sequence[Push]]]
+"""What a campaign means for some devices: pure, and run inside the transaction."""
+
+
+class CampaignStore(Protocol):
+    """Campaigns and how far they got. Every method is one whole transaction."""
+
+    async def create(self, campaign: Campaign, *, key: str, digest: str) -> Campaign:
+        """Store a campaign; for a key that was used before, the campaign it made then.
+
+        Raises `IdempotencyMismatch` if it was used with another digest.
+        """
+        ...
+
+    async def get(self, campaign_id: UUID) -> Campaign | None: ...
+
+    async def run(self, campaign_id: UUID, *, now: datetime) -> Campaign | None:
+        """Start a draft or resume a paused one; as it is now, or None if there is none."""
+        ...
+
+    async def halt(self, campaign_id: UUID, *, cancel: bool, now: datetime) -> Campaign | None:
+        """Pause a running one, or cancel any; as it is now, or None if there is none.
+
+        From then on no push of it is claimed.
+        """
+        ...
+
+    async def counts(self, campaign_id: UUID) -> Mapping[PushState, int]:
+        """Its pushes by state, counted from the pushes themselves."""
+        ...
+
+    async def expand(self, plan: Plan, *, fresh: timedelta, limit: int) -> int:
+        """Plan one running campaign's pushes for its next devices; how many devices.
+
+        The plan and the cursor move in one transaction, so a crash repeats and skips
+        nothing. Devices registered after the start, disabled, or not confirmed within
+        `fresh` before it are left out.
+        """
+        ...
+
+    async def follow(self, *, now: datetime, limit: int) -> int:
+        """Hold, release or suppress waiting pushes as their campaign was halted or resumed.
+
+        How many changed; 0 when all are as they should be.
+        """
+        ...

@@ -1,4 +1,7 @@
-"""Notifications' values: notice → notification → push → attempt → outcome → report."""
+"""Notifications' values: notice → notification → push → attempt → outcome → report.
+
+Those of a push on its way to a device are in `notifications/pushes.py`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,12 +36,42 @@ class Platform(StrEnum):
     WEB = "web"
 
 
+class Route(StrEnum):
+    """One credential's way to a provider. What goes wrong on one stays there."""
+
+    FCM = "fcm"
+    APNS = "apns"
+    APNS_SANDBOX = "apns_sandbox"
+
+
+def route_of(kind: AddressKind, environment: Environment) -> Route:
+    """The way on which an address is reached."""
+    if kind is not AddressKind.APNS:
+        return Route.FCM
+    return Route.APNS if environment is Environment.PRODUCTION else Route.APNS_SANDBOX
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What an app says of itself at each start: the whole state, never a change to it."""
+
+    installation_id: str
+    address_kind: AddressKind
+    address: str = field(repr=False)
+    environment: Environment
+    platform: Platform
+    locale: str
+    time_zone: str
+    app_version: str
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """One installation of an app that can receive pushes.
 
     `confirmed_at` is the last registration; each one raises `generation`, so that an answer
-    to an earlier push cannot disable an address that has been confirmed since.
+    to an earlier push cannot disable an address that has been confirmed since. `accepted_at`
+    is when a provider last took a push for it, to within a day.
     """
 
     id: UUID
@@ -55,6 +88,29 @@ class Device:
     confirmed_at: datetime
     disabled_at: datetime | None = None
     disabled_reason: str = ""
+    accepted_at: datetime | None = None
+
+    @property
+    def route(self) -> Route:
+        return route_of(self.address_kind, self.environment)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFault:
+    """A provider refused an address that had this generation when the push was sent."""
+
+    device_id: UUID
+    generation: int
+    reason: str
+    invalid_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A notification's words in one language. `{name}` stands for a variable."""
+
+    title: str
+    body: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,3 +188,36 @@ class Outcome:
     scope: ThrottleScope | None = None
     invalid_since: datetime | None = None
     """APNs, with token_gone: when it learned that the address is invalid."""
+
+
+class CampaignState(StrEnum):
+    """A campaign runs until its audience is planned and its pushes are settled or expired."""
+
+    DRAFT = "draft"
+    RUNNING = "running"
+    PAUSED = "paused"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """Words for everybody whose device speaks one of `locales`; no locale means everybody.
+
+    `texts` hold one `Text` per locale. `cursor` is the last device that was planned for,
+    `planned_at` when there were no more.
+    """
+
+    id: UUID
+    name: str
+    texts: Mapping[str, Text]
+    locales: tuple[str, ...]
+    link: str
+    data: Mapping[str, str]
+    state: CampaignState
+    created_at: datetime
+    expires_after: float
+    """Seconds from the start after which nothing of it is sent any more."""
+    started_at: datetime | None = None
+    expires_at: datetime | None = None
+    planned_at: datetime | None = None
+    cursor: UUID | None = None

@@ -1,0 +1,143 @@
+"""Values of a push on its way: planned, held for an attempt, settled, shown to an operator."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from kernel.ids import UserId
+from kernel.notices import Urgency
+from notifications.types import Attempt, Content, Outcome, Route, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What one user shall be told. At most one exists per user and notice."""
+
+    id: UUID
+    user_id: UserId
+    template: str
+    category: str
+    urgency: Urgency
+    created_at: datetime
+    expires_at: datetime
+    campaign_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A notification on its way to one device, in that device's language."""
+
+    id: UUID
+    notification_id: UUID
+    user_id: UserId
+    device_id: UUID
+    route: Route
+    urgency: Urgency
+    content: Content
+    collapse_key: str
+    created_at: datetime
+    expires_at: datetime
+    campaign_id: UUID | None = None
+
+
+class PushState(StrEnum):
+    """Where a push is. It ends in exactly one of the states of `FINAL`."""
+
+    QUEUED = "queued"
+    """It waits for its first attempt."""
+    SENDING = "sending"
+    """An attempt was written down and may have reached the provider."""
+    RETRY = "retry"
+    """It waits for another attempt."""
+    HELD = "held"
+    """Its campaign is paused."""
+    ACCEPTED = "accepted"
+    """The provider has it. That never means delivered."""
+    REJECTED = "rejected"
+    """The provider refused it for good."""
+    AMBIGUOUS = "ambiguous"
+    """Nobody knows whether the provider has it, and sending again might show it twice."""
+    EXPIRED = "expired"
+    """It could not be handed over while it mattered."""
+    SUPPRESSED = "suppressed"
+    """It must not go out any more: its device is gone, its campaign is cancelled."""
+    DEAD = "dead"
+    """Every attempt its class allows failed."""
+
+
+FINAL = frozenset(PushState) - {
+    PushState.QUEUED,
+    PushState.SENDING,
+    PushState.RETRY,
+    PushState.HELD,
+}
+"""What a push ends as; it never leaves these."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPush:
+    """A push that one dispatcher holds for one attempt, until its lease ends.
+
+    `fence` tells this holding from every other one, `generation` is that of the address
+    which the attempt goes to. `unsent` and `ambiguous` count the earlier attempts that
+    certainly never reached the provider, and those that may have.
+    """
+
+    id: UUID
+    number: int
+    route: Route
+    urgency: Urgency
+    device_id: UUID
+    generation: int
+    fence: int
+    started_at: datetime
+    first_tried_at: datetime
+    expires_at: datetime
+    unsent: int
+    ambiguous: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one claim found: pushes to send now, and how many it ended for want of a device."""
+
+    pushes: Sequence[tuple[HeldPush, Attempt]]
+    suppressed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What an attempt led to, and what becomes of its push: due again, or at its end."""
+
+    push: HeldPush
+    outcome: Outcome
+    state: PushState
+    due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One settled attempt, as an operator sees it."""
+
+    number: int
+    verdict: Verdict
+    reason: str
+    provider_id: str
+    started_at: datetime
+    settled_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PushRecord:
+    """A push and what became of it, as an operator sees it."""
+
+    id: UUID
+    device_id: UUID
+    route: Route
+    state: PushState
+    reason: str
+    due_at: datetime
+    settled_at: datetime | None
+    attempts: Sequence[AttemptRecord]
