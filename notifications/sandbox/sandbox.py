@@ -1,0 +1,130 @@
+"""The sandbox put together: open it, and there are two push providers on this machine."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+from kernel.clock import Clock
+from notifications.sandbox.apns import ApnsService
+from notifications.sandbox.apns_tokens import ProviderTokens
+from notifications.sandbox.credentials import Files, init, point_to
+from notifications.sandbox.faults import Faults
+from notifications.sandbox.fcm import FcmService
+from notifications.sandbox.listener import Listener, server_tls
+from notifications.sandbox.oauth import TokenEndpoint
+from notifications.sandbox.options import SandboxOptions
+from notifications.sandbox.page import PageService
+from notifications.sandbox.record import Arrivals
+
+log = logging.getLogger(__name__)
+
+
+class Sandbox:
+    """FCM, APNs and the page on four ports. Ports and `files` are final once it is open."""
+
+    def __init__(self, options: SandboxOptions, clock: Clock) -> None:
+        self.arrivals = Arrivals(clock=clock, kept=options.kept, file=options.record_file)
+        self.faults = Faults(clock=clock)
+        self.oauth = TokenEndpoint(faults=self.faults, clock=clock)
+        self.files = Files(Path(options.directory))
+        self._options = options
+        self._tokens = ProviderTokens(clock=clock)
+        self._fcm_service = FcmService(
+            options=options,
+            oauth=self.oauth,
+            faults=self.faults,
+            arrivals=self.arrivals,
+            clock=clock,
+        )
+        self._apns_services = {
+            environment: ApnsService(
+                environment=environment,
+                tokens=self._tokens,
+                faults=self.faults,
+                arrivals=self.arrivals,
+                clock=clock,
+            )
+            for environment in ("production", "sandbox")
+        }
+        self._listeners: dict[str, Listener] = {}
+
+    @property
+    def page_url(self) -> str:
+        """Where people see what arrived, and tests ask."""
+        return f"http://{self._options.host}:{self._listeners['page'].port}/"
+
+    @property
+    def fcm_endpoint(self) -> str:
+        """What `FcmOptions.endpoint` must be."""
+        return f"https://localhost:{self._listeners['fcm'].port}/v1/projects"
+
+    @property
+    def apns_address(self) -> str:
+        """What `ApnsOptions.production` must be."""
+        return f"localhost:{self._listeners['apns'].port}"
+
+    @property
+    def apns_sandbox_address(self) -> str:
+        """What `ApnsOptions.sandbox` must be."""
+        return f"localhost:{self._listeners['apns_sandbox'].port}"
+
+    async def open(self) -> None:
+        options = self._options
+        # Making an RSA key takes a moment, and the loop may be serving already.
+        self.files = await asyncio.to_thread(init, options.directory, fcm_port=options.fcm_port)
+        tls = server_tls(str(self.files.certificate), str(self.files.certificate_key))
+        page = PageService(
+            arrivals=self.arrivals, faults=self.faults, oauth=self.oauth, counts=self.counts
+        )
+        self.arrivals.open()
+        self._listeners = {
+            "page": Listener(page, host=options.host, port=options.page_port, tls=None),
+            "fcm": Listener(self._fcm_service, host=options.host, port=options.fcm_port, tls=tls),
+            "apns": Listener(
+                self._apns_services["production"],
+                host=options.host,
+                port=options.apns_port,
+                tls=tls,
+            ),
+            "apns_sandbox": Listener(
+                self._apns_services["sandbox"],
+                host=options.host,
+                port=options.apns_sandbox_port,
+                tls=tls,
+            ),
+        }
+        try:
+            await self._listeners["fcm"].open()
+            # The key file names the port; trust must be in place before the others answer.
+            point_to(self.files, fcm_port=self._listeners["fcm"].port)
+            self._trust()
+            for name in ("page", "apns", "apns_sandbox"):
+                await self._listeners[name].open()
+        except OSError:
+            await self.close()
+            raise
+        log.info("sandbox opened", extra={"page": self.page_url})
+
+    async def close(self) -> None:
+        for listener in self._listeners.values():
+            await listener.close()
+        self.arrivals.close()
+
+    def counts(self) -> dict[str, int]:
+        """What `GET /status` tells."""
+        connections = {
+            f"{name}_connections": each.connections for name, each in self._listeners.items()
+        }
+        return {
+            "accepted": self.arrivals.total,
+            "bearers": self.oauth.issued,
+            "faults": len(self.faults.listed()),
+            **connections,
+        }
+
+    def _trust(self) -> None:
+        self.oauth.trust(self.files)
+        self._tokens.trust(self.files)
+        self._fcm_service.trust(self.files)
+        for service in self._apns_services.values():
+            service.trust(self.files)
