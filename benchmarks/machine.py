@@ -1,0 +1,64 @@
+"""The machine under the benchmarks: one core for the server, the rest for the load."""
+
+import asyncio
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.support.node import install, node
+
+ROOT = Path(__file__).parents[1]
+PEERS = ROOT / "benchmarks" / "peers"
+SERVER_CORE, LOAD_CORE = min(os.sched_getaffinity(0)), max(os.sched_getaffinity(0))
+
+
+def on_core(core: int) -> Any:
+    """For `preexec_fn`: keeps the child, and whatever it starts, on one core."""
+    return lambda: os.sched_setaffinity(0, {core})
+
+
+@asynccontextmanager
+async def peer(name: str) -> AsyncIterator[tuple[int, int]]:
+    """A peer's server on the server core: its port and its process id."""
+    file = PEERS / name
+    if file.suffix == ".mjs":
+        await asyncio.to_thread(install, PEERS)
+    runtime: Sequence[str | Path] = [node()] if file.suffix == ".mjs" else [sys.executable]
+    process = subprocess.Popen(  # noqa: ASYNC220 - nothing else runs meanwhile
+        [*runtime, file], stdout=subprocess.PIPE, text=True, preexec_fn=on_core(SERVER_CORE)
+    )
+    try:
+        assert process.stdout is not None
+        yield int(await asyncio.to_thread(process.stdout.readline)), process.pid
+    finally:
+        process.terminate()
+        process.wait(10)
+        process.stdout.close()
+
+
+def describe() -> dict[str, Any]:
+    """What the figures were measured on."""
+    return {
+        "python": platform.python_version(),
+        "cores": len(os.sched_getaffinity(0)),
+        "machine": platform.machine(),
+        "kernel": platform.release(),
+    }
+
+
+def table(heading: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Rows as a Markdown table."""
+    lines = ["| " + " | ".join(heading) + " |", "|" + "---|" * len(heading)]
+    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def report(name: str, results: Any) -> None:
+    """Print the results as one JSON line, for whoever compares runs."""
+    print(json.dumps({"benchmark": name, "on": describe(), "results": results}))
