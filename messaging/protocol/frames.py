@@ -4,14 +4,17 @@ Names follow `client.proto` to the letter. A zero value means that the field is 
 fields are `bytes` of JSON text and pass through untouched; `Payload` marks them.
 """
 
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Final, Self, TypeAlias
 
 from msgspec import Meta, Struct, field
+
+from messaging.protocol.codes import ErrorCode
 
 Int32: TypeAlias = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 Int64: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Uint32: TypeAlias = Annotated[int, Meta(ge=0, le=2**32 - 1)]
-Uint64: TypeAlias = Annotated[int, Meta(ge=0, le=2**64 - 1)]
+# Half of what the wire could carry: no stream grows so long, and databases keep no more.
+Uint64: TypeAlias = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Payload: TypeAlias = bytes
 
 REJECT_UNRECOVERED: Final = 2
@@ -210,6 +213,11 @@ class Error(Value, frozen=True):
     code: Uint32
     message: str
     temporary: bool = False
+
+    @classmethod
+    def of(cls, code: ErrorCode, message: str = "") -> Self:
+        """The error with this code, in its own words or better ones."""
+        return cls(int(code), message or code.message, code.temporary)
 
 
 class SubscribeResult(Value, frozen=True):

@@ -202,7 +202,7 @@ def _fault(request: Request | None) -> Unfit | None:
         case PublishRequest(channel=channel, data=data):
             return _channel_fault(channel) or (None if is_payload(data) else _UNFIT_PAYLOAD)
         case SendRequest(data=data):
-            if not is_payload(data):
+            if data and not is_payload(data):
                 # A send has no reply that could tell the client.
                 raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "data must be JSON text")
             return None
