@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
+from kernel.bus import Publication, StreamPosition
 from kernel.ids import UserId
 from kernel.outbox import Entry
 from kernel.paging import Page
-from messaging.types import Conversation, Draft, Member, Message, Presence
+from messaging.types import Audience, Conversation, Draft, Member, Message, Presence, Role
 
 Consequences = Callable[[Message], Iterable[Entry]]
 """What follows from a message: pure, and run inside the transaction that stores it."""
@@ -34,14 +35,42 @@ class ConversationStore(Protocol):
         """Every member of each conversation, in the order they joined."""
         ...
 
-    async def put_member(self, member: Member) -> None:
-        """Add a member, or change the role and mute of one; `joined_at` stays."""
+    async def put_member(self, member: Member, *, limit: int | None = None) -> Member:
+        """Add a member; one who is in the conversation already stays as they are.
+
+        Returns the member as stored. Raises `ConversationFull` if it has `limit` members.
+        """
+        ...
+
+    async def change_member(
+        self,
+        conversation_id: UUID,
+        user_id: UserId,
+        *,
+        role: Role | None = None,
+        muted: bool | None = None,
+    ) -> Member | None:
+        """Change what is given and nothing else; the member as changed, or None if there is none.
+
+        Raises `LastOwner` if a group would be left without an owner.
+        """
         ...
 
     async def remove_member(
         self, conversation_id: UUID, user_id: UserId, *, then: Sequence[Entry]
     ) -> bool:
-        """Remove a member and write `then`; whether there was one."""
+        """Remove a member and write `then`; whether there was one.
+
+        Raises `LastOwner` if a group that still has members would be left without an owner.
+        """
+        ...
+
+
+class Audiences(Protocol):
+    """Whom the messages of conversations concern."""
+
+    async def audiences(self, conversation_ids: Sequence[UUID]) -> Mapping[UUID, Audience]:
+        """The audience of each conversation that exists."""
         ...
 
 
@@ -78,14 +107,34 @@ class MessageStore(Protocol):
         ...
 
 
-class PresenceRegistry(Protocol):
-    """Who is connected now, on any node. Entries vanish when they are not renewed in time."""
+class Streams(Protocol):
+    """The logs behind channels, by channel name. A channel may have none."""
 
-    async def enter(self, user_id: UserId, client: str, *, info: bytes | None) -> None:
-        """A connection of this node begins."""
+    async def tops(self, channels: Sequence[str]) -> Mapping[str, StreamPosition]:
+        """Where the log of each channel ends; channels without a log are not among them."""
         ...
 
-    async def leave(self, user_id: UserId, client: str) -> None: ...
+    async def since(self, channel: str, *, offset: int, limit: int) -> Sequence[Publication]:
+        """The publications after `offset`, oldest first."""
+        ...
+
+    async def before(
+        self, channel: str, *, offset: int | None, limit: int
+    ) -> Sequence[Publication]:
+        """The publications before `offset` (None: from the newest), newest first."""
+        ...
+
+
+class PresenceRegistry(Protocol):
+    """Who is connected now, on any node. A node that stops renewing vanishes in seconds."""
+
+    async def enter(self, connections: Sequence[Presence]) -> None:
+        """Connections of this node begin."""
+        ...
+
+    async def leave(self, connections: Sequence[Presence]) -> None:
+        """Connections of this node are over."""
+        ...
 
     async def renew(self) -> None:
         """Say that this node and all its connections are still there. Called by a worker."""

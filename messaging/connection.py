@@ -1,0 +1,298 @@
+"""One live connection: its protocol, its subscriptions, its limits."""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+from kernel.clock import Clock
+from kernel.identity import Principal
+from kernel.ids import UserId
+from kernel.limits import TokenBucket
+from kernel.options import option
+from messaging.departures import Wire
+from messaging.protocol.codes import DisconnectCode, ErrorCode, ProtocolViolation
+from messaging.protocol.frames import (
+    Command,
+    ConnectRequest,
+    ConnectResult,
+    Error,
+    Push,
+    Result,
+    RPCRequest,
+    SubscribeRequest,
+    Unfit,
+    Unsubscribe,
+)
+from messaging.protocol.server import Phase, Rules, ServerProtocol
+from messaging.wheel import TimerWheel
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionOptions:
+    """What one connection may do, and when it is given up."""
+
+    ping_seconds: int = option(25, "Seconds between pings. 0 sends none.")
+    pong_seconds: float = option(8.0, "How long a client may take to answer a ping.")
+    connect_seconds: float = option(
+        15.0, "How long a new connection may take to say who it is. Slow networks need 10 or more."
+    )
+    expiry_grace_seconds: float = option(
+        25.0, "How long after its token's end a connection may still be refreshed."
+    )
+    channels: int = option(128, "Subscriptions of one connection.")
+    commands_per_frame: int = option(512, "Commands that may arrive together.")
+    commands_waiting: int = option(
+        256, "Commands of one connection that may wait, before nothing more is read from it."
+    )
+    commands_per_second: float = option(
+        100.0, "Commands that one connection may keep sending. 0 is no limit."
+    )
+    commands_burst: float = option(400.0, "Commands that one connection may send at once.")
+    rpcs_at_once: int = option(4, "Methods of one connection that may run at the same time.")
+
+    def __post_init__(self) -> None:
+        if self.channels < 1 or self.commands_waiting < 1 or self.rpcs_at_once < 1:
+            raise ValueError("channels, commands_waiting and rpcs_at_once must be at least 1")
+        if self.commands_per_second < 0 or self.commands_burst < 1:
+            raise ValueError("commands_per_second must not be negative, commands_burst at least 1")
+        self.rules()
+
+    def rules(self) -> Rules:
+        """The part of it that the protocol enforces."""
+        return Rules(
+            ping_every=self.ping_seconds,
+            pong_within=self.pong_seconds,
+            connect_within=self.connect_seconds,
+            expiry_grace=self.expiry_grace_seconds,
+            commands_per_frame=self.commands_per_frame,
+        )
+
+
+class Host(Protocol):
+    """What a connection needs of its node."""
+
+    clock: Clock
+    wheel: TimerWheel
+    options: ConnectionOptions
+    rules: Rules
+
+    def handle(self, connection: "Connection", command: Command) -> Coroutine[Any, Any, None]:
+        """Do what a command asks, and answer it."""
+        ...
+
+    def failed(self, connection: "Connection", command: Command, error: BaseException) -> None:
+        """Answer a command whose handling raised."""
+        ...
+
+    def ended(self, connection: "Connection") -> None:
+        """The connection is over. Called once, and must not wait."""
+        ...
+
+
+class Connection:
+    """Runs commands in the order they came, and never lets one client hold up another.
+
+    A command waits until those before it are done; only RPCs of different methods run beside
+    each other, so that a slow one holds up nobody who asks for something else, and two
+    messages sent in a row keep their order. Nothing here raises into the transport or the hub.
+    """
+
+    __slots__ = (
+        "_bucket", "_host", "_paused", "_running", "_waiting", "client", "is_open", "principal",
+        "protocol", "subscriptions", "wire",
+    )  # fmt: skip
+
+    def __init__(self, host: Host, wire: Wire, *, client: str) -> None:
+        now = host.clock.monotonic()
+        self.client = client
+        self.wire = wire
+        self.principal: Principal | None = None
+        self.protocol = ServerProtocol(wire.codec, rules=host.rules, now=now)
+        self.subscriptions: dict[str, bool] | None = None
+        """By channel, whether it is complete; False while it is being set up."""
+        self.is_open = True
+        self._host = host
+        self._waiting: deque[Command] | None = None
+        self._running: dict[str | None, asyncio.Task[None]] | None = None
+        self._bucket: TokenBucket | None = None
+        self._paused = False
+        host.wheel.by(wire, self.protocol.deadline)
+
+    @property
+    def user_id(self) -> UserId | None:
+        """Whose connection this is, once it said so."""
+        return None if self.principal is None else self.principal.user_id
+
+    # --- from the transport --------------------------------------------------------------------
+
+    def received(self, frame: bytes) -> None:
+        """Take a frame of the client."""
+        if not self.is_open:
+            return
+        try:
+            commands = self.protocol.receive(frame)
+        except ProtocolViolation as violation:
+            self.disconnect(violation.code, violation.reason)
+            return
+        if commands:
+            if self._waiting is None:
+                self._waiting = deque(commands)
+            else:
+                self._waiting.extend(commands)
+            self._advance()
+
+    def tick(self, now: float) -> float | None:
+        """Do what is due; when to call again."""
+        if not self.is_open:
+            return None
+        try:
+            ping = self.protocol.tick(now)
+        except ProtocolViolation as violation:
+            self.disconnect(violation.code, violation.reason)
+            return None
+        if ping is not None:
+            self.wire.send(ping)
+        return self.protocol.deadline
+
+    def slow(self) -> None:
+        """The client does not read what it is sent."""
+        self.disconnect(DisconnectCode.SLOW)
+
+    def lost(self) -> None:
+        """Nothing reaches the client any more."""
+        if self.is_open:
+            self.is_open = False
+            self._waiting = None
+            self._host.ended(self)
+
+    # --- to the client -------------------------------------------------------------------------
+
+    def accept(self, command: Command, result: ConnectResult, principal: Principal) -> None:
+        """Answer `connect`: the connection is on."""
+        if self.is_open:
+            self.principal = principal
+            self.wire.send(
+                self.protocol.accept(
+                    command,
+                    result,
+                    now=self._host.clock.monotonic(),
+                    first_ping=random.uniform(0.5, 1.0),  # noqa: S311
+                )
+            )
+            self._host.wheel.by(self.wire, self.protocol.deadline)
+
+    def reply(self, command: Command, result: Result) -> None:
+        """Answer a command."""
+        if self.is_open:
+            now = self._host.clock.monotonic()
+            self.wire.send(self.protocol.reply(command, result, now=now))
+            self._host.wheel.by(self.wire, self.protocol.deadline)
+
+    def refuse(self, command: Command, error: Error) -> None:
+        """Answer a command with an error. After a refused `connect` nothing else is done."""
+        if self.is_open and command.id:
+            now = self._host.clock.monotonic()
+            self.wire.send(self.protocol.refuse(command, error, now=now))
+            if self.protocol.phase is Phase.REFUSED:
+                self._waiting = None
+                self._host.wheel.by(self.wire, self.protocol.deadline)
+
+    def unsubscribed(self, channel: str, code: int, reason: str) -> None:
+        """Tell the client that the server ended a subscription."""
+        if self.is_open:
+            push = Push(Unsubscribe(code, reason), channel)
+            self.wire.send(self.wire.codec.encode_push(push))
+
+    def disconnect(self, code: int, reason: str = "") -> None:
+        """Close the connection; clients take from the code whether they should come back."""
+        if self.is_open:
+            if not reason and isinstance(code, DisconnectCode):
+                reason = code.reason
+            self.wire.close(code, reason)
+            self.lost()
+
+    # --- commands ------------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        """Start whatever may start now."""
+        while self.is_open and self._waiting:
+            request = self._waiting[0].request
+            lane = request.method if type(request) is RPCRequest else None
+            if not self._is_free(lane):
+                break
+            self._start(self._waiting.popleft(), lane)
+        waiting = len(self._waiting) if self._waiting else 0
+        if waiting == 0:
+            self._waiting = None
+        if self._paused is (waiting < self._host.options.commands_waiting):
+            self._pause(not self._paused)
+
+    def _is_free(self, lane: str | None) -> bool:
+        running = self._running
+        if not running:
+            return True
+        if None in running:
+            return False
+        return lane is None or (
+            lane not in running and len(running) < self._host.options.rpcs_at_once
+        )
+
+    def _start(self, command: Command, lane: str | None) -> None:
+        error = self._limit(command)
+        if error is not None:
+            self.refuse(command, error)
+            return
+        task = asyncio.get_running_loop().create_task(self._host.handle(self, command))
+        task.add_done_callback(partial(self._finished, command, lane))
+        if self._running is None:
+            self._running = {lane: task}
+        else:
+            self._running[lane] = task
+
+    def _finished(self, command: Command, lane: str | None, task: asyncio.Task[None]) -> None:
+        assert self._running is not None
+        del self._running[lane]
+        if not self._running:
+            self._running = None
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            self._host.failed(self, command, error)
+        self._advance()
+
+    def _limit(self, command: Command) -> Error | None:
+        """Why a command is refused before anybody looks into it."""
+        request = command.request
+        options = self._host.options
+        if type(request) is Unfit:
+            return Error(request.code, request.message)
+        if type(request) is ConnectRequest:
+            return None
+        if type(request) is SubscribeRequest and self.subscriptions is not None:
+            if request.channel in self.subscriptions:
+                return error_of(ErrorCode.ALREADY_SUBSCRIBED)
+            if len(self.subscriptions) >= options.channels:
+                return error_of(ErrorCode.LIMIT_EXCEEDED)
+        if options.commands_per_second:
+            if self._bucket is None:
+                self._bucket = TokenBucket(options.commands_per_second, options.commands_burst)
+            if self._bucket.take(self._host.clock.monotonic()):
+                return error_of(ErrorCode.TOO_MANY_REQUESTS)
+        return None
+
+    def _pause(self, pause: bool) -> None:
+        self._paused = pause
+        if pause:
+            self.wire.pause_reading()
+        elif self.is_open:
+            self.wire.resume_reading()
+
+
+def error_of(code: ErrorCode, message: str = "") -> Error:
+    """An error of the protocol, in its own words or in better ones."""
+    return Error(code, message or code.message, code.temporary)

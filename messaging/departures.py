@@ -1,0 +1,267 @@
+"""What leaves this node at the end of a turn of the event loop: one write per connection.
+
+A publication is encoded once per wire format, and everything a channel was sent within a turn
+is joined once. A connection that has nothing else to say is written to straight from there; one
+with replies of its own, or in several busy channels, gets all of it joined.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from kernel.options import option
+from messaging.protocol.codec import Codec
+
+FRAME_BYTES = 65_536
+"""Answers are joined into one frame up to this size; a larger answer travels alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class WireOptions:
+    """How much a connection may send, and leave unread."""
+
+    message_bytes: int = option(
+        65_536, "Size of a client's WebSocket message. Clients give up for good beyond it."
+    )
+    backlog_bytes: int = option(
+        1_048_576, "Bytes kept for a client that reads too slowly, before it is disconnected."
+    )
+    close_seconds: float = option(
+        5.0, "How long a client may take to answer that its connection is closed."
+    )
+
+    def __post_init__(self) -> None:
+        if self.message_bytes < 1024:
+            raise ValueError("message_bytes must be at least 1024")
+        if self.backlog_bytes < 65_536:
+            raise ValueError("backlog_bytes must be at least 65536")
+        if self.close_seconds <= 0:
+            raise ValueError("close_seconds must be above 0")
+
+
+class Batch:
+    """What one channel was sent within a turn, encoded in one wire format."""
+
+    __slots__ = ("_framed", "_parts", "binary")
+
+    def __init__(self, parts: list[bytes], *, binary: bool) -> None:
+        self._parts = parts
+        self.binary = binary
+        self._framed: bytes | None = None
+
+    @property
+    def parts(self) -> list[bytes]:
+        """The publications one by one, without WebSocket framing."""
+        return self._parts
+
+    @property
+    def framed(self) -> bytes:
+        """WebSocket frames, ready to be written; made once for all who are sent it."""
+        if self._framed is None:
+            self._framed = b"".join([frame_of(part, binary=self.binary) for part in self._parts])
+        return self._framed
+
+
+class Wire(ABC):
+    """One connection's way to its client. Nothing here waits, and nothing raises."""
+
+    __slots__ = ("answers", "batches", "codec", "departures", "due", "slot")
+
+    def __init__(self, codec: Codec, departures: "Departures") -> None:
+        self.codec = codec
+        self.departures = departures
+        self.due = False
+        self.slot = 0
+        """Where the timer wheel keeps this wire."""
+        self.answers: list[bytes] | None = None
+        self.batches: list[Batch] | None = None
+
+    def send(self, answer: bytes) -> None:
+        """Let an encoded answer leave at the end of this turn, before any publication."""
+        if self.answers is None:
+            self.answers = [answer]
+        else:
+            self.answers.append(answer)
+        self.departures.add(self)
+
+    def append(self, batch: Batch) -> None:
+        """Let a channel's batch leave with whatever else this wire has to say."""
+        if self.batches is None:
+            self.batches = [batch]
+        else:
+            self.batches.append(batch)
+
+    def frames(self) -> list[bytes]:
+        """Take the answers that wait, joined into frames of a decent size."""
+        answers, self.answers = self.answers, None
+        if not answers:
+            return []
+        if len(answers) == 1:
+            return answers
+        frames: list[bytes] = []
+        together: list[bytes] = []
+        size = 0
+        for answer in answers:
+            if together and size + len(answer) > FRAME_BYTES:
+                frames.append(self.codec.join(together))
+                together, size = [], 0
+            together.append(answer)
+            size += len(answer) + 1
+        frames.append(self.codec.join(together))
+        return frames
+
+    @abstractmethod
+    def deliver(self, batch: Batch) -> None:
+        """Write a batch now: this wire has nothing else to say in this turn."""
+
+    @abstractmethod
+    def depart(self) -> None:
+        """Write everything that waits."""
+
+    @abstractmethod
+    def close(self, code: int, reason: str) -> None:
+        """Write what waits, then the close frame. The client has a few seconds to agree."""
+
+    @abstractmethod
+    def abort(self) -> None:
+        """Cut the connection at once."""
+
+    @abstractmethod
+    def pause_reading(self) -> None:
+        """Take no more from the client until `resume_reading`."""
+
+    @abstractmethod
+    def resume_reading(self) -> None: ...
+
+    @abstractmethod
+    def tick(self, now: float) -> float | None:
+        """Do what is due; when to call again, in monotonic seconds, or None for never."""
+
+    @abstractmethod
+    def give_up(self) -> None:
+        """The client cannot keep up: end the connection. Called between turns."""
+
+
+class Fanout:
+    """The wires of one channel's subscribers, by wire format, and what they are to be sent."""
+
+    __slots__ = ("_departures", "_groups", "_waiting")
+
+    def __init__(self, departures: "Departures") -> None:
+        self._departures = departures
+        self._groups: dict[Codec, dict[Wire, None]] = {}
+        self._waiting: dict[Codec, list[bytes]] | None = None
+
+    def __len__(self) -> int:
+        return sum(map(len, self._groups.values()))
+
+    @property
+    def codecs(self) -> Iterable[Codec]:
+        """The formats that somebody listens in."""
+        return self._groups
+
+    def add(self, wire: Wire) -> None:
+        """From now on send to `wire`; what waits already is not for it and leaves first."""
+        if self._waiting:
+            self._depart(merging=False)
+        self._groups.setdefault(wire.codec, {})[wire] = None
+
+    def discard(self, wire: Wire) -> None:
+        """Send nothing more to `wire`, not even what waits."""
+        group = self._groups.get(wire.codec)
+        if group is not None:
+            group.pop(wire, None)
+            if not group:
+                del self._groups[wire.codec]
+
+    def send(self, codec: Codec, encoded: bytes) -> None:
+        """Let a publication leave at the end of this turn to all who listen in this format."""
+        if self._waiting is None:
+            self._waiting = {}
+            self._departures.add_fanout(self)
+        self._waiting.setdefault(codec, []).append(encoded)
+
+    def depart(self, *, merging: bool) -> None:
+        """Write what waits, or leave it with the wires when they have other things to say."""
+        if self._waiting:
+            self._depart(merging=merging)
+
+    def _depart(self, *, merging: bool) -> None:
+        waiting, self._waiting = self._waiting, None
+        assert waiting is not None
+        for codec, parts in waiting.items():
+            wires = self._groups.get(codec)
+            if wires is None:
+                continue
+            batch = Batch(parts, binary=codec.binary)
+            if merging:
+                for wire in wires:
+                    self._departures.add(wire)
+                    wire.append(batch)
+            else:
+                for wire in wires:
+                    if wire.due:
+                        wire.append(batch)
+                    else:
+                        wire.deliver(batch)
+
+
+class Departures:
+    """Everything that leaves at the end of this turn of the event loop."""
+
+    __slots__ = ("_fanouts", "_hopeless", "_scheduled", "_wires")
+
+    def __init__(self) -> None:
+        self._wires: list[Wire] = []
+        self._fanouts: list[Fanout] = []
+        self._hopeless: list[Wire] = []
+        self._scheduled = False
+
+    def add(self, wire: Wire) -> None:
+        """This wire has something to say."""
+        if not wire.due:
+            wire.due = True
+            self._wires.append(wire)
+            self._schedule()
+
+    def add_fanout(self, fanout: Fanout) -> None:
+        """This channel has something to say."""
+        self._fanouts.append(fanout)
+        self._schedule()
+
+    def give_up(self, wire: Wire) -> None:
+        """End this wire's connection, but not while a channel's subscribers are being walked."""
+        self._hopeless.append(wire)
+        self._schedule()
+
+    def leave(self) -> None:
+        """Write everything that is due. The event loop calls this at the end of the turn."""
+        self._scheduled = False
+        fanouts, self._fanouts = self._fanouts, []
+        merging = len(fanouts) > 1
+        for fanout in fanouts:
+            fanout.depart(merging=merging)
+        wires, self._wires = self._wires, []
+        for wire in wires:
+            wire.due = False
+            wire.depart()
+        hopeless, self._hopeless = self._hopeless, []
+        for wire in hopeless:
+            wire.give_up()
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self.leave)
+
+
+def frame_of(payload: bytes, *, binary: bool) -> bytes:
+    """One unfragmented, unmasked WebSocket frame, as a server sends it."""
+    first = b"\x82" if binary else b"\x81"
+    size = len(payload)
+    if size < 126:
+        return b"%b%c%b" % (first, size, payload)
+    if size < 65_536:
+        return b"%b\x7e%b%b" % (first, size.to_bytes(2, "big"), payload)
+    return b"%b\x7f%b%b" % (first, size.to_bytes(8, "big"), payload)

@@ -1,0 +1,280 @@
+"""Our uvicorn WebSocket protocol: frames in by callback, one write per loop turn out.
+
+The opening handshake is uvicorn's own, so accepting and rejecting is ordinary ASGI. Then the
+endpoint takes the connection over: the handshake, its queue, scope and task are let go, and a
+`SocketWire` of a few hundred bytes remains.
+"""
+
+import asyncio
+import os
+from typing import Any, Final, cast
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+
+from messaging.connection import Connection
+from messaging.departures import Batch, Departures, Wire, WireOptions, frame_of
+from messaging.framing import (
+    FrameReader,
+    FrameViolation,
+    Opcode,
+    close_code_of,
+    close_frame,
+    pong_frame,
+)
+from messaging.protocol.codec import Codec
+from messaging.protocol.codes import DisconnectCode, close_reason
+from messaging.wheel import TimerWheel
+
+EXTENSION: Final = "zaffa.takeover"
+"""Where the ASGI scope offers the endpoint to take the connection over."""
+
+EARLY_BYTES: Final = 65_536
+"""Bytes kept for a client that speaks before the handshake is answered."""
+
+
+class WebSocketProtocol(WebSocketsSansIOProtocol):
+    """The handshake, for `uvicorn --ws`. Endpoints that take nothing over work as ever.
+
+    What arrives between the request and the takeover is kept as it came: a frame that is half
+    here must not stay behind in the parser of the handshake.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Compression costs memory for each connection and delays small frames.
+        self.conn.available_extensions = None
+        self._early: bytearray | None = bytearray()
+
+    def handle_connect(self, event: Request) -> None:
+        offered = event.headers.get_all("Sec-WebSocket-Protocol")
+        if offered and not any(each.strip() for each in offered):
+            # Old Python clients send the header empty; they mean that they offer none.
+            del event.headers["Sec-WebSocket-Protocol"]
+        super().handle_connect(event)
+
+    def data_received(self, data: bytes) -> None:
+        if not self.handshake_initiated or self._early is None:
+            super().data_received(data)
+            return
+        self._early += data
+        if len(self._early) > EARLY_BYTES:
+            self.transport.pause_reading()
+
+    async def run_asgi(self) -> None:
+        cast(dict[str, Any], self.scope["extensions"])[EXTENSION] = self.takeover
+        await super().run_asgi()
+
+    async def receive(self) -> Any:
+        early = self._early
+        if self.handshake_complete and early is not None:
+            # Somebody reads who did not take over, so this connection stays with uvicorn.
+            self._early = None
+            self.transport.resume_reading()
+            if early:
+                super().data_received(bytes(early))
+        return await super().receive()
+
+    def takeover(self, connection: Connection, wire: "SocketWire") -> None:
+        """Let `wire` have the connection, beginning with what the client said already."""
+        assert self.handshake_complete, "only an accepted WebSocket can be taken over"
+        assert self._early is not None, "whoever reads from a WebSocket cannot take it over"
+        transport, early = self.transport, bytes(self._early)
+        self.stop_keepalive()
+        self.transport = _LET_GO
+        self.connections.discard(self)
+        if transport.is_closing() or self.disconnected:
+            connection.lost()
+            return
+        wire.connection = connection
+        wire.peers = self.connections
+        wire.begin(transport)
+        transport.set_protocol(wire)
+        transport.resume_reading()
+        if early:
+            wire.data_received(early)
+
+
+class _LetGo(asyncio.Transport):
+    """What a handshake holds once its transport is in other hands."""
+
+    def close(self) -> None:
+        """The connection goes on without the handshake."""
+
+    def is_closing(self) -> bool:
+        return True
+
+
+_LET_GO: Final = _LetGo()
+
+
+class SocketWire(Wire, asyncio.Protocol):
+    """A WebSocket over a transport of the event loop, after the handshake.
+
+    All writing goes through `_write`: straight into the socket while nothing waits, through
+    the transport as soon as something does, so that frames never overtake each other.
+    """
+
+    __slots__ = ("_backlog", "_closing", "_fd", "_reader", "_transport", "_wheel", "connection",
+                 "options", "peers")  # fmt: skip
+
+    def __init__(
+        self, codec: Codec, *, departures: Departures, wheel: TimerWheel, options: WireOptions
+    ) -> None:
+        super().__init__(codec, departures)
+        self.options = options
+        self._wheel = wheel
+        self._reader = FrameReader()
+        self._fd = -1
+        self._backlog = False
+        self._closing = 0.0
+        """When to cut a connection whose client does not answer our close frame."""
+
+    connection: Connection
+    peers: set[Any]
+    _transport: asyncio.Transport
+
+    def begin(self, transport: asyncio.Transport) -> None:
+        """Write to `transport` from now on."""
+        self._transport = transport
+        self.peers.add(self)
+        # With these limits the transport tells exactly when something waits in it.
+        transport.set_write_buffer_limits(high=0)
+        socket = transport.get_extra_info("socket")
+        if socket is not None and transport.get_extra_info("sslcontext") is None:
+            self._fd = socket.fileno()
+
+    # --- from the event loop -----------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            for opcode, payload in self._reader.feed(data, limit=self.options.message_bytes):
+                if opcode in (Opcode.TEXT, Opcode.BINARY):
+                    if not self._closing:
+                        self.connection.received(payload)
+                elif opcode == Opcode.PING:
+                    if not self._closing:
+                        self._control(pong_frame(payload))
+                elif opcode == Opcode.CLOSE:
+                    self._closed_by_client(payload)
+                    return
+        except FrameViolation as violation:
+            self.close(violation.code, violation.reason)
+
+    def eof_received(self) -> None:
+        """The client writes no more: the transport closes itself."""
+
+    def pause_writing(self) -> None:
+        self._backlog = True
+
+    def resume_writing(self) -> None:
+        self._backlog = False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._fd = -1
+        self._closing = self._closing or 1.0
+        self.peers.discard(self)
+        self._wheel.forget(self)
+        self.answers = self.batches = None
+        self.connection.lost()
+
+    def shutdown(self) -> None:
+        """uvicorn stops and we were not drained before."""
+        self.connection.disconnect(DisconnectCode.SHUTDOWN)
+        self._transport.close()
+
+    # --- from the connection -----------------------------------------------------------------
+
+    def deliver(self, batch: Batch) -> None:
+        if not self._closing:
+            self._write(batch.framed)
+
+    def depart(self) -> None:
+        if self._closing:
+            self.answers = self.batches = None
+            return
+        data = self._waiting()
+        if data:
+            self._write(data)
+
+    def close(self, code: int, reason: str) -> None:
+        if self._closing:
+            if not self._transport.is_closing():
+                self.abort()
+            return
+        data = self._waiting() + close_frame(code, close_reason(reason))
+        self._closing = self._wheel.now() + self.options.close_seconds
+        self._write(data)
+        self._fd = -1
+        self._wheel.by(self, self._closing)
+        self._transport.resume_reading()
+        self.connection.lost()
+
+    def abort(self) -> None:
+        self._fd = -1
+        self._closing = self._closing or 1.0
+        self._transport.abort()
+
+    def pause_reading(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._transport.resume_reading()
+
+    def tick(self, now: float) -> float | None:
+        if not self._closing:
+            return self.connection.tick(now)
+        if now < self._closing:
+            return self._closing
+        self.abort()
+        return None
+
+    def give_up(self) -> None:
+        self.connection.slow()
+
+    # --- writing -------------------------------------------------------------------------------
+
+    def _waiting(self) -> bytes:
+        """Take everything that waits: answers first, then what channels were sent."""
+        binary = self.codec.binary
+        frames = [frame_of(frame, binary=binary) for frame in self.frames()]
+        if self.batches is not None:
+            frames += [batch.framed for batch in self.batches]
+            self.batches = None
+        return frames[0] if len(frames) == 1 else b"".join(frames)
+
+    def _control(self, frame: bytes) -> None:
+        self._write(self._waiting() + frame)
+
+    def _write(self, data: bytes) -> None:
+        rest: bytes | memoryview = data
+        if not self._backlog and self._fd >= 0:
+            try:
+                written = os.write(self._fd, data)
+            except (BlockingIOError, InterruptedError):
+                written = 0
+            except OSError:
+                # The client is gone; the transport would only find out when it reads.
+                self.abort()
+                return
+            if written == len(data):
+                return
+            rest = memoryview(data)[written:]
+        self._transport.write(rest)
+        if (
+            self._backlog
+            and not self._closing
+            and self._transport.get_write_buffer_size() > self.options.backlog_bytes
+        ):
+            self.departures.give_up(self)
+
+    def _closed_by_client(self, payload: bytes) -> None:
+        """The client closes, or agrees that we do."""
+        if not self._closing:
+            code = close_code_of(payload)
+            self._closing = self._wheel.now() + self.options.close_seconds
+            self._write(self._waiting() + close_frame(code))
+            self._wheel.by(self, self._closing)
+            self.connection.lost()
+        self._fd = -1
+        self._transport.close()
