@@ -1,0 +1,179 @@
+"""The ASGI application of a house: its WebSocket, its two HTTP gateways, its pages."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import cast
+
+import msgspec
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+from kernel.errors import Refusal
+from kernel.operations import AnyOperation
+from server import __version__
+from server.auth import Doorkeeper
+from server.errors import ErrorBody, NoSuchPath, error_answer, refusal_answer
+from server.health import readiness
+from server.house import House
+from server.logs import request_id
+from server.middleware import SAFE_HEADERS, Requests
+from server.openapi import Document, admin_document, client_document
+from server.operations import answer_of, input_of
+from server.pages import index_page, reference_page
+from server.rates import Rates
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+_CODES = {404: "not_found", 405: "method_not_allowed", 415: "unsupported_media_type"}
+
+
+def create_app(house: House) -> Starlette:
+    """The application of `house`, opened and closed by servers that speak the lifespan protocol."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with house.running():
+            yield
+
+    return Starlette(
+        routes=[
+            WebSocketRoute("/connection/websocket", house.websocket),
+            *_Gateways(house).routes(),
+            *_documents(house),
+            *_watching(house),
+        ],
+        middleware=[Middleware(Requests, clock=house.clock, metrics=house.metrics)],
+        exception_handlers={
+            Refusal: _refused,
+            HTTPException: _http_error,
+            Exception: _internal_error,
+        },
+        lifespan=lifespan,
+    )
+
+
+class _Gateways:
+    """The rooms' operations over HTTP: `/v1` for users, `/admin/v1` for servers."""
+
+    def __init__(self, house: House) -> None:
+        options = house.options
+        self._operations = house.operations
+        self._limit = options.body_bytes
+        self._door = Doorkeeper(tokens=house.tokens, api_keys=house.api_keys)
+        self._rates = Rates(
+            clock=house.clock, rate=options.requests_per_second, burst=options.requests_burst
+        )
+
+    def routes(self) -> list[BaseRoute]:
+        by_path: dict[str, dict[str, Endpoint]] = defaultdict(dict)
+        for operation in self._operations:
+            methods = by_path[operation.path]
+            assert operation.method not in methods, f"two operations at {operation.path}"
+            methods[operation.method] = self._endpoint(operation)
+        # A fixed segment is matched before one that takes any text.
+        ordered = sorted(by_path.items(), key=lambda each: each[0].replace("{", "\uffff"))
+        return [
+            Route(path, _by_method(methods), methods=list(methods)) for path, methods in ordered
+        ]
+
+    def _endpoint(self, operation: AnyOperation) -> Endpoint:
+        admit = self._door.user if operation.scope is None else self._door.server
+
+        async def endpoint(request: Request) -> Response:
+            request.scope["operation"] = operation.name
+            principal = await admit(request)
+            if operation.scope is not None:
+                principal.require(operation.scope)
+            self._rates.take(principal)
+            given = await input_of(operation, request, limit=self._limit)
+            return await answer_of(operation, principal, given)
+
+        return endpoint
+
+
+def _by_method(methods: Mapping[str, Endpoint]) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        method = "GET" if request.method == "HEAD" else request.method
+        return await methods[method](request)
+
+    return endpoint
+
+
+def _documents(house: House) -> list[BaseRoute]:
+    """What explains the server: made once, they do not change while it runs."""
+    documents = {
+        "/v1/openapi.json": client_document(house.operations, version=__version__),
+        "/admin/v1/openapi.json": admin_document(house.operations, version=__version__),
+    }
+    reference = reference_page(documents)
+
+    async def docs(_request: Request) -> Response:
+        return HTMLResponse(reference)
+
+    async def index(request: Request) -> Response:
+        url = house.options.public_url or str(request.base_url).rstrip("/")
+        languages = request.headers.get("accept-language", "")
+        return HTMLResponse(
+            index_page(url=url, languages=languages, hints=house.hints),
+            headers={"vary": "accept-language"},
+        )
+
+    return [
+        Route("/", index),
+        Route("/docs", docs),
+        *(Route(path, _json(document)) for path, document in documents.items()),
+    ]
+
+
+def _json(document: Document) -> Endpoint:
+    body = msgspec.json.encode(document)
+
+    async def endpoint(_request: Request) -> Response:
+        return Response(body, media_type="application/json")
+
+    return endpoint
+
+
+def _watching(house: House) -> list[BaseRoute]:
+    """What load balancers and Prometheus ask."""
+
+    async def livez(_request: Request) -> Response:
+        return Response("ok\n", media_type="text/plain")
+
+    async def readyz(_request: Request) -> Response:
+        found = await readiness(house.checks())
+        body = msgspec.json.encode(found.as_json())
+        return Response(body, 200 if found.ready else 503, media_type="application/json")
+
+    async def metrics(request: Request) -> Response:
+        if house.shared_port and request.scope["server"][1] == house.shared_port:
+            first = house.options.metrics_port
+            raise NoSuchPath(
+                f"Several nodes share this port. Ask each one at its own, from {first} upwards."
+            )
+        return Response(house.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
+
+    return [Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics)]
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    return refusal_answer(cast(Refusal, error))
+
+
+async def _http_error(_request: Request, error: Exception) -> Response:
+    found = cast(HTTPException, error)
+    code = _CODES.get(found.status_code, "bad_request")
+    return error_answer(found.status_code, ErrorBody(code, found.detail), found.headers)
+
+
+async def _internal_error(_request: Request, _error: Exception) -> Response:
+    """The caller learns nothing of the bug but a name to ask about; the server logs it."""
+    name = request_id.get()
+    body = ErrorBody("internal", "Something went wrong on our side.", {"request_id": name})
+    return error_answer(500, body, {**SAFE_HEADERS, "x-request-id": name})

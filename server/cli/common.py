@@ -1,0 +1,45 @@
+"""What the commands share: how they are declared, and where their settings come from."""
+
+import argparse
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from server import logs
+from server.settings import load
+from server.wiring import Settings
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+Run = Callable[[argparse.Namespace], int]
+
+
+def add_command(
+    commands: "Commands", name: str, *, about: str, examples: str, run: Run
+) -> argparse.ArgumentParser:
+    """Declare a command with a sentence, examples, and `--config`."""
+    command = commands.add_parser(
+        name,
+        help=about[:1].lower() + about[1:].rstrip("."),
+        description=about,
+        epilog=f"examples:\n{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(run=run)
+    command.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="settings file instead of zaffa.toml in the working directory",
+    )
+    return command
+
+
+def settings(given: argparse.Namespace, overrides: Mapping[str, object] | None = None) -> Settings:
+    """The settings of this command; from here on, log lines go where those say."""
+    chosen = {key: value for key, value in (overrides or {}).items() if value is not None}
+    loaded = load(Settings, environment=os.environ, file=given.config, overrides=chosen)
+    logs.configure(format=loaded.server.log_format, level=loaded.server.log_level)
+    return loaded

@@ -1,0 +1,108 @@
+"""`zaffa sandbox`: FCM and APNs, emulated on this machine."""
+
+import argparse
+import asyncio
+import signal
+import sys
+
+import aiohttp
+
+from kernel.clock import SystemClock
+from notifications.sandbox.credentials import init
+from notifications.sandbox.sandbox import Sandbox
+from server.cli.common import Commands, add_command, settings
+from server.wiring import Settings
+
+_EXAMPLES = """\
+  zaffa sandbox --init      make its certificates and credentials, and say which settings use them
+  zaffa sandbox run         emulate FCM and APNs until Ctrl+C
+  zaffa sandbox follow      list pushes as they arrive, here or in `zaffa serve`
+"""
+
+
+def add_to(commands: Commands) -> None:
+    command = add_command(
+        commands,
+        "sandbox",
+        about="Emulate FCM and APNs, and watch what arrives.",
+        examples=_EXAMPLES,
+        run=_run,
+    )
+    command.add_argument("action", nargs="?", choices=("run", "follow"))
+    command.add_argument(
+        "--init", action="store_true", help="make the credentials that a real server would have"
+    )
+
+
+def _run(given: argparse.Namespace) -> int:
+    loaded = settings(given)
+    if given.init:
+        _init(loaded)
+    elif given.action is None:
+        print("Say what to do: --init, run or follow.", file=sys.stderr)
+        return 2
+    if given.action == "run":
+        asyncio.run(_emulate(loaded))
+    elif given.action == "follow":
+        return asyncio.run(_follow(loaded))
+    return 0
+
+
+def _init(loaded: Settings) -> None:
+    options = loaded.sandbox
+    files = init(options.directory, fcm_port=options.fcm_port)
+    print("# A server that sends to this sandbox needs:")
+    print(f"ZAFFA_FCM_SERVICE_ACCOUNT={files.service_account}")
+    print(f"ZAFFA_FCM_ENDPOINT=https://localhost:{options.fcm_port}/v1/projects")
+    print(f"ZAFFA_FCM_AUTHORITY={files.authority}")
+    print(f"ZAFFA_APNS_KEY={files.apns_key}")
+    print(f"ZAFFA_APNS_PRODUCTION=localhost:{options.apns_port}")
+    print(f"ZAFFA_APNS_SANDBOX=localhost:{options.apns_sandbox_port}")
+    print(f"ZAFFA_APNS_AUTHORITY={files.authority}")
+
+
+async def _emulate(loaded: Settings) -> None:
+    sandbox = Sandbox(loaded.sandbox, SystemClock())
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(sign, ended.set)
+    await sandbox.open()
+    try:
+        print(f"FCM   {sandbox.fcm_endpoint}")
+        print(f"APNs  {sandbox.apns_address} and {sandbox.apns_sandbox_address}")
+        print(f"page  {sandbox.page_url}", flush=True)
+        await ended.wait()
+    finally:
+        await sandbox.close()
+
+
+async def _follow(loaded: Settings) -> int:
+    """One line for each push, from now on. A sandbox that goes away ends it."""
+    url = f"http://{loaded.sandbox.host}:{loaded.sandbox.page_port}/pushes"
+    timeout = aiohttp.ClientTimeout(total=90)
+    async with aiohttp.ClientSession(timeout=timeout) as session:
+        try:
+            async with session.get(url, params={"limit": "1"}) as answer:
+                after = (await answer.json())["total"]
+            print(f"waiting for pushes at {url} …", file=sys.stderr)
+            while True:
+                query = {"after": str(after), "wait": "30"}
+                async with session.get(url, params=query) as answer:
+                    found = await answer.json()
+                after = found["last"]
+                for push in found["pushes"]:
+                    print(_line(push), flush=True)
+        except aiohttp.ClientError as error:
+            print(
+                f"The sandbox does not answer at {url} ({type(error).__name__}). Is `zaffa serve` "
+                "or `zaffa sandbox run` running?",
+                file=sys.stderr,
+            )
+            return 1
+
+
+def _line(push: dict[str, str]) -> str:
+    at = push["received_at"][11:19]
+    where = f"{push['provider']}/{push['environment']}"
+    return f"{at}  {where:<16} {push['address'][:24]:<24}  {push['title']}: {push['body']}"

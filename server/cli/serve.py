@@ -1,0 +1,163 @@
+"""`zaffa serve`: a node, or several."""
+
+import argparse
+import asyncio
+import logging
+import os
+import socket
+import sys
+from collections.abc import Sequence
+
+from kernel.clock import SystemClock
+from server import migrations
+from server.cli.common import Commands, add_command, settings
+from server.demo.seed import hints_of, seed
+from server.house import Hints
+from server.processes import Nursery, this_program
+from server.roles import ServerRole, chosen
+from server.serving import listening_socket, run
+from server.settings import SettingsError
+from server.wiring import WEBSOCKET_CLASS, Settings, build, is_cluster, prepare_storage
+
+log = logging.getLogger(__name__)
+
+_EXAMPLES = """\
+  zaffa serve                                      everything, on SQLite, in one process
+  zaffa serve --demo                               the same, with demo data and hints
+  zaffa serve --role gateway --workers 4           four gateways on one port (PostgreSQL, Redis)
+  zaffa serve --role relay --role dispatcher --role scheduler --port 8001
+
+A node that gets SIGTERM tells its clients to reconnect, spread over a few seconds, finishes
+what it works on and ends; a second signal skips the waiting.
+"""
+
+
+def add_to(commands: Commands) -> None:
+    command = add_command(commands, "serve", about="Run the server.", examples=_EXAMPLES, run=_run)
+    command.add_argument(
+        "--role",
+        action="append",
+        default=[],
+        choices=list(map(str, ServerRole)),
+        help="do only this part of the work; may be given several times",
+    )
+    command.add_argument("--workers", type=_count, default=1, metavar="N", help="nodes to run")
+    command.add_argument("--host", help="address to listen on")
+    command.add_argument("--port", type=int, help="port to listen on; 0 takes a free one")
+    command.add_argument(
+        "--demo", action="store_true", help="fill the database with demo data and say what to try"
+    )
+    # How a parent starts its children: the sockets they listen on, the shared one first.
+    command.add_argument("--inherit", type=int, action="append", help=argparse.SUPPRESS)
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if not 1 <= count <= 256:
+        raise argparse.ArgumentTypeError("must be from 1 to 256")
+    return count
+
+
+def _run(given: argparse.Namespace) -> int:
+    overrides = {"server.host": given.host, "server.port": given.port}
+    loaded = settings(given, overrides)
+    if given.inherit:
+        _serve(loaded, given, [socket.socket(fileno=each) for each in given.inherit], Hints())
+        return 0
+    if given.workers > 1 and not is_cluster(loaded):
+        raise SettingsError(
+            ["--workers needs PostgreSQL (ZAFFA_DATABASE_URL) and Redis (ZAFFA_REDIS_URL)"]
+        )
+    hints = asyncio.run(_prepare(loaded, demo=given.demo))
+    try:
+        shared = listening_socket(loaded.server.host, loaded.server.port)
+    except OSError as error:
+        where = f"{loaded.server.host}:{loaded.server.port}"
+        print(
+            f"Cannot listen on {where}: {error.strerror}. Choose another --port.", file=sys.stderr
+        )
+        return 1
+    if given.workers > 1:
+        asyncio.run(_many(loaded, given, shared))
+    else:
+        _serve(loaded, given, [shared], hints)
+    return 0
+
+
+async def _prepare(loaded: Settings, *, demo: bool) -> Hints:
+    """SQLite belongs to this process alone, so it is upgraded without being asked."""
+    url = loaded.database.url
+    prepare_storage(url)
+    if url.startswith("sqlite:") and not (await migrations.state(url)).is_current:
+        log.info("upgrading the database")
+        await migrations.upgrade(url)
+    if not demo:
+        return Hints()
+    (await migrations.state(url)).demand()
+    await seed(loaded)
+    return hints_of(loaded)
+
+
+def _serve(
+    loaded: Settings,
+    given: argparse.Namespace,
+    sockets: Sequence[socket.socket],
+    hints: Hints,
+) -> None:
+    house = build(loaded, roles=chosen(given.role), hints=hints)
+    port = sockets[0].getsockname()[1]
+    if len(sockets) > 1:
+        house.shared_port = port
+
+    def ready() -> None:
+        log.info("node ready", extra={"port": port, "roles": ",".join(sorted(chosen(given.role)))})
+        if given.demo and not given.inherit:
+            print(*_what_to_try(house.hints, port), sep="\n", flush=True)
+
+    run(
+        house,
+        websocket_class=WEBSOCKET_CLASS,
+        sockets=sockets,
+        tied_to_parent=bool(given.inherit),
+        ready=ready,
+    )
+
+
+async def _many(loaded: Settings, given: argparse.Namespace, shared: socket.socket) -> None:
+    first = loaded.server.metrics_port
+    own = [listening_socket("127.0.0.1", first + number) for number in range(given.workers)]
+
+    def command(number: int) -> list[str]:
+        roles = [part for role in given.role for part in ("--role", role)]
+        config = ["--config", str(given.config)] if given.config else []
+        sockets = [shared.fileno(), own[number].fileno()]
+        inherit = [part for each in sockets for part in ("--inherit", str(each))]
+        return [*this_program(), "serve", *roles, *config, *inherit]
+
+    log.info(
+        "starting nodes",
+        extra={"nodes": given.workers, "metrics_ports": f"{first}-{first + given.workers - 1}"},
+    )
+    nursery = Nursery(
+        count=given.workers,
+        command=command,
+        inherits=[shared.fileno(), *(each.fileno() for each in own)],
+        clock=SystemClock(),
+    )
+    await nursery.run()
+    log.info("all nodes left", extra={"pid": os.getpid()})
+
+
+def _what_to_try(hints: Hints, port: int) -> list[str]:
+    url = f"http://127.0.0.1:{port}"
+    return [
+        "",
+        f"Zaffa is running on {url}",
+        "",
+        "  Chat in two terminals:",
+        *(f"    {command}" for _user, command in hints.chats),
+        "  Read the API:",
+        f"    {url}/docs",
+        "  See pushes arrive:",
+        f"    {hints.pushes}",
+    ]

@@ -1,0 +1,191 @@
+"""The OpenAPI 3.1 document of a gateway, written from its operations. Pure."""
+
+import inspect
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from kernel.errors import Denied, InvalidInput, RateLimited, Refusal, Unauthenticated
+from kernel.operations import AnyOperation
+from server.errors import STATUS, ErrorBody
+
+_REF = "#/components/schemas/{name}"
+_ALWAYS: tuple[type[Refusal], ...] = (InvalidInput, Unauthenticated, Denied, RateLimited)
+_USER = {
+    "accessToken": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "An access token that the application's own server signed for the user.",
+    }
+}
+_SERVER = {
+    "apiKey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "The secret of a server, made by `zaffa key create`.",
+    }
+}
+
+Document = dict[str, Any]
+
+
+def client_document(operations: Iterable[AnyOperation], *, version: str) -> Document:
+    """For applications that act for one user."""
+    users = [each for each in operations if each.scope is None]
+    return _document("Zaffa client API", users, _USER, version)
+
+
+def admin_document(operations: Iterable[AnyOperation], *, version: str) -> Document:
+    """For the application's own servers."""
+    servers = [each for each in operations if each.scope is not None]
+    return _document("Zaffa admin API", servers, _SERVER, version)
+
+
+def _document(
+    title: str, operations: Sequence[AnyOperation], security: Mapping[str, object], version: str
+) -> Document:
+    types = {each.takes for each in operations} | {each.gives for each in operations} | {ErrorBody}
+    ordered = sorted(types, key=lambda each: str(getattr(each, "__name__", each)))
+    schemas, components = msgspec.json.schema_components(ordered, ref_template=_REF)
+    by_type = dict(zip(ordered, schemas, strict=True))
+    paths: dict[str, dict[str, object]] = defaultdict(dict)
+    for operation in operations:
+        described = _Described(operation, by_type, components)
+        paths[operation.path][operation.method.lower()] = described.document()
+    _drop_unused(components, paths)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": title,
+            "version": version,
+            "description": (
+                "Every error is `{code, message, details}`: `code` is for programs and never "
+                "changes, `message` is for people. What has `x-rpc: true` can also be called "
+                "over the WebSocket connection, by its operationId."
+            ),
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "security": [{name: []} for name in security],
+        "tags": [{"name": name} for name in sorted({_tag(each) for each in operations})],
+        "paths": dict(paths),
+        "components": {"schemas": components, "securitySchemes": security},
+    }
+
+
+class _Described:
+    """One operation, being described."""
+
+    def __init__(
+        self,
+        operation: AnyOperation,
+        schemas: Mapping[type, dict[str, Any]],
+        components: dict[str, Any],
+    ) -> None:
+        self._operation = operation
+        self._schemas = schemas
+        self._takes = _cleaned(components[operation.takes.__name__])
+        self._components = components
+
+    def document(self) -> dict[str, object]:
+        operation = self._operation
+        described: dict[str, object] = {
+            "operationId": operation.name,
+            "summary": operation.summary,
+            "tags": [_tag(operation)],
+            "parameters": list(self._parameters()),
+            "responses": {str(operation.status): self._answer(), **self._errors()},
+        }
+        if operation.scope is not None:
+            described["description"] = f"Needs an API key with the scope `{operation.scope}`."
+        if operation.rpc:
+            described["x-rpc"] = True
+        if operation.method not in ("GET", "DELETE"):
+            body = self._body()
+            if body["properties"]:
+                described["requestBody"] = {
+                    "required": bool(body.get("required")),
+                    "content": {"application/json": {"schema": body}},
+                }
+        return described
+
+    def _in_path(self, name: str) -> bool:
+        return "{" + name + "}" in self._operation.path.replace(":uuid}", "}")
+
+    def _parameters(self) -> Iterable[dict[str, object]]:
+        in_query = self._operation.method in ("GET", "DELETE")
+        for name, schema in self._takes.get("properties", {}).items():
+            if not self._in_path(name) and not in_query:
+                continue
+            schema = dict(schema)
+            parameter = {
+                "name": name,
+                "in": "path" if self._in_path(name) else "query",
+                "required": name in self._takes.get("required", ()),
+            }
+            if description := schema.pop("description", ""):
+                parameter["description"] = description
+            yield {**parameter, "schema": schema}
+
+    def _body(self) -> dict[str, Any]:
+        body = dict(self._takes)
+        properties = body.get("properties", {})
+        body["properties"] = {n: each for n, each in properties.items() if not self._in_path(n)}
+        required = [name for name in body.pop("required", ()) if not self._in_path(name)]
+        if required:
+            body["required"] = required
+        body.pop("title", None)
+        return body
+
+    def _answer(self) -> dict[str, object]:
+        if self._operation.status == 204:
+            return {"description": "Done."}
+        schema = self._schemas[self._operation.gives]
+        return {"description": "Done.", "content": {"application/json": {"schema": schema}}}
+
+    def _errors(self) -> dict[str, object]:
+        by_status: dict[int, list[type[Refusal]]] = defaultdict(list)
+        for refusal in (*_ALWAYS, *self._operation.refusals):
+            if refusal not in by_status[STATUS[refusal.kind]]:
+                by_status[STATUS[refusal.kind]].append(refusal)
+        return {
+            str(status): {
+                "description": "; ".join(f"`{each.code}`: {_about(each)}" for each in refusals),
+                "content": {
+                    "application/json": {"schema": {"$ref": _REF.format(name=ErrorBody.__name__)}}
+                },
+            }
+            for status, refusals in sorted(by_status.items())
+        }
+
+
+def _about(refusal: type[Refusal]) -> str:
+    return (inspect.getdoc(refusal) or "").partition("\n")[0]
+
+
+def _tag(operation: AnyOperation) -> str:
+    return operation.name.rpartition(".")[0]
+
+
+def _cleaned(schema: dict[str, Any]) -> dict[str, Any]:
+    """Docstrings keep the indentation of the code; documents do not want it."""
+    if "description" in schema:
+        schema["description"] = inspect.cleandoc(schema["description"])
+    return schema
+
+
+def _drop_unused(components: dict[str, Any], paths: Mapping[str, object]) -> None:
+    """Inputs are described in place, as parameters and bodies; only the rest is referred to."""
+    while True:
+        text = msgspec.json.encode([paths, components]).decode()
+        unused = [name for name in components if f'"{_REF.format(name=name)}"' not in text]
+        if not unused:
+            break
+        for name in unused:
+            del components[name]
+    for schema in components.values():
+        _cleaned(schema)

@@ -1,0 +1,129 @@
+"""An operation over HTTP: from path, query and body to its input, from its answer to bytes."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from kernel.errors import InvalidInput
+from kernel.identity import Principal
+from kernel.operations import AnyOperation, invalid_input
+from server.errors import BodyTooLarge
+
+log = logging.getLogger(__name__)
+
+Answer = Callable[[Request], Awaitable[Response]]
+
+_raw_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+async def input_of(operation: AnyOperation, request: Request, *, limit: int) -> Any:
+    """The operation's input from a request. Raises a refusal that names field and rule."""
+    path = {name: _path_value(operation, name, text) for name, text in request.path_params.items()}
+    if operation.method in ("GET", "DELETE"):
+        return _from_query(operation, path, request)
+    body = await body_of(request, limit=limit)
+    return _from_body(operation, path, body)
+
+
+def _path_value(operation: AnyOperation, name: str, text: str) -> object:
+    """A number where a number is wanted, else the text; msgspec checks it with the rest."""
+    kind = _types(operation)[name]
+    try:
+        value = msgspec.convert(text, kind, strict=False)
+    except msgspec.ValidationError as error:
+        rule = invalid_input(error).details["rule"]
+        raise InvalidInput(name, str(rule)) from None
+    return value if isinstance(value, int | float) else text
+
+
+def _from_query(operation: AnyOperation, path: Mapping[str, object], request: Request) -> Any:
+    given: dict[str, object] = {}
+    types = _types(operation)
+    for name in request.query_params:
+        if name in path:
+            raise InvalidInput(name, "belongs in the path only")
+        values = request.query_params.getlist(name)
+        if _is_list(types.get(name)):
+            given[name] = values
+        elif len(values) > 1:
+            raise InvalidInput(name, "is given more than once")
+        else:
+            given[name] = values[0]
+    try:
+        return msgspec.convert({**given, **path}, operation.takes, strict=False)
+    except msgspec.ValidationError as error:
+        raise invalid_input(error) from None
+
+
+def _from_body(operation: AnyOperation, path: Mapping[str, object], body: bytes) -> Any:
+    # Values stay the bytes that came: what passes through is never decoded and encoded again.
+    # The decoder does not look inside them, so their encoding is checked here.
+    try:
+        body.decode()
+        fields = _raw_fields.decode(body) if body else {}
+    except UnicodeDecodeError:
+        raise InvalidInput("body", "is not UTF-8") from None
+    except msgspec.ValidationError:
+        raise InvalidInput("body", "must be a JSON object") from None
+    except msgspec.DecodeError as error:
+        raise InvalidInput("body", f"is not valid JSON: {error}") from None
+    for name, value in path.items():
+        if name in fields:
+            raise InvalidInput(name, "belongs in the path only")
+        fields[name] = msgspec.Raw(msgspec.json.encode(value))
+    try:
+        return msgspec.json.decode(msgspec.json.encode(fields), type=operation.takes)
+    except msgspec.ValidationError as error:
+        raise invalid_input(error) from None
+    except msgspec.DecodeError as error:
+        raise InvalidInput("body", f"is not valid JSON: {error}") from None
+
+
+async def body_of(request: Request, *, limit: int) -> bytes:
+    """The JSON body of a request, read no further than `limit` bytes."""
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length) > limit:
+        raise BodyTooLarge(f"The body may have {limit} bytes at most.", limit=limit)
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > limit:
+                raise BodyTooLarge(f"The body may have {limit} bytes at most.", limit=limit)
+            parts.append(part)
+    except ClientDisconnect:
+        raise HTTPException(400, "The client went away before the body was complete.") from None
+    body = b"".join(parts)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if body and kind != "application/json":
+        raise HTTPException(415, "Send JSON, with Content-Type: application/json.")
+    return body
+
+
+async def answer_of(operation: AnyOperation, principal: Principal, given: Any) -> Response:
+    """Run the operation and write its answer."""
+    result = await operation.run(principal, given)
+    if operation.status == 204:
+        return Response(status_code=204)
+    return Response(msgspec.json.encode(result), operation.status, media_type="application/json")
+
+
+def _types(operation: AnyOperation) -> dict[str, Any]:
+    return {each.encode_name: each.type for each in msgspec.structs.fields(operation.takes)}
+
+
+def _is_list(kind: Any) -> bool:
+    """Whether a query field may be given several times."""
+    if kind is None:
+        return False
+    info = msgspec.inspect.type_info(kind)
+    if isinstance(info, msgspec.inspect.Metadata):
+        info = info.type
+    options = info.types if isinstance(info, msgspec.inspect.UnionType) else (info,)
+    return any(isinstance(each, msgspec.inspect.CollectionType) for each in options)

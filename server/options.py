@@ -1,0 +1,73 @@
+"""What operators may set about the server itself: where it listens, how much it takes."""
+
+from dataclasses import dataclass
+
+from kernel.options import option
+
+PUSHES = ("auto", "providers", "sandbox")
+LOG_FORMATS = ("auto", "json", "human")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """How one node is reached, and how it leaves."""
+
+    host: str = option("127.0.0.1", "Address to listen on; 0.0.0.0 for every interface.")
+    port: int = option(8000, "Port to listen on; 0 takes a free one.")
+    public_url: str = option(
+        "", "How clients reach the server, such as https://chat.example.dz; for pages and hints."
+    )
+    tls_certificate: str = option("", "File with the certificate chain, to speak TLS directly.")
+    tls_key: str = option("", "File with the certificate's private key.")
+    body_bytes: int = option(1_048_576, "Size of an HTTP request's body, at most.")
+    requests_per_second: float = option(
+        50.0, "HTTP requests of one user or API key, on average; more is answered with 429."
+    )
+    requests_burst: int = option(200, "HTTP requests of one user or API key at once, at most.")
+    drain_notice_seconds: float = option(
+        0.0, "How long /readyz says no before connections are told to leave, for load balancers."
+    )
+    drain_spread_seconds: float = option(
+        3.0, "Over how long connections are told to reconnect, so that not all come back at once."
+    )
+    drain_limit_seconds: float = option(
+        20.0, "How long unfinished requests may hold up the end of a node."
+    )
+    metrics_port: int = option(
+        9180, "With --workers, node N answers /metrics on 127.0.0.1 at this port plus N."
+    )
+    push: str = option(
+        "auto",
+        "Where pushes go: providers (FCM and APNs), sandbox (emulated in this process); auto is "
+        "the sandbox on SQLite while neither provider has credentials, else the providers.",
+    )
+    log_format: str = option(
+        "auto", "json for machines, human for people, auto: human on a terminal, else json."
+    )
+    log_level: str = option("info", "The least urgent lines to write: debug, info, warning, error.")
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65_535:
+            raise ValueError("port must be from 0 to 65535")
+        if not 0 < self.metrics_port <= 65_000:
+            raise ValueError("metrics_port must be from 1 to 65000")
+        if self.public_url and not self.public_url.startswith(("http://", "https://")):
+            raise ValueError("public_url must begin with http:// or https://")
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise ValueError("tls_key must be set together with tls_certificate")
+        if self.body_bytes < 1_024:
+            raise ValueError("body_bytes must be at least 1024")
+        if self.requests_per_second <= 0:
+            raise ValueError("requests_per_second must be above 0")
+        if self.requests_burst < 1:
+            raise ValueError("requests_burst must be at least 1")
+        for name in ("drain_notice_seconds", "drain_spread_seconds", "drain_limit_seconds"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative")
+        if self.push not in PUSHES:
+            raise ValueError("push must be one of " + ", ".join(PUSHES))
+        if self.log_format not in LOG_FORMATS:
+            raise ValueError("log_format must be one of " + ", ".join(LOG_FORMATS))
+        if self.log_level not in LOG_LEVELS:
+            raise ValueError("log_level must be one of " + ", ".join(LOG_LEVELS))

@@ -1,0 +1,137 @@
+"""One node's process: uvicorn listens for a house, and leaves in order when told to."""
+
+import asyncio
+import logging
+import socket
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from types import FrameType
+from typing import Any
+
+import uvicorn
+import uvloop
+
+from server.app import create_app
+from server.house import House
+
+log = logging.getLogger(__name__)
+
+
+class NodeServer(uvicorn.Server):
+    """uvicorn, but a signal first lets the connections go somewhere else.
+
+    uvicorn alone closes every WebSocket at once with 1012, so that all clients come back in
+    the same second. A second signal skips the waiting.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, *, house: House, ready: Callable[[], None] = lambda: None
+    ) -> None:
+        super().__init__(config)
+        self._house = house
+        self._ready = ready
+        self._hurry = asyncio.Event()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # uvicorn raises the signals it remembers again when it is done, which would end the
+        # process before bus and database are closed; so this one is not remembered.
+        if self.should_exit:
+            self.force_exit = True
+            self._hurry.set()
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        log.info("node leaves")
+        self._house.draining = True
+        await self._unless_hurried(
+            self._house.clock.sleep(self._house.options.drain_notice_seconds)
+        )
+        for server in self.servers:
+            server.close()
+        await self._unless_hurried(
+            self._house.disconnect_all(self._house.options.drain_spread_seconds)
+        )
+        await super().shutdown(sockets)
+
+    async def _unless_hurried(self, work: Coroutine[Any, Any, None]) -> None:
+        doing = asyncio.create_task(work)
+        hurry = asyncio.create_task(self._hurry.wait())
+        await asyncio.wait([doing, hurry], return_when=asyncio.FIRST_COMPLETED)
+        hurry.cancel()
+        if not doing.done():
+            doing.cancel()
+        with suppress(asyncio.CancelledError):
+            await doing
+
+
+def run(
+    house: House,
+    *,
+    websocket_class: type[asyncio.Protocol],
+    sockets: Sequence[socket.socket],
+    tied_to_parent: bool = False,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve `house` on bound sockets until SIGTERM or SIGINT, then close it in order.
+
+    `ready` is called once requests are answered. With `tied_to_parent` the end of standard
+    input, which the parent process holds open, is taken for a signal.
+    """
+
+    async def serve() -> None:
+        async with house.running():
+            server = NodeServer(_config(house, websocket_class), house=house, ready=ready)
+            if tied_to_parent:
+                loop = asyncio.get_running_loop()
+                loop.add_reader(sys.stdin.fileno(), _parent_gone, loop, server)
+            await server.serve(sockets=list(sockets))
+        log.info("node left")
+
+    uvloop.run(serve())
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A socket bound to one address. Raises `OSError` when that is taken or not ours."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    bound.listen(2_048)
+    bound.set_inheritable(True)
+    return bound
+
+
+def _config(house: House, websocket_class: type[asyncio.Protocol]) -> uvicorn.Config:
+    options = house.options
+    return uvicorn.Config(
+        create_app(house),
+        loop="none",
+        http="httptools",
+        ws=websocket_class,
+        ws_per_message_deflate=False,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=2_048,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=round(options.drain_limit_seconds),
+        ssl_certfile=options.tls_certificate or None,
+        ssl_keyfile=options.tls_key or None,
+        forwarded_allow_ips="",
+    )
+
+
+def _parent_gone(loop: asyncio.AbstractEventLoop, server: NodeServer) -> None:
+    loop.remove_reader(sys.stdin.fileno())
+    log.warning("parent process ended")
+    server.should_exit = True
