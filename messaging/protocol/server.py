@@ -32,6 +32,7 @@ CHANNEL_BYTES = 255
 
 _UNFIT_PAYLOAD = Unfit(ErrorCode.BAD_REQUEST, "data must be JSON text")
 _UNFIT_CHANNEL = Unfit(ErrorCode.BAD_REQUEST, f"channel must be text of 1 to {CHANNEL_BYTES} bytes")
+_UNFIT_TOKEN = Unfit(ErrorCode.BAD_REQUEST, "token is missing")
 _UNFIT_FILTER = Unfit(ErrorCode.BAD_REQUEST, "tag filters are not supported")
 _NOT_AVAILABLE = Unfit(ErrorCode.NOT_AVAILABLE, ErrorCode.NOT_AVAILABLE.message)
 
@@ -210,7 +211,9 @@ def _fault(request: Request | None) -> Unfit | None:
             if not token:
                 raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "token is missing")
             return None
-        case SubRefreshRequest(channel=channel):
+        case SubRefreshRequest(channel=channel, token=token):
+            if not token:
+                return _UNFIT_TOKEN
             # Old Python clients leave the channel out; the token names it.
             return _channel_fault(channel) if channel else None
         case PingRequest():

@@ -1,0 +1,233 @@
+"""The client's side of one connection: for tests, the command line, replay and load tools.
+
+Stricter than the official clients: what a server must never do is a violation here, so that a
+test which merely listens finds it.
+"""
+
+from collections.abc import Iterable, Mapping
+from itertools import count
+from typing import Final, NamedTuple
+
+from messaging.protocol import frames
+from messaging.protocol.codec import Codec
+from messaging.protocol.codes import DisconnectCode, ProtocolViolation
+from messaging.protocol.frames import (
+    Answer,
+    Command,
+    ConnectResult,
+    Error,
+    Publication,
+    Push,
+    Reply,
+    Request,
+    Result,
+    StreamPosition,
+    SubscribeResult,
+)
+
+_RESULTS: Final[Mapping[type[Request], type[Result]]] = {
+    frames.ConnectRequest: frames.ConnectResult,
+    frames.SubscribeRequest: frames.SubscribeResult,
+    frames.UnsubscribeRequest: frames.UnsubscribeResult,
+    frames.PublishRequest: frames.PublishResult,
+    frames.PresenceRequest: frames.PresenceResult,
+    frames.PresenceStatsRequest: frames.PresenceStatsResult,
+    frames.HistoryRequest: frames.HistoryResult,
+    frames.PingRequest: frames.PingResult,
+    frames.RPCRequest: frames.RPCResult,
+    frames.RefreshRequest: frames.RefreshResult,
+    frames.SubRefreshRequest: frames.SubRefreshResult,
+}
+
+
+class Answered(NamedTuple):
+    """What became of a request."""
+
+    id: int
+    request: Request
+    result: Result | Error
+
+
+class ClientProtocol:
+    """One connection, seen from the client.
+
+    Every request returns its id and waits in `take_output`; requests may be made before the
+    connect is answered. `positions` is how far each channel has been heard: give them to the
+    protocol of the next connection, and it recovers from there.
+    """
+
+    def __init__(
+        self, codec: Codec, *, positions: Mapping[str, StreamPosition] | None = None
+    ) -> None:
+        self.codec = codec
+        self.positions = dict(positions or {})
+        self.channels: set[str] = set()
+        self.session: ConnectResult | None = None
+        self.disconnect: frames.Disconnect | None = None
+        self._ids = count(1)
+        self._waiting: dict[int, Request] = {}
+        self._output: list[bytes] = []
+
+    # --- What a client asks for ---------------------------------------------------------------
+
+    def connect(
+        self, *, token: str = "", data: bytes = b"", name: str = "", recover: Iterable[str] = ()
+    ) -> int:
+        """Ask to connect, and to recover these server-side subscriptions."""
+        subs = {channel: self._resumed(channel) for channel in recover}
+        return self.request(frames.ConnectRequest(token=token, data=data, name=name, subs=subs))
+
+    def subscribe(self, channel: str, *, token: str = "", flag: int = 1) -> int:
+        """Ask for a channel, from its position if one is known."""
+        position = self.positions.get(channel)
+        return self.request(
+            frames.SubscribeRequest(
+                channel=channel,
+                token=token,
+                flag=flag,
+                recover=position is not None,
+                offset=position.offset if position else 0,
+                epoch=position.epoch if position else "",
+            )
+        )
+
+    def unsubscribe(self, channel: str) -> int:
+        """Ask to hear no more of a channel."""
+        return self.request(frames.UnsubscribeRequest(channel))
+
+    def rpc(self, method: str, data: bytes = b"") -> int:
+        """Call a method of the application."""
+        return self.request(frames.RPCRequest(method, data))
+
+    def history(
+        self,
+        channel: str,
+        *,
+        limit: int,
+        since: StreamPosition | None = None,
+        reverse: bool = False,
+    ) -> int:
+        """Read a channel's stream."""
+        return self.request(frames.HistoryRequest(channel, limit, since, reverse))
+
+    def presence(self, channel: str) -> int:
+        """Ask who is subscribed to a channel."""
+        return self.request(frames.PresenceRequest(channel))
+
+    def send(self, data: bytes) -> None:
+        """Tell the application something; nothing comes back."""
+        self._output.append(self.codec.encode_command(Command(0, frames.SendRequest(data))))
+
+    def request(self, request: Request) -> int:
+        """Make any request that gets an answer; its id."""
+        assert type(request) in _RESULTS, "nobody answers this"
+        id = next(self._ids)
+        self._waiting[id] = request
+        self._output.append(self.codec.encode_command(Command(id, request)))
+        return id
+
+    def take_output(self) -> bytes | None:
+        """One frame with everything to be sent, or None."""
+        if not self._output:
+            return None
+        frame = self.codec.join(self._output)
+        self._output.clear()
+        return frame
+
+    # --- What a server says -------------------------------------------------------------------
+
+    def receive(self, frame: bytes) -> list[Answered | Push]:
+        """What a frame says, in order. Pings are answered here and not reported."""
+        heard: list[Answered | Push] = []
+        for answer in self.codec.decode_answers(frame):
+            said = self._hear(answer)
+            if said is not None:
+                heard.append(said)
+        return heard
+
+    def _hear(self, answer: Answer) -> Answered | Push | None:
+        if isinstance(answer, Reply):
+            return self._match(answer)
+        if isinstance(answer, Push):
+            self._follow(answer)
+            return answer
+        if self.session is None:
+            raise _broken("a ping came before the connection was on")
+        if self.session.pong:
+            self._output.append(self.codec.pong)
+        return None
+
+    def _match(self, reply: Reply) -> Answered:
+        request = self._waiting.pop(reply.id, None)
+        if request is None:
+            raise _broken(f"nothing was asked with id {reply.id}")
+        result = reply.result
+        if type(result) not in (Error, _RESULTS[type(request)]):
+            raise _broken(f"{type(request).__name__} was answered by {type(result).__name__}")
+        match request, result:
+            case frames.ConnectRequest(), ConnectResult():
+                self.session = result
+                for channel, subscribed in result.subs.items():
+                    self._subscribed(channel, subscribed)
+            case frames.SubscribeRequest(), SubscribeResult():
+                self._subscribed(request.channel, result)
+            case frames.UnsubscribeRequest(), frames.UnsubscribeResult():
+                self.channels.discard(request.channel)
+            case _:
+                pass
+        return Answered(reply.id, request, result)
+
+    def _follow(self, push: Push) -> None:
+        channel = push.channel
+        match push.event:
+            case Publication() as publication:
+                if channel not in self.channels:
+                    raise _broken(f"a publication came for {channel!r}, which is not subscribed")
+                self._advance(channel, publication)
+            case frames.Subscribe() as event:
+                self._subscribed(
+                    channel,
+                    SubscribeResult(
+                        recoverable=event.recoverable,
+                        epoch=event.epoch,
+                        offset=event.offset,
+                        positioned=event.positioned,
+                    ),
+                )
+            case frames.Unsubscribe():
+                self.channels.discard(channel)
+            case frames.Disconnect() as event:
+                self.disconnect = event
+            case _:
+                pass
+
+    def _subscribed(self, channel: str, result: SubscribeResult) -> None:
+        self.channels.add(channel)
+        if not (result.recoverable or result.positioned):
+            return
+        before = self.positions.get(channel)
+        if result.recovered and (before is None or before.offset != result.offset):
+            raise _broken(f"{channel!r} was recovered from a position it was not at")
+        self.positions[channel] = StreamPosition(result.offset, result.epoch)
+        for publication in result.publications:
+            self._advance(channel, publication)
+
+    def _advance(self, channel: str, publication: Publication) -> None:
+        """Move on by a publication. One without an offset belongs to no stream."""
+        position = self.positions.get(channel)
+        if position is None or not publication.offset:
+            return
+        if publication.offset != position.offset + 1:
+            raise ProtocolViolation(
+                DisconnectCode.INSUFFICIENT_STATE,
+                f"{channel!r} went from offset {position.offset} to {publication.offset}",
+            )
+        self.positions[channel] = StreamPosition(publication.offset, position.epoch)
+
+    def _resumed(self, channel: str) -> frames.SubscribeRequest:
+        position = self.positions[channel]
+        return frames.SubscribeRequest(recover=True, offset=position.offset, epoch=position.epoch)
+
+
+def _broken(reason: str) -> ProtocolViolation:
+    return ProtocolViolation(DisconnectCode.BAD_REQUEST, reason)
