@@ -41,7 +41,13 @@ class Listener(Protocol):
     heard. Listening may begin before anything is followed.
     """
 
-    async def follow(self, channels: frozenset[str]) -> None: ...
+    async def follow(self, channels: frozenset[str]) -> None:
+        """Hear these channels too.
+
+        Raises `Unavailable` when the bus cannot confirm it in time; then they are heard as
+        soon as it can, unless they are unfollowed.
+        """
+        ...
 
     async def unfollow(self, channels: frozenset[str]) -> None: ...
 

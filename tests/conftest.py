@@ -17,6 +17,10 @@ import asyncpg
 import pytest
 
 from kernel.adapters.database import Database, DatabaseOptions, Row
+from kernel.adapters.memory_bus import MemoryBus
+from kernel.adapters.redis_bus import RedisBus, RedisOptions
+from kernel.bus import Bus
+from kernel.clock import SystemClock
 from kernel.metrics import Metrics
 from tests.support.clock import ManualClock
 from tests.support.servers import PostgresServer, ValkeyServer, running
@@ -59,6 +63,25 @@ def valkey_server() -> Iterator[ValkeyServer]:
     """A Valkey server for one test, which may stop, freeze and start it again."""
     with running(ValkeyServer()) as server:
         yield server
+
+
+@pytest.fixture
+async def redis_bus(valkey_url: str) -> AsyncIterator[RedisBus]:
+    """The bus of a cluster; its channels are this test's own."""
+    options = RedisOptions(url=valkey_url, prefix=f"{uuid.uuid4().hex}:")
+    opened = RedisBus(options, clock=SystemClock(), metrics=Metrics())
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.external)])
+def bus(request: pytest.FixtureRequest) -> Bus:
+    """Whoever takes this runs twice: on the bus of one process and on that of a cluster."""
+    if request.param == "memory":
+        return MemoryBus()
+    cluster: RedisBus = request.getfixturevalue("redis_bus")
+    return cluster
 
 
 @pytest.fixture(scope="session")
