@@ -36,3 +36,24 @@ class MessageTooLarge(Refusal):
 
     kind = Kind.TOO_LARGE
     code = "message.too_large"
+
+
+class MemberNotFound(Refusal):
+    """The user whom this is about is not in the conversation."""
+
+    kind = Kind.NOT_FOUND
+    code = "conversation.member_not_found"
+
+
+class LastOwner(Refusal):
+    """A group that still has members would be left without an owner."""
+
+    kind = Kind.CONFLICT
+    code = "conversation.last_owner"
+
+
+class NotAGroup(Refusal):
+    """A direct conversation always has the same two members."""
+
+    kind = Kind.CONFLICT
+    code = "conversation.not_a_group"

@@ -47,6 +47,15 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class Audience:
+    """Who wants to be told of a conversation's messages: its members who have not muted it."""
+
+    conversation_id: UUID
+    title: str
+    user_ids: tuple[UserId, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """A message before the log gave it an offset. `body` is a JSON object as text."""
 

@@ -1,0 +1,12 @@
+"""Questions about many ids, cut into pieces: databases limit the parameters of a statement."""
+
+from collections.abc import Iterator, Sequence
+from uuid import UUID
+
+IDS = 1000
+
+
+def chunks(ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
+    """The same ids, at most `IDS` at a time."""
+    for start in range(0, len(ids), IDS):
+        yield ids[start : start + IDS]

@@ -1,0 +1,101 @@
+"""Appending to conversations' logs on PostgreSQL: one statement for a whole batch.
+
+It runs at READ COMMITTED. Conversations are locked in the order of their ids, so two batches
+never wait for each other in a circle. A batch that waited for such a lock may not see what was
+committed meanwhile under one of its keys; then the unique constraint stops it, and it is
+tried again.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from messaging.adapters.fates import Fate, not_a_member, not_found, placed, repeated
+from messaging.types import Draft
+
+_APPEND = """
+WITH draft AS MATERIALIZED (
+    SELECT *
+    FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
+    WITH ORDINALITY
+    AS draft (id, conversation_id, sender_id, idempotency_key, body, sent_at, number)
+), repeated AS MATERIALIZED (
+    SELECT draft.number, messages.id, messages."offset", messages.body, messages.sent_at
+    FROM draft JOIN messages USING (conversation_id, sender_id, idempotency_key)
+), fresh AS MATERIALIZED (
+    SELECT draft.*
+    FROM draft JOIN members
+      ON members.conversation_id = draft.conversation_id AND members.user_id = draft.sender_id
+    WHERE draft.number NOT IN (SELECT number FROM repeated)
+), growth AS MATERIALIZED (
+    SELECT conversation_id, count(*) AS messages FROM fresh GROUP BY conversation_id
+), locked AS MATERIALIZED (
+    SELECT id FROM conversations WHERE id = ANY (ARRAY(SELECT conversation_id FROM growth))
+    ORDER BY id FOR NO KEY UPDATE
+), grown AS (
+    UPDATE conversations SET top = top + growth.messages
+    FROM growth JOIN locked ON locked.id = growth.conversation_id
+    WHERE conversations.id = growth.conversation_id
+    RETURNING conversations.id, conversations.top - growth.messages AS base
+), placed AS MATERIALIZED (
+    SELECT fresh.*, grown.base
+         + row_number() OVER (PARTITION BY fresh.conversation_id ORDER BY fresh.number) AS "offset"
+    FROM fresh JOIN grown ON grown.id = fresh.conversation_id
+), inserted AS (
+    INSERT INTO messages
+           (id, conversation_id, "offset", sender_id, body, idempotency_key, sent_at)
+    SELECT id, conversation_id, "offset", sender_id, body, idempotency_key, sent_at FROM placed
+)
+SELECT number, 'new' AS became, "offset", NULL AS id, NULL AS body, NULL AS sent_at FROM placed
+UNION ALL
+SELECT number, 'repeated', "offset", id, body, sent_at FROM repeated
+UNION ALL
+SELECT number,
+       CASE WHEN EXISTS (SELECT FROM conversations WHERE conversations.id = draft.conversation_id)
+            THEN 'foreign' ELSE 'homeless' END,
+       NULL, NULL, NULL, NULL
+FROM draft
+WHERE number NOT IN (SELECT number FROM placed UNION ALL SELECT number FROM repeated)
+ORDER BY number
+"""
+
+
+_KEY = "uq_messages_conversation_id_sender_id_idempotency_key"
+_SERIALIZATION_FAILURE = "40001"
+_DEADLOCK = "40P01"
+
+
+async def append(connection: AsyncConnection, drafts: Sequence[Draft]) -> list[Fate]:
+    """Store drafts of different keys; what became of each, in order."""
+    columns = (
+        [draft.id for draft in drafts],
+        [draft.conversation_id for draft in drafts],
+        [draft.sender_id for draft in drafts],
+        [draft.idempotency_key for draft in drafts],
+        [draft.body.decode() for draft in drafts],
+        [draft.sent_at for draft in drafts],
+    )
+    rows = await connection.exec_driver_sql(_APPEND, columns)
+    return [_fate(draft, row) for draft, row in zip(drafts, rows, strict=True)]
+
+
+def is_overtaken(error: sa.exc.DBAPIError) -> bool:
+    """Whether the same batch may succeed when it is tried again."""
+    state = getattr(error.orig, "sqlstate", None)
+    return state in (_SERIALIZATION_FAILURE, _DEADLOCK) or _KEY in str(error.orig)
+
+
+def _fate(draft: Draft, row: sa.Row[Any]) -> Fate:
+    match row.became:
+        case "new":
+            return placed(draft, offset=row.offset)
+        case "repeated":
+            return repeated(draft, row.id, row.offset, row.body, row.sent_at)
+        case "foreign":
+            return not_a_member()
+        case "homeless":
+            return not_found()
+        case became:
+            raise AssertionError(became)

@@ -1,0 +1,128 @@
+"""The log of each conversation in SQL: appended to in batches, read without a transaction."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from kernel.adapters.database import Database, table_of
+from kernel.adapters.installation import epoch_of
+from kernel.adapters.sql_outbox import write_entries
+from kernel.clock import Clock
+from kernel.errors import Refusal, Unavailable
+from kernel.ids import UserId
+from kernel.metrics import Metrics
+from messaging.adapters import postgres_log, sqlite_log
+from messaging.adapters.chunks import chunks
+from messaging.adapters.fates import Placed
+from messaging.adapters.message_batches import Append, BatchOptions, MessageBatches, Overtaken
+from messaging.adapters.tables import ConversationRow, MessageRow
+from messaging.ports import Consequences
+from messaging.types import Draft, Message
+
+_messages = table_of(MessageRow)
+_conversations = table_of(ConversationRow)
+_APPEND = {"sqlite": sqlite_log.append, "postgresql": postgres_log.append}
+
+
+class SqlMessages:
+    """Fulfils `MessageStore`. Close it before the database: it finishes what it accepted."""
+
+    def __init__(
+        self, *, database: Database, clock: Clock, metrics: Metrics, options: BatchOptions
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._batches = MessageBatches(self._commit, options=options, metrics=metrics)
+        self._epoch: str | None = None
+
+    async def append(self, draft: Draft, *, then: Consequences) -> Message:
+        return await self._batches.append(draft, then=then)
+
+    async def since(self, conversation_id: UUID, *, offset: int, limit: int) -> Sequence[Message]:
+        statement = (
+            sa.select(_messages)
+            .where(_messages.c.conversation_id == conversation_id, _messages.c.offset > offset)
+            .order_by(_messages.c.offset)
+            .limit(limit)
+        )
+        return await self._read(statement)
+
+    async def before(
+        self, conversation_id: UUID, *, offset: int | None, limit: int
+    ) -> Sequence[Message]:
+        statement = (
+            sa.select(_messages)
+            .where(_messages.c.conversation_id == conversation_id)
+            .order_by(_messages.c.offset.desc())
+            .limit(limit)
+        )
+        if offset is not None:
+            statement = statement.where(_messages.c.offset < offset)
+        return await self._read(statement)
+
+    async def tops(self, conversation_ids: Sequence[UUID]) -> Mapping[UUID, int]:
+        tops: dict[UUID, int] = {}
+        async with self._database.reading() as connection:
+            for some in chunks(conversation_ids):
+                statement = sa.select(_conversations.c.id, _conversations.c.top).where(
+                    _conversations.c.id.in_(some)
+                )
+                rows = await connection.execute(statement)
+                tops.update({row.id: row.top for row in rows})
+        return tops
+
+    async def epoch(self) -> str:
+        if self._epoch is None:
+            self._epoch = await epoch_of(self._database)
+        return self._epoch
+
+    async def close(self) -> None:
+        """Accept nothing more, and return when what was accepted is stored or refused."""
+        await self._batches.close()
+
+    async def _commit(self, appends: Sequence[Append]) -> Sequence[Message | Refusal]:
+        try:
+            async with self._database.transaction() as connection:
+                fates = await _APPEND[connection.dialect.name](
+                    connection, [each.draft for each in appends]
+                )
+                entries = [
+                    entry
+                    for each, fate in zip(appends, fates, strict=True)
+                    if isinstance(fate, Placed) and fate.is_new
+                    for entry in each.then(fate.message)
+                ]
+                await write_entries(connection, entries, self._clock.now())
+        except sa.exc.DBAPIError as error:
+            if postgres_log.is_overtaken(error):
+                raise Overtaken("Others are writing to the same conversations.") from error
+            if error.connection_invalidated or isinstance(error, sa.exc.OperationalError):
+                raise _unavailable(error) from error
+            raise
+        except (OSError, sa.exc.TimeoutError) as error:
+            raise _unavailable(error) from error
+        return [fate.message if isinstance(fate, Placed) else fate for fate in fates]
+
+    async def _read(self, statement: sa.Select[Any]) -> list[Message]:
+        async with self._database.reading() as connection:
+            return [_message(row) for row in await connection.execute(statement)]
+
+
+def _unavailable(error: Exception) -> Unavailable:
+    # The end of a lost connection does not tell whether the transaction was kept; the
+    # idempotency key makes it safe to ask again.
+    return Unavailable(f"The database does not answer: {type(error).__name__}.")
+
+
+def _message(row: sa.Row[Any]) -> Message:
+    return Message(
+        id=row.id,
+        conversation_id=row.conversation_id,
+        offset=row.offset,
+        sender_id=UserId(row.sender_id),
+        body=row.body.encode(),
+        idempotency_key=row.idempotency_key,
+        sent_at=row.sent_at,
+    )

@@ -1,0 +1,79 @@
+"""From `message.sent` to notices: who is not looking is told that there is something to read."""
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import timedelta
+
+from kernel.clock import Clock
+from kernel.ids import UserId
+from kernel.notices import AUDIENCE, Notice, Urgency, entry_of
+from kernel.outbox import Claimed, Entry
+from messaging.facts import MessageSent, sent_of
+from messaging.ports import Audiences
+from messaging.types import Audience
+
+Present = Callable[[Sequence[UserId]], Awaitable[frozenset[UserId]]]
+"""Which of these users are here now: `PresenceRegistry.present` answers it."""
+
+CATEGORY = "chat"
+TEMPLATE = "chat.message"
+
+TELL_WITHIN = timedelta(hours=1)
+"""A message older than this is no news; the application finds it when it is opened."""
+
+
+class Away:
+    """Tells members of new messages: all but the sender, the muted and those who are here."""
+
+    def __init__(self, *, audiences: Audiences, present: Present, clock: Clock) -> None:
+        self._audiences = audiences
+        self._present = present
+        self._clock = clock
+
+    async def handle(self, entries: Sequence[Claimed]) -> Sequence[Entry]:
+        """The notices that follow from entries of the kind `message.sent`.
+
+        Asks for audiences and for presence once, however many messages there are.
+        """
+        oldest = self._clock.now() - TELL_WITHIN
+        sent = [(entry, sent_of(entry.payload)) for entry in entries if entry.created_at > oldest]
+        audiences = await self._audiences.audiences(
+            list({message.conversation_id for _, message in sent})
+        )
+        users = {user_id for audience in audiences.values() for user_id in audience.user_ids}
+        here = await self._present(sorted(users)) if users else frozenset[UserId]()
+        return [
+            entry_of(notice)
+            for entry, message in sent
+            if message.conversation_id in audiences
+            for notice in _notices(entry, message, audiences[message.conversation_id], here)
+        ]
+
+
+def _notices(
+    entry: Claimed, message: MessageSent, audience: Audience, here: frozenset[UserId]
+) -> Iterator[Notice]:
+    away = [
+        user_id
+        for user_id in audience.user_ids
+        if user_id != message.sender_id and user_id not in here
+    ]
+    conversation_id = str(message.conversation_id)
+    for start in range(0, len(away), AUDIENCE):
+        part = f":{start}" if start else ""
+        yield Notice(
+            user_ids=tuple(away[start : start + AUDIENCE]),
+            template=TEMPLATE,
+            category=CATEGORY,
+            urgency=Urgency.INTERACTIVE,
+            dedupe_key=f"{TEMPLATE}:{message.message_id}{part}",
+            expires_at=entry.created_at + TELL_WITHIN,
+            variables={
+                "sender": message.sender_id,
+                "text": message.preview,
+                "conversation": audience.title,
+            },
+            collapse_key=conversation_id,
+            thread=conversation_id,
+            link=f"/conversations/{conversation_id}",
+            data={"conversation_id": conversation_id, "offset": str(message.offset)},
+        )

@@ -1,0 +1,67 @@
+"""Messaging's facts: what the outbox is told once something was committed. Pure."""
+
+from uuid import UUID
+
+import msgspec
+
+from kernel.ids import UserId
+from kernel.outbox import Entry
+from messaging.channels import conversation_channel
+from messaging.types import Message
+
+MESSAGE_SENT = "message.sent"
+MEMBER_REMOVED = "member.removed"
+
+
+class MessageSent(msgspec.Struct, frozen=True, kw_only=True):
+    """A message was stored. It says enough to tell people who are away, without reading it."""
+
+    conversation_id: UUID
+    message_id: UUID
+    offset: int
+    sender_id: UserId
+    preview: str
+
+
+class MemberRemoved(msgspec.Struct, frozen=True, kw_only=True):
+    """A user left a conversation, or was put out of it."""
+
+    conversation_id: UUID
+    user_id: UserId
+
+
+def message_sent(message: Message, *, preview: str) -> Entry:
+    """The entry of a new message. It also tells nodes how far the log has grown."""
+    fact = MessageSent(
+        conversation_id=message.conversation_id,
+        message_id=message.id,
+        offset=message.offset,
+        sender_id=message.sender_id,
+        preview=preview,
+    )
+    return Entry(
+        kind=MESSAGE_SENT,
+        payload=msgspec.json.encode(fact),
+        channel=conversation_channel(message.conversation_id),
+        offset=message.offset,
+    )
+
+
+def member_removed(conversation_id: UUID, user_id: UserId) -> Entry:
+    """The entry of a removal."""
+    fact = MemberRemoved(conversation_id=conversation_id, user_id=user_id)
+    return Entry(kind=MEMBER_REMOVED, payload=msgspec.json.encode(fact))
+
+
+def sent_of(payload: bytes) -> MessageSent:
+    """The new message that an entry tells of."""
+    return _sent.decode(payload)
+
+
+def removed_of(payload: bytes) -> MemberRemoved:
+    """The removal that an entry tells of."""
+    return _removed.decode(payload)
+
+
+_sent = msgspec.json.Decoder(MessageSent)
+_removed = msgspec.json.Decoder(MemberRemoved)
