@@ -1,0 +1,119 @@
+"""Apple Push Notification service, token-authenticated, over aioapns tamed."""
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kernel.clock import Clock
+from kernel.notices import Urgency
+from kernel.options import option
+from notifications.adapters.apns_answers import Answer, outcome_of
+from notifications.adapters.apns_message import BadAddress, request_of
+from notifications.adapters.apns_pool import ApnsPool
+from notifications.adapters.apns_token import ProviderToken
+from notifications.adapters.push_content import Unsendable
+from notifications.types import AddressKind, Attempt, Environment, Outcome, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class ApnsOptions:
+    """How to reach APNs. The key file holds the secret; the options do not."""
+
+    key_file: str = option("", "Signing key (.p8) from Apple. Empty: no pushes through APNs.")
+    key_id: str = option("", "The key's id: ten characters, also part of the file's name.")
+    team_id: str = option("", "Your team's id at Apple: ten characters.")
+    topic: str = option("", "The app's bundle id.")
+    production: str = option("api.push.apple.com:443", "Host and port of the production world.")
+    sandbox: str = option("api.sandbox.push.apple.com:443", "Host and port of the sandbox world.")
+    ca_file: str = option("", "Certificates to trust instead of the system's.")
+    connections: int = option(2, "Connections per environment and class of pushes, at most.")
+    streams: int = option(100, "Pushes under way on one connection, at most; APNs may allow less.")
+    deadline: float = option(15.0, "Seconds until an answer is given up.")
+    connect_within: float = option(10.0, "Seconds until a connection must stand.")
+
+    def __post_init__(self) -> None:
+        for name in ("production", "sandbox"):
+            host, _, port = getattr(self, name).rpartition(":")
+            if not host or not port.isdigit():
+                raise ValueError(f"{name} must be host:port")
+        if self.key_file and not (self.key_id and self.team_id and self.topic):
+            raise ValueError("key_file needs key_id, team_id and topic")
+        if self.connections < 1 or self.streams < 1:
+            raise ValueError("connections and streams must be at least 1")
+        if not 0 < self.connect_within <= self.deadline:
+            raise ValueError("connect_within must be above 0 and at most deadline")
+
+
+class ApnsProvider:
+    """Carries pushes to APNs addresses. One call, one attempt for each.
+
+    Marketing has connections of its own: refused addresses narrow the connection they were
+    sent on, and chat must not pay for a campaign's.
+    """
+
+    name = "apns"
+    carries = frozenset({AddressKind.APNS})
+
+    def __init__(self, options: ApnsOptions, *, clock: Clock) -> None:
+        self._options = options
+        self._clock = clock
+        self._pools: dict[tuple[Environment, bool], ApnsPool] = {}
+        self._topic = options.topic
+
+    async def open(self) -> None:
+        """Read the key. Raises ValueError or OSError when it is not one."""
+        options = self._options
+        key = await asyncio.to_thread(Path(options.key_file).read_text)
+        token = ProviderToken(
+            key=key, key_id=options.key_id, team_id=options.team_id, clock=self._clock
+        )
+        token.get_header()
+        tls = ssl.create_default_context(cafile=options.ca_file or None)
+        tls.minimum_version = ssl.TLSVersion.TLSv1_2
+        tls.set_alpn_protocols(["h2"])
+        for environment in Environment:
+            host, _, port = getattr(options, environment.value).rpartition(":")
+            for marketing in (False, True):
+                self._pools[environment, marketing] = ApnsPool(
+                    address=(host, int(port)),
+                    topic=options.topic,
+                    token=token,
+                    tls=tls,
+                    size=options.connections,
+                    streams=options.streams,
+                    deadline=options.deadline,
+                    connect_within=options.connect_within,
+                )
+
+    async def close(self) -> None:
+        pools, self._pools = self._pools, {}
+        for pool in pools.values():
+            await pool.shut()
+
+    async def send(self, attempts: Sequence[Attempt]) -> Sequence[Outcome]:
+        """Hand all of them to their pools, then wait for the answers; no task per push."""
+        assert self._pools, "open() comes first"
+        results: list[Outcome | asyncio.Future[Answer | Outcome]] = []
+        pools: set[ApnsPool] = set()
+        for attempt in attempts:
+            try:
+                request = request_of(attempt, topic=self._topic)
+            except Unsendable as never:
+                results.append(Outcome(Verdict.REJECTED, never.reason))
+            except BadAddress:
+                results.append(Outcome(Verdict.TOKEN_SUSPECT, "BadDeviceToken"))
+            else:
+                marketing = attempt.urgency is Urgency.MARKETING
+                pool = self._pools[attempt.environment, marketing]
+                results.append(pool.submit(request))
+                pools.add(pool)
+        for pool in pools:
+            pool.pump()
+        await asyncio.gather(*(each for each in results if isinstance(each, asyncio.Future)))
+        return [each if isinstance(each, Outcome) else _outcome(each.result()) for each in results]
+
+
+def _outcome(result: Answer | Outcome) -> Outcome:
+    return result if isinstance(result, Outcome) else outcome_of(result)

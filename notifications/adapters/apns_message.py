@@ -1,0 +1,80 @@
+"""From an attempt to APNs' request: path, headers and payload. Pure."""
+
+import re
+
+import msgspec
+from aioapns import NotificationRequest, PushType
+
+from notifications.adapters.push_content import (
+    PAYLOAD_BYTES,
+    Unsendable,
+    app_data,
+    aps_of,
+    collapse_id,
+    ios_priority,
+)
+from notifications.types import Attempt
+
+_ADDRESS = re.compile(r"[0-9a-fA-F]{2,200}\Z")
+
+
+class BadAddress(Exception):
+    """No APNs device has an address like this."""
+
+
+class ApnsRequest(NotificationRequest):
+    """aioapns' request, with the payload already encoded and the expiry as APNs wants it."""
+
+    __slots__ = ("body", "expires_at")
+
+    def __init__(self, attempt: Attempt, *, topic: str, body: bytes, collapse_key: str) -> None:
+        super().__init__(
+            attempt.address,
+            {},
+            notification_id=str(attempt.push_id),
+            priority=int(ios_priority(attempt.urgency)),
+            collapse_key=collapse_key or None,
+            push_type=PushType.ALERT,
+            apns_topic=topic,
+        )
+        self.body = body
+        self.expires_at = int(attempt.expires_at.timestamp())
+
+    def headers(self, *, authority: str, authorization: str) -> list[tuple[str, str]]:
+        """The request's header list, pseudo headers first."""
+        headers = [
+            (":method", "POST"),
+            (":scheme", "https"),
+            (":authority", authority),
+            (":path", f"/3/device/{self.device_token}"),
+            ("authorization", authorization),
+            ("apns-topic", str(self.apns_topic)),
+            ("apns-push-type", "alert"),
+            ("apns-priority", str(self.priority)),
+            ("apns-expiration", str(self.expires_at)),
+            ("apns-id", self.notification_id),
+        ]
+        if self.collapse_key:
+            headers.append(("apns-collapse-id", self.collapse_key))
+        return headers
+
+
+def request_of(attempt: Attempt, *, topic: str) -> ApnsRequest:
+    """What to send. Raises `Unsendable` or `BadAddress` for what APNs would refuse anyway."""
+    if not _ADDRESS.match(attempt.address):
+        raise BadAddress
+    data: dict[str, object] = dict(app_data(attempt))
+    if "aps" in data:
+        raise Unsendable("reserved data key: aps")
+    data["aps"] = aps_of(attempt, alert=True)
+    try:
+        body = msgspec.json.encode(data)
+        collapsed = collapse_id(attempt.collapse_key)
+    except UnicodeEncodeError:
+        raise Unsendable("not Unicode text") from None
+    if len(body) > PAYLOAD_BYTES:
+        raise Unsendable(f"payload of {len(body)} bytes")
+    if not (collapsed.isascii() and collapsed.isprintable()):
+        # A header carries only what is printable ASCII.
+        raise Unsendable("collapse key is not printable ASCII")
+    return ApnsRequest(attempt, topic=topic, body=body, collapse_key=collapsed)

@@ -1,0 +1,191 @@
+"""A few connections to one of APNs' worlds, in place of aioapns' pool."""
+
+import asyncio
+import ssl
+from collections import deque
+
+from kernel.backoff import Backoff
+from notifications.adapters.apns_answers import Answer
+from notifications.adapters.apns_connection import ApnsConnection
+from notifications.adapters.apns_exchange import Exchange
+from notifications.adapters.apns_message import ApnsRequest
+from notifications.adapters.apns_token import ProviderToken
+from notifications.types import Outcome, Verdict
+
+_BACKOFF = Backoff(first=0.5, cap=30.0, floor=0.1)
+
+
+class ApnsPool:
+    """Spreads requests over its connections. One request is sent at most once, ever.
+
+    What does not fit waits here, in order, for a stream, until its deadline; nobody polls.
+    """
+
+    def __init__(
+        self,
+        *,
+        address: tuple[str, int],
+        topic: str,
+        token: ProviderToken,
+        tls: ssl.SSLContext,
+        size: int,
+        streams: int,
+        deadline: float,
+        connect_within: float,
+    ) -> None:
+        self.live: list[ApnsConnection] = []
+        self._loop = asyncio.get_running_loop()
+        self._address = address
+        self._topic = topic
+        self._token = token
+        self._tls = tls
+        self._size = size
+        self._streams = streams
+        self._deadline = deadline
+        self._connect_within = connect_within
+        self._waiting: deque[Exchange] = deque()
+        self._deadlines: deque[Exchange] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._failures = 0
+        self._pause_until = 0.0
+        self._why = ""
+        self._closed = False
+
+    def submit(self, request: ApnsRequest) -> asyncio.Future[Answer | Outcome]:
+        """Send it as soon as there is a stream; the future has a result by the deadline."""
+        answer: asyncio.Future[Answer | Outcome] = self._loop.create_future()
+        exchange = Exchange(request, answer, self._loop.time() + self._deadline)
+        self._waiting.append(exchange)
+        while self._deadlines and self._deadlines[0].settled:
+            self._deadlines.popleft()
+        self._deadlines.append(exchange)
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._deadline, self._look_at_deadlines)
+        return answer
+
+    def pump(self) -> None:
+        """Write what waits to the connections that have room; connect when none has."""
+        while self._waiting:
+            if self._waiting[0].answer.done():
+                self._waiting.popleft()
+                continue
+            connection = self._roomiest(self._waiting[0].request.body)
+            if connection is None:
+                self._grow()
+                return
+            connection.write(self._waiting.popleft())
+
+    async def shut(self) -> None:
+        """Close; what still waits was not sent, what is under way nobody knows."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.gather(self._connecting, return_exceptions=True)
+        self._fail_waiting("closed")
+        for connection in list(self.live):
+            connection.close()
+        self.live.clear()
+
+    def _roomiest(self, body: bytes) -> ApnsConnection | None:
+        best: ApnsConnection | None = None
+        for connection in self.live:
+            if connection.is_busy or not connection.has_room_for(body):
+                continue
+            if best is None or connection.under_way < best.under_way:
+                best = connection
+        return best
+
+    def _grow(self) -> None:
+        usable = [connection for connection in self.live if not connection.draining]
+        if self._closed or self._connecting is not None or len(usable) >= self._size:
+            return
+        if self._loop.time() < self._pause_until:
+            if not usable:
+                self._fail_waiting(self._why)
+            return
+        self._connecting = self._loop.create_task(self._connect(), name="apns:connect")
+
+    async def _connect(self) -> None:
+        server, port = self._address
+        try:
+            async with asyncio.timeout(self._connect_within):
+                _, connection = await self._loop.create_connection(
+                    self._connection, server, port, ssl=self._tls
+                )
+        except (OSError, TimeoutError) as problem:
+            self._connecting = None
+            self._pause(f"connect: {type(problem).__name__}: {problem}".rstrip(": "))
+            return
+        self._connecting = None
+        self.live.append(connection)
+        if connection.lost:
+            self._discard(connection)
+        self.pump()
+
+    def _connection(self) -> ApnsConnection:
+        return ApnsConnection(
+            self._address[0],
+            self._topic,
+            self._token,
+            on_lost=self._discard,
+            on_progress=self.pump,
+            on_answer=self._answered,
+            streams=self._streams,
+        )
+
+    def _discard(self, connection: ApnsConnection) -> None:
+        if connection not in self.live:
+            return  # Lost while it was being opened; `_connect` sees to it.
+        self.live.remove(connection)
+        if not connection.answered:
+            self._pause("the peer closes connections unused")
+        self.pump()
+
+    def _pause(self, why: str) -> None:
+        """Do not hammer: wait before the next connection, and let nothing wait for it."""
+        self._failures += 1
+        self._pause_until = self._loop.time() + _BACKOFF.delay(self._failures)
+        self._why = why
+        if not any(not connection.draining for connection in self.live):
+            self._fail_waiting(why)
+
+    def _fail_waiting(self, reason: str) -> None:
+        waiting, self._waiting = self._waiting, deque()
+        pause = max(self._pause_until - self._loop.time(), 0.0) or None
+        for exchange in waiting:
+            exchange.settle(Outcome(Verdict.NOT_SENT, reason, retry_after=pause))
+
+    def _answered(self, connection: ApnsConnection, exchange: Exchange, answer: Answer) -> None:
+        self._failures = 0
+        if answer.reason == "ExpiredProviderToken" and not self._token.renew(
+            exchange.authorization
+        ):
+            # A token this young cannot be too old: one of the two clocks is wrong.
+            reason = "ExpiredProviderToken: check this machine's clock"
+            exchange.settle(Outcome(Verdict.MISCONFIGURED, reason))
+        else:
+            exchange.settle(answer)
+
+    def _look_at_deadlines(self) -> None:
+        """One timer for all: deadlines come due in the order of submission."""
+        now = self._loop.time()
+        while self._deadlines and (
+            self._deadlines[0].settled or self._deadlines[0].deadline <= now
+        ):
+            exchange = self._deadlines.popleft()
+            if not exchange.settled:
+                self._expire(exchange)
+        self._timer = None
+        if self._deadlines:
+            left = self._deadlines[0].deadline - now
+            self._timer = self._loop.call_later(left, self._look_at_deadlines)
+
+    def _expire(self, exchange: Exchange) -> None:
+        for connection in self.live:
+            if connection.holds(exchange):
+                connection.give_up(exchange)
+                return
+        exchange.settle(Outcome(Verdict.NOT_SENT, "no free stream within the deadline"))
