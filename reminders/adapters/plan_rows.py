@@ -1,0 +1,97 @@
+"""What a plan is made of, and making the waiting firings equal to it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kernel.ids import new_id
+from reminders.adapters.firing_columns import columns_of_firing
+from reminders.adapters.mapping import (
+    FIRINGS,
+    LOG,
+    MEMBERS,
+    PEOPLE,
+    RULES,
+    TASKS,
+    Columns,
+    member_of,
+    person_of,
+    rule_of,
+    task_of,
+)
+from reminders.ports import Reconciled
+from reminders.types import Event, Firing, Inputs
+
+_MOVES = ("due_at", "useful_until", "grace_seconds", "zone", "firing_class")
+_VERSIONS = ("event_version", "task_version")
+
+
+async def inputs_of(connection: AsyncConnection, event: Event) -> Inputs:
+    """Everything that decides the event's firings."""
+    members = sa.select(MEMBERS).where(MEMBERS.c.event_id == event.id)
+    tasks = sa.select(TASKS).where(
+        TASKS.c.event_id == event.id, TASKS.c.done_at.is_(None), TASKS.c.deleted_at.is_(None)
+    )
+    rules = sa.select(RULES).where(RULES.c.event_id == event.id)
+    people = (
+        sa.select(PEOPLE)
+        .join(MEMBERS, MEMBERS.c.user_id == PEOPLE.c.user_id)
+        .where(MEMBERS.c.event_id == event.id)
+    )
+    return Inputs(
+        event=event,
+        members=[member_of(row) for row in await connection.execute(members)],
+        tasks=[task_of(row) for row in await connection.execute(tasks)],
+        rules=[rule_of(row) for row in await connection.execute(rules)],
+        people={row.user_id: person_of(row) for row in await connection.execute(people)},
+    )
+
+
+async def write_plan(
+    connection: AsyncConnection,
+    event_id: UUID,
+    desired: Sequence[Firing],
+    *,
+    since: datetime,
+    now: datetime,
+) -> Reconciled:
+    rows = await connection.execute(sa.select(FIRINGS).where(FIRINGS.c.event_id == event_id))
+    waiting = {row.dedupe_key: row for row in rows}
+    keys = await connection.execute(sa.select(LOG.c.dedupe_key).where(LOG.c.event_id == event_id))
+    settled = set(keys.scalars())
+    wanted = {firing.dedupe_key: firing for firing in desired}
+
+    added = [
+        {"id": new_id(now), **columns_of_firing(firing)}
+        for key, firing in wanted.items()
+        if key not in waiting and key not in settled and firing.due_at >= since
+    ]
+    moved = [
+        {"waiting_id": waiting[key].id, **columns}
+        for key, firing in wanted.items()
+        if key in waiting
+        and (columns := _differing(firing))
+        != {name: getattr(waiting[key], name) for name in columns}
+    ]
+    removed = [row.id for key, row in waiting.items() if key not in wanted or key in settled]
+
+    if added:
+        await connection.execute(FIRINGS.insert(), added)
+    if moved:
+        statement = FIRINGS.update().where(FIRINGS.c.id == sa.bindparam("waiting_id"))
+        await connection.execute(statement, moved)
+    if removed:
+        await connection.execute(
+            FIRINGS.delete().where(FIRINGS.c.id == sa.bindparam("waiting_id")),
+            [{"waiting_id": key} for key in removed],
+        )
+    return Reconciled(len(added), len(moved), len(removed))
+
+
+def _differing(firing: Firing) -> Columns:
+    """The columns in which a firing of the same identity can differ from the waiting one."""
+    columns = columns_of_firing(firing)
+    return {name: columns[name] for name in (*_MOVES, *_VERSIONS)}

@@ -1,0 +1,158 @@
+"""Due firings with what is true about them, and settling them once for ever."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kernel.adapters.database import Database
+from kernel.adapters.sql_outbox import write_entries
+from kernel.outbox import Entry
+from reminders.adapters.firing_columns import firing_of
+from reminders.adapters.mapping import (
+    EVENTS,
+    FIRINGS,
+    LOG,
+    MARKS,
+    MEMBERS,
+    PEOPLE,
+    RULES,
+    TASKS,
+    Selected,
+    event_of,
+    person_of,
+    task_of,
+)
+from reminders.types import DueFiring, Judgement, Outcome, Settled
+
+DueRows = sa.Select[Any]
+"""A query for the rows of due firings."""
+
+_REASON = 500
+"""Characters of a reason that are kept."""
+
+_TRUTH = {"event": EVENTS, "task": TASKS, "person": PEOPLE}
+
+
+def with_truth(due: DueRows) -> DueRows:
+    """The due firings with everything that their judgement looks at."""
+    # Materialised, or stale statistics could make the limited part run more than once.
+    taken = due.cte("taken").prefix_with("MATERIALIZED", dialect="postgresql")
+    standing = sa.and_(MEMBERS.c.user_id.is_not(None), RULES.c.id.is_not(None))
+    columns = [
+        column.label(f"{name}__{column.name}")
+        for name, table in _TRUTH.items()
+        for column in table.c
+    ]
+    return (
+        sa.select(*taken.c, *columns, standing.label("standing"))
+        .join(EVENTS, EVENTS.c.id == taken.c.event_id)
+        .outerjoin(TASKS, TASKS.c.id == taken.c.task_id)
+        .outerjoin(RULES, RULES.c.id == taken.c.rule_id)
+        .outerjoin(PEOPLE, PEOPLE.c.user_id == taken.c.user_id)
+        .outerjoin(
+            MEMBERS,
+            sa.and_(MEMBERS.c.event_id == taken.c.event_id, MEMBERS.c.user_id == taken.c.user_id),
+        )
+        .order_by(taken.c.due_at, taken.c.id)
+    )
+
+
+async def settle(
+    database: Database,
+    connection: AsyncConnection,
+    judged: Sequence[tuple[Selected, Judgement]],
+    now: datetime,
+) -> Sequence[Settled]:
+    """Record, hand over and remove; the log decides which firings are settled for the first
+    time, so that one that was planned twice by a race still goes off once."""
+    if not judged:
+        return []
+    stale = [row for row, judgement in judged if judgement.outcome is Outcome.STALE]
+    final = [
+        (row, judgement) for row, judgement in judged if judgement.outcome is not Outcome.STALE
+    ]
+    first = await _record(database, connection, final, now)
+    entries: list[Entry] = []
+    settled: list[Settled] = []
+    for row, judgement in judged:
+        if judgement.outcome is Outcome.STALE or row.dedupe_key in first:
+            entries += judgement.entries
+            settled.append(_settled(row, judgement, now))
+    await write_entries(connection, entries, now)
+    if stale:
+        marks = [{"event_id": key, "marked_at": now} for key in {row.event_id for row in stale}]
+        await connection.execute(MARKS.insert(), marks)
+    await connection.execute(
+        FIRINGS.delete().where(FIRINGS.c.id.in_([row.id for row, _ in judged]))
+    )
+    return settled
+
+
+async def _record(
+    database: Database,
+    connection: AsyncConnection,
+    final: Sequence[tuple[Selected, Judgement]],
+    now: datetime,
+) -> set[bytes]:
+    """Write the log; the keys that were not in it before."""
+    if not final:
+        return set()
+    new = database.insert_new(LOG, on=["nominal_day", "dedupe_key"])
+    statement = new.returning(LOG.c.dedupe_key)
+    rows = [
+        {
+            "nominal_day": row.nominal_day,
+            "dedupe_key": row.dedupe_key,
+            "event_id": row.event_id,
+            "task_id": row.task_id,
+            "rule_id": row.rule_id,
+            "user_id": row.user_id,
+            "firing_class": row.firing_class,
+            "due_at": row.due_at,
+            "decided_at": now,
+            "outcome": str(judgement.outcome),
+            "reason": judgement.reason[:_REASON],
+        }
+        for row, judgement in final
+    ]
+    return set((await connection.execute(statement, rows)).scalars())
+
+
+def due_firing(row: Selected) -> DueFiring:
+    """What a row of `with_truth` says."""
+    return DueFiring(
+        firing=firing_of(row),
+        event=event_of(_Part(row, "event")),
+        task=None if row.task__id is None else task_of(_Part(row, "task")),
+        person=None if row.person__user_id is None else person_of(_Part(row, "person")),
+        standing=bool(row.standing),
+    )
+
+
+def _settled(row: Selected, judgement: Judgement, now: datetime) -> Settled:
+    firing = firing_of(row)
+    return Settled(
+        user_id=firing.user_id,
+        event_id=firing.event_id,
+        task_id=firing.task_id,
+        rule_id=firing.rule_id,
+        firing_class=firing.firing_class,
+        due_at=firing.due_at,
+        decided_at=now,
+        outcome=judgement.outcome,
+        reason=judgement.reason,
+    )
+
+
+class _Part:
+    """The columns of one joined table within a row that holds several."""
+
+    def __init__(self, row: Selected, name: str) -> None:
+        self._row = row
+        self._name = name
+
+    def __getattr__(self, column: str) -> Any:
+        return getattr(self._row, f"{self._name}__{column}")

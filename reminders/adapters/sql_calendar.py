@@ -1,0 +1,203 @@
+"""Events, members, tasks, rules and people in tables."""
+
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kernel.adapters.database import Database
+from kernel.ids import UserId
+from kernel.paging import Page
+from reminders.adapters.mapping import (
+    EVENTS,
+    MARKS,
+    MEMBERS,
+    PEOPLE,
+    RULES,
+    TASKS,
+    Columns,
+    columns_of_event,
+    columns_of_member,
+    columns_of_person,
+    columns_of_rule,
+    columns_of_task,
+    event_of,
+    member_of,
+    person_of,
+    rule_of,
+    task_of,
+)
+from reminders.adapters.places import place_cursor, place_of
+from reminders.errors import IdTaken
+from reminders.ports import Change, Decide, DropRule, RemoveMember
+from reminders.types import Event, Member, Person, Rule, Sheet, Task
+
+
+class SqlCalendarStore:
+    """On PostgreSQL whoever changes an event holds its row, as the planner does; on SQLite
+    there is one writer."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, event: Event, owner: Member | None) -> Event:
+        new = self._database.insert_new(EVENTS, on=["id"])
+        async with self._database.transaction() as connection:
+            columns = columns_of_event(event) | {"planned_until": event.created_at}
+            written = await connection.execute(new.values(columns))
+            if written.rowcount == 0:
+                taken = sa.select(EVENTS).where(EVENTS.c.id == event.id)
+                return event_of((await connection.execute(taken)).one())
+            if owner is not None:
+                await connection.execute(MEMBERS.insert().values(columns_of_member(owner)))
+            await _mark(connection, event.id, event.created_at)
+        return event
+
+    async def sheet(self, event_id: UUID, *, task_id: UUID | None = None) -> Sheet | None:
+        async with self._database.reading() as connection:
+            found = (
+                await connection.execute(sa.select(EVENTS).where(EVENTS.c.id == event_id))
+            ).one_or_none()
+            return None if found is None else await _sheet(connection, event_of(found), task_id)
+
+    async def change(
+        self, event_id: UUID, decide: Decide, *, now: datetime, task_id: UUID | None = None
+    ) -> bool:
+        holding = sa.select(EVENTS).where(EVENTS.c.id == event_id).with_for_update(key_share=True)
+        async with self._database.transaction() as connection:
+            found = (await connection.execute(holding)).one_or_none()
+            if found is None:
+                return False
+            changes = decide(await _sheet(connection, event_of(found), task_id))
+            for change in changes:
+                await self._apply(connection, event_id, change)
+            if changes:
+                await _mark(connection, event_id, now)
+        return True
+
+    async def events_of(self, user_id: UserId, *, cursor: str | None, limit: int) -> Page[Event]:
+        query = (
+            sa.select(EVENTS)
+            .join(MEMBERS, MEMBERS.c.event_id == EVENTS.c.id)
+            .where(MEMBERS.c.user_id == user_id)
+            .order_by(EVENTS.c.created_at.desc(), EVENTS.c.id.desc())
+            .limit(limit + 1)
+        )
+        if cursor is not None:
+            at, key = place_of(cursor)
+            same = sa.and_(EVENTS.c.created_at == at, EVENTS.c.id < key)
+            query = query.where(sa.or_(EVENTS.c.created_at < at, same))
+        async with self._database.reading() as connection:
+            events = [event_of(row) for row in await connection.execute(query)]
+        more = len(events) > limit
+        events = events[:limit]
+        last = place_cursor(events[-1].created_at, events[-1].id) if more else None
+        return Page(events, last)
+
+    async def tasks_of(self, event_id: UUID, *, cursor: str | None, limit: int) -> Page[Task]:
+        query = (
+            sa.select(TASKS)
+            .where(TASKS.c.event_id == event_id, TASKS.c.deleted_at.is_(None))
+            .order_by(TASKS.c.created_at, TASKS.c.id)
+            .limit(limit + 1)
+        )
+        if cursor is not None:
+            at, key = place_of(cursor)
+            same = sa.and_(TASKS.c.created_at == at, TASKS.c.id > key)
+            query = query.where(sa.or_(TASKS.c.created_at > at, same))
+        async with self._database.reading() as connection:
+            tasks = [task_of(row) for row in await connection.execute(query)]
+        more = len(tasks) > limit
+        tasks = tasks[:limit]
+        last = place_cursor(tasks[-1].created_at, tasks[-1].id) if more else None
+        return Page(tasks, last)
+
+    async def person(self, user_id: UserId) -> Person | None:
+        query = sa.select(PEOPLE).where(PEOPLE.c.user_id == user_id)
+        async with self._database.reading() as connection:
+            found = (await connection.execute(query)).one_or_none()
+        return None if found is None else person_of(found)
+
+    async def put_person(self, person: Person, *, now: datetime) -> None:
+        zone = sa.select(PEOPLE.c.zone).where(PEOPLE.c.user_id == person.user_id)
+        put = self._database.upsert(PEOPLE, on=["user_id"], update=["zone", "locale", "muted"])
+        plans = (
+            sa.select(EVENTS.c.id, sa.literal(now, MARKS.c.marked_at.type))
+            .join(MEMBERS, MEMBERS.c.event_id == EVENTS.c.id)
+            .where(MEMBERS.c.user_id == person.user_id, EVENTS.c.cancelled_at.is_(None))
+        )
+        async with self._database.transaction() as connection:
+            before = (await connection.execute(zone)).scalar_one_or_none()
+            await connection.execute(put.values(columns_of_person(person)))
+            if before != person.zone:
+                # Only the zone is part of a plan; the locale counts when a firing goes off.
+                await connection.execute(
+                    MARKS.insert().from_select(["event_id", "marked_at"], plans)
+                )
+
+    async def _apply(self, connection: AsyncConnection, event_id: UUID, change: Change) -> None:
+        match change:
+            case Event():
+                columns = columns_of_event(change)
+                await connection.execute(
+                    EVENTS.update().where(EVENTS.c.id == event_id).values(columns)
+                )
+            case Member():
+                put = self._database.upsert(MEMBERS, on=["event_id", "user_id"], update=["role"])
+                await connection.execute(put.values(columns_of_member(change)))
+            case RemoveMember(user_id):
+                await connection.execute(
+                    MEMBERS.delete().where(
+                        MEMBERS.c.event_id == event_id, MEMBERS.c.user_id == user_id
+                    )
+                )
+            case Task():
+                await self._put(connection, TASKS, columns_of_task(change))
+            case Rule():
+                await self._put(connection, RULES, columns_of_rule(change))
+            case DropRule(rule_id):
+                await connection.execute(
+                    RULES.delete().where(RULES.c.id == rule_id, RULES.c.event_id == event_id)
+                )
+
+    async def _put(self, connection: AsyncConnection, table: sa.Table, columns: Columns) -> None:
+        """Update the event's own row, or insert a new one: never another event's."""
+        own = sa.and_(table.c.id == columns["id"], table.c.event_id == columns["event_id"])
+        updated = await connection.execute(table.update().where(own).values(columns))
+        if updated.rowcount == 0:
+            new = self._database.insert_new(table, on=["id"])
+            inserted = await connection.execute(new.values(columns))
+            if inserted.rowcount == 0:
+                raise IdTaken("This id is taken.", id=str(columns["id"]))
+
+
+async def _sheet(connection: AsyncConnection, event: Event, task_id: UUID | None) -> Sheet:
+    members = (
+        sa.select(MEMBERS)
+        .where(MEMBERS.c.event_id == event.id)
+        .order_by(MEMBERS.c.joined_at, MEMBERS.c.user_id)
+    )
+    rules = sa.select(RULES).where(RULES.c.event_id == event.id).order_by(RULES.c.id)
+    count = (
+        sa.select(sa.func.count())
+        .select_from(TASKS)
+        .where(TASKS.c.event_id == event.id, TASKS.c.deleted_at.is_(None))
+    )
+    task = None
+    if task_id is not None:
+        rules = rules.where(sa.or_(RULES.c.task_id == task_id, RULES.c.task_id.is_(None)))
+        query = sa.select(TASKS).where(TASKS.c.id == task_id, TASKS.c.event_id == event.id)
+        found = (await connection.execute(query)).one_or_none()
+        task = None if found is None else task_of(found)
+    return Sheet(
+        event=event,
+        members=[member_of(row) for row in await connection.execute(members)],
+        rules=[rule_of(row) for row in await connection.execute(rules)],
+        task=task,
+        task_count=(await connection.execute(count)).scalar_one(),
+    )
+
+
+async def _mark(connection: AsyncConnection, event_id: UUID, now: datetime) -> None:
+    await connection.execute(MARKS.insert().values(event_id=event_id, marked_at=now))

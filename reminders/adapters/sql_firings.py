@@ -1,0 +1,186 @@
+"""Firings in a table, their log, and the marks that say which plans to make again.
+
+Locks are always taken in one order, so nobody waits in a circle: a planner holds the event's
+row and then touches firings; a scheduler holds firings and then only adds rows that nobody
+can be waiting for.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from kernel.adapters.database import Database
+from kernel.ids import UserId
+from kernel.paging import Page
+from reminders.adapters.firing_columns import firing_of, settled_of
+from reminders.adapters.mapping import EVENTS, FIRINGS, LOG, MARKS, TASKS, event_of
+from reminders.adapters.places import place_cursor, place_of
+from reminders.adapters.plan_rows import inputs_of, write_plan
+from reminders.adapters.settling import DueRows, due_firing, settle, with_truth
+from reminders.identity import SHARDS
+from reminders.ports import Backlog, Reconciled
+from reminders.types import DueFiring, Firing, Inputs, Judgement, Outcome, Settled
+
+
+class SqlFiringStore:
+    """Any number of schedulers and planners may work at once; on PostgreSQL a firing that one
+    scheduler holds is passed over by the others."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def to_plan(
+        self, *, top_up_before: datetime, limit: int, without: Collection[UUID]
+    ) -> Sequence[UUID]:
+        marked = (
+            sa.select(MARKS.c.event_id)
+            .where(MARKS.c.event_id.not_in(without))
+            .group_by(MARKS.c.event_id)
+            .order_by(sa.func.min(MARKS.c.id))
+            .limit(limit)
+        )
+        ending = (
+            sa.select(EVENTS.c.id)
+            .where(
+                EVENTS.c.planned_until < top_up_before,
+                EVENTS.c.cancelled_at.is_(None),
+                EVENTS.c.id.not_in(without),
+            )
+            .order_by(EVENTS.c.planned_until)
+            .limit(limit)
+        )
+        async with self._database.reading() as connection:
+            ids = list((await connection.execute(marked)).scalars())
+            if len(ids) < limit:
+                ids += (await connection.execute(ending)).scalars()
+        return list(dict.fromkeys(ids))[:limit]
+
+    async def reconcile(
+        self,
+        event_id: UUID,
+        plan: Callable[[Inputs], Sequence[Firing]],
+        *,
+        since: datetime,
+        until: datetime,
+        now: datetime,
+    ) -> Reconciled:
+        async with self._database.transaction() as connection:
+            holding = (
+                sa.select(EVENTS).where(EVENTS.c.id == event_id).with_for_update(key_share=True)
+            )
+            found = (await connection.execute(holding)).one_or_none()
+            # Marks go first: one that is made from here on is about something newer.
+            await connection.execute(MARKS.delete().where(MARKS.c.event_id == event_id))
+            if found is None:
+                return Reconciled()
+            desired = plan(await inputs_of(connection, event_of(found)))
+            done = await write_plan(connection, event_id, desired, since=since, now=now)
+            if found.planned_until != until:
+                await connection.execute(
+                    EVENTS.update().where(EVENTS.c.id == event_id).values(planned_until=until)
+                )
+            return done
+
+    async def due_shards(self, now: datetime) -> Mapping[int, datetime]:
+        # One look at the left edge of the index per shard: grouping would read the backlog.
+        shards = sa.values(sa.column("shard", sa.Integer), name="all_shards").data(
+            [(shard,) for shard in range(SHARDS)]
+        )
+        shard = shards.cte("shards")
+        oldest = (
+            sa.select(sa.func.min(FIRINGS.c.due_at))
+            .where(FIRINGS.c.shard == shard.c.shard)
+            .scalar_subquery()
+        )
+        async with self._database.reading() as connection:
+            rows = list(await connection.execute(sa.select(shard.c.shard, oldest.label("due_at"))))
+        return {row.shard: row.due_at for row in rows if row.due_at and row.due_at <= now}
+
+    async def fire_due(
+        self,
+        shard: int,
+        judge: Callable[[DueFiring], Judgement],
+        *,
+        now: datetime,
+        limit: int,
+    ) -> Sequence[Settled]:
+        try:
+            return await self._fire(_due(shard, now, limit), judge, now)
+        except (sa.exc.DataError, sa.exc.IntegrityError):
+            return await self._fire_one_by_one(_due(shard, now, limit), judge, now)
+
+    async def upcoming(self, user_id: UserId, *, cursor: str | None, limit: int) -> Page[Firing]:
+        query = (
+            sa.select(FIRINGS)
+            .where(FIRINGS.c.user_id == user_id)
+            .order_by(FIRINGS.c.due_at, FIRINGS.c.id)
+            .limit(limit + 1)
+        )
+        if cursor is not None:
+            at, key = place_of(cursor)
+            same = sa.and_(FIRINGS.c.due_at == at, FIRINGS.c.id > key)
+            query = query.where(sa.or_(FIRINGS.c.due_at > at, same))
+        async with self._database.reading() as connection:
+            rows = list(await connection.execute(query))
+        more = len(rows) > limit
+        rows = rows[:limit]
+        last = place_cursor(rows[-1].due_at, rows[-1].id) if more else None
+        return Page([firing_of(row) for row in rows], last)
+
+    async def settled(self, task_id: UUID, user_id: UserId) -> Sequence[Settled]:
+        event_id = sa.select(TASKS.c.event_id).where(TASKS.c.id == task_id).scalar_subquery()
+        query = (
+            sa.select(LOG)
+            .where(LOG.c.event_id == event_id, LOG.c.task_id == task_id, LOG.c.user_id == user_id)
+            .order_by(LOG.c.decided_at.desc(), LOG.c.due_at.desc())
+        )
+        async with self._database.reading() as connection:
+            return [settled_of(row) for row in await connection.execute(query)]
+
+    async def backlog(self, now: datetime) -> Backlog:
+        query = sa.select(sa.func.count(), sa.func.min(MARKS.c.marked_at)).select_from(MARKS)
+        async with self._database.reading() as connection:
+            marks, oldest = (await connection.execute(query)).one()
+        age = 0.0 if oldest is None else (now - oldest).total_seconds()
+        return Backlog(marks, max(0.0, age))
+
+    async def _fire(
+        self, due: DueRows, judge: Callable[[DueFiring], Judgement], now: datetime
+    ) -> Sequence[Settled]:
+        async with self._database.transaction() as connection:
+            rows = list(await connection.execute(with_truth(due)))
+            judged = [(row, judge(due_firing(row))) for row in rows]
+            return await settle(self._database, connection, judged, now)
+
+    async def _fire_one_by_one(
+        self, due: DueRows, judge: Callable[[DueFiring], Judgement], now: datetime
+    ) -> Sequence[Settled]:
+        """The database refused something in the batch: find out which firing, and bury it."""
+        async with self._database.reading() as connection:
+            ids = [row.id for row in await connection.execute(due)]
+        settled: list[Settled] = []
+        for key in ids:
+            one = due.where(FIRINGS.c.id == key)
+            try:
+                settled += await self._fire(one, judge, now)
+            except (sa.exc.DataError, sa.exc.IntegrityError) as error:
+                reason = f"refused by the database: {type(error.orig).__name__}"
+                settled += await self._fire(one, _dead(reason), now)
+        return settled
+
+
+def _dead(reason: str) -> Callable[[DueFiring], Judgement]:
+    return lambda _due: Judgement(Outcome.DEAD, reason)
+
+
+def _due(shard: int, now: datetime, limit: int) -> DueRows:
+    # One shard, so that the index gives the order and the cost does not grow with the backlog.
+    return (
+        sa.select(FIRINGS)
+        .where(FIRINGS.c.shard == shard, FIRINGS.c.due_at <= now)
+        .order_by(FIRINGS.c.due_at, FIRINGS.c.id)
+        .limit(limit)
+        .with_for_update(of=FIRINGS, skip_locked=True)
+    )

@@ -1,0 +1,167 @@
+"""Reminders' tables. Only firings that wait are in `firings`: going off deletes the row."""
+
+from datetime import date, datetime, time
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from kernel.adapters.database import BIG_ID, Instant, Row
+
+USER = sa.String(128)
+ZONE = sa.String(64)
+
+
+class EventRow(Row, table=True):
+    """An event; its plan reaches `planned_until`."""
+
+    __tablename__ = "events"
+    __table_args__ = (
+        sa.Index(
+            "ix_events_planned_until",
+            "planned_until",
+            postgresql_where=sa.text("cancelled_at IS NULL"),
+            sqlite_where=sa.text("cancelled_at IS NULL"),
+        ),
+    )
+
+    id: UUID = Field(primary_key=True)
+    title: str = Field(sa_type=sa.Text)
+    zone: str = Field(sa_type=ZONE)
+    day: date | None = None
+    at: time | None = None
+    created_by: str | None = Field(default=None, sa_type=USER)
+    created_at: datetime = Field(sa_type=Instant)
+    planned_from: datetime = Field(sa_type=Instant)
+    planned_until: datetime = Field(sa_type=Instant)
+    sched_version: int
+    cancelled_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class EventMemberRow(Row, table=True):
+    """A user in an event."""
+
+    __tablename__ = "event_members"
+    __table_args__ = (sa.Index("ix_event_members_user_id", "user_id", "event_id"),)
+
+    event_id: UUID = Field(primary_key=True, foreign_key="events.id", ondelete="CASCADE")
+    user_id: str = Field(primary_key=True, sa_type=USER)
+    role: str = Field(sa_type=sa.String(16))
+    joined_at: datetime = Field(sa_type=Instant)
+
+
+class PersonRow(Row, table=True):
+    """How a user wants to be reminded."""
+
+    __tablename__ = "reminders_people"
+
+    user_id: str = Field(primary_key=True, sa_type=USER)
+    zone: str = Field(sa_type=ZONE)
+    locale: str = Field(sa_type=sa.String(35))
+    muted: bool = False
+
+
+class TaskRow(Row, table=True):
+    """A task. `due_kind` is none, day, wall or event; it says which of the rest are set."""
+
+    __tablename__ = "tasks"
+    __table_args__ = (sa.Index("ix_tasks_event_id", "event_id", "id"),)
+
+    id: UUID = Field(primary_key=True)
+    event_id: UUID = Field(foreign_key="events.id", ondelete="CASCADE")
+    title: str = Field(sa_type=sa.Text)
+    due_kind: str = Field(sa_type=sa.String(8))
+    due_day: date | None = None
+    due_time: time | None = None
+    due_zone: str | None = Field(default=None, sa_type=ZONE)
+    off_months: int = 0
+    off_weeks: int = 0
+    off_days: int = 0
+    assignee_id: str | None = Field(default=None, sa_type=USER)
+    created_by: str | None = Field(default=None, sa_type=USER)
+    created_at: datetime = Field(sa_type=Instant)
+    planned_from: datetime = Field(sa_type=Instant)
+    sched_version: int
+    done_at: datetime | None = Field(default=None, sa_type=Instant)
+    deleted_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class RuleRow(Row, table=True):
+    """A rule. With `elapsed_seconds` its lead is elapsed time, otherwise calendar days."""
+
+    __tablename__ = "rules"
+    __table_args__ = (sa.Index("ix_rules_event_id", "event_id", "task_id"),)
+
+    id: UUID = Field(primary_key=True)
+    event_id: UUID = Field(foreign_key="events.id", ondelete="CASCADE")
+    task_id: UUID | None = Field(default=None, foreign_key="tasks.id", ondelete="CASCADE")
+    user_id: str | None = Field(default=None, sa_type=USER)
+    lead_months: int = 0
+    lead_weeks: int = 0
+    lead_days: int = 0
+    lead_time: time | None = None
+    elapsed_seconds: int | None = None
+    exact: bool
+    zone_policy: str = Field(sa_type=sa.String(16))
+    zone: str | None = Field(default=None, sa_type=ZONE)
+    created_at: datetime = Field(sa_type=Instant)
+    planned_from: datetime = Field(sa_type=Instant)
+
+
+class FiringRow(Row, table=True):
+    """A firing that waits for its time."""
+
+    __tablename__ = "firings"
+    __table_args__ = (
+        sa.Index("ix_firings_due", "shard", "due_at", "id"),
+        sa.Index("ix_firings_event_id", "event_id"),
+        sa.Index("ix_firings_user_id", "user_id", "due_at", "id"),
+    )
+
+    id: UUID = Field(primary_key=True)
+    shard: int = Field(sa_type=sa.SmallInteger)
+    due_at: datetime = Field(sa_type=Instant)
+    nominal_day: date
+    dedupe_key: bytes = Field(unique=True, sa_type=sa.LargeBinary(16))
+    event_id: UUID = Field(foreign_key="events.id", ondelete="CASCADE")
+    task_id: UUID
+    rule_id: UUID
+    user_id: str = Field(sa_type=USER)
+    firing_class: str = Field(sa_type=sa.String(16))
+    grace_seconds: int
+    useful_until: datetime = Field(sa_type=Instant)
+    zone: str = Field(sa_type=ZONE)
+    event_version: int
+    task_version: int
+
+
+class FiringLogRow(Row, table=True):
+    """What became of a firing. Its key holds the nominal day, which never moves, so that
+    the table can be partitioned by it."""
+
+    __tablename__ = "firing_log"
+    __table_args__ = (sa.Index("ix_firing_log_event_id", "event_id", "task_id"),)
+
+    nominal_day: date = Field(primary_key=True)
+    dedupe_key: bytes = Field(primary_key=True, sa_type=sa.LargeBinary(16))
+    event_id: UUID
+    task_id: UUID
+    rule_id: UUID
+    user_id: str = Field(sa_type=USER)
+    firing_class: str = Field(sa_type=sa.String(16))
+    due_at: datetime = Field(sa_type=Instant)
+    decided_at: datetime = Field(sa_type=Instant)
+    outcome: str = Field(sa_type=sa.String(16))
+    reason: str = Field(sa_type=sa.Text)
+
+
+class PlanMarkRow(Row, table=True):
+    """An event's plan may no longer be right. Marks are only ever added, so that whoever
+    makes one never waits for the planner."""
+
+    __tablename__ = "plan_dirty"
+    __table_args__ = (sa.Index("ix_plan_dirty_event_id", "event_id"),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
+    event_id: UUID
+    marked_at: datetime = Field(sa_type=Instant)

@@ -1,0 +1,55 @@
+"""Who may do what in an event: one table, asked by every use case. Pure."""
+
+from enum import Enum
+
+from kernel.identity import Principal, Scope
+from kernel.ids import UserId
+from reminders.errors import EventCancelled, EventNotFound, RoleTooLow
+from reminders.types import Role, Sheet
+
+
+class Act(Enum):
+    """What somebody wants to do in an event."""
+
+    SEE = "see"
+    WORK = "work"
+    """Make, change, finish and reopen tasks, and rules for oneself."""
+    DECIDE = "decide"
+    """Move, rename or cancel the event, say who is in it, delete tasks, rule for others."""
+
+
+_MAY = {
+    Role.OWNER: frozenset(Act),
+    Role.COLLABORATOR: frozenset({Act.SEE, Act.WORK}),
+}
+
+
+def require(principal: Principal, sheet: Sheet, act: Act) -> None:
+    """Refuse unless the principal may do this: members by role, servers by scope.
+
+    Whoever is not in the event is told that there is none.
+    """
+    if principal.user_id is None:
+        principal.require(Scope.REMINDERS)
+    else:
+        member = sheet.member(principal.user_id)
+        if member is None:
+            raise EventNotFound("There is no such event.")
+        if act not in _MAY[member.role]:
+            raise RoleTooLow("Only an owner of the event may do this.", role=str(member.role))
+    if act is not Act.SEE and sheet.event.cancelled_at is not None:
+        raise EventCancelled("The event was cancelled.")
+
+
+def require_for(principal: Principal, sheet: Sheet, user_id: UserId | None) -> None:
+    """Refuse unless the principal may decide what this user (None: everyone) is told."""
+    own = user_id is not None and user_id == principal.user_id
+    require(principal, sheet, Act.WORK if own else Act.DECIDE)
+
+
+def acting_for(principal: Principal, user_id: UserId | None) -> UserId | None:
+    """Whom the principal acts for: users for themselves, servers for whom they name."""
+    if principal.user_id is not None:
+        return principal.user_id
+    principal.require(Scope.REMINDERS)
+    return user_id

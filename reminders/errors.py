@@ -1,0 +1,87 @@
+"""What reminders refuse."""
+
+from kernel.errors import Kind, Refusal
+
+
+class EventNotFound(Refusal):
+    """There is none, or none that this user may know of."""
+
+    kind = Kind.NOT_FOUND
+    code = "event.not_found"
+
+
+class IdTaken(Refusal):
+    """The caller's own id for a new thing belongs to something else already."""
+
+    kind = Kind.CONFLICT
+    code = "reminders.id_taken"
+
+
+class EventCancelled(Refusal):
+    """A cancelled event stays as it was."""
+
+    kind = Kind.CONFLICT
+    code = "event.cancelled"
+
+
+class RoleTooLow(Refusal):
+    """The user is in the event, but may not do this there."""
+
+    kind = Kind.DENIED
+    code = "event.role_too_low"
+
+
+class LastOwner(Refusal):
+    """An event needs an owner."""
+
+    kind = Kind.CONFLICT
+    code = "event.last_owner"
+
+
+class NotInEvent(Refusal):
+    """The user that is named is not in the event."""
+
+    kind = Kind.CONFLICT
+    code = "event.not_in_event"
+
+
+class EventFull(Refusal):
+    """The event has as many members or tasks as it may."""
+
+    kind = Kind.CONFLICT
+    code = "event.full"
+
+
+class TaskNotFound(Refusal):
+    """The event has no such task."""
+
+    kind = Kind.NOT_FOUND
+    code = "task.not_found"
+
+
+class RuleNotFound(Refusal):
+    """The task or event has no such rule."""
+
+    kind = Kind.NOT_FOUND
+    code = "rule.not_found"
+
+
+class RuleFixed(Refusal):
+    """What a rule is about, whom it tells and how long before is its identity."""
+
+    kind = Kind.CONFLICT
+    code = "rule.fixed"
+
+
+class TooManyRules(Refusal):
+    """Somebody would be reminded of one task by more rules than allowed."""
+
+    kind = Kind.CONFLICT
+    code = "rule.too_many"
+
+
+class ProfileNotFound(Refusal):
+    """The user never said how to be reminded."""
+
+    kind = Kind.NOT_FOUND
+    code = "profile.not_found"

@@ -1,0 +1,184 @@
+"""Events: create, rename, move, cancel, and who is in them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, time
+from uuid import UUID
+
+from kernel.clock import Clock
+from kernel.errors import InvalidInput
+from kernel.identity import Principal
+from kernel.ids import UserId, new_id
+from kernel.paging import Page
+from kernel.workers import Pulse
+from reminders import limits
+from reminders.authority import Act, acting_for, require
+from reminders.errors import EventFull, EventNotFound, IdTaken, LastOwner, NotInEvent
+from reminders.ports import CalendarStore, Change, Decide, RemoveMember
+from reminders.times import checked_day, checked_zone
+from reminders.types import Event, Member, Role, Sheet
+
+
+class Events:
+    """Every change beats `planning`, so that the plan follows at once."""
+
+    def __init__(self, *, store: CalendarStore, clock: Clock, planning: Pulse) -> None:
+        self._store = store
+        self._clock = clock
+        self._planning = planning
+
+    async def create(
+        self,
+        principal: Principal,
+        *,
+        title: str,
+        zone: str,
+        day: date | None,
+        at: time | None,
+        owner_id: UserId | None = None,
+        event_id: UUID | None = None,
+    ) -> Sheet:
+        """Make an event. The caller's own `event_id` makes asking twice harmless."""
+        now = self._clock.now()
+        owner = acting_for(principal, owner_id)
+        event = Event(
+            id=event_id or new_id(now),
+            title=limits.checked_title(title),
+            zone=checked_zone(zone),
+            day=_checked(day, at),
+            at=at,
+            created_by=owner,
+            created_at=now,
+            planned_from=now,
+        )
+        member = None if owner is None else Member(event.id, owner, Role.OWNER, now)
+        stored = await self._store.create(event, member)
+        if stored.created_by != owner:
+            raise IdTaken("This id is taken.", id=str(event.id))
+        self._planning.beat()
+        return await self.get(principal, stored.id)
+
+    async def get(self, principal: Principal, event_id: UUID) -> Sheet:
+        """The event with its members and rules."""
+        sheet = await self._store.sheet(event_id)
+        if sheet is None:
+            raise EventNotFound("There is no such event.")
+        require(principal, sheet, Act.SEE)
+        return sheet
+
+    async def of(
+        self, principal: Principal, *, cursor: str | None, limit: int, user_id: UserId | None = None
+    ) -> Page[Event]:
+        """The events that the user is in, the one created last first."""
+        user = acting_for(principal, user_id)
+        if user is None:
+            raise InvalidInput("user_id", "is required")
+        return await self._store.events_of(user, cursor=cursor, limit=limit)
+
+    async def rename(self, principal: Principal, event_id: UUID, *, title: str) -> Sheet:
+        """Give the event another title. No plan changes: texts are made when they are sent."""
+        title = limits.checked_title(title)
+
+        def decide(sheet: Sheet) -> Sequence[Change]:
+            require(principal, sheet, Act.DECIDE)
+            return [replace(sheet.event, title=title)]
+
+        return await self._change(principal, event_id, decide)
+
+    async def move(
+        self,
+        principal: Principal,
+        event_id: UUID,
+        *,
+        day: date | None,
+        at: time | None,
+        zone: str | None = None,
+    ) -> Sheet:
+        """Say when the event is instead; what is due relative to it moves along."""
+        _checked(day, at)
+        if zone is not None:
+            checked_zone(zone)
+        now = self._clock.now()
+
+        def decide(sheet: Sheet) -> Sequence[Change]:
+            require(principal, sheet, Act.DECIDE)
+            moved = replace(sheet.event, day=day, at=at, zone=zone or sheet.event.zone)
+            if moved == sheet.event:
+                return []
+            version = sheet.event.sched_version + 1
+            return [replace(moved, sched_version=version, planned_from=now)]
+
+        return await self._change(principal, event_id, decide)
+
+    async def cancel(self, principal: Principal, event_id: UUID) -> Sheet:
+        """End the event: nobody is reminded of anything in it any more."""
+        now = self._clock.now()
+
+        def decide(sheet: Sheet) -> Sequence[Change]:
+            if sheet.event.cancelled_at is not None:
+                require(principal, sheet, Act.SEE)
+                return []
+            require(principal, sheet, Act.DECIDE)
+            version = sheet.event.sched_version + 1
+            return [replace(sheet.event, cancelled_at=now, sched_version=version)]
+
+        return await self._change(principal, event_id, decide)
+
+    async def put_member(
+        self, principal: Principal, event_id: UUID, *, user_id: UserId, role: Role
+    ) -> Sheet:
+        """Take a user in, or change what they may do."""
+        limits.checked_user(user_id)
+        now = self._clock.now()
+
+        def decide(sheet: Sheet) -> Sequence[Change]:
+            require(principal, sheet, Act.DECIDE)
+            present = sheet.member(user_id)
+            if present is not None and present.role is role:
+                return []
+            if present is None and len(sheet.members) >= limits.MEMBERS:
+                raise EventFull("The event has as many members as it may.", limit=limits.MEMBERS)
+            if role is not Role.OWNER:
+                _keep_an_owner(sheet, present)
+            version = sheet.event.sched_version + 1
+            member = Member(event_id, user_id, role, now if present is None else present.joined_at)
+            return [member, replace(sheet.event, sched_version=version)]
+
+        return await self._change(principal, event_id, decide)
+
+    async def remove_member(self, principal: Principal, event_id: UUID, *, user_id: UserId) -> None:
+        """Take a user out; everyone may go by themselves."""
+
+        def decide(sheet: Sheet) -> Sequence[Change]:
+            leaving = user_id == principal.user_id
+            require(principal, sheet, Act.WORK if leaving else Act.DECIDE)
+            present = sheet.member(user_id)
+            if present is None:
+                raise NotInEvent("The user is not in the event.", user_id=user_id)
+            _keep_an_owner(sheet, present)
+            version = sheet.event.sched_version + 1
+            return [RemoveMember(user_id), replace(sheet.event, sched_version=version)]
+
+        if not await self._store.change(event_id, decide, now=self._clock.now()):
+            raise EventNotFound("There is no such event.")
+        self._planning.beat()
+
+    async def _change(self, principal: Principal, event_id: UUID, decide: Decide) -> Sheet:
+        if not await self._store.change(event_id, decide, now=self._clock.now()):
+            raise EventNotFound("There is no such event.")
+        self._planning.beat()
+        return await self.get(principal, event_id)
+
+
+def _checked(day: date | None, at: time | None) -> date | None:
+    if day is not None:
+        checked_day(day)
+    elif at is not None:
+        raise InvalidInput("at", "needs a day")
+    return day
+
+
+def _keep_an_owner(sheet: Sheet, leaving: Member | None) -> None:
+    owners = [member for member in sheet.members if member.role is Role.OWNER]
+    if leaving is not None and owners == [leaving]:
+        raise LastOwner("The event needs an owner; make somebody else one first.")

@@ -1,0 +1,153 @@
+"""Why a user is reminded of a task, or is not: every rule, step by step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from kernel.clock import Clock
+from kernel.errors import InvalidInput
+from kernel.identity import Principal
+from kernel.ids import UserId
+from kernel.paging import Page
+from reminders.authority import Act, acting_for, require
+from reminders.due import due_of, nominal
+from reminders.errors import EventNotFound, NotInEvent, TaskNotFound
+from reminders.identity import ONCE, SOON, dedupe_key
+from reminders.ports import CalendarStore, FiringStore
+from reminders.rules import nominal_of, plan, recipients
+from reminders.times import offset_of
+from reminders.types import Due, Firing, Inputs, Person, Rule, Settled, Sheet, Task
+
+
+class State(StrEnum):
+    """Where a rule stands with a user."""
+
+    PLANNED = "planned"
+    PASSED = "passed"
+    NOT_CONCERNED = "not_concerned"
+    NO_DUE = "no_due"
+    DONE = "done"
+    NOT_TIMED = "not_timed"
+    TOO_LATE = "too_late"
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One rule's way from due value to instant, as far as it goes."""
+
+    rule_id: UUID
+    state: State
+    reason: str
+    due: str | None = None
+    wall: datetime | None = None
+    zone: str | None = None
+    utc_offset: timedelta | None = None
+    due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """Every rule that touches the task, and what became of the user's firings so far."""
+
+    traces: Sequence[Trace]
+    settled: Sequence[Settled]
+
+
+class Explain:
+    """Computed from what is true now; nothing of it is stored."""
+
+    def __init__(self, *, calendar: CalendarStore, firings: FiringStore, clock: Clock) -> None:
+        self._calendar = calendar
+        self._firings = firings
+        self._clock = clock
+
+    async def upcoming(
+        self, principal: Principal, *, cursor: str | None, limit: int, user_id: UserId | None = None
+    ) -> Page[Firing]:
+        """What the user will be reminded of within the horizon, the next first."""
+        user = acting_for(principal, user_id)
+        if user is None:
+            raise InvalidInput("user_id", "is required")
+        return await self._firings.upcoming(user, cursor=cursor, limit=limit)
+
+    async def of(
+        self,
+        principal: Principal,
+        event_id: UUID,
+        task_id: UUID,
+        *,
+        user_id: UserId | None = None,
+    ) -> Explained:
+        """Why the task's rules remind the user, or do not."""
+        user = acting_for(principal, user_id)
+        if user is None:
+            raise InvalidInput("user_id", "is required")
+        sheet = await self._calendar.sheet(event_id, task_id=task_id)
+        if sheet is None:
+            raise EventNotFound("There is no such event.")
+        require(principal, sheet, Act.SEE)
+        if sheet.task is None or sheet.task.deleted_at is not None:
+            raise TaskNotFound("The event has no such task.")
+        if sheet.member(user) is None:
+            raise NotInEvent("The user is not in the event.", user_id=user)
+        person = await self._calendar.person(user)
+        now = self._clock.now()
+        traces = [trace(sheet, sheet.task, rule, user, person, now) for rule in sheet.rules]
+        return Explained(traces, await self._firings.settled(task_id, user))
+
+
+def trace(
+    sheet: Sheet, task: Task, rule: Rule, user_id: UserId, person: Person | None, now: datetime
+) -> Trace:
+    """One rule's way from the task's due to an instant for this user. Pure."""
+    event = sheet.event
+    members = {member.user_id: member for member in sheet.members}
+    if event.cancelled_at is not None:
+        return Trace(rule.id, State.DONE, "the event was cancelled")
+    if user_id not in set(recipients(task, rule, members)):
+        return Trace(rule.id, State.NOT_CONCERNED, "the rule tells somebody else")
+    due = due_of(task.due, event)
+    if due is None:
+        return Trace(rule.id, State.NO_DUE, "the task has no due, or its event has no day")
+    if task.done_at is not None:
+        return Trace(rule.id, State.DONE, "the task is done", due=nominal(due))
+    zone = event.zone if person is None else person.zone
+    found = nominal_of(rule, due, event, zone)
+    if found is None:
+        return Trace(
+            rule.id, State.NOT_TIMED, "time before an all-day due means nothing", due=nominal(due)
+        )
+    state, reason, due_at = _state(sheet, task, rule, user_id, person, due, now)
+    return Trace(
+        rule_id=rule.id,
+        state=state,
+        reason=reason,
+        due=nominal(due),
+        wall=found.wall,
+        zone=found.zone,
+        utc_offset=offset_of(found.at, found.zone),
+        due_at=due_at or found.at,
+    )
+
+
+def _state(
+    sheet: Sheet,
+    task: Task,
+    rule: Rule,
+    user_id: UserId,
+    person: Person | None,
+    due: Due,
+    now: datetime,
+) -> tuple[State, str, datetime | None]:
+    people = {} if person is None else {person.user_id: person}
+    inputs = Inputs(sheet.event, sheet.members, [task], sheet.rules, people)
+    for firing in plan(inputs, until=datetime.max.replace(tzinfo=now.tzinfo)):
+        if firing.dedupe_key == dedupe_key(rule.id, user_id, ONCE, due):
+            if firing.due_at <= now:
+                return State.PASSED, "its time has come", firing.due_at
+            return State.PLANNED, "", firing.due_at
+        if firing.dedupe_key == dedupe_key(rule.id, user_id, SOON, due):
+            return State.PLANNED, "soon, because its own time had passed already", firing.due_at
+    return State.TOO_LATE, "its time had passed before the task, rule or member was there", None

@@ -1,0 +1,40 @@
+"""What makes a firing this firing and no other. Pure.
+
+Not the instant, the zone, the time of day or the text: those may change before it goes off,
+and changing them afterwards must not make it go off again.
+"""
+
+import base64
+import hashlib
+import zlib
+from uuid import UUID
+
+from kernel.ids import UserId
+from reminders.due import nominal
+from reminders.types import Due
+
+SHARDS = 32
+"""Firings are claimed one shard at a time, so that a claim's cost does not grow with the
+backlog. Fixed for ever: the number is stored."""
+
+ONCE = "0"
+"""The occurrence of what does not recur."""
+
+SOON = "soon"
+"""The occurrence that stands in for policy reminders which came too late to be planned."""
+
+
+def dedupe_key(rule_id: UUID, user_id: UserId, occurrence: str, due: Due) -> bytes:
+    """The firing's identity: 16 bytes."""
+    text = "\x1f".join(("v1", str(rule_id), user_id, occurrence, nominal(due)))
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def collapse_key(key: bytes) -> str:
+    """The same identity, short and printable: for devices."""
+    return base64.b32encode(key).decode("ascii").rstrip("=").lower()
+
+
+def shard_of(user_id: UserId) -> int:
+    """Where a user's firings are claimed from."""
+    return zlib.crc32(user_id.encode()) % SHARDS

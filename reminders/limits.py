@@ -1,0 +1,102 @@
+"""How much of everything there may be, and texts as they may be. Pure."""
+
+import unicodedata
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from kernel.errors import InvalidInput
+from kernel.ids import UserId, is_user_id
+from reminders.times import checked_day, checked_zone
+from reminders.types import (
+    AtWall,
+    CalendarLead,
+    DueSpec,
+    ElapsedLead,
+    FromEvent,
+    Lead,
+    Offset,
+    OnDay,
+    Rule,
+)
+
+MEMBERS = 30
+TASKS = 400
+RULES = 5
+"""For one task and one user; those that are for everyone count for each."""
+
+TITLE = 200
+"""Characters of a title."""
+
+LEAD = Offset(months=24)
+ELAPSED = timedelta(days=28)
+
+_TURNING = dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+"""Unicode's controls of direction."""
+
+_UNWRITABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Control characters, halves of characters, ends of lines."""
+
+
+def checked_title(text: str) -> str:
+    """The title without what would turn the text around it; refuses one that says nothing."""
+    title = text.translate(_TURNING).strip()
+    if not title:
+        raise InvalidInput("title", "must not be empty")
+    if len(title) > TITLE:
+        raise InvalidInput("title", f"must have at most {TITLE} characters")
+    if any(unicodedata.category(char) in _UNWRITABLE for char in title):
+        raise InvalidInput("title", "must be one line of text")
+    return title
+
+
+def checked_user(user_id: str, *, field: str = "user_id") -> UserId:
+    """The user id as given. Refuses a text that can name nobody."""
+    if not is_user_id(user_id):
+        raise InvalidInput(field, "must be a user id: 1 to 128 printable bytes, no spaces")
+    return UserId(user_id)
+
+
+def checked_due(due: DueSpec) -> DueSpec:
+    """The due as given. Refuses days, zones and offsets that nobody can mean."""
+    match due:
+        case None:
+            pass
+        case OnDay(day):
+            checked_day(day, field="due.day")
+        case AtWall(day, _, zone):
+            checked_day(day, field="due.day")
+            checked_zone(zone, field="due.zone")
+        case FromEvent(offset, _):
+            if abs(_days(offset)) > _days(LEAD):
+                raise InvalidInput("due", "must lie within 24 months of the event")
+    return due
+
+
+def checked_lead(lead: Lead) -> Lead:
+    """The lead as given. Refuses negative and endless ones."""
+    match lead:
+        case CalendarLead(before, _):
+            if min(before.months, before.weeks, before.days) < 0:
+                raise InvalidInput("lead", "must not be negative")
+            if _days(before) > _days(LEAD):
+                raise InvalidInput("lead", "must be at most 24 months")
+        case ElapsedLead(before):
+            if not timedelta(minutes=1) <= before <= ELAPSED:
+                raise InvalidInput("lead", "must be between 1 minute and 28 days")
+    return lead
+
+
+def is_crowded(rules: Sequence[Rule]) -> bool:
+    """Whether somebody would be told of one task by more rules than allowed."""
+    tasks: set[UUID | None] = {rule.task_id for rule in rules}
+    users: set[UserId | None] = {rule.user_id for rule in rules}
+    return any(
+        sum(rule.task_id in (task, None) and rule.user_id in (user, None) for rule in rules) > RULES
+        for task in tasks
+        for user in users
+    )
+
+
+def _days(offset: Offset) -> int:
+    return offset.months * 31 + offset.weeks * 7 + offset.days

@@ -1,0 +1,127 @@
+"""The planner: keeps the firings of the coming horizon planned."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from kernel.clock import Clock
+from kernel.metrics import Metrics
+from kernel.options import option
+from kernel.workers import Pulse, Stop, repeat
+from reminders.ports import FiringStore, Reconciled
+from reminders.rules import plan
+from reminders.types import Firing, Inputs
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannerOptions:
+    """How far ahead reminders are planned, and how eagerly."""
+
+    horizon_days: int = option(35, "How far ahead firings are planned; further away, rules do.")
+    batch: int = option(50, "Events whose plans are made again in one step.")
+    poll_seconds: float = option(1.0, "Rest between looks for plans that are no longer right.")
+    retry_seconds: float = option(60.0, "How long an event whose plan failed is left alone.")
+
+    def __post_init__(self) -> None:
+        if self.horizon_days < 2:
+            raise ValueError("horizon_days must be at least 2")
+        if self.batch < 1:
+            raise ValueError("batch must be at least 1")
+        if self.poll_seconds <= 0:
+            raise ValueError("poll_seconds must be above 0")
+        if self.retry_seconds <= 0:
+            raise ValueError("retry_seconds must be above 0")
+
+
+LOOK_BACK = timedelta(hours=48)
+"""A firing that is first thought of later than this is history, not late."""
+
+
+class Planner:
+    """Safe to run many times: an event is planned by one at a time."""
+
+    name = "planner"
+
+    def __init__(
+        self,
+        *,
+        store: FiringStore,
+        clock: Clock,
+        metrics: Metrics,
+        options: PlannerOptions,
+        pulse: Pulse,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._options = options
+        self._pulse = pulse
+        self._failed: dict[UUID, float] = {}
+        self._reconciled = metrics.counter(
+            "reminders_planned_firings_total", "Firings written by planning.", ["change"]
+        )
+        self._failures = metrics.counter(
+            "reminders_plan_failures_total", "Events whose plan could not be made."
+        )
+        self._marks = metrics.gauge("reminders_plan_dirty", "Marks that wait to be planned.")
+        self._marks_age = metrics.gauge(
+            "reminders_plan_dirty_oldest_age_seconds", "Age of the oldest mark that waits."
+        )
+
+    async def run(self, stop: Stop) -> None:
+        await repeat(
+            self.step,
+            clock=self._clock,
+            stop=stop,
+            idle=self._options.poll_seconds,
+            pulse=self._pulse,
+        )
+
+    async def step(self) -> int:
+        """Make the plans of a batch of events again; how many."""
+        now = self._clock.now()
+        horizon = timedelta(days=self._options.horizon_days)
+        events = await self._store.to_plan(
+            top_up_before=now + horizon - timedelta(days=1),
+            limit=self._options.batch,
+            without=self._left_alone(),
+        )
+        for event_id in events:
+            await self._plan(event_id)
+        backlog = await self._store.backlog(now)
+        self._marks.set(backlog.marks)
+        self._marks_age.set(backlog.oldest_age)
+        return len(events)
+
+    async def reconcile(self, event_id: UUID) -> Reconciled:
+        """Make what waits for the event equal to its plan."""
+        now = self._clock.now()
+        until = now + timedelta(days=self._options.horizon_days)
+
+        def planned(inputs: Inputs) -> Sequence[Firing]:
+            return plan(inputs, until=until)
+
+        return await self._store.reconcile(
+            event_id, planned, since=now - LOOK_BACK, until=until, now=now
+        )
+
+    async def _plan(self, event_id: UUID) -> None:
+        try:
+            done = await self.reconcile(event_id)
+        except (ValueError, LookupError, TypeError):
+            # One event that cannot be planned must not hold back all others.
+            self._failed[event_id] = self._clock.monotonic() + self._options.retry_seconds
+            self._failures.inc()
+            log.exception("plan failed", extra={"event_id": str(event_id)})
+            return
+        self._reconciled.labels("added").inc(done.added)
+        self._reconciled.labels("moved").inc(done.moved)
+        self._reconciled.labels("removed").inc(done.removed)
+
+    def _left_alone(self) -> frozenset[UUID]:
+        now = self._clock.monotonic()
+        self._failed = {event: until for event, until in self._failed.items() if until > now}
+        return frozenset(self._failed)

@@ -1,0 +1,165 @@
+"""What reminders need from the outside. Guarantees here, mechanics in `adapters/`."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from kernel.ids import UserId
+from kernel.paging import Page
+from reminders.types import (
+    DueFiring,
+    Event,
+    Firing,
+    Inputs,
+    Judgement,
+    Member,
+    Person,
+    Rule,
+    Settled,
+    Sheet,
+    Task,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveMember:
+    """A user leaves the event."""
+
+    user_id: UserId
+
+
+@dataclass(frozen=True, slots=True)
+class DropRule:
+    """A rule ends."""
+
+    rule_id: UUID
+
+
+Change = Event | Member | Task | Rule | RemoveMember | DropRule
+"""A value to store in place of the one with its identity, or one of the two ways to end."""
+
+Decide = Callable[[Sheet], Sequence[Change]]
+"""Looks at what is true now and says what shall change. Pure; refusing changes nothing."""
+
+
+class CalendarStore(Protocol):
+    """Events, tasks, rules and people. Every method is one whole transaction.
+
+    Whatever can alter a plan marks the plans concerned in the same transaction.
+    """
+
+    async def create(self, event: Event, owner: Member | None) -> Event:
+        """Store both; if the id is taken, write nothing and return the event that has it."""
+        ...
+
+    async def sheet(self, event_id: UUID, *, task_id: UUID | None = None) -> Sheet | None:
+        """What is true about an event and, if named and there, one task of it."""
+        ...
+
+    async def change(
+        self, event_id: UUID, decide: Decide, *, now: datetime, task_id: UUID | None = None
+    ) -> bool:
+        """Store what `decide` says about the sheet, alone with the event meanwhile.
+
+        Whether there is such an event. What it raises undoes everything. Raises `IdTaken` for
+        a new task or rule whose id belongs to another.
+        """
+        ...
+
+    async def events_of(self, user_id: UserId, *, cursor: str | None, limit: int) -> Page[Event]:
+        """The events a user is in, the one created last first."""
+        ...
+
+    async def tasks_of(self, event_id: UUID, *, cursor: str | None, limit: int) -> Page[Task]:
+        """The event's tasks that are not deleted, in the order they were created."""
+        ...
+
+    async def person(self, user_id: UserId) -> Person | None: ...
+
+    async def put_person(self, person: Person, *, now: datetime) -> None:
+        """Store a profile in place of the earlier one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What a reconciliation wrote."""
+
+    added: int = 0
+    moved: int = 0
+    removed: int = 0
+
+    @property
+    def writes(self) -> int:
+        return self.added + self.moved + self.removed
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How far behind the plans are: marks that wait, and the age of the oldest."""
+
+    marks: int
+    oldest_age: float
+
+
+class FiringStore(Protocol):
+    """What shall go off, and what became of it. Every method is one whole transaction."""
+
+    async def to_plan(
+        self, *, top_up_before: datetime, limit: int, without: Collection[UUID]
+    ) -> Sequence[UUID]:
+        """Events whose plan is marked, the longest waiting first; then those whose plan ends
+        before `top_up_before`. None of those in `without`."""
+        ...
+
+    async def reconcile(
+        self,
+        event_id: UUID,
+        plan: Callable[[Inputs], Sequence[Firing]],
+        *,
+        since: datetime,
+        until: datetime,
+        now: datetime,
+    ) -> Reconciled:
+        """Make what waits equal to `plan` of what is true now, and take the event's marks off.
+
+        A firing that was settled before is not planned again, nor is a new one whose time
+        came before `since`. The plan then reaches `until`. Reconciling twice writes nothing
+        the second time; a mark made meanwhile stays.
+        """
+        ...
+
+    async def due_shards(self, now: datetime) -> Mapping[int, datetime]:
+        """The shards that have due firings, and since when the oldest of each is due."""
+        ...
+
+    async def fire_due(
+        self,
+        shard: int,
+        judge: Callable[[DueFiring], Judgement],
+        *,
+        now: datetime,
+        limit: int,
+    ) -> Sequence[Settled]:
+        """Let a shard's due firings go off, oldest first, with their consequences.
+
+        Each firing is taken by one caller only and settled once for ever: removed, recorded,
+        and the entries of its judgement written, in one transaction. A stale one is removed
+        and its event's plan marked. One that the database refuses is recorded as dead with
+        the reason, and its neighbours go off.
+        """
+        ...
+
+    async def upcoming(self, user_id: UserId, *, cursor: str | None, limit: int) -> Page[Firing]:
+        """The user's waiting firings, the next one first."""
+        ...
+
+    async def settled(self, task_id: UUID, user_id: UserId) -> Sequence[Settled]:
+        """What became of the user's firings about a task, the last one first."""
+        ...
+
+    async def backlog(self, now: datetime) -> Backlog:
+        """How many marks wait to be planned."""
+        ...

@@ -1,0 +1,127 @@
+"""The scheduler: lets due firings go off, once."""
+
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from kernel.clock import Clock
+from kernel.metrics import Metrics
+from kernel.options import option
+from kernel.workers import Pulse, Stop, repeat
+from reminders.handover import judge
+from reminders.identity import SHARDS
+from reminders.ports import FiringStore
+from reminders.types import DueFiring, Judgement, Outcome, Settled
+
+log = logging.getLogger(__name__)
+
+LATENESS = (0.1, 0.5, 1.0, 2.0, 5.0, 15.0, 30.0, 60.0, 300.0, 1800.0, 7200.0, 86400.0)
+"""Buckets of lateness in seconds, from "on the second" to "a day"."""
+
+CLOCK_SLACK = timedelta(seconds=2)
+"""How far the wall clock may go back before nothing is claimed until it has caught up."""
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerOptions:
+    """How due reminders are handed over."""
+
+    batch: int = option(500, "Firings claimed at once. More is faster, and later to give way.")
+    poll_seconds: float = option(1.0, "Rest between looks for due firings: their lateness.")
+    default_locale: str = option("en", "For the days in texts to users without a profile.")
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.batch <= 1000:
+            raise ValueError("batch must be between 1 and 1000")
+        if self.poll_seconds <= 0:
+            raise ValueError("poll_seconds must be above 0")
+
+
+class Scheduler:
+    """Safe to run many times: a firing is claimed by one, judged, and becomes a notice in the
+    transaction that removes it. Beating `relaying` tells the relay of this process."""
+
+    name = "scheduler"
+
+    def __init__(
+        self,
+        *,
+        store: FiringStore,
+        clock: Clock,
+        metrics: Metrics,
+        options: SchedulerOptions,
+        relaying: Pulse,
+        first_shard: int = 0,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._options = options
+        self._relaying = relaying
+        self._first_shard = first_shard % SHARDS
+        self._latest: datetime | None = None
+        self._lateness = metrics.histogram(
+            "reminders_lateness_seconds", "Handed over minus due.", ["class"], buckets=LATENESS
+        )
+        self._outcomes = metrics.counter(
+            "reminders_firings_total", "What became of due firings.", ["class", "outcome"]
+        )
+        self._oldest = metrics.gauge(
+            "reminders_oldest_due_age_seconds", "How long the oldest due firing has waited."
+        )
+        self._held = metrics.counter(
+            "reminders_clock_holds_total", "Steps that waited for a clock that had gone back."
+        )
+
+    async def run(self, stop: Stop) -> None:
+        await repeat(self.step, clock=self._clock, stop=stop, idle=self._options.poll_seconds)
+
+    async def step(self) -> int:
+        """Let a batch of each shard's due firings go off; how many were settled."""
+        now = self._clock.now()
+        if not self._trusts(now):
+            return 0
+        shards = await self._store.due_shards(now)
+        oldest = min(shards.values(), default=now)
+        self._oldest.set((now - oldest).total_seconds())
+        count = 0
+        for shard in self._in_turn(shards):
+            count += await self._fire(shard)
+        if count:
+            self._relaying.beat()
+        return count
+
+    async def _fire(self, shard: int) -> int:
+        now = self._clock.now()
+
+        def judged(due: DueFiring) -> Judgement:
+            try:
+                return judge(due, now=now, default_locale=self._options.default_locale)
+            except (ValueError, LookupError, TypeError) as error:
+                # One poisoned firing must not hold back its shard.
+                log.exception(
+                    "firing failed", extra={"task_id": str(due.firing.task_id)}, exc_info=error
+                )
+                return Judgement(Outcome.DEAD, f"{type(error).__name__}: {error}")
+
+        settled = await self._store.fire_due(shard, judged, now=now, limit=self._options.batch)
+        self._count(settled)
+        return len(settled)
+
+    def _count(self, settled: Sequence[Settled]) -> None:
+        for each in settled:
+            self._outcomes.labels(each.firing_class, each.outcome).inc()
+            if each.outcome is Outcome.FIRED:
+                self._lateness.labels(each.firing_class).observe(each.lateness.total_seconds())
+
+    def _in_turn(self, shards: Collection[int]) -> list[int]:
+        """The shards, each scheduler beginning elsewhere: so they rarely want the same one."""
+        return sorted(shards, key=lambda shard: (shard - self._first_shard) % SHARDS)
+
+    def _trusts(self, now: datetime) -> bool:
+        """Whether the clock has not gone back: what fired already would be judged anew."""
+        if self._latest is not None and now < self._latest - CLOCK_SLACK:
+            self._held.inc()
+            return False
+        self._latest = now if self._latest is None else max(self._latest, now)
+        return True

@@ -1,0 +1,311 @@
+"""Bodies of the room's API: what is asked and what is answered."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
+User = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+Zone = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=64,
+        description="IANA time zone",
+        examples=["Africa/Algiers"],
+    ),
+]
+WallTime = Annotated[
+    str,
+    msgspec.Meta(
+        pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$", description="Wall time", examples=["09:00"]
+    ),
+]
+Count = Annotated[int, msgspec.Meta(ge=0, le=1000)]
+Signed = Annotated[int, msgspec.Meta(ge=-1000, le=1000)]
+Limit = Annotated[int, msgspec.Meta(ge=1, le=100)]
+CursorText = Annotated[str, msgspec.Meta(max_length=512)]
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every question derives from."""
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """What every answer derives from."""
+
+
+# What a task's due and a rule's lead look like, both ways.
+
+
+class DayDue(msgspec.Struct, frozen=True, tag_field="kind", tag="day", forbid_unknown_fields=True):
+    """All day, on the wall of whoever looks."""
+
+    day: date
+
+
+class WallDue(
+    msgspec.Struct, frozen=True, tag_field="kind", tag="wall", forbid_unknown_fields=True
+):
+    """An appointment at a wall time of a place."""
+
+    day: date
+    at: WallTime
+    zone: Zone
+
+
+class EventDue(
+    msgspec.Struct, frozen=True, tag_field="kind", tag="event", forbid_unknown_fields=True
+):
+    """Relative to the event's day: negative numbers are before it."""
+
+    months: Signed = 0
+    weeks: Signed = 0
+    days: Signed = 0
+    at: WallTime | None = None
+
+
+DueBody = DayDue | WallDue | EventDue
+
+
+class CalendarLeadBody(
+    msgspec.Struct, frozen=True, tag_field="kind", tag="calendar", forbid_unknown_fields=True
+):
+    """So many days before the due day, at a wall time."""
+
+    at: WallTime
+    months: Count = 0
+    weeks: Count = 0
+    days: Count = 0
+
+
+class ElapsedLeadBody(
+    msgspec.Struct, frozen=True, tag_field="kind", tag="elapsed", forbid_unknown_fields=True
+):
+    """So many minutes before the due instant."""
+
+    minutes: Annotated[int, msgspec.Meta(ge=1, le=40_320)]
+
+
+LeadBody = CalendarLeadBody | ElapsedLeadBody
+
+
+# Questions.
+
+
+class CreateEvent(Ask, frozen=True, kw_only=True):
+    title: Text
+    zone: Zone
+    day: date | None = None
+    at: WallTime | None = None
+    id: UUID | None = None
+
+
+class CreateEventFor(CreateEvent, frozen=True, kw_only=True):
+    owner_id: User | None = None
+
+
+class ListEvents(Ask, frozen=True, kw_only=True):
+    cursor: CursorText | None = None
+    limit: Limit = 50
+
+
+class ListEventsOf(ListEvents, frozen=True, kw_only=True):
+    user_id: User
+
+
+class OneEvent(Ask, frozen=True, kw_only=True):
+    event_id: UUID
+
+
+class RenameEvent(OneEvent, frozen=True, kw_only=True):
+    title: Text
+
+
+class MoveEvent(OneEvent, frozen=True, kw_only=True):
+    day: date | None
+    at: WallTime | None = None
+    zone: Zone | None = None
+
+
+class PutMember(OneEvent, frozen=True, kw_only=True):
+    user_id: User
+    role: Literal["owner", "collaborator"]
+
+
+class OneMember(OneEvent, frozen=True, kw_only=True):
+    user_id: User
+
+
+class CreateTask(OneEvent, frozen=True, kw_only=True):
+    title: Text
+    due: DueBody | None = None
+    assignee_id: User | None = None
+    id: UUID | None = None
+
+
+class ListTasks(OneEvent, frozen=True, kw_only=True):
+    cursor: CursorText | None = None
+    limit: Limit = 50
+
+
+class OneTask(OneEvent, frozen=True, kw_only=True):
+    task_id: UUID
+
+
+class UpdateTask(OneTask, frozen=True, kw_only=True):
+    title: Text
+    due: DueBody | None
+    assignee_id: User | None
+
+
+class PutRule(OneEvent, frozen=True, kw_only=True):
+    rule_id: UUID
+    lead: LeadBody
+    task_id: UUID | None = None
+    user_id: User | None = None
+    exact: bool = True
+    zone_policy: Literal["recipient", "event", "fixed"] = "recipient"
+    zone: Zone | None = None
+
+
+class OneRule(OneEvent, frozen=True, kw_only=True):
+    rule_id: UUID
+    task_id: UUID | None = None
+
+
+class OnePerson(Ask, frozen=True, kw_only=True):
+    user_id: User
+
+
+class PutProfile(Ask, frozen=True, kw_only=True):
+    zone: Zone
+    locale: Annotated[str, msgspec.Meta(max_length=35)]
+    muted: bool = False
+
+
+class PutProfileOf(PutProfile, frozen=True, kw_only=True):
+    user_id: User
+
+
+class ListFirings(Ask, frozen=True, kw_only=True):
+    cursor: CursorText | None = None
+    limit: Limit = 50
+
+
+class ListFiringsOf(ListFirings, frozen=True, kw_only=True):
+    user_id: User
+
+
+class ExplainTask(OneTask, frozen=True, kw_only=True):
+    user_id: User
+
+
+# Answers.
+
+
+class MemberBody(Reply, frozen=True, kw_only=True):
+    user_id: str
+    role: str
+    joined_at: datetime
+
+
+class RuleBody(Reply, frozen=True, kw_only=True):
+    id: UUID
+    task_id: UUID | None
+    user_id: str | None
+    lead: LeadBody
+    exact: bool
+    zone_policy: str
+    zone: str | None
+    created_at: datetime
+
+
+class EventAnswer(Reply, frozen=True, kw_only=True):
+    id: UUID
+    title: str
+    zone: str
+    day: date | None
+    at: str | None
+    created_at: datetime
+    cancelled_at: datetime | None
+
+
+class EventDetailsAnswer(EventAnswer, frozen=True, kw_only=True):
+    members: list[MemberBody]
+    rules: list[RuleBody]
+
+
+class EventsAnswer(Reply, frozen=True, kw_only=True):
+    events: list[EventAnswer]
+    cursor: str | None
+
+
+class TaskAnswer(Reply, frozen=True, kw_only=True):
+    id: UUID
+    event_id: UUID
+    title: str
+    due: DueBody | None
+    assignee_id: str | None
+    created_at: datetime
+    done_at: datetime | None
+
+
+class TaskDetailsAnswer(TaskAnswer, frozen=True, kw_only=True):
+    rules: list[RuleBody]
+
+
+class TasksAnswer(Reply, frozen=True, kw_only=True):
+    tasks: list[TaskAnswer]
+    cursor: str | None
+
+
+class ProfileAnswer(Reply, frozen=True, kw_only=True):
+    user_id: str
+    zone: str
+    locale: str
+    muted: bool
+
+
+class FiringBody(Reply, frozen=True, kw_only=True):
+    due_at: datetime
+    wall: str
+    zone: str
+    event_id: UUID
+    task_id: UUID
+    rule_id: UUID
+    user_id: str
+
+
+class FiringsAnswer(Reply, frozen=True, kw_only=True):
+    firings: list[FiringBody]
+    cursor: str | None
+
+
+class TraceBody(Reply, frozen=True, kw_only=True):
+    """Why one rule reminds this user, or does not."""
+
+    rule_id: UUID
+    state: str
+    reason: str
+    due: str | None
+    wall: str | None
+    zone: str | None
+    utc_offset_seconds: int | None
+    due_at: datetime | None
+
+
+class SettledBody(Reply, frozen=True, kw_only=True):
+    rule_id: UUID
+    due_at: datetime
+    decided_at: datetime
+    outcome: str
+    reason: str
+
+
+class ExplanationAnswer(Reply, frozen=True, kw_only=True):
+    zone_data: str
+    traces: list[TraceBody]
+    settled: list[SettledBody]

@@ -1,0 +1,88 @@
+"""Wall time and instants. Zones come from the `tzdata` package, never from the host. Pure.
+
+A host's zone data is as old as the host: with it a reminder in Casablanca is an hour off
+from 2026-09-20 on. So zones are read from the pinned package here, whatever `zoneinfo`'s
+search path says; `use_packaged_zones` makes the rest of the process agree.
+"""
+
+import zoneinfo
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from importlib import resources
+from zoneinfo import ZoneInfo
+
+import tzdata  # type: ignore[import-untyped]
+
+from kernel.errors import InvalidInput
+
+ZONE_DATA_VERSION: str = tzdata.IANA_VERSION
+"""The release of the zone data, such as 2026f."""
+
+FIRST_YEAR, LAST_YEAR = 2000, 2100
+"""Days are accepted within these years."""
+
+
+def use_packaged_zones() -> None:
+    """Make every `ZoneInfo` of this process come from the package. Call it once, at start."""
+    zoneinfo.reset_tzpath(to=())
+    ZoneInfo.clear_cache()
+
+
+@cache
+def zone_names() -> frozenset[str]:
+    """The zones that may be named: places and UTC; no bare offsets and no relics such as EST."""
+    names = resources.files("tzdata").joinpath("zones").read_text("utf-8").split()
+    places = {name for name in names if "/" in name and not name.startswith("Etc/")}
+    return frozenset(places | {"UTC", "Etc/UTC"})
+
+
+@cache
+def zone_named(name: str) -> ZoneInfo:
+    """The rules of a zone. Raises `LookupError` if the package has none of that name."""
+    if name not in zone_names():
+        raise LookupError(f"no time zone is named {name!r}")
+    with resources.files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as file:
+        return ZoneInfo.from_file(file, key=name)
+
+
+def checked_zone(name: str, *, field: str = "zone") -> str:
+    """The name as given. Refuses what is not a zone, an offset like +01:00 included."""
+    if name not in zone_names():
+        raise InvalidInput(field, "must be an IANA time zone such as Africa/Algiers")
+    return name
+
+
+def checked_day(day: date, *, field: str = "day") -> date:
+    """The day as given. Refuses one that nobody can mean."""
+    if not FIRST_YEAR <= day.year < LAST_YEAR:
+        raise InvalidInput(field, f"must be between {FIRST_YEAR} and {LAST_YEAR - 1}")
+    return day
+
+
+def resolve(wall: datetime, zone: str) -> datetime:
+    """The instant of a wall time (RFC 5545, 3.3.5): one, always, and never two.
+
+    A wall time that the clocks show twice is the first of the two; one that they skip is
+    read with the offset before the gap, and so lands later by the length of the gap.
+    """
+    if wall.tzinfo is not None:
+        raise ValueError("a wall time has no zone of its own")
+    # fold=0 is the RFC's choice in both cases.
+    return wall.replace(tzinfo=zone_named(zone), fold=0).astimezone(UTC)
+
+
+def wall_of(instant: datetime, zone: str) -> datetime:
+    """What the clocks of a zone show at an instant."""
+    return instant.astimezone(zone_named(zone)).replace(tzinfo=None, fold=0)
+
+
+def end_of_day(day: date, zone: str) -> datetime:
+    """The instant at which a day is over in a zone."""
+    return resolve(datetime.combine(day + timedelta(days=1), time()), zone)
+
+
+def offset_of(instant: datetime, zone: str) -> timedelta:
+    """How far the zone's clocks are ahead of UTC at an instant."""
+    offset = instant.astimezone(zone_named(zone)).utcoffset()
+    assert offset is not None, "a zone always has an offset"
+    return offset

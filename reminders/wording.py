@@ -1,0 +1,57 @@
+"""Days and times as people write them: Arabic as in Algeria, French, English. Pure.
+
+Digits are Latin in all three, and hours run to 24: what CLDR has for `fr_DZ` and `ar_DZ`
+(9:00 AM, 9:00 ص) is not what people there write.
+"""
+
+from datetime import date, datetime
+
+from reminders.due import instant_of
+from reminders.times import offset_of, wall_of
+from reminders.types import Due
+
+_MONTHS = {
+    "ar": "جانفي فيفري مارس أفريل ماي جوان جويلية أوت سبتمبر أكتوبر نوفمبر ديسمبر",
+    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+    "en": "January February March April May June July August September October November December",
+}
+_WEEKDAYS = {
+    "ar": "الاثنين الثلاثاء الأربعاء الخميس الجمعة السبت الأحد",
+    "fr": "lundi mardi mercredi jeudi vendredi samedi dimanche",
+    "en": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday",
+}
+_AT = {"ar": "{day} على الساعة {time}", "fr": "{day} à {time}", "en": "{day} at {time}"}
+_PLACE = {
+    "ar": "{text} (بتوقيت {city})",
+    "fr": "{text} (heure de {city})",
+    "en": "{text} ({city} time)",
+}
+
+
+def language_of(locale: str) -> str:
+    """The language we write in for a locale such as fr-DZ; English for all we do not."""
+    language = locale.replace("_", "-").split("-", 1)[0].lower()
+    return language if language in _MONTHS else "en"
+
+
+def day_text(day: date, language: str, *, today: date) -> str:
+    """A day, with its year unless that is the present one."""
+    weekday = _WEEKDAYS[language].split()[day.weekday()]
+    month = _MONTHS[language].split()[day.month - 1]
+    number = "1er" if language == "fr" and day.day == 1 else str(day.day)
+    text = f"{weekday} {number} {month}"
+    return text if day.year == today.year else f"{text} {day.year}"
+
+
+def when_text(due: Due, *, locale: str, viewer_zone: str, now: datetime) -> str:
+    """The due as the user reads it: on the wall of its place, named where that differs."""
+    language = language_of(locale)
+    text = day_text(due.day, language, today=wall_of(now, viewer_zone).date())
+    if due.at is None:
+        return text
+    text = _AT[language].format(day=text, time=due.at.strftime("%H:%M"))
+    instant = instant_of(due, viewer_zone)
+    if due.zone and offset_of(instant, due.zone) != offset_of(instant, viewer_zone):
+        city = due.zone.rsplit("/", 1)[-1].replace("_", " ")
+        text = _PLACE[language].format(text=text, city=city)
+    return text
