@@ -168,6 +168,10 @@ class Verdict(StrEnum):
     """Our credentials or settings are wrong; no push will pass until they are mended."""
 
 
+UNSENT = frozenset({Verdict.NOT_SENT, Verdict.MISCONFIGURED})
+"""After these, the push certainly is on no device."""
+
+
 class ThrottleScope(StrEnum):
     """Whom a provider wants to hear less of."""
 

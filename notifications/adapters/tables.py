@@ -131,7 +131,6 @@ class PushRow(Row, table=True):
     first_tried_at: datetime | None = Field(default=None, sa_type=Instant)
     started_at: datetime | None = Field(default=None, sa_type=Instant)
     leased_until: datetime | None = Field(default=None, sa_type=Instant)
-    generation: int = Field(default=0, sa_type=sa.BigInteger)
     fence: int = Field(default=0, sa_type=sa.BigInteger)
     reason: str = Field(default="", sa_type=sa.String(128))
     settled_at: datetime | None = Field(default=None, sa_type=Instant)

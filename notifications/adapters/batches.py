@@ -1,0 +1,79 @@
+"""Many rows in one statement: where SQLite and PostgreSQL want it said differently."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+REASON_LENGTH = 128
+"""A provider's own words are kept so far."""
+
+
+def among(
+    connection: AsyncConnection, column: sa.Column[Any], values: Sequence[Any]
+) -> sa.ColumnElement[bool]:
+    """Whether `column` is one of `values`, in a statement whose text does not depend on them."""
+    if not values:
+        return sa.false()
+    return _AMONG[connection.dialect.name](column, values)
+
+
+async def insert_new(
+    connection: AsyncConnection, table: sa.Table, rows: Sequence[Mapping[str, Any]]
+) -> list[Any]:
+    """Insert rows whose primary key is not there yet; the keys of those that were new.
+
+    Give rows in the order of their keys: two writers of the same rows then wait for each
+    other instead of blocking each other. Every row has the same columns.
+    """
+    if not rows:
+        return []
+    return await _INSERT_NEW[connection.dialect.name](connection, table, rows)
+
+
+def _among_array(column: sa.Column[Any], values: Sequence[Any]) -> sa.ColumnElement[bool]:
+    array = sa.bindparam(None, list(values), type_=postgresql.ARRAY(column.type))
+    return column == sa.any_(array)
+
+
+def _among_list(column: sa.Column[Any], values: Sequence[Any]) -> sa.ColumnElement[bool]:
+    return column.in_(values)
+
+
+async def _insert_new_on_sqlite(
+    connection: AsyncConnection, table: sa.Table, rows: Sequence[Mapping[str, Any]]
+) -> list[Any]:
+    (key,) = table.primary_key.columns
+    statement = sqlite.insert(table).on_conflict_do_nothing(index_elements=[key.name])
+    answer = await connection.execute(statement.returning(key), list(rows))
+    return list(answer.scalars())
+
+
+async def _insert_new_on_postgresql(
+    connection: AsyncConnection, table: sa.Table, rows: Sequence[Mapping[str, Any]]
+) -> list[Any]:
+    """One array per column: the statement is prepared once, whatever the number of rows."""
+    (key,) = table.primary_key.columns
+    columns = [table.c[name] for name in rows[0]]
+    arrays = [
+        sa.bindparam(
+            f"{column.name}_of_rows",
+            [row[column.name] for row in rows],
+            type_=postgresql.ARRAY(column.type),
+        )
+        for column in columns
+    ]
+    given = sa.func.unnest(*arrays).table_valued(*(column.name for column in columns))
+    statement = (
+        postgresql.insert(table)
+        .from_select([column.name for column in columns], sa.select(given))
+        .on_conflict_do_nothing(index_elements=[key.name])
+        .returning(key)
+    )
+    return list((await connection.execute(statement)).scalars())
+
+
+_AMONG = {"sqlite": _among_list, "postgresql": _among_array}
+_INSERT_NEW = {"sqlite": _insert_new_on_sqlite, "postgresql": _insert_new_on_postgresql}

@@ -1,0 +1,258 @@
+"""Campaigns in a table, and their pushes as they follow them."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kernel.adapters.database import Database, table_of
+from notifications.adapters.push_rows import PUSHES, write_plan
+from notifications.adapters.sql_devices import DEVICES, device_of
+from notifications.adapters.tables import CampaignRow
+from notifications.errors import IdempotencyMismatch
+from notifications.ports import Plan
+from notifications.pushes import PushState
+from notifications.types import Campaign, CampaignState, Text
+
+CAMPAIGNS = table_of(CampaignRow)
+
+CANCELLED = "cancelled"
+"""The reason of a push whose campaign was cancelled before it was sent."""
+
+_texts = msgspec.json.Decoder(dict[str, Text])
+_words = msgspec.json.Decoder(dict[str, str])
+_locales = msgspec.json.Decoder(tuple[str, ...])
+
+
+class SqlCampaigns:
+    """Any number of workers may expand at once; each campaign is advanced by one of them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, campaign: Campaign, *, key: str, digest: str) -> Campaign:
+        inserting = self._database.insert_new(CAMPAIGNS, on=["idempotency_key"]).values(
+            id=campaign.id,
+            idempotency_key=key,
+            digest=digest,
+            name=campaign.name,
+            texts=_encoded(campaign.texts),
+            locales=_encoded(campaign.locales),
+            link=campaign.link,
+            data=_encoded(campaign.data),
+            state=campaign.state,
+            following=False,
+            expires_after=campaign.expires_after,
+            created_at=campaign.created_at,
+        )
+        async with self._database.transaction() as connection:
+            await connection.execute(inserting)
+            made = sa.select(CAMPAIGNS).where(CAMPAIGNS.c.idempotency_key == key)
+            row = (await connection.execute(made)).one()
+        if row.digest != digest:
+            raise IdempotencyMismatch("This idempotency key made another campaign.", key=key)
+        return _campaign(row)
+
+    async def get(self, campaign_id: UUID) -> Campaign | None:
+        async with self._database.reading() as connection:
+            found = sa.select(CAMPAIGNS).where(CAMPAIGNS.c.id == campaign_id)
+            row = (await connection.execute(found)).one_or_none()
+        return None if row is None else _campaign(row)
+
+    async def run(self, campaign_id: UUID, *, now: datetime) -> Campaign | None:
+        async with self._database.transaction() as connection:
+            row = await _locked(connection, campaign_id)
+            if row is None:
+                return None
+            if row.state == CampaignState.DRAFT:
+                return await _changed(
+                    connection,
+                    campaign_id,
+                    state=CampaignState.RUNNING,
+                    started_at=now,
+                    expires_at=now + timedelta(seconds=row.expires_after),
+                )
+            if row.state == CampaignState.PAUSED:
+                return await _changed(
+                    connection, campaign_id, state=CampaignState.RUNNING, following=True
+                )
+            return _campaign(row)
+
+    async def halt(self, campaign_id: UUID, *, cancel: bool, now: datetime) -> Campaign | None:
+        async with self._database.transaction() as connection:
+            row = await _locked(connection, campaign_id)
+            if row is None:
+                return None
+            if cancel and row.state != CampaignState.CANCELLED:
+                return await _changed(
+                    connection, campaign_id, state=CampaignState.CANCELLED, following=True
+                )
+            if not cancel and row.state == CampaignState.RUNNING:
+                return await _changed(
+                    connection, campaign_id, state=CampaignState.PAUSED, following=True
+                )
+            return _campaign(row)
+
+    async def counts(self, campaign_id: UUID) -> Mapping[PushState, int]:
+        counting = (
+            sa.select(PUSHES.c.state, sa.func.count().label("pushes"))
+            .where(PUSHES.c.campaign_id == campaign_id)
+            .group_by(PUSHES.c.state)
+        )
+        async with self._database.reading() as connection:
+            rows = await connection.execute(counting)
+            return {PushState(row.state): row.pushes for row in rows}
+
+    async def expand(self, plan: Plan, *, fresh: timedelta, limit: int) -> int:
+        unplanned = (
+            sa.select(CAMPAIGNS)
+            .where(CAMPAIGNS.c.state == sa.text("'running'"), CAMPAIGNS.c.planned_at.is_(None))
+            .order_by(CAMPAIGNS.c.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        async with self._database.transaction() as connection:
+            row = (await connection.execute(unplanned)).one_or_none()
+            if row is None:
+                return 0
+            campaign = _campaign(row)
+            rows = list(await connection.execute(_audience(campaign, fresh, limit)))
+            notifications, pushes = plan(campaign, [device_of(each) for each in rows])
+            await write_plan(connection, notifications, pushes, whole=False)
+            reached: dict[str, Any] = {"cursor": rows[-1].id} if rows else {}
+            if len(rows) < limit:
+                # Nobody else is left; the campaign's start says when its audience was fixed.
+                reached["planned_at"] = campaign.started_at
+            await _changed(connection, campaign.id, **reached)
+            return max(1, len(rows))
+
+    async def follow(self, *, now: datetime, limit: int) -> int:
+        changed = (
+            sa.select(CAMPAIGNS)
+            .where(CAMPAIGNS.c.following)
+            .order_by(CAMPAIGNS.c.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        async with self._database.transaction() as connection:
+            row = (await connection.execute(changed)).one_or_none()
+            if row is None:
+                return 0
+            match CampaignState(row.state):
+                case CampaignState.PAUSED:
+                    moved = await _move(connection, row.id, _WAITING, limit, state=PushState.HELD)
+                case CampaignState.CANCELLED:
+                    moved = await _move(
+                        connection,
+                        row.id,
+                        (*_WAITING, PushState.HELD),
+                        limit,
+                        state=PushState.SUPPRESSED,
+                        reason=CANCELLED,
+                        settled_at=now,
+                    )
+                case _:
+                    # One that was tried before is tried again; its attempts are not forgotten.
+                    tried = sa.case(
+                        (PUSHES.c.attempts > 0, PushState.RETRY.value),
+                        else_=PushState.QUEUED.value,
+                    )
+                    moved = await _move(connection, row.id, (PushState.HELD,), limit, state=tried)
+            if moved < limit:
+                await _changed(connection, row.id, following=False)
+            return max(1, moved)
+
+
+_WAITING = (PushState.QUEUED, PushState.RETRY)
+
+
+def _audience(campaign: Campaign, fresh: timedelta, limit: int) -> sa.Select[Any]:
+    """The next devices of a campaign, by key."""
+    assert campaign.started_at is not None, "only started campaigns are expanded"
+    devices = (
+        sa.select(DEVICES)
+        .where(
+            DEVICES.c.disabled_at.is_(None),
+            DEVICES.c.registered_at <= campaign.started_at,
+            DEVICES.c.confirmed_at >= campaign.started_at - fresh,
+        )
+        .order_by(DEVICES.c.id)
+        .limit(limit)
+    )
+    if campaign.cursor is not None:
+        devices = devices.where(DEVICES.c.id > campaign.cursor)
+    if campaign.locales:
+        # "ar" means every Arabic, "ar-DZ" only that of Algeria.
+        devices = devices.where(
+            sa.or_(
+                *(
+                    sa.or_(
+                        DEVICES.c.locale == locale,
+                        DEVICES.c.locale.startswith(f"{locale}-", autoescape=True),
+                    )
+                    for locale in campaign.locales
+                )
+            )
+        )
+    return devices
+
+
+async def _locked(connection: AsyncConnection, campaign_id: UUID) -> sa.Row[Any] | None:
+    found = sa.select(CAMPAIGNS).where(CAMPAIGNS.c.id == campaign_id).with_for_update()
+    return (await connection.execute(found)).one_or_none()
+
+
+async def _changed(connection: AsyncConnection, campaign_id: UUID, **values: Any) -> Campaign:
+    changing = (
+        CAMPAIGNS.update()
+        .where(CAMPAIGNS.c.id == campaign_id)
+        .values(**values)
+        .returning(CAMPAIGNS)
+    )
+    return _campaign((await connection.execute(changing)).one())
+
+
+async def _move(
+    connection: AsyncConnection,
+    campaign_id: UUID,
+    states: tuple[PushState, ...],
+    limit: int,
+    **values: Any,
+) -> int:
+    """Change some of a campaign's pushes that are in one of `states`; how many."""
+    some = (
+        sa.select(PUSHES.c.id)
+        .where(PUSHES.c.campaign_id == campaign_id, PUSHES.c.state.in_(states))
+        .limit(limit)
+        .with_for_update()
+        .cte("some")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
+    moving = PUSHES.update().where(PUSHES.c.id.in_(sa.select(some.c.id))).values(**values)
+    return (await connection.execute(moving)).rowcount
+
+
+def _campaign(row: sa.Row[Any]) -> Campaign:
+    return Campaign(
+        id=row.id,
+        name=row.name,
+        texts=_texts.decode(row.texts),
+        locales=_locales.decode(row.locales),
+        link=row.link,
+        data=_words.decode(row.data),
+        state=CampaignState(row.state),
+        created_at=row.created_at,
+        expires_after=row.expires_after,
+        started_at=row.started_at,
+        expires_at=row.expires_at,
+        planned_at=row.planned_at,
+        cursor=row.cursor,
+    )
+
+
+def _encoded(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

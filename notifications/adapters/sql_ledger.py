@@ -1,0 +1,155 @@
+"""What operators ask about pushes, from the same tables."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from kernel.adapters.database import Database, table_of
+from kernel.adapters.sql_outbox import write_entries
+from kernel.ids import UserId
+from kernel.notices import Urgency
+from kernel.outbox import Entry
+from notifications.adapters.push_rows import NOTIFICATIONS, PUSHES
+from notifications.adapters.tables import UNSETTLED, WAITING, AttemptRow, PushRequestRow
+from notifications.errors import IdempotencyMismatch
+from notifications.pushes import AttemptRecord, Notification, PushRecord, PushState
+from notifications.types import Route, Verdict
+
+_ATTEMPTS = table_of(AttemptRow)
+_REQUESTS = table_of(PushRequestRow)
+
+
+class SqlLedger:
+    """Reads what dispatchers write, and keeps the requests that servers make."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def notification(
+        self, either_id: UUID
+    ) -> tuple[Notification, Sequence[PushRecord]] | None:
+        of_push = sa.select(PUSHES.c.notification_id).where(PUSHES.c.id == either_id)
+        wanted = sa.select(NOTIFICATIONS).where(
+            sa.or_(NOTIFICATIONS.c.id == either_id, NOTIFICATIONS.c.id.in_(of_push))
+        )
+        async with self._database.reading() as connection:
+            found = (await connection.execute(wanted)).one_or_none()
+            if found is None:
+                return None
+            pushes = list(
+                await connection.execute(
+                    sa.select(PUSHES)
+                    .where(PUSHES.c.notification_id == found.id)
+                    .order_by(PUSHES.c.id)
+                )
+            )
+            attempts: dict[UUID, list[AttemptRecord]] = defaultdict(list)
+            for row in await connection.execute(
+                sa.select(_ATTEMPTS)
+                .join(PUSHES, PUSHES.c.id == _ATTEMPTS.c.push_id)
+                .where(PUSHES.c.notification_id == found.id)
+                .order_by(_ATTEMPTS.c.push_id, _ATTEMPTS.c.number)
+            ):
+                attempts[row.push_id].append(_attempt(row))
+        return _notification(found), [_push(row, attempts[row.id]) for row in pushes]
+
+    async def ages(self, *, now: datetime) -> Mapping[tuple[Route, Urgency], float]:
+        ages: dict[tuple[Route, Urgency], float] = {}
+        async with self._database.reading() as connection:
+            # One look at the head of each lane; grouping would read every waiting push.
+            for route in Route:
+                for urgency in Urgency:
+                    oldest = (
+                        sa.select(PUSHES.c.due_at)
+                        .where(
+                            sa.text(WAITING),
+                            PUSHES.c.route == route,
+                            PUSHES.c.urgency == urgency,
+                            PUSHES.c.due_at <= now,
+                        )
+                        .order_by(PUSHES.c.due_at, PUSHES.c.id)
+                        .limit(1)
+                    )
+                    due_at = (await connection.execute(oldest)).scalar_one_or_none()
+                    if due_at is not None:
+                        ages[route, urgency] = (now - due_at).total_seconds()
+        return ages
+
+    async def prune(self, *, before: datetime, campaigns_before: datetime, limit: int) -> int:
+        busy = sa.exists().where(PUSHES.c.notification_id == NOTIFICATIONS.c.id, sa.text(UNSETTLED))
+        old = (
+            sa.select(NOTIFICATIONS.c.id)
+            .where(
+                NOTIFICATIONS.c.created_at < before,
+                sa.or_(
+                    NOTIFICATIONS.c.campaign_id.is_(None),
+                    NOTIFICATIONS.c.created_at < campaigns_before,
+                ),
+                ~busy,
+            )
+            .order_by(NOTIFICATIONS.c.created_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        async with self._database.transaction() as connection:
+            # Pushes and attempts go with them: their foreign keys cascade.
+            pruned = await connection.execute(
+                NOTIFICATIONS.delete().where(NOTIFICATIONS.c.id.in_(old))
+            )
+            forgotten = _REQUESTS.c.created_at < before
+            await connection.execute(_REQUESTS.delete().where(forgotten))
+            return pruned.rowcount
+
+    async def request(
+        self, key: str, *, digest: str, entries: Sequence[Entry], now: datetime
+    ) -> None:
+        inserting = self._database.insert_new(_REQUESTS, on=["key"]).values(
+            key=key, digest=digest, created_at=now
+        )
+        made = sa.select(_REQUESTS.c.digest).where(_REQUESTS.c.key == key)
+        async with self._database.transaction() as connection:
+            if (await connection.execute(inserting)).rowcount == 1:
+                await write_entries(connection, entries, now)
+            elif (await connection.execute(made)).scalar_one() != digest:
+                raise IdempotencyMismatch("This idempotency key sent something else.", key=key)
+
+
+def _notification(row: sa.Row[Any]) -> Notification:
+    return Notification(
+        id=row.id,
+        user_id=UserId(row.user_id),
+        template=row.template,
+        category=row.category,
+        urgency=Urgency(row.urgency),
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        campaign_id=row.campaign_id,
+    )
+
+
+def _push(row: sa.Row[Any], attempts: Sequence[AttemptRecord]) -> PushRecord:
+    return PushRecord(
+        id=row.id,
+        device_id=row.device_id,
+        route=Route(row.route),
+        state=PushState(row.state),
+        reason=row.reason,
+        due_at=row.due_at,
+        settled_at=row.settled_at,
+        attempts=attempts,
+    )
+
+
+def _attempt(row: sa.Row[Any]) -> AttemptRecord:
+    return AttemptRecord(
+        number=row.number,
+        verdict=Verdict(row.verdict),
+        reason=row.reason,
+        provider_id=row.provider_id,
+        started_at=row.started_at,
+        settled_at=row.settled_at,
+    )

@@ -1,0 +1,259 @@
+"""The truth about pushes in tables: plan, claim, settle."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kernel.adapters.database import Database, table_of
+from kernel.notices import Urgency
+from notifications.adapters.batches import REASON_LENGTH, among
+from notifications.adapters.push_rows import HELD, PUSHES, attempt_of, held_of, write_plan
+from notifications.adapters.tables import (
+    SENDING,
+    UNSETTLED,
+    WAITING,
+    AttemptRow,
+    CampaignRow,
+    DeviceRow,
+)
+from notifications.pushes import (
+    FINAL,
+    Claim,
+    HeldPush,
+    Notification,
+    Push,
+    PushState,
+    Settlement,
+)
+from notifications.types import (
+    UNSENT,
+    Attempt,
+    AddressKind,
+    Environment,
+    Route,
+    Verdict,
+    route_of,
+)
+
+ATTEMPTS = table_of(AttemptRow)
+_CAMPAIGNS = table_of(CampaignRow)
+_DEVICES = table_of(DeviceRow)
+
+DEVICE_GONE = "device_gone"
+"""The reason of a push whose device was forgotten, disabled or given away before it was sent."""
+
+_RUNS = sa.or_(
+    PUSHES.c.campaign_id.is_(None),
+    sa.exists().where(
+        _CAMPAIGNS.c.id == PUSHES.c.campaign_id, _CAMPAIGNS.c.state == sa.text("'running'")
+    ),
+)
+
+
+class SqlPushes:
+    """Any number of dispatchers may claim at once; on PostgreSQL none waits for another."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def plan(self, notifications: Sequence[Notification], pushes: Sequence[Push]) -> int:
+        async with self._database.transaction() as connection:
+            return await write_plan(connection, notifications, pushes, whole=True)
+
+    async def claim(
+        self, route: Route, urgency: Urgency, *, now: datetime, lease: timedelta, limit: int
+    ) -> Claim:
+        due = (
+            sa.select(PUSHES.c.id)
+            .where(
+                # Literals, so that the plan of a prepared statement may use the partial index.
+                sa.text(WAITING),
+                PUSHES.c.route == route,
+                PUSHES.c.urgency == urgency,
+                PUSHES.c.due_at <= now,
+                PUSHES.c.expires_at > now,
+                _RUNS,
+            )
+            .order_by(PUSHES.c.due_at, PUSHES.c.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True, of=PUSHES)
+            .cte("due")
+            .prefix_with("MATERIALIZED", dialect="postgresql")
+        )
+        taking = (
+            PUSHES.update()
+            .where(PUSHES.c.id.in_(sa.select(due.c.id)))
+            .values(
+                state=PushState.SENDING,
+                attempts=PUSHES.c.attempts + 1,
+                fence=PUSHES.c.fence + 1,
+                started_at=now,
+                first_tried_at=sa.func.coalesce(
+                    PUSHES.c.first_tried_at, sa.literal(now, PUSHES.c.started_at.type)
+                ),
+                leased_until=now + lease,
+            )
+            .returning(
+                *HELD, PUSHES.c.user_id, PUSHES.c.content, PUSHES.c.collapse_key, PUSHES.c.due_at
+            )
+        )
+        async with self._database.transaction() as connection:
+            rows = list(await connection.execute(taking))
+            if not rows:
+                return Claim(())
+            rows.sort(key=lambda row: (row.due_at, row.id))
+            devices = await _devices(connection, [row.device_id for row in rows])
+            found: list[tuple[HeldPush, Attempt]] = []
+            homeless: list[UUID] = []
+            for row in rows:
+                device = devices.get(row.device_id)
+                if device is None or device.user_id != row.user_id or _route(device) != route:
+                    homeless.append(row.id)
+                else:
+                    held = held_of(row, generation=device.generation)
+                    found.append((held, attempt_of(row, device)))
+            if homeless:
+                await connection.execute(
+                    PUSHES.update()
+                    .where(among(connection, PUSHES.c.id, homeless))
+                    .values(
+                        state=PushState.SUPPRESSED,
+                        reason=DEVICE_GONE,
+                        settled_at=now,
+                        leased_until=None,
+                        attempts=PUSHES.c.attempts - 1,
+                    )
+                )
+            return Claim(found, len(homeless))
+
+    async def settle(self, settlements: Sequence[Settlement], *, now: datetime) -> frozenset[UUID]:
+        by_id = {each.push.id: each for each in settlements}
+        async with self._database.transaction() as connection:
+            # Locked in one order, so that two settlements never block each other.
+            holding = (
+                sa.select(PUSHES.c.id, PUSHES.c.fence)
+                .where(among(connection, PUSHES.c.id, list(by_id)), sa.text(SENDING))
+                .order_by(PUSHES.c.id)
+                .with_for_update()
+            )
+            held = [
+                by_id[row.id]
+                for row in await connection.execute(holding)
+                if row.fence == by_id[row.id].push.fence
+            ]
+            if held:
+                await connection.execute(_SETTLE, [_settled(each, now) for each in held])
+                await connection.execute(
+                    ATTEMPTS.insert(), [_attempted(each, now) for each in held]
+                )
+        return frozenset(each.push.id for each in held)
+
+    async def reclaim(self, *, now: datetime, lease: timedelta, limit: int) -> Sequence[HeldPush]:
+        lost = (
+            sa.select(PUSHES.c.id)
+            .where(sa.text(SENDING), PUSHES.c.leased_until <= now)
+            .order_by(PUSHES.c.leased_until)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+            .cte("lost")
+            .prefix_with("MATERIALIZED", dialect="postgresql")
+        )
+        taking = (
+            PUSHES.update()
+            .where(PUSHES.c.id.in_(sa.select(lost.c.id)))
+            .values(fence=PUSHES.c.fence + 1, leased_until=now + lease)
+            .returning(*HELD)
+        )
+        async with self._database.transaction() as connection:
+            # Which address the lost attempt went to no longer matters: no outcome will blame it.
+            return [held_of(row, generation=0) for row in await connection.execute(taking)]
+
+    async def expire(self, *, now: datetime, limit: int) -> int:
+        late = (
+            sa.select(PUSHES.c.id)
+            .where(
+                sa.text(UNSETTLED),
+                PUSHES.c.expires_at <= now,
+                PUSHES.c.state != PushState.SENDING,
+            )
+            .order_by(PUSHES.c.expires_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+            .cte("late")
+            .prefix_with("MATERIALIZED", dialect="postgresql")
+        )
+        # One that may be on a device already is not "expired" for want of a second attempt.
+        state = sa.case(
+            (PUSHES.c.ambiguous > 0, PushState.AMBIGUOUS.value), else_=PushState.EXPIRED.value
+        )
+        async with self._database.transaction() as connection:
+            ending = (
+                PUSHES.update()
+                .where(PUSHES.c.id.in_(sa.select(late.c.id)))
+                .values(state=state, settled_at=now)
+            )
+            return (await connection.execute(ending)).rowcount
+
+
+async def _devices(connection: AsyncConnection, device_ids: Sequence[UUID]) -> Mapping[UUID, Any]:
+    enabled = sa.select(
+        _DEVICES.c.id,
+        _DEVICES.c.user_id,
+        _DEVICES.c.address_kind,
+        _DEVICES.c.address,
+        _DEVICES.c.environment,
+        _DEVICES.c.generation,
+    ).where(
+        among(connection, _DEVICES.c.id, sorted(set(device_ids))),
+        _DEVICES.c.disabled_at.is_(None),
+    )
+    return {row.id: row for row in await connection.execute(enabled)}
+
+
+def _route(device: Any) -> Route:
+    return route_of(AddressKind(device.address_kind), Environment(device.environment))
+
+
+_SETTLE = (
+    PUSHES.update()
+    .where(PUSHES.c.id == sa.bindparam("push_id"))
+    .values(
+        state=sa.bindparam("new_state"),
+        reason=sa.bindparam("new_reason"),
+        due_at=sa.func.coalesce(
+            sa.bindparam("new_due_at", type_=PUSHES.c.due_at.type), PUSHES.c.due_at
+        ),
+        unsent=PUSHES.c.unsent + sa.bindparam("was_unsent"),
+        ambiguous=PUSHES.c.ambiguous + sa.bindparam("was_ambiguous"),
+        settled_at=sa.bindparam("ended_at", type_=PUSHES.c.settled_at.type),
+        leased_until=None,
+    )
+)
+
+
+def _settled(each: Settlement, now: datetime) -> Mapping[str, Any]:
+    return {
+        "push_id": each.push.id,
+        "new_state": each.state,
+        "new_reason": each.outcome.reason[:REASON_LENGTH],
+        "new_due_at": each.due_at,
+        "was_unsent": int(each.outcome.verdict in UNSENT),
+        "was_ambiguous": int(each.outcome.verdict is Verdict.AMBIGUOUS),
+        "ended_at": now if each.state in FINAL else None,
+    }
+
+
+def _attempted(each: Settlement, now: datetime) -> Mapping[str, Any]:
+    return {
+        "push_id": each.push.id,
+        "number": each.push.number,
+        "verdict": each.outcome.verdict,
+        "reason": each.outcome.reason[:REASON_LENGTH],
+        "provider_id": each.outcome.provider_id[:255],
+        "started_at": each.push.started_at,
+        "settled_at": now,
+    }

@@ -1,0 +1,134 @@
+"""When to stop a route, because our own configuration looks wrong. Pure."""
+
+from collections import deque
+from collections.abc import Sequence
+from enum import StrEnum
+
+from notifications.types import TokenFault, Verdict
+
+MISCONFIGURED_IN_A_ROW = 5
+SUSPECTS_ALONE = 20
+"""So many suspect tokens without a single accepted push mean a wrong key or environment."""
+WINDOW = 200
+"""How many answers are looked back on."""
+SUSPECT_SHARE = 0.2
+
+_PROVES_US_RIGHT = frozenset({Verdict.ACCEPTED, Verdict.REJECTED, Verdict.TOKEN_GONE})
+"""Answers that a provider gives only to somebody whose credentials it took."""
+
+
+class Hold(StrEnum):
+    """Why a route is held."""
+
+    MISCONFIGURED = "misconfigured"
+    SUSPECT_TOKENS = "suspect_tokens"
+
+
+class Breaker:
+    """Holds a route while it cannot work, and lets one push through now and then to see.
+
+    All instants are monotonic seconds.
+    """
+
+    def __init__(self, *, probe_every: float = 30.0) -> None:
+        self._probe_every = probe_every
+        self._probe_at = 0.0
+        self._in_a_row = 0
+        self.hold: Hold | None = None
+
+    def allow(self, wanted: int, *, now: float) -> int:
+        """How many of `wanted` pushes may go: all of them, or while held one probe or none."""
+        if self.hold is None:
+            return wanted
+        if now < self._probe_at or wanted < 1:
+            return 0
+        self._probe_at = now + self._probe_every
+        return 1
+
+    def give_back(self, *, now: float) -> None:
+        """A probe that was allowed found nothing to send; another lane may."""
+        self._probe_at = now
+
+    def record(self, verdict: Verdict, *, now: float) -> None:
+        """Learn from an answer; it may hold the route, or release it."""
+        if verdict is Verdict.MISCONFIGURED:
+            self._in_a_row += 1
+            if self._in_a_row >= MISCONFIGURED_IN_A_ROW and self.hold is None:
+                self.open(Hold.MISCONFIGURED, now=now)
+        elif verdict in _PROVES_US_RIGHT:
+            self._in_a_row = 0
+            if self.hold is Hold.MISCONFIGURED or verdict is Verdict.ACCEPTED:
+                self.hold = None
+
+    def open(self, hold: Hold, *, now: float) -> None:
+        """Hold the route from now on."""
+        self.hold = hold
+        self._probe_at = now + self._probe_every
+
+
+class SuspectGuard:
+    """Keeps a wrong key, project or environment from disabling every good address.
+
+    A suspect address is given up only once enough later pushes were accepted that the fault
+    must be its own: were it ours, nothing would be accepted.
+    """
+
+    def __init__(self) -> None:
+        # Each answer: the fault of a suspect one, otherwise whether it was accepted.
+        self._window: deque[TokenFault | bool] = deque()
+        self._waiting: deque[TokenFault] = deque()
+        self._suspects = 0
+        self._accepted = 0
+
+    def record(self, verdict: Verdict, fault: TokenFault | None) -> None:
+        """Learn from an answer; `fault` comes with a suspect one."""
+        if fault is not None:
+            self._remember(fault)
+            self._waiting.append(fault)
+        elif verdict in _PROVES_US_RIGHT:
+            self._remember(verdict is Verdict.ACCEPTED)
+
+    @property
+    def alarmed(self) -> bool:
+        """Whether the suspects are so many that the fault must be ours."""
+        if self._suspects >= SUSPECTS_ALONE and self._accepted == 0:
+            return True
+        return len(self._window) == WINDOW and self._suspects > SUSPECT_SHARE * WINDOW
+
+    def trusted(self) -> Sequence[TokenFault]:
+        """The suspects whose addresses are at fault themselves; each is given once."""
+        if not self._waiting:
+            return ()
+        accepted = suspects = 0
+        found: list[TokenFault] = []
+        for answer in reversed(self._window):
+            if isinstance(answer, TokenFault):
+                suspects += 1
+                if answer in self._waiting and suspects <= SUSPECT_SHARE * accepted:
+                    found.append(answer)
+            else:
+                accepted += answer
+        for fault in found:
+            self._waiting.remove(fault)
+        return found
+
+    def forget(self) -> None:
+        """Start anew: what was learnt before the route was released no longer counts."""
+        self._window.clear()
+        self._waiting.clear()
+        self._suspects = self._accepted = 0
+
+    def _remember(self, answer: TokenFault | bool) -> None:
+        self._count(answer, 1)
+        self._window.append(answer)
+        if len(self._window) > WINDOW:
+            oldest = self._window.popleft()
+            self._count(oldest, -1)
+            if isinstance(oldest, TokenFault) and oldest in self._waiting:
+                self._waiting.remove(oldest)
+
+    def _count(self, answer: TokenFault | bool, by: int) -> None:
+        if isinstance(answer, TokenFault):
+            self._suspects += by
+        elif answer:
+            self._accepted += by

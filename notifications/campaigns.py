@@ -1,0 +1,162 @@
+"""Campaigns: write, start, pause, cancel, count; and the worker that plans their pushes."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from uuid import UUID
+
+import msgspec
+
+from kernel.clock import Clock
+from kernel.errors import InvalidInput
+from kernel.identity import Principal, Scope
+from kernel.ids import new_id
+from kernel.notices import Urgency
+from kernel.workers import Pulse, Stop, repeat
+from notifications.devices import canonical_locale
+from notifications.errors import CampaignNotFound, CampaignOver
+from notifications.planning import FRESH, checked_texts, plan_of
+from notifications.ports import CampaignStore
+from notifications.pushes import PushState
+from notifications.types import Campaign, CampaignState, Text
+
+LIFETIME = timedelta(hours=24)
+"""No campaign is sent longer than this after its start."""
+
+CHUNK = 1000
+"""Devices planned in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A campaign, and its pushes by state."""
+
+    campaign: Campaign
+    counts: Mapping[PushState, int]
+
+    @property
+    def targeted(self) -> int:
+        """Pushes planned so far, whatever became of them."""
+        return sum(self.counts.values())
+
+
+class Campaigns:
+    """What operators may do with campaigns."""
+
+    def __init__(self, *, store: CampaignStore, clock: Clock, pulse: Pulse) -> None:
+        self._store = store
+        self._clock = clock
+        self._pulse = pulse
+
+    async def create(
+        self,
+        principal: Principal,
+        *,
+        name: str,
+        texts: Mapping[str, Text],
+        locales: tuple[str, ...],
+        link: str,
+        data: Mapping[str, str],
+        expires_after: float,
+        idempotency_key: str,
+    ) -> Progress:
+        """Write a campaign down without sending anything.
+
+        Asking again with the same key gives the first campaign; with the same key and other
+        words it is refused.
+        """
+        principal.require(Scope.CAMPAIGNS)
+        if not 60 <= expires_after <= LIFETIME.total_seconds():
+            raise InvalidInput("expires_after", "must be between 60 and 86400 seconds")
+        now = self._clock.now()
+        campaign = Campaign(
+            id=new_id(now),
+            name=name,
+            texts=checked_texts(
+                {canonical_locale(locale): text for locale, text in texts.items()},
+                link=link,
+                data=data,
+            ),
+            locales=tuple(dict.fromkeys(canonical_locale(locale) for locale in locales)),
+            link=link,
+            data=data,
+            state=CampaignState.DRAFT,
+            created_at=now,
+            expires_after=expires_after,
+        )
+        words = (name, sorted(campaign.texts.items()), campaign.locales, link, sorted(data.items()))
+        digest = hashlib.sha256(msgspec.json.encode((words, expires_after))).hexdigest()
+        key = f"{principal.key_id}:{idempotency_key}"
+        return await self._progress(await self._store.create(campaign, key=key, digest=digest))
+
+    async def start(self, principal: Principal, campaign_id: UUID) -> Progress:
+        """Start a draft, or go on with a paused campaign. A running one goes on running."""
+        principal.require(Scope.CAMPAIGNS)
+        now = self._clock.now()
+        campaign = _found(await self._store.run(campaign_id, now=now))
+        if campaign.state is not CampaignState.RUNNING:
+            raise CampaignOver("The campaign was cancelled.")
+        self._pulse.beat()
+        return await self._progress(campaign)
+
+    async def pause(self, principal: Principal, campaign_id: UUID) -> Progress:
+        """Send nothing more of a running campaign until it is started again."""
+        principal.require(Scope.CAMPAIGNS)
+        campaign = _found(await self._store.halt(campaign_id, cancel=False, now=self._clock.now()))
+        if campaign.state is CampaignState.CANCELLED:
+            raise CampaignOver("The campaign was cancelled.")
+        self._pulse.beat()
+        return await self._progress(campaign)
+
+    async def cancel(self, principal: Principal, campaign_id: UUID) -> Progress:
+        """Send nothing more of a campaign, for good."""
+        principal.require(Scope.CAMPAIGNS)
+        campaign = _found(await self._store.halt(campaign_id, cancel=True, now=self._clock.now()))
+        self._pulse.beat()
+        return await self._progress(campaign)
+
+    async def get(self, principal: Principal, campaign_id: UUID) -> Progress:
+        """A campaign and how far it got."""
+        principal.require(Scope.CAMPAIGNS)
+        return await self._progress(_found(await self._store.get(campaign_id)))
+
+    async def _progress(self, campaign: Campaign) -> Progress:
+        return Progress(campaign, await self._store.counts(campaign.id))
+
+
+class CampaignWorker:
+    """Plans the pushes of running campaigns, and lets them follow a pause or a cancellation.
+
+    Safe to run many times. `pulse` beats when a campaign changed in this process, `planned`
+    is beaten when there are pushes to send.
+    """
+
+    name = "campaigns"
+
+    def __init__(self, *, store: CampaignStore, clock: Clock, pulse: Pulse, planned: Pulse) -> None:
+        self._store = store
+        self._clock = clock
+        self._pulse = pulse
+        self._planned = planned
+
+    async def run(self, stop: Stop) -> None:
+        await repeat(self.step, clock=self._clock, stop=stop, idle=1.0, pulse=self._pulse)
+
+    async def step(self) -> int:
+        """Advance one campaign by one chunk, and one change by one; 0 when all is done."""
+        now = self._clock.now()
+        followed = await self._store.follow(now=now, limit=CHUNK)
+        planned = await self._store.expand(
+            partial(plan_of, now=now), fresh=FRESH[Urgency.MARKETING], limit=CHUNK
+        )
+        if followed or planned:
+            self._planned.beat()
+        return followed + planned
+
+
+def _found(campaign: Campaign | None) -> Campaign:
+    if campaign is None:
+        raise CampaignNotFound("There is no such campaign.")
+    return campaign

@@ -1,0 +1,128 @@
+"""The dispatcher: claims due pushes, hands them to providers, settles the outcomes."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from kernel.clock import Clock
+from kernel.metrics import Metrics
+from kernel.notices import Urgency
+from kernel.options import option
+from kernel.workers import Pulse, Stop
+from notifications.feedback import Feedback
+from notifications.gate import Gate
+from notifications.lane import Lane, LaneMetrics
+from notifications.ports import PushProvider, PushStore
+from notifications.throttle import ThrottleOptions
+from notifications.types import AddressKind, Route
+
+_ROUTES: Mapping[AddressKind, tuple[Route, ...]] = {
+    AddressKind.FCM_TOKEN: (Route.FCM,),
+    AddressKind.FCM_FID: (Route.FCM,),
+    AddressKind.APNS: (Route.APNS, Route.APNS_SANDBOX),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DispatcherOptions:
+    """How many pushes are under way at once. Each class has room that no other can take."""
+
+    interactive_width: int = option(200, "Chat pushes under way at once, per route.")
+    transactional_width: int = option(100, "Reminders and the like under way at once, per route.")
+    marketing_width: int = option(
+        100, "Campaign pushes under way at once, per route: so many may be in doubt after a crash."
+    )
+    lease_seconds: float = option(
+        60.0, "After how long an attempt without an outcome counts as lost with its process."
+    )
+    poll_seconds: float = option(0.5, "Rest between looks for pushes other processes planned.")
+    probe_seconds: float = option(30.0, "How often a held route is tried with a single push.")
+
+    def __post_init__(self) -> None:
+        for name in ("interactive_width", "transactional_width", "marketing_width"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1")
+        # Providers answer within 15 seconds; the rest is for a slow database.
+        if self.lease_seconds < 30:
+            raise ValueError("lease_seconds must be at least 30")
+        if self.poll_seconds <= 0:
+            raise ValueError("poll_seconds must be above 0")
+        if self.probe_seconds <= 0:
+            raise ValueError("probe_seconds must be above 0")
+
+
+class Dispatcher:
+    """One lane per route and class. Safe to run many times: each push has one holder.
+
+    `providers` are those of each class: a class whose providers are its own shares no
+    connection with another. `pulse` beats when new pushes were planned in this process.
+    """
+
+    name = "dispatcher"
+
+    def __init__(
+        self,
+        *,
+        store: PushStore,
+        providers: Mapping[Urgency, Sequence[PushProvider]],
+        feedback: Feedback,
+        clock: Clock,
+        metrics: Metrics,
+        options: DispatcherOptions,
+        throttle: ThrottleOptions,
+        pulse: Pulse,
+    ) -> None:
+        self._pulse = pulse
+        rates = {
+            Route.FCM: throttle.fcm_per_second,
+            Route.APNS: throttle.apns_per_second,
+            Route.APNS_SANDBOX: throttle.apns_per_second,
+        }
+        self.gates = {
+            route: Gate(route, per_second=rate, probe_every=options.probe_seconds)
+            for route, rate in rates.items()
+        }
+        """What each route learnt; shared by its lanes."""
+        widths = {
+            Urgency.INTERACTIVE: options.interactive_width,
+            Urgency.TRANSACTIONAL: options.transactional_width,
+            Urgency.MARKETING: options.marketing_width,
+        }
+        counted = LaneMetrics.of(metrics)
+        self._lanes = [
+            Lane(
+                route=route,
+                urgency=urgency,
+                provider=provider,
+                gate=self.gates[route],
+                store=store,
+                feedback=feedback,
+                clock=clock,
+                metrics=counted,
+                width=widths[urgency],
+                lease=timedelta(seconds=options.lease_seconds),
+                poll_seconds=options.poll_seconds,
+            )
+            for urgency in Urgency
+            for provider in providers.get(urgency, ())
+            for route in sorted({route for kind in provider.carries for route in _ROUTES[kind]})
+        ]
+
+    async def run(self, stop: Stop) -> None:
+        async with asyncio.TaskGroup() as group:
+            waking = group.create_task(self._wake())
+            async with asyncio.TaskGroup() as lanes:
+                for lane in self._lanes:
+                    lanes.create_task(lane.run(stop), name=f"{lane.route}:{lane.urgency}")
+            waking.cancel()
+
+    async def step(self) -> int:
+        """One round of every lane, the most urgent first; how many pushes were claimed."""
+        return sum([await lane.step() for lane in self._lanes])
+
+    async def _wake(self) -> None:
+        while True:
+            await self._pulse.wait()
+            for lane in self._lanes:
+                lane.pulse.beat()

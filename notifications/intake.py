@@ -1,0 +1,79 @@
+"""Intake: a notice becomes one notification per user and one push per device."""
+
+import logging
+from collections.abc import Sequence
+
+from kernel.clock import Clock
+from kernel.ids import UserId
+from kernel.metrics import Metrics
+from kernel.notices import Notice, notice_of
+from kernel.outbox import Claimed, Entry
+from kernel.workers import Pulse
+from notifications.planning import Planner
+from notifications.ports import DeviceStore, PushStore
+from notifications.pushes import Notification, Push
+from notifications.templates import texts_of
+
+log = logging.getLogger(__name__)
+
+
+class Intake:
+    """The relay's handler of notices.
+
+    A notice that comes again changes nothing; one that cannot be rendered raises, and the
+    relay lets it fail alone.
+    """
+
+    def __init__(
+        self,
+        *,
+        devices: DeviceStore,
+        pushes: PushStore,
+        clock: Clock,
+        metrics: Metrics,
+        pulse: Pulse,
+    ) -> None:
+        self._devices = devices
+        self._pushes = pushes
+        self._clock = clock
+        self._pulse = pulse
+        self._notices = metrics.counter(
+            "notifications_notices_total", "Notices by what came of them.", ["category", "outcome"]
+        )
+        self._planned = metrics.counter(
+            "notifications_pushes_planned_total", "Pushes planned.", ["category"]
+        )
+
+    async def handle(self, entries: Sequence[Claimed]) -> Sequence[Entry]:
+        """Plan what a batch of notices means, in one transaction for all of them."""
+        now = self._clock.now()
+        notices: list[Notice] = []
+        for entry in entries:
+            notice = notice_of(entry.payload)
+            timely = notice.expires_at > now
+            self._notices.labels(notice.category, "planned" if timely else "expired").inc()
+            if timely:
+                notices.append(notice)
+        if not notices:
+            return ()
+        users = list({user_id: None for notice in notices for user_id in notice.user_ids})
+        devices = await self._devices.of_users(users)
+        notifications: list[Notification] = []
+        pushes: list[Push] = []
+        for notice in notices:
+            planner = Planner(notice, texts_of(notice.template), now=now)
+            before = len(pushes)
+            for user_id in _unique(notice.user_ids):
+                notification = planner.notification(user_id)
+                notifications.append(notification)
+                pushes += planner.pushes(notification, devices.get(user_id, ()))
+            self._planned.labels(notice.category).inc(len(pushes) - before)
+        stored = await self._pushes.plan(notifications, pushes)
+        if stored:
+            self._pulse.beat()
+        log.info("notices planned", extra={"notices": len(notices), "pushes": stored})
+        return ()
+
+
+def _unique(user_ids: Sequence[UserId]) -> Sequence[UserId]:
+    return list(dict.fromkeys(user_ids))

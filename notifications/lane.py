@@ -1,0 +1,190 @@
+"""A lane: one class of pushes on one route, with room of its own in the air."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from kernel.clock import Clock
+from kernel.metrics import Metrics
+from kernel.notices import Urgency
+from kernel.workers import Pulse, Stop, rest
+from notifications.feedback import Feedback
+from notifications.gate import Gate
+from notifications.policy import settlement_of
+from notifications.ports import PushProvider, PushStore
+from notifications.pushes import HeldPush, PushState, Settlement
+from notifications.types import Attempt, Outcome, Route, TokenFault
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LaneMetrics:
+    """What every lane counts."""
+
+    attempts: Counter
+    seconds: Histogram
+    in_flight: Gauge
+    lost: Counter
+
+    @classmethod
+    def of(cls, metrics: Metrics) -> "LaneMetrics":
+        return cls(
+            attempts=metrics.counter(
+                "notifications_attempts_total",
+                "Attempts by the provider's verdict.",
+                ["provider", "urgency", "verdict"],
+            ),
+            seconds=metrics.histogram(
+                "notifications_attempt_seconds", "How long providers take.", ["provider", "urgency"]
+            ),
+            in_flight=metrics.gauge(
+                "notifications_in_flight", "Attempts under way.", ["route", "urgency"]
+            ),
+            lost=metrics.counter(
+                "notifications_settlements_lost_total",
+                "Outcomes that came after their lease had ended.",
+                ["route", "urgency"],
+            ),
+        )
+
+
+class Lane:
+    """Claims, sends and settles; what one push waits for holds up no other.
+
+    A push is claimed only when it can be sent at once, so claiming it is also the record
+    that it may have been sent. Outcomes that landed are kept until they are settled, even
+    when the database fails meanwhile.
+    """
+
+    def __init__(
+        self,
+        *,
+        route: Route,
+        urgency: Urgency,
+        provider: PushProvider,
+        gate: Gate,
+        store: PushStore,
+        feedback: Feedback,
+        clock: Clock,
+        metrics: LaneMetrics,
+        width: int,
+        lease: timedelta,
+        poll_seconds: float,
+    ) -> None:
+        self.route = route
+        self.urgency = urgency
+        self.pulse = Pulse()
+        self._provider = provider
+        self._gate = gate
+        self._store = store
+        self._feedback = feedback
+        self._clock = clock
+        self._metrics = metrics
+        self._width = width
+        self._lease = lease
+        self._poll_seconds = poll_seconds
+        self._flying: set[asyncio.Task[None]] = set()
+        self._landed: list[tuple[HeldPush, Outcome]] = []
+        self._in_flight = metrics.in_flight.labels(route, urgency)
+
+    async def run(self, stop: Stop) -> None:
+        """Keep the lane full until `stop` is asked; then let what is in the air land."""
+        async with asyncio.TaskGroup() as group:
+            try:
+                while not stop.asked:
+                    if await self.settle() + await self.refill(group) == 0:
+                        await rest(
+                            self._poll_seconds, clock=self._clock, stop=stop, pulse=self.pulse
+                        )
+            finally:
+                # Whatever ends the loop: an attempt that was made is never left in doubt.
+                if self._flying:
+                    await asyncio.wait(self._flying)
+        await self.settle()
+
+    async def step(self) -> int:
+        """Send what is due now, as far as there is room, and settle it; how many claimed."""
+        async with asyncio.TaskGroup() as group:
+            claimed = await self.refill(group)
+        await self.settle()
+        return claimed
+
+    async def refill(self, group: asyncio.TaskGroup) -> int:
+        """Claim as much as there is room for and start sending; how many were claimed."""
+        room = self._width - len(self._flying)
+        # Many claims of one push each cost more than a moment's wait for a few more.
+        if room < self._width // 4:
+            return 0
+        now = self._clock.monotonic()
+        allowed = self._gate.allow(room, urgency=self.urgency, now=now)
+        if allowed == 0:
+            return 0
+        claim = await self._store.claim(
+            self.route, self.urgency, now=self._clock.now(), lease=self._lease, limit=allowed
+        )
+        self._gate.give_back(allowed - len(claim.pushes), now=now)
+        for push, attempt in claim.pushes:
+            flight = group.create_task(self._send(push, attempt))
+            self._flying.add(flight)
+            flight.add_done_callback(self._flying.discard)
+        self._in_flight.set(len(self._flying))
+        return len(claim.pushes) + claim.suppressed
+
+    async def settle(self) -> int:
+        """Settle what landed; how many."""
+        landed = list(self._landed)
+        if not landed:
+            return 0
+        now = self._clock.now()
+        settlements = [
+            settlement_of(push, outcome, now=now, dice=random.uniform) for push, outcome in landed
+        ]
+        ids = await self._store.settle(settlements, now=now)
+        # Only now: had the store failed, they would be settled by the next run.
+        del self._landed[: len(landed)]
+        settled = [each for each in settlements if each.push.id in ids]
+        if len(settled) < len(landed):
+            self._metrics.lost.labels(self.route, self.urgency).inc(len(landed) - len(settled))
+            log.warning("push leases lost", extra={"pushes": len(landed) - len(settled)})
+        await self._feedback.learn(settled, faults=self._lessons(settled))
+        return len(landed)
+
+    def _lessons(self, settled: Sequence[Settlement]) -> list[TokenFault]:
+        """Teach the gate, and the addresses that are at fault themselves."""
+        now = self._clock.monotonic()
+        held = self._gate.hold
+        faults: list[TokenFault] = []
+        for each in settled:
+            faults += self._gate.learn(each.push, each.outcome, now=now)
+            if each.state in (PushState.REJECTED, PushState.DEAD):
+                log.warning(
+                    "push failed",
+                    extra={
+                        "push_id": each.push.id,
+                        "provider": self._provider.name,
+                        "verdict": each.outcome.verdict,
+                        "reason": each.outcome.reason,
+                    },
+                )
+        if self._gate.hold is not held:
+            log.error(
+                "route held" if self._gate.hold else "route released",
+                extra={"route": self.route, "reason": self._gate.hold or held},
+            )
+        return faults
+
+    async def _send(self, push: HeldPush, attempt: Attempt) -> None:
+        started = self._clock.monotonic()
+        [outcome] = await self._provider.send([attempt])
+        self._landed.append((push, outcome))
+        name, took = self._provider.name, self._clock.monotonic() - started
+        self._metrics.attempts.labels(name, self.urgency, outcome.verdict).inc()
+        self._metrics.seconds.labels(name, self.urgency).observe(took)
+        self._in_flight.set(len(self._flying) - 1)
+        self.pulse.beat()

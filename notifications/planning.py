@@ -1,0 +1,162 @@
+"""From a notice or a campaign to notifications and pushes. Pure: the same input, the same ids."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID, uuid5
+
+from kernel.ids import UserId
+from kernel.notices import Notice, Urgency
+from notifications.errors import TemplateInvalid, VariableMissing
+from notifications.pushes import Notification, Push
+from notifications.templates import Texts, fitted, rendered, text_for, variables_of
+from notifications.types import Campaign, Content, Device, Text
+
+_NOTIFICATIONS = UUID("6f1c1b0e-5d0b-5c77-9a4e-3f1a2f9f4f10")
+"""The name space of notification ids; it never changes."""
+
+FRESH: Mapping[Urgency, timedelta] = {
+    Urgency.INTERACTIVE: timedelta(days=270),
+    Urgency.TRANSACTIONAL: timedelta(days=60),
+    Urgency.MARKETING: timedelta(days=30),
+}
+"""How recently a device must have been confirmed to be worth a push."""
+
+COLLAPSE_KEY_BYTES = 64
+"""APNs takes no longer one."""
+
+
+def notification_id(dedupe_key: str, user_id: UserId) -> UUID:
+    """The id of what a notice tells a user, known before anything is stored."""
+    return uuid5(_NOTIFICATIONS, f"{dedupe_key}\x1f{user_id}")
+
+
+def campaign_key(campaign_id: UUID) -> str:
+    """The dedupe key of a campaign's notifications."""
+    return f"campaign:{campaign_id}"
+
+
+class Planner:
+    """Plans one notice or campaign for any number of users, rendering each locale once."""
+
+    def __init__(
+        self,
+        notice: Notice,
+        texts: Texts,
+        *,
+        now: datetime,
+        campaign_id: UUID | None = None,
+    ) -> None:
+        self._notice = notice
+        self._texts = texts
+        self._now = now
+        self._campaign_id = campaign_id
+        self._contents: dict[str, Content] = {}
+        self._collapse_key = _bounded(notice.collapse_key)
+
+    def check(self) -> None:
+        """Render every language once. Raises what rendering for a device would raise."""
+        for locale in self._texts:
+            self._content(locale)
+
+    def notification(self, user_id: UserId) -> Notification:
+        notice = self._notice
+        return Notification(
+            id=notification_id(notice.dedupe_key, user_id),
+            user_id=user_id,
+            template=notice.template,
+            category=notice.category,
+            urgency=notice.urgency,
+            created_at=self._now,
+            expires_at=notice.expires_at,
+            campaign_id=self._campaign_id,
+        )
+
+    def pushes(self, notification: Notification, devices: Sequence[Device]) -> list[Push]:
+        """One push per device that can be reached and was confirmed recently enough."""
+        oldest = self._now - FRESH[notification.urgency]
+        return [
+            Push(
+                id=uuid5(notification.id, str(device.id)),
+                notification_id=notification.id,
+                user_id=notification.user_id,
+                device_id=device.id,
+                route=device.route,
+                urgency=notification.urgency,
+                content=self._content(device.locale),
+                # Without one of its own, a push at least replaces its own repetition.
+                collapse_key=self._collapse_key or notification.id.hex,
+                created_at=self._now,
+                expires_at=notification.expires_at,
+                campaign_id=self._campaign_id,
+            )
+            for device in devices
+            if device.disabled_at is None and device.confirmed_at >= oldest
+        ]
+
+    def _content(self, locale: str) -> Content:
+        content = self._contents.get(locale)
+        if content is None:
+            notice = self._notice
+            title, body = rendered(text_for(self._texts, locale), notice.variables)
+            content = self._contents[locale] = fitted(
+                Content(
+                    title=title,
+                    body=body,
+                    data=notice.data,
+                    link=notice.link,
+                    thread=notice.thread,
+                    category=notice.category,
+                )
+            )
+        return content
+
+
+def plan_of(
+    campaign: Campaign, devices: Sequence[Device], *, now: datetime
+) -> tuple[Sequence[Notification], Sequence[Push]]:
+    """What a running campaign means for some devices."""
+    if campaign.expires_at is None:
+        raise ValueError("a campaign that was not started has no plan")
+    key = campaign_key(campaign.id)
+    notice = Notice(
+        user_ids=(),
+        template=key,
+        category="marketing",
+        urgency=Urgency.MARKETING,
+        dedupe_key=key,
+        expires_at=campaign.expires_at,
+        collapse_key=campaign.id.hex,
+        link=campaign.link,
+        data={**campaign.data, "campaign_id": str(campaign.id)},
+    )
+    planner = Planner(notice, campaign.texts, now=now, campaign_id=campaign.id)
+    notifications: dict[UserId, Notification] = {}
+    pushes: list[Push] = []
+    for device in devices:
+        notification = notifications.get(device.user_id)
+        if notification is None:
+            notification = notifications[device.user_id] = planner.notification(device.user_id)
+        pushes += planner.pushes(notification, [device])
+    return list(notifications.values()), pushes
+
+
+def checked_texts(texts: Texts, *, link: str, data: Mapping[str, str]) -> Mapping[str, Text]:
+    """A campaign's texts, sound: something to say, no variables, room within the limit."""
+    if not texts:
+        raise TemplateInvalid("A campaign needs a text in at least one language.")
+    for text in texts.values():
+        for variable in sorted(variables_of(text)):
+            raise VariableMissing(variable)
+        title, body = rendered(text, {})
+        if not title.strip() and not body.strip():
+            raise TemplateInvalid("A text needs a title or a body.")
+        fitted(Content(title=title, body=body, data=data, link=link))
+    return texts
+
+
+def _bounded(collapse_key: str) -> str:
+    """The same key for the same thing, no longer than providers take."""
+    if len(collapse_key.encode()) <= COLLAPSE_KEY_BYTES:
+        return collapse_key
+    return hashlib.sha256(collapse_key.encode()).hexdigest()[:COLLAPSE_KEY_BYTES]

@@ -1,0 +1,131 @@
+"""What becomes of a push after an attempt. Pure but for the dice it is given."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from kernel.notices import Urgency
+from notifications.pushes import HeldPush, PushState, Settlement
+from notifications.types import UNSENT, Outcome, Route, Verdict
+
+Dice = Callable[[float, float], float]
+"""Draws evenly between two numbers: `random.uniform`, or a fixed choice in tests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How long a provider wants to be left alone, in seconds."""
+
+    failed_floor: float
+    """After a failure of the provider itself, at least this."""
+    failed_first: float
+    """The longest first wait after such a failure; it doubles with each further one."""
+    throttled: float
+    """After "too much", when the provider did not say for how long."""
+    cap: float = 900.0
+    """No wait of our own choosing is longer."""
+
+
+_APNS = Waits(failed_floor=900.0, failed_first=900.0, throttled=60.0, cap=960.0)
+
+WAITS: Mapping[Route, Waits] = {
+    # "Scale FCM": first retry after 10 s or more, 60 s after a 429 without Retry-After.
+    Route.FCM: Waits(failed_floor=10.0, failed_first=20.0, throttled=60.0),
+    # Apple: a 5xx may be repeated after 15 minutes.
+    Route.APNS: _APNS,
+    Route.APNS_SANDBOX: _APNS,
+}
+
+DOUBTFUL_WAIT = (10.0, 20.0)
+"""Before the one repeat of a push that may or may not have arrived, in seconds."""
+
+UNSENT_AT_ONCE = 2
+"""So often a push that never left is tried again without waiting."""
+
+MISCONFIGURED_WAIT = 60.0
+"""A push that met wrong credentials waits this long; the route itself is held meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a class of pushes is worth trying."""
+
+    within: timedelta
+    """From the first attempt on."""
+    tries: int | None
+    """Attempts that reached the provider, or may have; None for any number."""
+    repeats_doubtful: bool
+    """Whether a push that may have arrived is sent once more, to replace itself."""
+
+
+PATIENCE: Mapping[Urgency, Patience] = {
+    Urgency.INTERACTIVE: Patience(timedelta(minutes=10), tries=3, repeats_doubtful=True),
+    Urgency.TRANSACTIONAL: Patience(timedelta(minutes=60), tries=None, repeats_doubtful=True),
+    Urgency.MARKETING: Patience(timedelta(minutes=60), tries=None, repeats_doubtful=False),
+}
+
+_FINAL: Mapping[Verdict, PushState] = {
+    Verdict.ACCEPTED: PushState.ACCEPTED,
+    Verdict.REJECTED: PushState.REJECTED,
+    Verdict.TOKEN_GONE: PushState.REJECTED,
+    Verdict.TOKEN_SUSPECT: PushState.REJECTED,
+}
+
+
+def settlement_of(push: HeldPush, outcome: Outcome, *, now: datetime, dice: Dice) -> Settlement:
+    """What `outcome` means for `push`.
+
+    A final answer is recorded as it is, however late. Otherwise the push is due again after
+    the wait its provider wants, unless its class has run out of patience (`dead`), it would
+    no longer matter by then (`expired`), or it might be shown twice (`ambiguous`).
+    """
+    final = _FINAL.get(outcome.verdict)
+    if final is not None:
+        return Settlement(push, outcome, final)
+    patience = PATIENCE[push.urgency]
+    if outcome.verdict is Verdict.AMBIGUOUS and (
+        push.ambiguous > 0 or not patience.repeats_doubtful
+    ):
+        return Settlement(push, outcome, PushState.AMBIGUOUS)
+    # What may be on a device already must not become "expired" or "dead" for want of time.
+    doubtful = outcome.verdict is Verdict.AMBIGUOUS or push.ambiguous > 0
+    due_at = now + timedelta(seconds=_wait(push, outcome, dice))
+    if due_at >= push.expires_at:
+        return Settlement(push, outcome, PushState.AMBIGUOUS if doubtful else PushState.EXPIRED)
+    if outcome.verdict is not Verdict.MISCONFIGURED and _exhausted(push, outcome, due_at):
+        return Settlement(push, outcome, PushState.AMBIGUOUS if doubtful else PushState.DEAD)
+    return Settlement(push, outcome, PushState.RETRY, due_at)
+
+
+def _exhausted(push: HeldPush, outcome: Outcome, due_at: datetime) -> bool:
+    patience = PATIENCE[push.urgency]
+    if due_at - push.first_tried_at > patience.within:
+        return True
+    tries = push.number - push.unsent - (outcome.verdict in UNSENT)
+    return patience.tries is not None and tries >= patience.tries
+
+
+def _wait(push: HeldPush, outcome: Outcome, dice: Dice) -> float:
+    """Seconds until the next attempt."""
+    waits = WAITS[push.route]
+    match outcome.verdict:
+        case Verdict.NOT_SENT if push.unsent < UNSENT_AT_ONCE:
+            return 0.0
+        case Verdict.NOT_SENT:
+            return dice(1.0, _doubled(2.0, push.unsent - UNSENT_AT_ONCE, cap=waits.cap))
+        case Verdict.AMBIGUOUS:
+            wait = dice(*DOUBTFUL_WAIT)
+        case Verdict.MISCONFIGURED:
+            wait = MISCONFIGURED_WAIT
+        case Verdict.THROTTLED if outcome.retry_after is None:
+            wait = _doubled(waits.throttled, push.number - 1, cap=waits.cap)
+        case Verdict.THROTTLED:
+            wait = 0.0
+        case _:
+            longest = _doubled(waits.failed_first, push.number - 1, cap=waits.cap)
+            wait = dice(waits.failed_floor, max(waits.failed_floor, longest))
+    return max(wait, outcome.retry_after or 0.0)
+
+
+def _doubled(first: float, times: int, *, cap: float) -> float:
+    return min(cap, first * 2.0 ** min(times, 32))

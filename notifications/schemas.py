@@ -1,0 +1,182 @@
+"""Bodies of the notifications API."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+
+from kernel.notices import AUDIENCE, Urgency
+from notifications.pushes import PushState
+from notifications.types import (
+    AddressKind,
+    CampaignState,
+    Environment,
+    Platform,
+    Route,
+    Verdict,
+)
+
+Key = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+Link = Annotated[str, msgspec.Meta(max_length=1024)]
+Locale = Annotated[str, msgspec.Meta(min_length=2, max_length=35)]
+Words = Annotated[dict[str, str], msgspec.Meta(max_length=32)]
+
+
+class RegisterDevice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole state of an installation; what it does not say is not kept from before."""
+
+    installation_id: Annotated[str, msgspec.Meta(min_length=8, max_length=128)]
+    address_kind: AddressKind
+    address: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+    platform: Platform
+    locale: Locale
+    time_zone: Annotated[str, msgspec.Meta(max_length=64)]
+    app_version: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    environment: Environment = Environment.PRODUCTION
+
+
+class DeviceId(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Names a device."""
+
+    device_id: UUID
+
+
+class OfUser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Names a user."""
+
+    user_id: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+
+
+class DeviceBody(msgspec.Struct, frozen=True):
+    """A device as its owner and operators see it: never its address."""
+
+    id: UUID
+    user_id: str
+    installation_id: str
+    address_kind: AddressKind
+    environment: Environment
+    platform: Platform
+    locale: str
+    time_zone: str
+    app_version: str
+    confirmed_at: datetime
+    accepted_at: datetime | None
+    disabled_at: datetime | None
+    disabled_reason: str
+
+
+class DeviceList(msgspec.Struct, frozen=True):
+    """A user's devices, the one confirmed last first."""
+
+    devices: list[DeviceBody]
+
+
+class SendPush(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What users shall be told. The template "announcement" takes `title` and `body`."""
+
+    user_ids: Annotated[list[str], msgspec.Meta(min_length=1, max_length=AUDIENCE)]
+    idempotency_key: Key
+    variables: Annotated[dict[str, str | int], msgspec.Meta(max_length=32)]
+    template: Name = "announcement"
+    category: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] = "announcement"
+    urgency: Urgency = Urgency.TRANSACTIONAL
+    expires_after: float | None = None
+    collapse_key: Annotated[str, msgspec.Meta(max_length=128)] = ""
+    thread: Annotated[str, msgspec.Meta(max_length=128)] = ""
+    link: Link = ""
+    data: Words = {}
+
+
+class SentPush(msgspec.Struct, frozen=True):
+    """The notification of each user; ask for it to learn what became of its pushes."""
+
+    notifications: dict[str, UUID]
+
+
+class EitherId(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Names a notification, or one of its pushes."""
+
+    id: UUID
+
+
+class AttemptBody(msgspec.Struct, frozen=True):
+    """One call to a provider."""
+
+    number: int
+    verdict: Verdict
+    reason: str
+    provider_id: str
+    started_at: datetime
+    settled_at: datetime
+
+
+class PushBody(msgspec.Struct, frozen=True):
+    """A push to one device."""
+
+    id: UUID
+    device_id: UUID
+    route: Route
+    state: PushState
+    reason: str
+    due_at: datetime
+    settled_at: datetime | None
+    attempts: list[AttemptBody]
+
+
+class NotificationBody(msgspec.Struct, frozen=True):
+    """What one user was told, and by which pushes."""
+
+    id: UUID
+    user_id: str
+    template: str
+    category: str
+    urgency: Urgency
+    created_at: datetime
+    expires_at: datetime
+    campaign_id: UUID | None
+    pushes: list[PushBody]
+
+
+class TextBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A campaign's words in one language."""
+
+    title: Annotated[str, msgspec.Meta(max_length=1000)]
+    body: Annotated[str, msgspec.Meta(max_length=10_000)]
+
+
+class CreateCampaign(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Words for everybody whose device speaks one of `locales`; none means everybody."""
+
+    name: Name
+    idempotency_key: Key
+    texts: Annotated[dict[Locale, TextBody], msgspec.Meta(min_length=1, max_length=64)]
+    locales: Annotated[list[Locale], msgspec.Meta(max_length=64)] = []
+    link: Link = ""
+    data: Words = {}
+    expires_after: Annotated[float, msgspec.Meta(ge=60, le=86_400)] = 86_400.0
+
+
+class CampaignId(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Names a campaign."""
+
+    campaign_id: UUID
+
+
+class CampaignBody(msgspec.Struct, frozen=True):
+    """A campaign and how far it got. `counts` has the pushes by state, `targeted` their sum."""
+
+    id: UUID
+    name: str
+    state: CampaignState
+    texts: dict[str, TextBody]
+    locales: list[str]
+    link: str
+    data: dict[str, str]
+    created_at: datetime
+    started_at: datetime | None
+    expires_at: datetime | None
+    planned: bool
+    targeted: int
+    counts: dict[str, int]
