@@ -50,7 +50,7 @@ class JsonCodec:
 
     def encode_command(self, command: Command) -> bytes:
         if command.request is None:
-            return self.pong
+            return b'{"id":%d}' % command.id if command.id else self.pong
         end = b',"id":%d}' % command.id if command.id else b"}"
         return b"{" + _member(command.request) + end
 
@@ -64,7 +64,7 @@ class JsonCodec:
     def encode_publication(
         self, channel: str, data: bytes, *, offset: int = 0, info: ClientInfo | None = None
     ) -> bytes:
-        if info is not None or not offset or not data:
+        if info is not None or not (channel and offset and data):
             return self.encode_push(Push(Publication(data, info, offset), channel))
         return _one_line(
             b'{"push":{"channel":%b,"pub":{"data":%b,"offset":%d}}}'

@@ -59,9 +59,7 @@ class ProtobufCodec:
         return [_answer(encoded) for encoded in _messages(frame)]
 
     def encode_command(self, command: Command) -> bytes:
-        if command.request is None:
-            return self.pong
-        request = _member(command.request)
+        request = {} if command.request is None else _member(command.request)
         return _delimited(client_pb2.Command(id=command.id, **request).SerializeToString())
 
     def encode_reply(self, reply: Reply) -> bytes:
