@@ -54,7 +54,7 @@ class Access:
                 gone[channel] = strangers
         return gone
 
-    async def audience(self, channel: str) -> list[UserId]:
+    async def users_of(self, channel: str) -> list[UserId]:
         """The users who may listen to a channel that exists."""
         owner = user_of(channel)
         if owner is not None:

@@ -28,6 +28,7 @@ from messaging.protocol.frames import (
     Unsubscribe,
 )
 from messaging.protocol.server import Phase, Rules, ServerProtocol
+from messaging.refusals import error_of
 from messaging.wheel import TimerWheel
 
 
@@ -291,8 +292,3 @@ class Connection:
             self.wire.pause_reading()
         elif self.is_open:
             self.wire.resume_reading()
-
-
-def error_of(code: ErrorCode, message: str = "") -> Error:
-    """An error of the protocol, in its own words or in better ones."""
-    return Error(code, message or code.message, code.temporary)

@@ -1,0 +1,84 @@
+"""Where connections of this node begin, and how they are sent away when it stops."""
+
+import math
+from dataclasses import dataclass
+from uuid import uuid4
+
+from kernel.clock import Clock
+from kernel.options import option
+from messaging.connection import Connection, Host
+from messaging.departures import Departures, Wire, WireOptions
+from messaging.hub import Hub
+from messaging.protocol.codes import DisconnectCode
+from messaging.wheel import TimerWheel
+
+WAVE = 0.25
+"""Seconds between the waves in which connections are sent away."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayOptions:
+    """Whom a node takes in."""
+
+    connections: int = option(50_000, "Connections of one process; more are told to come back.")
+    origins: list[str] = option(  # noqa: RUF009
+        [],
+        "Web origins whose pages may connect, besides the server's own; * lets all of them.",
+    )
+    drain_seconds: float = option(
+        10.0, "Over how long the connections are sent away when the server stops."
+    )
+
+    def __post_init__(self) -> None:
+        if self.connections < 1:
+            raise ValueError("connections must be at least 1")
+        if self.drain_seconds < 0:
+            raise ValueError("drain_seconds must not be negative")
+
+
+class Gateway:
+    """Makes connections and ends them in waves, so that they do not all come back at once."""
+
+    def __init__(
+        self,
+        *,
+        hub: Hub,
+        host: Host,
+        departures: Departures,
+        wheel: TimerWheel,
+        clock: Clock,
+        wire_options: WireOptions,
+        options: GatewayOptions,
+    ) -> None:
+        self.departures = departures
+        self.wheel = wheel
+        self.wire_options = wire_options
+        self.options = options
+        self.draining = False
+        """Whether connections are being sent away: the node is not ready for new ones."""
+        self._hub = hub
+        self._host = host
+        self._clock = clock
+
+    @property
+    def accepting(self) -> bool:
+        """Whether there is room for one more connection."""
+        return not self.draining and len(self._hub.connections) < self.options.connections
+
+    def connect(self, wire: Wire) -> Connection:
+        """A connection over `wire`, which must hand it what the client says."""
+        connection = Connection(self._host, wire, client=str(uuid4()))
+        self._hub.opened(connection)
+        return connection
+
+    async def drain(self, seconds: float) -> None:
+        """Take nobody in and send everybody away, evenly over `seconds`."""
+        self.draining = True
+        waves = max(1, round(seconds / WAVE))
+        while self._hub.connections:
+            going = list(self._hub.connections)
+            for connection in going[: math.ceil(len(going) / waves)]:
+                connection.disconnect(DisconnectCode.SHUTDOWN)
+            waves = max(1, waves - 1)
+            if self._hub.connections:
+                await self._clock.sleep(WAVE)

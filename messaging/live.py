@@ -1,0 +1,107 @@
+"""One channel that this node follows: where it is in its stream, and who listens."""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+
+from kernel.bus import Publication, StreamPosition
+from messaging.connection import Connection
+from messaging.departures import Departures, Fanout
+from messaging.ordering import Ordering
+
+TAIL = 128
+TAIL_BYTES = 65_536
+"""How much of a followed channel's stream is kept, so that most who return need no database."""
+
+
+class LiveChannel:
+    """Everybody who listens here has been sent everything up to `ordering.position`.
+
+    That is why a new listener needs no queue of its own: it is given what it missed up to that
+    position and joins the others, in one turn of the event loop.
+    """
+
+    __slots__ = ("_fanout", "_tail", "_tail_bytes", "idle_since", "listeners", "name", "ordering",
+                 "ready", "told")  # fmt: skip
+
+    def __init__(self, name: str, departures: Departures) -> None:
+        self.name = name
+        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done once the bus is followed and the top of the stream is known."""
+        self.ordering: Ordering | None = None
+        """None until then, and for ever when the channel has no stream."""
+        self.told = 0
+        """The highest offset that was heard of before that."""
+        self.idle_since: float | None = None
+        self.listeners: dict[Connection, None] = {}
+        self._fanout = Fanout(departures)
+        self._tail: deque[Publication] = deque()
+        self._tail_bytes = 0
+
+    @property
+    def behind(self) -> bool:
+        """Whether the log has something that has not gone out."""
+        return self.ordering is not None and self.ordering.behind
+
+    def begin(self, position: StreamPosition | None) -> None:
+        """The stream ends at `position`; what comes after it goes out."""
+        if position is not None:
+            self.ordering = Ordering(position)
+            self.ordering.heard_of(self.told)
+        if not self.ready.done():
+            self.ready.set_result(None)
+
+    def add(self, connection: Connection) -> None:
+        """From now on `connection` is sent what goes out."""
+        self.listeners[connection] = None
+        self._fanout.add(connection.wire)
+        self.idle_since = None
+
+    def discard(self, connection: Connection, *, now: float) -> None:
+        """Nothing more is sent to `connection`."""
+        if connection in self.listeners:
+            del self.listeners[connection]
+            self._fanout.discard(connection.wire)
+            if not self.listeners:
+                self.idle_since = now
+
+    def hear(self, publication: Publication) -> int:
+        """Take a publication of this channel's epoch; how many went out because of it."""
+        position = publication.position
+        if position is None:
+            self._send(publication, 0)
+            return 1
+        if self.ordering is None:
+            self.told = max(self.told, position.offset)
+            return 0
+        due = self.ordering.take(publication)
+        for each in due:
+            assert each.position is not None
+            self._keep(each)
+            self._send(each, each.position.offset)
+        return len(due)
+
+    def tail_since(self, offset: int) -> list[Publication] | None:
+        """What went out after `offset`, if all of it is still at hand."""
+        assert self.ordering is not None, "a channel without a stream has no tail"
+        missing = self.ordering.offset - offset
+        if missing > len(self._tail):
+            return None
+        if missing <= 0:
+            return []
+        return list(self._tail)[-missing:]
+
+    def _send(self, publication: Publication, offset: int) -> None:
+        for codec in self._fanout.codecs:
+            encoded = codec.encode_publication(self.name, publication.data, offset=offset)
+            self._fanout.send(codec, encoded)
+
+    def _keep(self, publication: Publication) -> None:
+        self._tail.append(publication)
+        self._tail_bytes += len(publication.data)
+        while len(self._tail) > TAIL or self._tail_bytes > TAIL_BYTES:
+            self._tail_bytes -= len(self._tail.popleft().data)
+
+    def __iter__(self) -> Iterator[Connection]:
+        """Who listens, safe against those who leave meanwhile."""
+        return iter(list(self.listeners))
