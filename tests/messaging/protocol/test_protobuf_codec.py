@@ -1,8 +1,12 @@
 """The format of mobile applications, against the library and the official schema."""
 
+from pathlib import Path
+
 import pytest
 from centrifuge.protocol import client_pb2 as official
 from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
+from grpc_tools import protoc
 from hypothesis import given
 
 from messaging.protocol import client_pb2
@@ -27,6 +31,30 @@ from tests.messaging.protocol.values import commands, pushes, replies
 
 # Newer than the official Python client's schema; clients that set it are declined.
 NEWER = {("SubscribeRequest", "type")}
+
+
+def test_the_generated_module_is_made_from_the_schema_beside_it(tmp_path):
+    made = tmp_path / "made"
+    root = Path(client_pb2.__file__).parents[2]
+
+    failed = protoc.main(
+        ["protoc", f"-I{root}", f"--descriptor_set_out={made}", client_pb2.DESCRIPTOR.name]
+    )
+
+    assert not failed
+    (schema,) = FileDescriptorSet.FromString(made.read_bytes()).file
+    kept = FileDescriptorProto()
+    client_pb2.DESCRIPTOR.CopyToProto(kept)
+    assert without_json_names(schema) == without_json_names(kept)
+
+
+def without_json_names(schema):
+    """The compiler adds to a descriptor set what it leaves out of the Python module."""
+    for message in schema.message_type:
+        for nested in (message, *message.nested_type):
+            for field in nested.field:
+                field.ClearField("json_name")
+    return schema
 
 
 def official_fields(name):
