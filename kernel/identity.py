@@ -68,7 +68,8 @@ class TokenVerifier(Protocol):
     async def verify(self, token: str) -> Principal:
         """Who the token is for.
 
-        Raises `TokenExpired` if it was good once, `Unauthenticated` for anything else.
+        Raises `TokenExpired` if it was good once, `Unavailable` while nobody can say, and
+        `Unauthenticated` for anything else.
         """
         ...
 

@@ -1,0 +1,247 @@
+"""Access tokens as JSON Web Tokens: signed by the application, checked here."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jwt
+import msgspec
+
+from kernel.adapters.jwks import Key, PublishedKeys, key_in_pem
+from kernel.clock import Clock
+from kernel.errors import TokenExpired, Unauthenticated, Unavailable
+from kernel.identity import Principal
+from kernel.ids import UserId, is_user_id
+from kernel.options import option
+
+ALGORITHMS = (
+    *("HS256", "HS384", "HS512"),
+    *("RS256", "RS384", "RS512"),
+    *("ES256", "ES384", "ES512"),
+    "EdDSA",
+)
+_TOKEN_CHARACTERS = 16_384
+_SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class TokenOptions:
+    """Who may sign access tokens. At least one source of keys is needed to accept any."""
+
+    hmac_keys: tuple[str, ...] = option(
+        (),
+        "Secrets shared with the application, as ID:SECRET or :SECRET, of 32 bytes or more;"
+        " several while one replaces another. The first signs the tokens of `zaffa token`.",
+        secret=True,
+    )
+    public_key_files: tuple[str, ...] = option(
+        (), "PEM files of the application's public keys, as ID:PATH or :PATH."
+    )
+    jwks_url: str = option("", "Where an identity provider publishes its keys (JWKS).")
+    jwks_pause_seconds: float = option(
+        30.0, "The key set is asked for at most once in this time, whatever tokens arrive."
+    )
+    jwks_age_seconds: float = option(
+        3600.0, "A key set older than this is asked for again, so that withdrawn keys end."
+    )
+    algorithms: tuple[str, ...] = option(
+        ("HS256", "RS256", "ES256", "EdDSA"), "Algorithms that tokens may be signed with."
+    )
+    audience: str = option("", "If set, tokens must name it in `aud`.")
+    issuer: str = option("", "If set, tokens must name it in `iss`.")
+    leeway_seconds: float = option(
+        5.0, "How far the application's clock may be off before a token is refused."
+    )
+
+    def __post_init__(self) -> None:
+        for each in self.hmac_keys:
+            _, colon, secret = each.partition(":")
+            if not colon or len(secret.encode()) < _SECRET_BYTES:
+                raise ValueError(
+                    f"hmac_keys must be ID:SECRET or :SECRET with {_SECRET_BYTES} bytes or more"
+                )
+        for each in self.public_key_files:
+            if not each.partition(":")[2]:
+                raise ValueError("public_key_files must be ID:PATH or :PATH")
+        if self.jwks_url and not self.jwks_url.startswith(("https://", "http://")):
+            raise ValueError("jwks_url must begin with https:// or http://")
+        if self.jwks_pause_seconds <= 0:
+            raise ValueError("jwks_pause_seconds must be above 0")
+        if self.jwks_age_seconds < self.jwks_pause_seconds:
+            raise ValueError("jwks_age_seconds must be at least jwks_pause_seconds")
+        if not self.algorithms or not set(self.algorithms) <= set(ALGORITHMS):
+            raise ValueError("algorithms must be some of " + ", ".join(ALGORITHMS))
+        if self.leeway_seconds < 0:
+            raise ValueError("leeway_seconds must not be negative")
+
+
+class JwtVerifier:
+    """PyJWT checks signatures; what the claims say is decided here, by our own clock."""
+
+    def __init__(self, options: TokenOptions, clock: Clock) -> None:
+        self._options = options
+        self._clock = clock
+        self._leeway = timedelta(seconds=options.leeway_seconds)
+        self._keys: list[Key] = [
+            Key(key_id, "HS", secret.encode())
+            for key_id, _, secret in (each.partition(":") for each in options.hmac_keys)
+        ]
+        self._published: PublishedKeys | None = None
+        if options.jwks_url:
+            self._published = PublishedKeys(
+                options.jwks_url,
+                clock=clock,
+                pause_seconds=options.jwks_pause_seconds,
+                age_seconds=options.jwks_age_seconds,
+            )
+
+    async def open(self) -> None:
+        """Read the key files. Raises `OSError` or `ValueError` if one cannot be used."""
+        for each in self._options.public_key_files:
+            key_id, _, path = each.partition(":")
+            try:
+                pem = await asyncio.to_thread(Path(path).read_bytes)
+                self._keys.append(key_in_pem(key_id, pem))
+            except ValueError as error:
+                raise ValueError(f"{path} holds no public key that can be used: {error}") from error
+
+    async def verify(self, token: str) -> Principal:
+        algorithm, key_id = self._header(token)
+        payload = _signed(token, algorithm, self._fitting(self._keys, algorithm, key_id))
+        if payload is None and self._published is not None and not algorithm.startswith("HS"):
+            payload = await self._by_published(self._published, token, algorithm, key_id)
+        if payload is None:
+            raise Unauthenticated("The access token is not signed with a key known here.")
+        return self._principal(payload)
+
+    def _header(self, token: str) -> tuple[str, str]:
+        """The algorithm and the key's id (or "") that a token names."""
+        if len(token) > _TOKEN_CHARACTERS:
+            raise Unauthenticated("The access token is too long.")
+        try:
+            header = jwt.get_unverified_header(token)
+        except (jwt.PyJWTError, ValueError):
+            raise Unauthenticated("The access token is malformed.") from None
+        if header.get("alg") not in self._options.algorithms:
+            raise Unauthenticated("The access token is signed with an algorithm not allowed here.")
+        return header["alg"], header.get("kid", "")
+
+    async def _by_published(
+        self, published: PublishedKeys, token: str, algorithm: str, key_id: str
+    ) -> bytes | None:
+        fitting = self._fitting(await published.keys(), algorithm, key_id)
+        payload = _signed(token, algorithm, fitting)
+        if payload is not None or any(key.id and key.id == key_id for key in fitting):
+            return payload
+        # The identity provider may have begun to use a new key.
+        fresh = await published.refresh()
+        fitting = self._fitting(await published.keys(), algorithm, key_id)
+        payload = _signed(token, algorithm, fitting)
+        if payload is None and not fresh:
+            # A terminal refusal could put good clients offline for ever.
+            raise Unavailable("The keys of access tokens cannot be asked for at the moment.")
+        return payload
+
+    @staticmethod
+    def _fitting(keys: Sequence[Key], algorithm: str, key_id: str) -> list[Key]:
+        return [key for key in keys if key.fits(algorithm, key_id)]
+
+    def _principal(self, payload: bytes) -> Principal:
+        try:
+            claims = msgspec.json.decode(payload, type=_Claims)
+            everything = msgspec.json.decode(payload, type=dict[str, Any])
+            begins = [_instant(each) for each in (claims.nbf, claims.iat) if each is not None]
+            ends = None if claims.exp is None else _instant(claims.exp)
+            expires_at = _expiry(claims, ends)
+        except (msgspec.DecodeError, OverflowError, OSError, ValueError):
+            raise Unauthenticated("The access token holds claims that make no sense.") from None
+        now = self._clock.now()
+        self._check_purpose(claims)
+        if any(now + self._leeway < begin for begin in begins):
+            raise Unauthenticated("The access token is not valid yet.")
+        for end in (ends, expires_at):
+            if end is not None and now - self._leeway >= end:
+                raise TokenExpired("The access token has expired.")
+        info = bytes(claims.info)
+        return Principal(
+            user_id=UserId(claims.sub),
+            expires_at=expires_at,
+            info=None if info in (b"", b"null") else info,
+            claims=everything,
+        )
+
+    def _check_purpose(self, claims: "_Claims") -> None:
+        """Refuse a token that is good, but meant for somebody or something else."""
+        options = self._options
+        if claims.channel is not msgspec.UNSET:
+            raise Unauthenticated("This is a subscription token, not an access token.")
+        if not is_user_id(claims.sub):
+            raise Unauthenticated("The access token names no user in `sub`.")
+        audiences = [claims.aud] if isinstance(claims.aud, str) else claims.aud
+        if options.audience and options.audience not in audiences:
+            raise Unauthenticated("The access token is for another audience.")
+        if options.issuer and options.issuer != claims.iss:
+            raise Unauthenticated("The access token is from another issuer.")
+
+
+def sign_token(
+    options: TokenOptions,
+    user_id: str,
+    *,
+    now: datetime,
+    lifetime: timedelta,
+    info: object = None,
+) -> str:
+    """A token for development and tests, signed with the first shared secret.
+
+    Raises `LookupError` if there is none.
+    """
+    if not options.hmac_keys:
+        raise LookupError("no hmac_keys are set, so only the application can sign tokens")
+    key_id, _, secret = options.hmac_keys[0].partition(":")
+    claims: dict[str, object] = {"sub": user_id, "iat": now, "exp": now + lifetime}
+    if options.audience:
+        claims["aud"] = options.audience
+    if options.issuer:
+        claims["iss"] = options.issuer
+    if info is not None:
+        claims["info"] = info
+    headers = {"kid": key_id} if key_id else None
+    return jwt.encode(claims, secret, algorithm="HS256", headers=headers)
+
+
+class _Claims(msgspec.Struct):
+    sub: str = ""
+    exp: int | float | None = None
+    nbf: int | float | None = None
+    iat: int | float | None = None
+    expire_at: int | None = None
+    aud: str | list[str] = ""
+    iss: str | None = None
+    info: msgspec.Raw = msgspec.Raw(b"")
+    channel: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+def _signed(token: str, algorithm: str, keys: Sequence[Key]) -> bytes | None:
+    """The payload, if one of `keys` signed it."""
+    for key in keys:
+        try:
+            payload: bytes = jwt.PyJWS().decode(token, key.material, algorithms=[algorithm])
+        except (jwt.PyJWTError, ValueError, TypeError):
+            continue
+        return payload
+    return None
+
+
+def _instant(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _expiry(claims: _Claims, ends: datetime | None) -> datetime | None:
+    """When a connection made with the token must be refreshed: `expire_at`, or else `exp`."""
+    if claims.expire_at is None:
+        return ends
+    return _instant(claims.expire_at) if claims.expire_at else None
