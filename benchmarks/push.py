@@ -1,0 +1,232 @@
+"""Pushes a second through the adapters to the sandbox over TLS, per CPU second of the sender.
+
+The sandbox runs in a process of its own, on another core where there is one.
+
+    python -m benchmarks.push [--seconds 5] [--batch 200] [--json FILE]
+"""
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import uvloop
+
+from kernel.clock import SystemClock
+from kernel.ids import new_id
+from kernel.notices import Urgency
+from notifications.adapters.apns import ApnsOptions, ApnsProvider
+from notifications.adapters.fcm import FcmOptions, FcmProvider
+from notifications.ports import PushProvider
+from notifications.sandbox.options import SandboxOptions
+from notifications.sandbox.sandbox import Sandbox
+from notifications.types import AddressKind, Attempt, Content, Environment, Verdict
+
+_IN_FLIGHT = 2
+"""Calls of `send` under way at once, as several lanes of a dispatcher would have."""
+_ADDRESSES = 20_000
+"""More than enough that no device's own quota is met."""
+_CONTENT = Content(
+    title="سارة بن علي",
+    body="On se retrouve à la salle à 14h, n'oublie pas les fleurs ! إن شاء الله",
+    data={"conversation_id": "01890a5d-ac96-774b-bcce-b302099a8057", "offset": "42"},
+    thread="01890a5d-ac96-774b-bcce-b302099a8057",
+    link="app://conversations/01890a5d-ac96-774b-bcce-b302099a8057",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the sandbox is to be found."""
+
+    fcm: str
+    apns: str
+    authority: str
+    service_account: str
+    apns_key: str
+    key_id: str
+    team_id: str
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One provider's figures. `p50_ms` and `p99_ms` are of whole batches."""
+
+    provider: str
+    pushes: int
+    per_second: float
+    per_cpu_second: float
+    cpu_microseconds: float
+    p50_ms: float
+    p99_ms: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=5.0, help="measured time per provider")
+    parser.add_argument("--batch", type=int, default=200, help="attempts in one call")
+    parser.add_argument("--json", type=Path, help="write the figures here too")
+    arguments = parser.parse_args()
+    cores = sorted(os.sched_getaffinity(0))
+    results = _measured(arguments.seconds, arguments.batch, cores)
+    _print(results, cores)
+    if arguments.json:
+        report = {"benchmark": "push", "cores": len(cores), "results": [asdict(r) for r in results]}
+        arguments.json.write_text(json.dumps(report, indent=2) + "\n")
+
+
+def _measured(seconds: float, batch: int, cores: Sequence[int]) -> list[Result]:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    with tempfile.TemporaryDirectory() as directory:
+        sandbox = context.Process(target=_serve, args=(directory, cores[-1], theirs), daemon=True)
+        sandbox.start()
+        try:
+            places = ours.recv()
+            os.sched_setaffinity(0, {cores[0]})
+            return uvloop.run(_measure(places, seconds, batch))
+        finally:
+            ours.send("stop")
+            sandbox.join(10)
+
+
+def _serve(directory: str, core: int, pipe: Connection) -> None:
+    os.sched_setaffinity(0, {core})
+    uvloop.run(_sandbox(directory, pipe))
+
+
+async def _sandbox(directory: str, pipe: Connection) -> None:
+    options = SandboxOptions(
+        directory=directory,
+        page_port=0,
+        fcm_port=0,
+        apns_port=0,
+        apns_sandbox_port=0,
+        project_per_minute=10**9,
+        device_per_minute=10**9,
+    )
+    sandbox = Sandbox(options, SystemClock())
+    await sandbox.open()
+    files = sandbox.files
+    pipe.send(
+        Places(
+            fcm=sandbox.fcm_endpoint,
+            apns=sandbox.apns_address,
+            authority=str(files.authority),
+            service_account=str(files.service_account),
+            apns_key=str(files.apns_key),
+            key_id=files.key_id,
+            team_id=files.team_id,
+            topic=files.topic,
+        )
+    )
+    await asyncio.to_thread(pipe.recv)
+    await sandbox.close()
+
+
+async def _measure(places: Places, seconds: float, batch: int) -> list[Result]:
+    clock = SystemClock()
+    fcm = FcmProvider(
+        FcmOptions(key_file=places.service_account, endpoint=places.fcm, ca_file=places.authority),
+        clock=clock,
+    )
+    apns = ApnsProvider(
+        ApnsOptions(
+            key_file=places.apns_key,
+            key_id=places.key_id,
+            team_id=places.team_id,
+            topic=places.topic,
+            production=places.apns,
+            ca_file=places.authority,
+        ),
+        clock=clock,
+    )
+    return [
+        await _measure_one(fcm, AddressKind.FCM_TOKEN, seconds, batch),
+        await _measure_one(apns, AddressKind.APNS, seconds, batch),
+    ]
+
+
+async def _measure_one(
+    provider: PushProvider, kind: AddressKind, seconds: float, batch: int
+) -> Result:
+    await provider.open()
+    for _ in range(5):  # Handshakes and the first token are not what is measured.
+        await provider.send(_attempts(kind, 0, batch))
+    latencies: list[float] = []
+    sent = 0
+    began, cpu = time.perf_counter(), time.process_time()
+
+    async def keep_sending() -> None:
+        nonlocal sent
+        while time.perf_counter() - began < seconds:
+            attempts = _attempts(kind, sent, batch)
+            sent += batch
+            asked = time.perf_counter()
+            outcomes = await provider.send(attempts)
+            latencies.append(time.perf_counter() - asked)
+            wrong = [each for each in outcomes if each.verdict is not Verdict.ACCEPTED]
+            if wrong:
+                raise SystemExit(f"{provider.name}: {len(wrong)} not accepted, first: {wrong[0]}")
+
+    await asyncio.gather(*(keep_sending() for _ in range(_IN_FLIGHT)))
+    wall, cpu = time.perf_counter() - began, time.process_time() - cpu
+    await provider.close()
+    latencies.sort()
+    return Result(
+        provider=provider.name,
+        pushes=sent,
+        per_second=round(sent / wall, 1),
+        per_cpu_second=round(sent / cpu, 1),
+        cpu_microseconds=round(cpu / sent * 1e6, 1),
+        p50_ms=round(latencies[len(latencies) // 2] * 1000, 1),
+        p99_ms=round(latencies[int(len(latencies) * 0.99)] * 1000, 1),
+    )
+
+
+def _attempts(kind: AddressKind, start: int, count: int) -> list[Attempt]:
+    now = SystemClock().now()
+    expires_at = now.replace(year=now.year + 1)
+    return [
+        Attempt(
+            push_id=new_id(now),
+            number=1,
+            address_kind=kind,
+            address=_address(kind, (start + each) % _ADDRESSES),
+            environment=Environment.PRODUCTION,
+            urgency=Urgency.INTERACTIVE,
+            content=_CONTENT,
+            collapse_key="01890a5d-ac96-774b-bcce-b302099a8057",
+            expires_at=expires_at,
+        )
+        for each in range(count)
+    ]
+
+
+def _address(kind: AddressKind, number: int) -> str:
+    return f"{number:064x}" if kind is AddressKind.APNS else f"phone-{number:08}" + "x" * 140
+
+
+def _print(results: Sequence[Result], cores: Sequence[int]) -> None:
+    shared = " (one core: the sandbox shares it)" if len(cores) == 1 else ""
+    print(f"push: adapters to the sandbox, TLS, {len(cores)} cores{shared}")
+    print(
+        f"{'provider':<10}{'pushes/s':>12}{'per CPU s':>12}{'CPU us':>10}{'p50 ms':>9}{'p99 ms':>9}"
+    )
+    for result in results:
+        print(
+            f"{result.provider:<10}{result.per_second:>12,.0f}{result.per_cpu_second:>12,.0f}"
+            f"{result.cpu_microseconds:>10.0f}{result.p50_ms:>9.1f}{result.p99_ms:>9.1f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
