@@ -85,7 +85,7 @@ class Announcements:
             data=announcement.data,
         )
         # Say now what intake could only bury later: a missing variable, no room for the text.
-        Planner(notice, texts_of(notice.template), now=now).check()
+        Planner(notice, texts_of(notice.template, notice.variables), now=now).check()
         digest = hashlib.sha256(msgspec.json.encode(announcement, order="sorted")).hexdigest()
         await self._ledger.request(dedupe_key, digest=digest, entries=[entry_of(notice)], now=now)
         self._pulse.beat()

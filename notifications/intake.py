@@ -61,7 +61,7 @@ class Intake:
         notifications: list[Notification] = []
         pushes: list[Push] = []
         for notice in notices:
-            planner = Planner(notice, texts_of(notice.template), now=now)
+            planner = Planner(notice, texts_of(notice.template, notice.variables), now=now)
             before = len(pushes)
             for user_id in _unique(notice.user_ids):
                 notification = planner.notification(user_id)

@@ -37,7 +37,7 @@ BUILT_IN: Mapping[str, Texts] = {
         "fr": Text("{sender}", "{text}"),
         "en": Text("{sender}", "{text}"),
     },
-    "chat.group_message": {
+    "chat.message+conversation": {
         "ar": Text("{conversation}", "{sender}: {text}"),
         "fr": Text("{conversation}", "{sender} : {text}"),
         "en": Text("{conversation}", "{sender}: {text}"),
@@ -51,15 +51,20 @@ BUILT_IN: Mapping[str, Texts] = {
         "en": Text("{title}", "{body}"),
     },
 }
-"""The templates of the house; an announcement is worded by whoever sends it."""
+"""The templates of the house; an announcement is worded by whoever sends it.
+
+One named `<template>+<variable>` replaces that template where the variable says something.
+"""
 
 
-def texts_of(template: str) -> Texts:
-    """The texts of a built-in template. Raises `TemplateNotFound`."""
-    texts = BUILT_IN.get(template)
-    if texts is None:
+def texts_of(template: str, variables: Mapping[str, str | int]) -> Texts:
+    """The texts of a built-in template for these variables. Raises `TemplateNotFound`."""
+    for name, value in variables.items():
+        if value != "" and f"{template}+{name}" in BUILT_IN:
+            return BUILT_IN[f"{template}+{name}"]
+    if template not in BUILT_IN:
         raise TemplateNotFound(f"There is no template {template!r}.", template=template)
-    return texts
+    return BUILT_IN[template]
 
 
 def locale_chain(locale: str) -> Iterator[str]:

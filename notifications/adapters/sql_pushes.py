@@ -31,8 +31,8 @@ from notifications.pushes import (
 )
 from notifications.types import (
     UNSENT,
-    Attempt,
     AddressKind,
+    Attempt,
     Environment,
     Route,
     Verdict,

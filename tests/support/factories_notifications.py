@@ -1,0 +1,232 @@
+"""Valid notification values and a small house of stores, so that a test says what it is about."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+import sqlalchemy as sa
+
+from kernel.adapters.database import Database
+from kernel.identity import Principal, Scope
+from kernel.ids import UserId, new_id
+from kernel.metrics import Metrics
+from kernel.notices import Notice, Urgency, entry_of
+from kernel.outbox import Claimed
+from kernel.workers import Pulse
+from notifications.adapters.push_rows import PUSHES
+from notifications.adapters.sql_campaigns import SqlCampaigns
+from notifications.adapters.sql_devices import SqlDevices
+from notifications.adapters.sql_ledger import SqlLedger
+from notifications.adapters.sql_pushes import ATTEMPTS, SqlPushes
+from notifications.dispatcher import Dispatcher, DispatcherOptions
+from notifications.feedback import Feedback
+from notifications.intake import Intake
+from notifications.ports import PushProvider
+from notifications.pushes import HeldPush, Notification, Push, PushState
+from notifications.throttle import ThrottleOptions
+from notifications.types import (
+    AddressKind,
+    Content,
+    Device,
+    Environment,
+    Platform,
+    Registration,
+    Route,
+)
+from notifications.upkeep import Upkeep, UpkeepOptions
+from tests.support.clock import START, ManualClock
+
+AMINA, KARIM, LINA = map(UserId, ("amina", "karim", "lina"))
+
+
+def user(user_id: UserId) -> Principal:
+    return Principal(user_id=user_id)
+
+
+def server(*scopes: Scope) -> Principal:
+    """A server with a key that has these scopes."""
+    return Principal(key_id=UUID(int=7), scopes=frozenset(scopes))
+
+
+def registration(number: int = 1, **changes: object) -> Registration:
+    """A phone's registration; phones of different numbers have nothing in common."""
+    sound = Registration(
+        installation_id=f"installation-{number}",
+        address_kind=AddressKind.FCM_TOKEN,
+        address=f"token-{number}",
+        environment=Environment.PRODUCTION,
+        platform=Platform.ANDROID,
+        locale="fr-DZ",
+        time_zone="Africa/Algiers",
+        app_version="1.0",
+    )
+    return replace(sound, **changes)  # type: ignore[arg-type]
+
+
+def apns(number: int = 1, **changes: object) -> Registration:
+    return registration(
+        number,
+        **{
+            "address_kind": AddressKind.APNS,
+            "address": f"{number:064x}",
+            "platform": Platform.IOS,
+            **changes,
+        },
+    )
+
+
+def notice(*user_ids: UserId, key: str = "n1", **changes: object) -> Notice:
+    """An announcement; each key is a notice of its own."""
+    words: dict[str, object] = {
+        "user_ids": user_ids,
+        "template": "announcement",
+        "category": "chat",
+        "urgency": Urgency.INTERACTIVE,
+        "dedupe_key": key,
+        "expires_at": START + timedelta(hours=1),
+        "variables": {"title": "Zaffa", "body": "سلام"},
+    }
+    return Notice(**{**words, **changes})  # type: ignore[arg-type]
+
+
+def claimed(*notices: Notice) -> list[Claimed]:
+    """The outbox entries that carry notices, as the relay hands them over."""
+    return [
+        Claimed(
+            id=number,
+            kind="notice",
+            payload=entry_of(each).payload,
+            attempts=1,
+            created_at=START,
+            fence=1,
+        )
+        for number, each in enumerate(notices, start=1)
+    ]
+
+
+def held(**changes: object) -> HeldPush:
+    """A push in its first attempt."""
+    push = HeldPush(
+        id=uuid4(),
+        number=1,
+        route=Route.FCM,
+        urgency=Urgency.INTERACTIVE,
+        device_id=uuid4(),
+        generation=1,
+        fence=1,
+        started_at=START,
+        first_tried_at=START,
+        expires_at=START + timedelta(hours=1),
+        unsent=0,
+        ambiguous=0,
+    )
+    return replace(push, **changes)  # type: ignore[arg-type]
+
+
+def planned(
+    device: Device,
+    *,
+    urgency: Urgency = Urgency.INTERACTIVE,
+    now: datetime = START,
+    expires_at: datetime = START + timedelta(hours=1),
+) -> tuple[Notification, Push]:
+    """A notification for one device, with its push."""
+    notification = Notification(
+        id=new_id(now),
+        user_id=device.user_id,
+        template="announcement",
+        category="chat",
+        urgency=urgency,
+        created_at=now,
+        expires_at=expires_at,
+    )
+    push = Push(
+        id=new_id(now),
+        notification_id=notification.id,
+        user_id=device.user_id,
+        device_id=device.id,
+        route=device.route,
+        urgency=urgency,
+        content=Content(title="Zaffa", body="سلام"),
+        collapse_key="c",
+        created_at=now,
+        expires_at=expires_at,
+    )
+    return notification, push
+
+
+@dataclass
+class Room:
+    """The notifications of one database: stores, and what works on them."""
+
+    database: Database
+    clock: ManualClock
+    metrics: Metrics
+    pulse: Pulse = field(default_factory=Pulse)
+    generous: ThrottleOptions = field(
+        default_factory=lambda: ThrottleOptions(fcm_per_second=1e6, apns_per_second=1e6)
+    )
+
+    def __post_init__(self) -> None:
+        self.devices = SqlDevices(self.database)
+        self.pushes = SqlPushes(self.database)
+        self.ledger = SqlLedger(self.database)
+        self.campaigns = SqlCampaigns(self.database)
+        self.intake = Intake(
+            devices=self.devices,
+            pushes=self.pushes,
+            clock=self.clock,
+            metrics=self.metrics,
+            pulse=self.pulse,
+        )
+        self.feedback = Feedback(devices=self.devices, clock=self.clock, metrics=self.metrics)
+        self.upkeep = Upkeep(
+            store=self.pushes,
+            ledger=self.ledger,
+            devices=self.devices,
+            clock=self.clock,
+            metrics=self.metrics,
+            options=UpkeepOptions(),
+        )
+
+    def dispatcher(self, *providers: PushProvider, **options: float) -> Dispatcher:
+        return Dispatcher(
+            store=self.pushes,
+            providers=dict.fromkeys(Urgency, providers),
+            feedback=self.feedback,
+            clock=self.clock,
+            metrics=Metrics(),
+            options=DispatcherOptions(**options),  # type: ignore[arg-type]
+            throttle=self.generous,
+            pulse=self.pulse,
+        )
+
+    async def register(self, user_id: UserId, told: Registration) -> Device:
+        return await self.devices.register(user_id, told, now=self.clock.now(), limit=25)
+
+    async def phones(self, number: int, **changes: object) -> list[Device]:
+        """That many users with one phone each."""
+        return [
+            await self.register(UserId(f"user-{each}"), registration(each, **changes))
+            for each in range(number)
+        ]
+
+    async def tell(self, *notices: Notice) -> None:
+        await self.intake.handle(claimed(*notices))
+
+    async def device(self, device_id: UUID, user_id: UserId) -> Device | None:
+        found = (await self.devices.of_users([user_id])).get(user_id, ())
+        return next((each for each in found if each.id == device_id), None)
+
+    async def states(self) -> dict[PushState, int]:
+        """How many pushes are in each state."""
+        counting = sa.select(PUSHES.c.state, sa.func.count()).group_by(PUSHES.c.state)
+        async with self.database.reading() as connection:
+            return {PushState(state): n for state, n in await connection.execute(counting)}
+
+    async def attempts(self) -> list[tuple[int, str, str]]:
+        """Number, verdict and reason of every settled attempt, in order."""
+        columns = (ATTEMPTS.c.number, ATTEMPTS.c.verdict, ATTEMPTS.c.reason)
+        async with self.database.reading() as connection:
+            rows = await connection.execute(sa.select(*columns).order_by(*columns))
+            return [(row.number, row.verdict, row.reason) for row in rows]
