@@ -45,5 +45,5 @@ def order_of(publication: Publication) -> Order | None:
     """
     try:
         return _decoder.decode(publication.data)
-    except msgspec.ValidationError:
+    except msgspec.DecodeError:
         return None

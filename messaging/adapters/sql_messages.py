@@ -6,8 +6,8 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from kernel.adapters import installation
 from kernel.adapters.database import Database, table_of
+from kernel.adapters.installation import epoch_of
 from kernel.adapters.sql_outbox import write_entries
 from kernel.clock import Clock
 from kernel.errors import Refusal, Unavailable
@@ -75,7 +75,7 @@ class SqlMessages:
 
     async def epoch(self) -> str:
         if self._epoch is None:
-            self._epoch = await installation.epoch(self._database, self._clock)
+            self._epoch = await epoch_of(self._database, self._clock)
         return self._epoch
 
     async def close(self) -> None:
