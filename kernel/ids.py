@@ -1,7 +1,7 @@
 """Identifiers: users are named by the application, everything else by a UUIDv7 of ours."""
 
 import os
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import NewType
 from uuid import UUID
 
@@ -10,13 +10,16 @@ UserId = NewType("UserId", str)
 
 USER_ID_BYTES = 128
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 def new_id(now: datetime) -> UUID:
     """A UUIDv7 (RFC 9562, 5.7): the instant in milliseconds, then 74 random bits.
 
-    Ids made later sort later, so primary keys are appended to an index, not scattered in it.
+    Ids of a later millisecond sort later, so primary keys are appended to an index, not
+    scattered in it.
     """
-    millis = int(now.timestamp() * 1000)
+    millis = (now - _EPOCH) // timedelta(milliseconds=1)
     value = (millis & 0xFFFF_FFFF_FFFF) << 80 | int.from_bytes(os.urandom(10), "big")
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62

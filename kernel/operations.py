@@ -52,11 +52,17 @@ AnyOperation = Operation[Any, Any]
 
 def invalid_input(error: msgspec.ValidationError) -> InvalidInput:
     """Say in our words what msgspec refused: which field, and the rule it breaks."""
+    # The place is `$.path.to.it`, or "`key` in `$.path`" for the key of a mapping.
     rule, _, where = str(error).partition(" - at `")
-    field = where.rstrip("`").removeprefix("$").lstrip(".") or "body"
-    if rule.startswith("Object missing required field `"):
-        missing = rule.split("`")[1]
-        return InvalidInput(missing if field == "body" else f"{field}.{missing}", "is required")
-    if rule.startswith("Object contains unknown field `"):
-        return InvalidInput(rule.split("`")[1], "is not a known field")
-    return InvalidInput(field, rule[:1].lower() + rule[1:])
+    path = where.rpartition("$")[2].rstrip("`").lstrip(".")
+    for beginning, meaning in _ABOUT_FIELDS.items():
+        if rule.startswith(beginning):
+            name = rule.removeprefix(beginning).rstrip("`")
+            return InvalidInput(f"{path}.{name}" if path else name, meaning)
+    return InvalidInput(path or "body", rule[:1].lower() + rule[1:])
+
+
+_ABOUT_FIELDS = {
+    "Object missing required field `": "is required",
+    "Object contains unknown field `": "is not a known field",
+}

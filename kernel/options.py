@@ -26,7 +26,8 @@ def option(default: T, reason: str, *, secret: bool = False) -> T:
     metadata = {"reason": reason, "secret": secret}
     if isinstance(default, list | dict | set):
         kept = default
-        return cast(T, field(default_factory=lambda: kept.copy(), metadata=metadata))
+        made = field(default_factory=lambda: kept.copy(), metadata=metadata, repr=not secret)
+        return cast(T, made)
     return field(default=default, metadata=metadata, repr=not secret)
 
 

@@ -31,6 +31,7 @@ def parts_of(cursor: str, count: int) -> tuple[str, ...]:
     except (binascii.Error, ValueError):
         raise InvalidInput("cursor", "is not one that this listing gave") from None
     parts = tuple(text.split("\x1f"))
-    if len(parts) != count:
+    # Decoding is lenient, so that other texts mean the same: only what we wrote passes.
+    if len(parts) != count or cursor_of(*parts) != cursor:
         raise InvalidInput("cursor", "is not one that this listing gave")
     return parts

@@ -8,13 +8,16 @@ from datetime import timedelta
 
 from kernel.backoff import Backoff
 from kernel.clock import Clock
-from kernel.errors import Refusal
+from kernel.errors import Unavailable
 from kernel.metrics import Metrics
 from kernel.options import option
 from kernel.outbox import Claimed, Handler, Outbox
 from kernel.workers import Pulse, Stop, repeat
 
 log = logging.getLogger(__name__)
+
+_SWEEP_SECONDS = 10.0
+_SWEEP = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,22 +101,27 @@ class Relay:
         kind = entries[0].kind
         try:
             then = await handler(entries)
-        except (Refusal, ValueError, LookupError, TypeError) as error:
-            if len(entries) > 1:
-                # One poisoned entry must not hold back its neighbours.
-                for entry in entries:
-                    await self._hand_over(handler, [entry])
+            settled = await self._outbox.settle(entries, then=then, now=self._clock.now())
+        except Exception as error:  # noqa: BLE001
+            # A poisoned entry may fail in any way, and must not hold back the others. An outage
+            # of the database buries nothing: giving an entry back fails then as well, and that
+            # ends this worker until the supervisor starts it again.
+            if len(entries) == 1:
+                await self._failed(entries[0], error)
                 return
-            await self._failed(entries[0], error)
+            middle = len(entries) // 2
+            await self._hand_over(handler, entries[:middle])
+            await self._hand_over(handler, entries[middle:])
             return
-        settled = await self._outbox.settle(entries, then=then, now=self._clock.now())
         outcome = "settled" if settled else "lost"
         self._handled.labels(kind, outcome).inc(len(entries))
         if not settled:
             log.warning("outbox lease lost", extra={"kind": kind, "entries": len(entries)})
 
     async def _failed(self, entry: Claimed, error: Exception) -> None:
-        buried = entry.attempts >= self._options.attempts
+        spent = entry.attempts >= self._options.attempts
+        # What is not available now may be later; everything else will fail the same way again.
+        buried = spent and not isinstance(error, Unavailable)
         until = None
         if not buried:
             until = self._clock.now() + timedelta(seconds=self._backoff.delay(entry.attempts))
@@ -129,10 +137,12 @@ class Relay:
     async def _sweep(self) -> None:
         """Once in a while: forget old entries and look how far behind we are."""
         now = self._clock.monotonic()
-        if now - self._swept_at < 10.0:
+        if now - self._swept_at < _SWEEP_SECONDS:
+            return
+        # With more to forget than one look takes, the next step looks again.
+        if await self._outbox.prune(now=self._clock.now(), limit=_SWEEP) == _SWEEP:
             return
         self._swept_at = now
-        await self._outbox.prune(now=self._clock.now(), limit=10_000)
         ages = await self._outbox.backlog(now=self._clock.now())
         for kind in self._handlers:
             self._waiting.labels(kind).set(ages.get(kind, 0.0))

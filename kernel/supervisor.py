@@ -48,25 +48,40 @@ class Supervisor:
         failures = 0
         while not self._stop.asked:
             started = self._clock.monotonic()
-            recovering = asyncio.create_task(self._recovered(worker))
-            try:
-                await worker.run(self._stop)
-            except Exception:
-                if self._clock.monotonic() - started > HEALTHY_AFTER:
-                    failures = 0
-                failures += 1
-                delay = self._backoff.delay(failures)
-                self._failing.add(worker.name)
-                self._restarts.labels(worker.name).inc()
-                log.exception(
-                    "worker failed", extra={"worker": worker.name, "restart_in": round(delay, 2)}
-                )
-                await rest(delay, clock=self._clock, stop=self._stop)
-            else:
-                if not self._stop.asked:
-                    raise AssertionError(f"worker {worker.name} returned without being asked")
-            finally:
-                recovering.cancel()
+            error = await self._failure_of(worker)
+            if error is None:
+                return
+            if self._clock.monotonic() - started > HEALTHY_AFTER:
+                failures = 0
+            failures += 1
+            delay = self._backoff.delay(failures)
+            self._failing.add(worker.name)
+            self._restarts.labels(worker.name).inc()
+            log.error(
+                "worker failed",
+                extra={"worker": worker.name, "restart_in": round(delay, 2)},
+                exc_info=error,
+            )
+            await rest(delay, clock=self._clock, stop=self._stop)
+
+    async def _failure_of(self, worker: Worker) -> BaseException | None:
+        """Let a worker run; why it ended, or None if that was asked of it."""
+        recovering = asyncio.create_task(self._recovered(worker))
+        try:
+            await worker.run(self._stop)
+        except Exception as error:
+            return error
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Something inside was cancelled, not we: without this the worker would be gone.
+            return error
+        finally:
+            recovering.cancel()
+        if self._stop.asked:
+            return None
+        return RuntimeError("it returned without being asked")
 
     async def _recovered(self, worker: Worker) -> None:
         await self._clock.sleep(HEALTHY_AFTER)
