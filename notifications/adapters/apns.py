@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +61,11 @@ class ApnsProvider:
         self._clock = clock
         self._pools: dict[tuple[Environment, bool], ApnsPool] = {}
         self._topic = options.topic
+
+    @property
+    def pools(self) -> Collection[ApnsPool]:
+        """For metrics and tests: who is connected, what waits."""
+        return self._pools.values()
 
     async def open(self) -> None:
         """Read the key. Raises ValueError or OSError when it is not one."""

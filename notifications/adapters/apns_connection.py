@@ -51,7 +51,8 @@ class ApnsConnection(APNsTLSClientProtocol):
     """Writes requests, matches answers by stream, obeys SETTINGS, drains on GOAWAY.
 
     It never repeats a request. Whatever happens, each exchange it took is settled: with an
-    answer, as not sent, or as ambiguous. `answered` tells whether the peer ever answered one.
+    answer, as not sent, or as ambiguous. `answered` tells whether the peer ever answered one,
+    `retired` whether it was we who gave the connection up.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class ApnsConnection(APNsTLSClientProtocol):
         )
         self.conn = _Http2(config)
         self.draining = False
+        self.retired = False
         self.lost = False
         self.answered = False
         self._authority = authority
@@ -142,7 +144,7 @@ class ApnsConnection(APNsTLSClientProtocol):
 
     def retire(self) -> None:
         """Send nothing new; close when the last answer has come."""
-        self.draining = True
+        self.draining = self.retired = True
         self._close_if_done()
 
     # asyncio and aioapns call what follows.

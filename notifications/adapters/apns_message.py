@@ -74,7 +74,4 @@ def request_of(attempt: Attempt, *, topic: str) -> ApnsRequest:
         raise Unsendable("not Unicode text") from None
     if len(body) > PAYLOAD_BYTES:
         raise Unsendable(f"payload of {len(body)} bytes")
-    if not (collapsed.isascii() and collapsed.isprintable()):
-        # A header carries only what is printable ASCII.
-        raise Unsendable("collapse key is not printable ASCII")
     return ApnsRequest(attempt, topic=topic, body=body, collapse_key=collapsed)

@@ -64,6 +64,11 @@ class ApnsPool:
             self._timer = self._loop.call_later(self._deadline, self._look_at_deadlines)
         return answer
 
+    @property
+    def remembered(self) -> int:
+        """Exchanges that are still known here, settled or not."""
+        return len(self._deadlines)
+
     def pump(self) -> None:
         """Write what waits to the connections that have room; connect when none has."""
         while self._waiting:
@@ -140,8 +145,8 @@ class ApnsPool:
         if connection not in self.live:
             return  # Lost while it was being opened; `_connect` sees to it.
         self.live.remove(connection)
-        if not connection.answered:
-            self._pause("the peer closes connections unused")
+        if not connection.answered and not connection.retired:
+            self._pause("the peer closes connections without an answer")
         self.pump()
 
     def _pause(self, why: str) -> None:
@@ -171,21 +176,23 @@ class ApnsPool:
 
     def _look_at_deadlines(self) -> None:
         """One timer for all: deadlines come due in the order of submission."""
-        now = self._loop.time()
+        now, due = self._loop.time(), list[Exchange]()
         while self._deadlines and (
             self._deadlines[0].settled or self._deadlines[0].deadline <= now
         ):
             exchange = self._deadlines.popleft()
             if not exchange.settled:
-                self._expire(exchange)
+                due.append(exchange)
+        # Those that wait go first, or a stream freed by another's end would send them now.
+        for exchange in due:
+            if not exchange.stream:
+                exchange.settle(Outcome(Verdict.NOT_SENT, "no free stream within the deadline"))
+        for exchange in due:
+            for connection in self.live:
+                if connection.holds(exchange):
+                    connection.give_up(exchange)
+                    break
         self._timer = None
         if self._deadlines:
             left = self._deadlines[0].deadline - now
             self._timer = self._loop.call_later(left, self._look_at_deadlines)
-
-    def _expire(self, exchange: Exchange) -> None:
-        for connection in self.live:
-            if connection.holds(exchange):
-                connection.give_up(exchange)
-                return
-        exchange.settle(Outcome(Verdict.NOT_SENT, "no free stream within the deadline"))

@@ -22,9 +22,11 @@ class Unsendable(Exception):
 
 
 def collapse_id(key: str) -> str:
-    """The collapse key, or a digest of it where it would be too long."""
-    encoded = key.encode()
-    return key if len(encoded) <= COLLAPSE_BYTES else sha256(encoded).hexdigest()
+    """The collapse key, or a digest of it where APNs' header could not carry it."""
+    fits = len(key) <= COLLAPSE_BYTES and key == key.strip()
+    if fits and key.isascii() and key.isprintable():
+        return key
+    return sha256(key.encode()).hexdigest()
 
 
 def app_data(attempt: Attempt) -> dict[str, str]:

@@ -12,7 +12,7 @@ from notifications.sandbox.credentials import Files
 LIFETIME = 3600
 """Seconds after which a provider token has expired."""
 RENEWAL = 20 * 60
-"""Seconds that must lie between two provider tokens on one connection."""
+"""Seconds that must lie between two updates of the provider token on one connection."""
 _SKEW = 60
 _REMEMBERED = 1000
 
@@ -22,7 +22,7 @@ class ApnsSession:
     """What APNs remembers about a connection."""
 
     bearer: str = ""
-    renewed_at: float = 0.0
+    updated_at: float = float("-inf")
     team: str = ""
     trusted: bool = False
     bad_addresses: int = 0
@@ -59,12 +59,13 @@ class ProviderTokens:
             return "ExpiredProviderToken"
         if session.trusted and team != session.team:
             return "InvalidProviderToken"
-        if bearer != session.bearer:
-            mono = self._clock.monotonic()
-            if session.trusted and mono - session.renewed_at < RENEWAL:
+        if session.trusted and bearer != session.bearer:
+            # A connection's first token is no update, however young the connection is.
+            updated = self._clock.monotonic()
+            if updated - session.updated_at < RENEWAL:
                 return "TooManyProviderTokenUpdates"
-            session.bearer = bearer
-            session.renewed_at = mono
+            session.updated_at = updated
+        session.bearer = bearer
         session.team = team
         session.trusted = True
         return None

@@ -47,6 +47,7 @@ class ScriptedConnection(asyncio.Protocol):
                     self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
                 elif isinstance(event, StreamEnded):
                     self._server.requests.append(self.headers[event.stream_id])
+                    self._server.changed.set()
                     under_way = self._server.under_way
                     under_way.add((id(self), event.stream_id))
                     self._server.peak = max(self._server.peak, len(under_way))
@@ -98,6 +99,8 @@ class ScriptedConnection(asyncio.Protocol):
 
     def flush(self) -> None:
         assert self.transport is not None
+        if self._server.mute:
+            return
         data = self.h2.data_to_send()
         if data and not self.transport.is_closing():
             self.transport.write(data)
@@ -110,12 +113,21 @@ class ScriptedApns:
         self.script = script
         self.settings = settings
         self.acknowledges = True
+        self.mute = False
         self.connections: list[ScriptedConnection] = []
         self.requests: list[dict[str, str]] = []
         self.under_way: set[tuple[int, int]] = set()
         self.peak = 0
         self.lost = 0
         self.address = ""
+        self.changed = asyncio.Event()
+
+    async def seen(self, requests: int, *, within: float = 5.0) -> None:
+        """Wait until that many requests have come."""
+        async with asyncio.timeout(within):
+            while len(self.requests) < requests:
+                self.changed.clear()
+                await self.changed.wait()
 
 
 @asynccontextmanager
