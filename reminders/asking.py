@@ -8,6 +8,7 @@ from reminders.events import Events
 from reminders.explain import Explain
 from reminders.limits import checked_user
 from reminders.people import People
+from reminders.rulebook import RuleBook
 from reminders.tasks import Tasks
 from reminders.types import Role, ZonePolicy
 
@@ -15,9 +16,12 @@ from reminders.types import Role, ZonePolicy
 class Asking:
     """One method per operation. Who is a server and names a user, asks on that user's behalf."""
 
-    def __init__(self, events: Events, tasks: Tasks, people: People, explain: Explain) -> None:
+    def __init__(
+        self, events: Events, tasks: Tasks, rules: RuleBook, people: People, explain: Explain
+    ) -> None:
         self._events = events
         self._tasks = tasks
+        self._rules = rules
         self._people = people
         self._explain = explain
 
@@ -141,7 +145,7 @@ class Asking:
         return Nothing()
 
     async def put_rule(self, principal: Principal, asked: schemas.PutRule) -> schemas.RuleBody:
-        rule = await self._tasks.put_rule(
+        rule = await self._rules.put(
             principal,
             asked.event_id,
             rule_id=asked.rule_id,
@@ -155,7 +159,7 @@ class Asking:
         return bodies.rule_body(rule)
 
     async def drop_rule(self, principal: Principal, asked: schemas.OneRule) -> Nothing:
-        await self._tasks.drop_rule(
+        await self._rules.drop(
             principal, asked.event_id, rule_id=asked.rule_id, task_id=asked.task_id
         )
         return Nothing()

@@ -4,8 +4,8 @@ from enum import Enum
 
 from kernel.identity import Principal, Scope
 from kernel.ids import UserId
-from reminders.errors import EventCancelled, EventNotFound, RoleTooLow
-from reminders.types import Role, Sheet
+from reminders.errors import EventCancelled, EventNotFound, RoleTooLow, TaskNotFound
+from reminders.types import Role, Sheet, Task
 
 
 class Act(Enum):
@@ -53,3 +53,10 @@ def acting_for(principal: Principal, user_id: UserId | None) -> UserId | None:
         return principal.user_id
     principal.require(Scope.REMINDERS)
     return user_id
+
+
+def task_on(sheet: Sheet) -> Task:
+    """The sheet's task. Refuses when there is none, or it was deleted."""
+    if sheet.task is None or sheet.task.deleted_at is not None:
+        raise TaskNotFound("The event has no such task.")
+    return sheet.task

@@ -3,7 +3,7 @@
 from datetime import time, timedelta
 
 from kernel.paging import Page
-from reminders import schemas
+from reminders import schemas, shapes
 from reminders.explain import Explained, Trace
 from reminders.times import ZONE_DATA_VERSION, wall_of
 from reminders.types import (
@@ -33,47 +33,47 @@ def clock_text(at: time | None) -> str | None:
     return None if at is None else at.strftime("%H:%M")
 
 
-def due_spec(body: schemas.DueBody | None) -> DueSpec:
+def due_spec(body: shapes.DueBody | None) -> DueSpec:
     match body:
         case None:
             return None
-        case schemas.DayDue():
+        case shapes.DayDue():
             return OnDay(body.day)
-        case schemas.WallDue():
+        case shapes.WallDue():
             return AtWall(body.day, time.fromisoformat(body.at), body.zone)
-        case schemas.EventDue():
+        case shapes.EventDue():
             return FromEvent(Offset(body.months, body.weeks, body.days), clock_of(body.at))
 
 
-def due_body(due: DueSpec) -> schemas.DueBody | None:
+def due_body(due: DueSpec) -> shapes.DueBody | None:
     match due:
         case None:
             return None
         case OnDay(day):
-            return schemas.DayDue(day)
+            return shapes.DayDue(day)
         case AtWall(day, at, zone):
-            return schemas.WallDue(day, at.strftime("%H:%M"), zone)
+            return shapes.WallDue(day, at.strftime("%H:%M"), zone)
         case FromEvent(offset, at):
-            return schemas.EventDue(offset.months, offset.weeks, offset.days, clock_text(at))
+            return shapes.EventDue(offset.months, offset.weeks, offset.days, clock_text(at))
 
 
-def lead_of(body: schemas.LeadBody) -> Lead:
+def lead_of(body: shapes.LeadBody) -> Lead:
     match body:
-        case schemas.CalendarLeadBody():
+        case shapes.CalendarLeadBody():
             before = Offset(body.months, body.weeks, body.days)
             return CalendarLead(before, time.fromisoformat(body.at))
-        case schemas.ElapsedLeadBody():
+        case shapes.ElapsedLeadBody():
             return ElapsedLead(timedelta(minutes=body.minutes))
 
 
-def lead_body(lead: Lead) -> schemas.LeadBody:
+def lead_body(lead: Lead) -> shapes.LeadBody:
     match lead:
         case CalendarLead(before, at):
-            return schemas.CalendarLeadBody(
+            return shapes.CalendarLeadBody(
                 at.strftime("%H:%M"), before.months, before.weeks, before.days
             )
         case ElapsedLead(before):
-            return schemas.ElapsedLeadBody(int(before.total_seconds() // 60))
+            return shapes.ElapsedLeadBody(int(before.total_seconds() // 60))
 
 
 def event_answer(event: Event) -> schemas.EventAnswer:

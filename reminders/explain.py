@@ -11,9 +11,9 @@ from kernel.errors import InvalidInput
 from kernel.identity import Principal
 from kernel.ids import UserId
 from kernel.paging import Page
-from reminders.authority import Act, acting_for, require
+from reminders.authority import Act, acting_for, require, task_on
 from reminders.due import due_of, nominal
-from reminders.errors import EventNotFound, NotInEvent, TaskNotFound
+from reminders.errors import EventNotFound, NotInEvent
 from reminders.identity import ONCE, SOON, dedupe_key
 from reminders.ports import CalendarStore, FiringStore
 from reminders.rules import nominal_of, plan, recipients
@@ -88,13 +88,12 @@ class Explain:
         if sheet is None:
             raise EventNotFound("There is no such event.")
         require(principal, sheet, Act.SEE)
-        if sheet.task is None or sheet.task.deleted_at is not None:
-            raise TaskNotFound("The event has no such task.")
+        task = task_on(sheet)
         if sheet.member(user) is None:
             raise NotInEvent("The user is not in the event.", user_id=user)
         person = await self._calendar.person(user)
         now = self._clock.now()
-        traces = [trace(sheet, sheet.task, rule, user, person, now) for rule in sheet.rules]
+        traces = [trace(sheet, task, rule, user, person, now) for rule in sheet.rules]
         return Explained(traces, await self._firings.settled(task_id, user))
 
 
@@ -144,10 +143,10 @@ def _state(
     people = {} if person is None else {person.user_id: person}
     inputs = Inputs(sheet.event, sheet.members, [task], sheet.rules, people)
     for firing in plan(inputs, until=datetime.max.replace(tzinfo=now.tzinfo)):
-        if firing.dedupe_key == dedupe_key(rule.id, user_id, ONCE, due):
+        if firing.dedupe_key == dedupe_key(rule.id, task.id, user_id, occurrence=ONCE, due=due):
             if firing.due_at <= now:
                 return State.PASSED, "its time has come", firing.due_at
             return State.PLANNED, "", firing.due_at
-        if firing.dedupe_key == dedupe_key(rule.id, user_id, SOON, due):
+        if firing.dedupe_key == dedupe_key(rule.id, task.id, user_id, occurrence=SOON, due=due):
             return State.PLANNED, "soon, because its own time had passed already", firing.due_at
     return State.TOO_LATE, "its time had passed before the task, rule or member was there", None

@@ -24,9 +24,15 @@ SOON = "soon"
 """The occurrence that stands in for policy reminders which came too late to be planned."""
 
 
-def dedupe_key(rule_id: UUID, user_id: UserId, occurrence: str, due: Due) -> bytes:
-    """The firing's identity: 16 bytes."""
-    text = "\x1f".join(("v1", str(rule_id), user_id, occurrence, nominal(due)))
+def dedupe_key(
+    rule_id: UUID, task_id: UUID, user_id: UserId, *, occurrence: str, due: Due
+) -> bytes:
+    """The firing's identity: 16 bytes.
+
+    The task is in it because one rule may be about every task of an event.
+    """
+    parts = ("v1", str(rule_id), str(task_id), user_id, occurrence, nominal(due))
+    text = "\x1f".join(parts)
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 

@@ -1,18 +1,15 @@
 """What users and servers can ask of reminders: the same things, servers on somebody's behalf."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any, Literal
-
-import msgspec
-
-from kernel.errors import InvalidInput, Refusal
-from kernel.identity import Principal, Scope
-from kernel.operations import AnyOperation, Nothing, Operation
+from kernel.errors import InvalidInput
+from kernel.operations import AnyOperation, Nothing
 from reminders import errors, schemas
 from reminders.asking import Asking
 from reminders.events import Events
 from reminders.explain import Explain
+from reminders.offers import both
 from reminders.people import People
+from reminders.profile_routes import profile_operations
+from reminders.rulebook import RuleBook
 from reminders.tasks import Tasks
 
 _EVENT = "/events/{event_id}"
@@ -24,16 +21,16 @@ _IN_TASK = (*_CHANGING, errors.TaskNotFound)
 
 
 def operations(
-    *, events: Events, tasks: Tasks, people: People, explain: Explain
+    *, events: Events, tasks: Tasks, rules: RuleBook, people: People, explain: Explain
 ) -> list[AnyOperation]:
     """Everything the client gateway offers to users, each beside what servers are offered."""
-    asking = Asking(events, tasks, people, explain)
+    asking = Asking(events, tasks, rules, people, explain)
     return [
         *_events(asking),
         *_members(asking),
         *_tasks(asking),
         *_rules(asking),
-        *_profiles(asking),
+        *profile_operations(asking),
         *_firings(asking),
     ]
 
@@ -41,7 +38,7 @@ def operations(
 def _events(asking: Asking) -> list[AnyOperation]:
     details = schemas.EventDetailsAnswer
     return [
-        *_both(
+        *both(
             "events.create",
             "POST",
             "/events",
@@ -53,7 +50,7 @@ def _events(asking: Asking) -> list[AnyOperation]:
             takes_for=schemas.CreateEventFor,
             status=201,
         ),
-        *_both(
+        *both(
             "events.list",
             "GET",
             "/events",
@@ -64,7 +61,7 @@ def _events(asking: Asking) -> list[AnyOperation]:
             (InvalidInput,),
             takes_for=schemas.ListEventsOf,
         ),
-        *_both(
+        *both(
             "events.get",
             "GET",
             _EVENT,
@@ -74,7 +71,7 @@ def _events(asking: Asking) -> list[AnyOperation]:
             asking.get_event,
             _IN_EVENT,
         ),
-        *_both(
+        *both(
             "events.rename",
             "PATCH",
             _EVENT,
@@ -84,7 +81,7 @@ def _events(asking: Asking) -> list[AnyOperation]:
             asking.rename_event,
             _CHANGING,
         ),
-        *_both(
+        *both(
             "events.move",
             "POST",
             f"{_EVENT}/move",
@@ -94,7 +91,7 @@ def _events(asking: Asking) -> list[AnyOperation]:
             asking.move_event,
             _CHANGING,
         ),
-        *_both(
+        *both(
             "events.cancel",
             "POST",
             f"{_EVENT}/cancel",
@@ -110,7 +107,7 @@ def _events(asking: Asking) -> list[AnyOperation]:
 def _members(asking: Asking) -> list[AnyOperation]:
     path = f"{_EVENT}/members/{{user_id}}"
     return [
-        *_both(
+        *both(
             "events.put_member",
             "PUT",
             path,
@@ -120,7 +117,7 @@ def _members(asking: Asking) -> list[AnyOperation]:
             asking.put_member,
             (*_CHANGING, errors.EventFull, errors.LastOwner),
         ),
-        *_both(
+        *both(
             "events.remove_member",
             "DELETE",
             path,
@@ -136,7 +133,7 @@ def _members(asking: Asking) -> list[AnyOperation]:
 def _tasks(asking: Asking) -> list[AnyOperation]:
     answer = schemas.TaskAnswer
     return [
-        *_both(
+        *both(
             "tasks.create",
             "POST",
             f"{_EVENT}/tasks",
@@ -147,7 +144,7 @@ def _tasks(asking: Asking) -> list[AnyOperation]:
             (*_CHANGING, errors.NotInEvent, errors.EventFull, errors.IdTaken),
             status=201,
         ),
-        *_both(
+        *both(
             "tasks.list",
             "GET",
             f"{_EVENT}/tasks",
@@ -157,7 +154,7 @@ def _tasks(asking: Asking) -> list[AnyOperation]:
             asking.list_tasks,
             (InvalidInput, *_IN_EVENT),
         ),
-        *_both(
+        *both(
             "tasks.get",
             "GET",
             _TASK,
@@ -167,7 +164,7 @@ def _tasks(asking: Asking) -> list[AnyOperation]:
             asking.get_task,
             (*_IN_EVENT, errors.TaskNotFound),
         ),
-        *_both(
+        *both(
             "tasks.update",
             "PUT",
             _TASK,
@@ -177,7 +174,7 @@ def _tasks(asking: Asking) -> list[AnyOperation]:
             asking.update_task,
             (*_IN_TASK, errors.NotInEvent),
         ),
-        *_both(
+        *both(
             "tasks.complete",
             "POST",
             f"{_TASK}/complete",
@@ -187,7 +184,7 @@ def _tasks(asking: Asking) -> list[AnyOperation]:
             asking.complete_task,
             _IN_TASK,
         ),
-        *_both(
+        *both(
             "tasks.reopen",
             "POST",
             f"{_TASK}/reopen",
@@ -197,7 +194,7 @@ def _tasks(asking: Asking) -> list[AnyOperation]:
             asking.reopen_task,
             _IN_TASK,
         ),
-        *_both(
+        *both(
             "tasks.delete",
             "DELETE",
             _TASK,
@@ -213,7 +210,7 @@ def _tasks(asking: Asking) -> list[AnyOperation]:
 def _rules(asking: Asking) -> list[AnyOperation]:
     path = f"{_EVENT}/rules/{{rule_id}}"
     return [
-        *_both(
+        *both(
             "rules.put",
             "PUT",
             path,
@@ -223,7 +220,7 @@ def _rules(asking: Asking) -> list[AnyOperation]:
             asking.put_rule,
             (*_IN_TASK, errors.NotInEvent, errors.RuleFixed, errors.TooManyRules, errors.IdTaken),
         ),
-        *_both(
+        *both(
             "rules.delete",
             "DELETE",
             path,
@@ -236,108 +233,28 @@ def _rules(asking: Asking) -> list[AnyOperation]:
     ]
 
 
-def _profiles(asking: Asking) -> list[AnyOperation]:
-    return [
-        Operation(
-            name="profile.get",
-            method="GET",
-            path="/v1/profile",
-            summary="How you are reminded: your time zone and language.",
-            takes=Nothing,
-            gives=schemas.ProfileAnswer,
-            run=asking.get_profile,
-            rpc=True,
-            refusals=(errors.ProfileNotFound,),
-        ),
-        Operation(
-            name="profile.put",
-            method="PUT",
-            path="/v1/profile",
-            summary="Say in which time zone and language you are reminded.",
-            takes=schemas.PutProfile,
-            gives=schemas.ProfileAnswer,
-            run=asking.put_profile,
-            rpc=True,
-            refusals=(InvalidInput,),
-        ),
-        Operation(
-            name="profile.get_of",
-            method="GET",
-            path="/admin/v1/profiles/{user_id}",
-            summary="How a user is reminded.",
-            takes=schemas.OnePerson,
-            gives=schemas.ProfileAnswer,
-            run=asking.get_profile,
-            scope=Scope.REMINDERS,
-            refusals=(InvalidInput, errors.ProfileNotFound),
-        ),
-        Operation(
-            name="profile.put_of",
-            method="PUT",
-            path="/admin/v1/profiles/{user_id}",
-            summary="Say in which time zone and language a user is reminded.",
-            takes=schemas.PutProfileOf,
-            gives=schemas.ProfileAnswer,
-            run=asking.put_profile,
-            scope=Scope.REMINDERS,
-            refusals=(InvalidInput,),
-        ),
-    ]
-
-
 def _firings(asking: Asking) -> list[AnyOperation]:
     return [
-        *_both(
-            "firings.list", "GET", "/firings", "List a user's coming reminders, the next first.",
-            schemas.ListFirings, schemas.FiringsAnswer, asking.list_firings,
-            (InvalidInput,), takes_for=schemas.ListFiringsOf,
+        *both(
+            "firings.list",
+            "GET",
+            "/firings",
+            "List a user's coming reminders, the next first.",
+            schemas.ListFirings,
+            schemas.FiringsAnswer,
+            asking.list_firings,
+            (InvalidInput,),
+            takes_for=schemas.ListFiringsOf,
         ),
-        *_both(
-            "firings.explain", "GET", f"{_TASK}/explain",
+        *both(
+            "firings.explain",
+            "GET",
+            f"{_TASK}/explain",
             "Why a task's rules remind a user, or do not.",
-            schemas.OneTask, schemas.ExplanationAnswer, asking.explain,
+            schemas.OneTask,
+            schemas.ExplanationAnswer,
+            asking.explain,
             (InvalidInput, *_IN_EVENT, errors.TaskNotFound, errors.NotInEvent),
             takes_for=schemas.ExplainTask,
         ),
-    ]  # fmt: skip
-
-
-def _both(
-    name: str,
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"],
-    path: str,
-    summary: str,
-    takes: type[msgspec.Struct],
-    gives: type[msgspec.Struct],
-    run: Callable[[Principal, Any], Awaitable[Any]],
-    refusals: tuple[type[Refusal], ...],
-    *,
-    takes_for: type[msgspec.Struct] | None = None,
-    status: int = 200,
-) -> list[AnyOperation]:
-    """One thing, offered to users over HTTP and RPC and to servers over HTTP."""
-    for_users: AnyOperation = Operation(
-        name=name,
-        method=method,
-        path=f"/v1{path}",
-        summary=summary,
-        takes=takes,
-        gives=gives,
-        run=run,
-        rpc=True,
-        status=status,
-        refusals=refusals,
-    )
-    for_servers: AnyOperation = Operation(
-        name=f"{name}_for",
-        method=method,
-        path=f"/admin/v1{path}",
-        summary=summary,
-        takes=takes_for or takes,
-        gives=gives,
-        run=run,
-        scope=Scope.REMINDERS,
-        status=status,
-        refusals=refusals,
-    )
-    return [for_users, for_servers]
+    ]

@@ -160,7 +160,7 @@ def _firing(
         # The due day does not exist on this wall: the reminder came later, but still comes.
         useful_until = nominal.at + grace
     return Firing(
-        dedupe_key=dedupe_key(rule.id, user_id, ONCE, due),
+        dedupe_key=dedupe_key(rule.id, task.id, user_id, occurrence=ONCE, due=due),
         due_at=nominal.at,
         nominal_day=due.day,
         event_id=event.id,
@@ -208,7 +208,7 @@ def _soon(
     return [
         replace(
             firing,
-            dedupe_key=dedupe_key(rule.id, user_id, SOON, due),
+            dedupe_key=dedupe_key(rule.id, task.id, user_id, occurrence=SOON, due=due),
             firing_class=FiringClass.POLICY_NEAR,
             grace=grace_of(FiringClass.POLICY_NEAR, at, closest.zone),
             useful_until=last,

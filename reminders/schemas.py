@@ -6,25 +6,10 @@ from uuid import UUID
 
 import msgspec
 
+from reminders.shapes import DueBody, LeadBody, WallTime, Zone
+
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
 User = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
-Zone = Annotated[
-    str,
-    msgspec.Meta(
-        min_length=1,
-        max_length=64,
-        description="IANA time zone",
-        examples=["Africa/Algiers"],
-    ),
-]
-WallTime = Annotated[
-    str,
-    msgspec.Meta(
-        pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$", description="Wall time", examples=["09:00"]
-    ),
-]
-Count = Annotated[int, msgspec.Meta(ge=0, le=1000)]
-Signed = Annotated[int, msgspec.Meta(ge=-1000, le=1000)]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=100)]
 CursorText = Annotated[str, msgspec.Meta(max_length=512)]
 
@@ -35,61 +20,6 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """What every answer derives from."""
-
-
-# What a task's due and a rule's lead look like, both ways.
-
-
-class DayDue(msgspec.Struct, frozen=True, tag_field="kind", tag="day", forbid_unknown_fields=True):
-    """All day, on the wall of whoever looks."""
-
-    day: date
-
-
-class WallDue(
-    msgspec.Struct, frozen=True, tag_field="kind", tag="wall", forbid_unknown_fields=True
-):
-    """An appointment at a wall time of a place."""
-
-    day: date
-    at: WallTime
-    zone: Zone
-
-
-class EventDue(
-    msgspec.Struct, frozen=True, tag_field="kind", tag="event", forbid_unknown_fields=True
-):
-    """Relative to the event's day: negative numbers are before it."""
-
-    months: Signed = 0
-    weeks: Signed = 0
-    days: Signed = 0
-    at: WallTime | None = None
-
-
-DueBody = DayDue | WallDue | EventDue
-
-
-class CalendarLeadBody(
-    msgspec.Struct, frozen=True, tag_field="kind", tag="calendar", forbid_unknown_fields=True
-):
-    """So many days before the due day, at a wall time."""
-
-    at: WallTime
-    months: Count = 0
-    weeks: Count = 0
-    days: Count = 0
-
-
-class ElapsedLeadBody(
-    msgspec.Struct, frozen=True, tag_field="kind", tag="elapsed", forbid_unknown_fields=True
-):
-    """So many minutes before the due instant."""
-
-    minutes: Annotated[int, msgspec.Meta(ge=1, le=40_320)]
-
-
-LeadBody = CalendarLeadBody | ElapsedLeadBody
 
 
 # Questions.

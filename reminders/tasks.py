@@ -1,4 +1,4 @@
-"""Tasks and the rules about them: create, change, finish, reopen, delete; when to remind."""
+"""Tasks: create, change, finish, reopen, delete."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,36 +6,26 @@ from datetime import datetime
 from uuid import UUID
 
 from kernel.clock import Clock
-from kernel.errors import InvalidInput
 from kernel.identity import Principal
 from kernel.ids import UserId, new_id
 from kernel.paging import Page
 from kernel.workers import Pulse
 from reminders import limits
-from reminders.authority import Act, acting_for, require, require_for
+from reminders.authority import Act, acting_for, require, task_on
 from reminders.due import due_of
 from reminders.errors import (
     EventFull,
     EventNotFound,
     IdTaken,
     NotInEvent,
-    RuleFixed,
-    RuleNotFound,
-    TaskNotFound,
-    TooManyRules,
 )
-from reminders.ports import CalendarStore, Change, Decide, DropRule
-from reminders.times import checked_day, checked_zone
+from reminders.ports import CalendarStore, Change, Decide
+from reminders.times import checked_day
 from reminders.types import (
-    CalendarLead,
     DueSpec,
-    ElapsedLead,
     Event,
-    Lead,
-    Rule,
     Sheet,
     Task,
-    ZonePolicy,
 )
 
 
@@ -91,7 +81,7 @@ class Tasks:
         if sheet is None:
             raise EventNotFound("There is no such event.")
         require(principal, sheet, Act.SEE)
-        _task(sheet)
+        task_on(sheet)
         return sheet
 
     async def of(
@@ -121,7 +111,7 @@ class Tasks:
 
         def decide(sheet: Sheet) -> Sequence[Change]:
             require(principal, sheet, Act.WORK)
-            task = _task(sheet)
+            task = task_on(sheet)
             if assignee_id != task.assignee_id:
                 _check_assignee(sheet, assignee_id)
             if due != task.due:
@@ -139,7 +129,7 @@ class Tasks:
 
         def decide(sheet: Sheet) -> Sequence[Change]:
             require(principal, sheet, Act.WORK)
-            task = _task(sheet)
+            task = task_on(sheet)
             return [] if task.done_at else [_replanned(replace(task, done_at=now), now)]
 
         return await self._change(principal, event_id, task_id, decide)
@@ -150,7 +140,7 @@ class Tasks:
 
         def decide(sheet: Sheet) -> Sequence[Change]:
             require(principal, sheet, Act.WORK)
-            task = _task(sheet)
+            task = task_on(sheet)
             return [_replanned(replace(task, done_at=None), now)] if task.done_at else []
 
         return await self._change(principal, event_id, task_id, decide)
@@ -161,91 +151,10 @@ class Tasks:
 
         def decide(sheet: Sheet) -> Sequence[Change]:
             require(principal, sheet, Act.SEE)
-            task = _task(sheet)
+            task = task_on(sheet)
             own = principal.user_id is not None and task.created_by == principal.user_id
             require(principal, sheet, Act.WORK if own else Act.DECIDE)
             return [_replanned(replace(task, deleted_at=now), now)]
-
-        await self._decide(event_id, task_id, decide)
-
-    async def put_rule(
-        self,
-        principal: Principal,
-        event_id: UUID,
-        *,
-        rule_id: UUID,
-        task_id: UUID | None,
-        user_id: UserId | None,
-        lead: Lead,
-        exact: bool,
-        zone_policy: ZonePolicy = ZonePolicy.RECIPIENT,
-        zone: str | None = None,
-    ) -> Rule:
-        """Say when somebody is told of a task, or of all the event's tasks.
-
-        Putting again changes the time of day and whose clock it is on. What a rule is about,
-        whom it tells and how long before are its identity and stay.
-        """
-        limits.checked_lead(lead)
-        if (zone_policy is ZonePolicy.FIXED) != (zone is not None):
-            raise InvalidInput("zone", "belongs to the zone policy 'fixed', and only to it")
-        if zone is not None:
-            checked_zone(zone)
-        now = self._clock.now()
-        rule = Rule(
-            id=rule_id,
-            event_id=event_id,
-            task_id=task_id,
-            user_id=user_id,
-            lead=lead,
-            exact=exact,
-            created_at=now,
-            planned_from=now,
-            zone_policy=zone_policy,
-            zone=zone,
-        )
-        put: list[Rule] = []
-
-        def decide(sheet: Sheet) -> Sequence[Change]:
-            require_for(principal, sheet, user_id)
-            if task_id is not None:
-                _check_lead(lead, _task(sheet), sheet.event)
-            if user_id is not None and sheet.member(user_id) is None:
-                raise NotInEvent("The user is not in the event.", user_id=user_id)
-            earlier = next((each for each in sheet.rules if each.id == rule_id), None)
-            if earlier is None:
-                if limits.is_crowded([*sheet.rules, rule]):
-                    raise TooManyRules(
-                        "A user may be reminded of one task by so many rules.", limit=limits.RULES
-                    )
-                put.append(rule)
-            else:
-                if _identity(earlier) != _identity(rule):
-                    raise RuleFixed("Make another rule for that, and delete this one.")
-                put.append(replace(rule, created_at=earlier.created_at))
-                if replace(put[0], planned_from=earlier.planned_from) == earlier:
-                    put[0] = earlier
-                    return []
-            return [put[0], _touched(sheet)]
-
-        await self._decide(event_id, task_id, decide)
-        return put[0]
-
-    async def drop_rule(
-        self, principal: Principal, event_id: UUID, *, rule_id: UUID, task_id: UUID | None
-    ) -> None:
-        """End a rule: for its user and for owners."""
-
-        def decide(sheet: Sheet) -> Sequence[Change]:
-            require(principal, sheet, Act.SEE)
-            found = next(
-                (each for each in sheet.rules if (each.id, each.task_id) == (rule_id, task_id)),
-                None,
-            )
-            if found is None:
-                raise RuleNotFound("There is no such rule.")
-            require_for(principal, sheet, found.user_id)
-            return [DropRule(rule_id), _touched(sheet)]
 
         await self._decide(event_id, task_id, decide)
 
@@ -253,7 +162,7 @@ class Tasks:
         self, principal: Principal, event_id: UUID, task_id: UUID, decide: Decide
     ) -> Task:
         await self._decide(event_id, task_id, decide)
-        return _task(await self.get(principal, event_id, task_id))
+        return task_on(await self.get(principal, event_id, task_id))
 
     async def _decide(self, event_id: UUID, task_id: UUID | None, decide: Decide) -> None:
         now = self._clock.now()
@@ -262,23 +171,9 @@ class Tasks:
         self._planning.beat()
 
 
-def _task(sheet: Sheet) -> Task:
-    """The sheet's task, if it is still there."""
-    if sheet.task is None or sheet.task.deleted_at is not None:
-        raise TaskNotFound("The event has no such task.")
-    return sheet.task
-
-
 def _replanned(task: Task, now: datetime) -> Task:
     """The task as one whose reminders are planned anew, and none made up for."""
     return replace(task, sched_version=task.sched_version + 1, planned_from=now)
-
-
-def _touched(sheet: Sheet) -> Task | Event:
-    """What a rule is about, marked so that whatever was planned from it before is stale."""
-    if sheet.task is not None:
-        return replace(sheet.task, sched_version=sheet.task.sched_version + 1)
-    return replace(sheet.event, sched_version=sheet.event.sched_version + 1)
 
 
 def _check_assignee(sheet: Sheet, assignee_id: UserId | None) -> None:
@@ -291,14 +186,3 @@ def _check_reach(due: DueSpec, event: Event) -> None:
     resolved = due_of(due, event)
     if resolved is not None:
         checked_day(resolved.day, field="due")
-
-
-def _check_lead(lead: Lead, task: Task, event: Event) -> None:
-    due = due_of(task.due, event)
-    if isinstance(lead, ElapsedLead) and due is not None and due.at is None:
-        raise InvalidInput("lead", "needs a due with a time; this one is all day")
-
-
-def _identity(rule: Rule) -> tuple[object, ...]:
-    lead = rule.lead.before if isinstance(rule.lead, CalendarLead) else rule.lead
-    return (rule.task_id, rule.user_id, lead, rule.exact)

@@ -21,11 +21,6 @@ _WEEKDAYS = {
     "en": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday",
 }
 _AT = {"ar": "{day} على الساعة {time}", "fr": "{day} à {time}", "en": "{day} at {time}"}
-_PLACE = {
-    "ar": "{text} (بتوقيت {city})",
-    "fr": "{text} (heure de {city})",
-    "en": "{text} ({city} time)",
-}
 
 
 def language_of(locale: str) -> str:
@@ -53,5 +48,5 @@ def when_text(due: Due, *, locale: str, viewer_zone: str, now: datetime) -> str:
     instant = instant_of(due, viewer_zone)
     if due.zone and offset_of(instant, due.zone) != offset_of(instant, viewer_zone):
         city = due.zone.rsplit("/", 1)[-1].replace("_", " ")
-        text = _PLACE[language].format(text=text, city=city)
+        text = f"{text} ({city})"
     return text

@@ -1,0 +1,263 @@
+"""What every calendar store promises, over each database."""
+
+import asyncio
+import uuid
+from dataclasses import replace
+from datetime import date, time, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from kernel.errors import InvalidInput
+from reminders.adapters.mapping import MARKS
+from reminders.adapters.sql_calendar import SqlCalendarStore
+from reminders.errors import IdTaken
+from reminders.ports import DropRule, RemoveMember
+from reminders.types import (
+    AtWall,
+    CalendarLead,
+    ElapsedLead,
+    FromEvent,
+    Offset,
+    OnDay,
+    Role,
+    ZonePolicy,
+)
+from tests.support.clock import START
+from tests.support.factories_reminders import (
+    AMINA,
+    BILAL,
+    CELIA,
+    LONG_AGO,
+    event,
+    member,
+    person,
+    rule,
+    task,
+)
+
+
+@pytest.fixture
+def store(database):
+    return SqlCalendarStore(database)
+
+
+@pytest.fixture
+def marks(database):
+    """The events whose plans are marked, one item a mark; looking takes them off."""
+
+    async def taken():
+        async with database.transaction() as connection:
+            found = list((await connection.execute(sa.select(MARKS.c.event_id))).scalars())
+            await connection.execute(MARKS.delete())
+        return found
+
+    return taken
+
+
+async def put(store, of, *changes, task_id=None):
+    assert await store.change(of.id, lambda _: changes, now=START, task_id=task_id)
+
+
+async def test_an_event_is_kept_with_its_owner_and_its_plan_is_marked(store, marks):
+    wedding = event(day=date(2026, 3, 20), at=time(14, 30))
+
+    assert await store.create(wedding, member(wedding)) == wedding
+
+    sheet = await store.sheet(wedding.id)
+    assert sheet.event == wedding
+    assert sheet.members == [member(wedding)]
+    assert await marks() == [wedding.id]
+
+
+async def test_creating_an_event_twice_gives_the_first_and_writes_nothing(store, marks):
+    wedding = event()
+    await store.create(wedding, member(wedding))
+    await marks()
+
+    again = replace(wedding, title="something else")
+    assert await store.create(again, member(again, BILAL)) == wedding
+
+    assert (await store.sheet(wedding.id)).members == [member(wedding)]
+    assert await marks() == []
+
+
+async def test_there_is_no_sheet_and_no_change_of_an_event_that_does_not_exist(store):
+    assert await store.sheet(uuid.uuid4()) is None
+    assert not await store.change(uuid.uuid4(), lambda _: [], now=START)
+
+
+@pytest.mark.parametrize(
+    "due",
+    [
+        None,
+        OnDay(date(2028, 2, 29)),
+        AtWall(date(2026, 3, 29), time(2, 30), "Europe/Paris"),
+        FromEvent(Offset(-1, -2, 3)),
+        FromEvent(Offset(days=1), time(18)),
+    ],
+)
+async def test_every_kind_of_due_comes_back_as_it_was(store, due):
+    wedding = event()
+    await store.create(wedding, None)
+    job = task(wedding, due, assignee_id=BILAL, done_at=START, deleted_at=START)
+
+    await put(store, wedding, job)
+
+    assert (await store.sheet(wedding.id, task_id=job.id)).task == job
+
+
+async def test_every_kind_of_rule_comes_back_as_it_was(store):
+    wedding = event()
+    await store.create(wedding, None)
+    job = task(wedding)
+    rules = [
+        rule(wedding, CalendarLead(Offset(1, 2, 3), time(9))),
+        rule(wedding, ElapsedLead(timedelta(minutes=90)), about=job, user_id=AMINA, exact=False),
+        rule(wedding, about=job, zone_policy=ZonePolicy.FIXED, zone="Asia/Kathmandu"),
+    ]
+
+    await put(store, wedding, job, *rules)
+
+    found = (await store.sheet(wedding.id)).rules
+    assert sorted(found, key=lambda each: each.id) == sorted(rules, key=lambda each: each.id)
+
+
+async def test_a_sheet_with_a_task_shows_the_rules_that_touch_it(store):
+    wedding = event()
+    await store.create(wedding, None)
+    one, other = task(wedding), task(wedding)
+    of_all, of_one, of_other = rule(wedding), rule(wedding, about=one), rule(wedding, about=other)
+    await put(store, wedding, one, other, of_all, of_one, of_other)
+
+    sheet = await store.sheet(wedding.id, task_id=one.id)
+
+    assert {each.id for each in sheet.rules} == {of_all.id, of_one.id}
+    assert sheet.task_count == 2
+
+
+async def test_deleted_tasks_do_not_count_and_are_not_listed(store):
+    wedding = event()
+    await store.create(wedding, None)
+    kept = task(wedding)
+    await put(store, wedding, kept, task(wedding, deleted_at=START))
+
+    assert (await store.sheet(wedding.id)).task_count == 1
+    assert (await store.tasks_of(wedding.id, cursor=None, limit=10)).items == [kept]
+
+
+async def test_changes_replace_members_tasks_and_rules_and_end_them(store, marks):
+    wedding = event()
+    await store.create(wedding, member(wedding))
+    job, reminder = task(wedding), rule(wedding)
+    await put(store, wedding, member(wedding, BILAL, Role.COLLABORATOR), job, reminder)
+
+    renamed = replace(wedding, title="Mariage", sched_version=2)
+    promoted = member(wedding, BILAL, Role.OWNER)
+    await put(store, wedding, renamed, promoted, replace(job, title="x"))
+    sheet = await store.sheet(wedding.id, task_id=job.id)
+    assert sheet.event == renamed
+    assert sheet.member(BILAL).role is Role.OWNER
+    assert sheet.task.title == "x"
+    assert sheet.rules == [reminder]
+
+    await put(store, wedding, RemoveMember(BILAL), DropRule(reminder.id))
+    sheet = await store.sheet(wedding.id)
+    assert [each.user_id for each in sheet.members] == [AMINA]
+    assert sheet.rules == []
+    assert await marks() == [wedding.id] * 4
+
+
+async def test_a_decision_that_changes_nothing_marks_nothing(store, marks):
+    wedding = event()
+    await store.create(wedding, None)
+    await marks()
+
+    await put(store, wedding)
+
+    assert await marks() == []
+
+
+async def test_a_decision_that_refuses_undoes_everything(store, marks):
+    wedding, other = event(), event()
+    await store.create(wedding, None)
+    await store.create(other, None)
+    theirs = task(other)
+    await put(store, other, theirs)
+    await marks()
+
+    with pytest.raises(IdTaken):
+        await put(store, wedding, task(wedding), task(wedding, id=theirs.id))
+
+    assert (await store.sheet(wedding.id)).task_count == 0
+    assert (await store.sheet(other.id, task_id=theirs.id)).task == theirs
+    assert await marks() == []
+
+
+async def test_decisions_about_one_event_are_made_one_after_the_other(store):
+    """A limit that is checked in a decision holds, however many are made at once."""
+    wedding = event()
+    await store.create(wedding, None)
+
+    def one_more(sheet):
+        return [task(wedding)] if sheet.task_count < 5 else []
+
+    await asyncio.gather(*(store.change(wedding.id, one_more, now=START) for _ in range(12)))
+
+    assert (await store.sheet(wedding.id)).task_count == 5
+
+
+async def test_a_user_finds_the_events_they_are_in_the_last_made_first(store):
+    events = [replace(event(), created_at=LONG_AGO + timedelta(days=day)) for day in range(5)]
+    for each in events:
+        await store.create(each, member(each, BILAL))
+
+    found, cursor = [], None
+    for _ in range(3):
+        page = await store.events_of(BILAL, cursor=cursor, limit=2)
+        found += page.items
+        cursor = page.cursor
+    assert found == events[::-1]
+    assert cursor is None
+    assert (await store.events_of(CELIA, cursor=None, limit=2)).items == []
+
+
+async def test_tasks_are_listed_page_by_page_in_the_order_they_were_made(store):
+    wedding = event()
+    await store.create(wedding, None)
+    jobs = [replace(task(wedding), created_at=LONG_AGO + timedelta(days=day)) for day in range(5)]
+    await put(store, wedding, *jobs)
+
+    first = await store.tasks_of(wedding.id, cursor=None, limit=3)
+    second = await store.tasks_of(wedding.id, cursor=first.cursor, limit=3)
+
+    assert [*first.items, *second.items] == jobs
+    assert second.cursor is None
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "%", "AB", "MjAyNi0wMS0wMR94"])
+async def test_a_cursor_that_no_listing_gave_is_refused(store, cursor):
+    with pytest.raises(InvalidInput):
+        await store.events_of(AMINA, cursor=cursor, limit=2)
+
+
+async def test_a_new_zone_marks_every_plan_the_user_is_part_of_and_nothing_else_does(store, marks):
+    mine, also_mine, cancelled, theirs = event(), event(), event(cancelled_at=START), event()
+    for each in (mine, also_mine, cancelled):
+        await store.create(each, member(each, BILAL))
+    await store.create(theirs, member(theirs, CELIA))
+    await marks()
+
+    await store.put_person(person(BILAL, "Africa/Algiers"), now=START)
+    assert sorted(await marks()) == sorted([mine.id, also_mine.id])
+
+    await store.put_person(person(BILAL, "Africa/Algiers", "ar"), now=START)
+    assert await marks() == []
+    assert await store.person(BILAL) == person(BILAL, "Africa/Algiers", "ar")
+
+    await store.put_person(person(BILAL, "Europe/Paris", "ar"), now=START)
+    assert sorted(await marks()) == sorted([mine.id, also_mine.id])
+
+
+async def test_who_has_no_profile_is_nobody(store):
+    assert await store.person(AMINA) is None

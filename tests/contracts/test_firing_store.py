@@ -1,0 +1,384 @@
+"""What every firing store promises, over each database."""
+
+import asyncio
+import uuid
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from kernel.adapters.database import table_of
+from kernel.adapters.tables import OutboxRow
+from kernel.outbox import Entry
+from reminders.adapters.mapping import FIRINGS, LOG
+from reminders.adapters.sql_calendar import SqlCalendarStore
+from reminders.adapters.sql_firings import SqlFiringStore
+from reminders.identity import shard_of
+from reminders.ports import Reconciled
+from reminders.rules import plan
+from reminders.types import FromEvent, Judgement, Offset, Outcome
+from tests.support.clock import START
+from tests.support.factories_reminders import (
+    AMINA,
+    BILAL,
+    CELIA,
+    HOUR,
+    TODAY,
+    event,
+    member,
+    person,
+    rule,
+    task,
+)
+
+OUTBOX = table_of(OutboxRow)
+UNTIL = START + timedelta(days=35)
+LONG_BEFORE = START - timedelta(days=365)
+
+
+@pytest.fixture
+def calendar(database):
+    return SqlCalendarStore(database)
+
+
+@pytest.fixture
+def store(database):
+    return SqlFiringStore(database)
+
+
+def fire(due):
+    key = due.firing.dedupe_key.hex()
+    return Judgement(Outcome.FIRED, entries=(Entry("notice", b"{}", dedupe_key=f"notice:{key}"),))
+
+
+def stale(_due):
+    return Judgement(Outcome.STALE)
+
+
+async def wedding_with(calendar, *, tasks=1, users=(AMINA,), day=TODAY):
+    """An event today, whose tasks' reminders were due yesterday at nine."""
+    wedding = event(day=day)
+    await calendar.create(wedding, None)
+    changes = [
+        *(member(wedding, user_id) for user_id in users),
+        *(task(wedding) for _ in range(tasks)),
+        rule(wedding),
+    ]
+    await calendar.change(wedding.id, lambda _: changes, now=START)
+    return wedding
+
+
+async def reconcile(store, of, *, since=LONG_BEFORE, until=UNTIL):
+    return await store.reconcile(
+        of.id, lambda inputs: plan(inputs, until=until), since=since, until=until, now=START
+    )
+
+
+async def fire_all(store, judge=fire, *, now=START, limit=500):
+    settled = []
+    for shard in await store.due_shards(now):
+        settled += await store.fire_due(shard, judge, now=now, limit=limit)
+    return settled
+
+
+async def count(database, table):
+    async with database.reading() as connection:
+        return (
+            await connection.execute(sa.select(sa.func.count()).select_from(table))
+        ).scalar_one()
+
+
+async def test_reconciling_writes_the_plan_and_the_second_time_nothing(store, calendar, database):
+    wedding = await wedding_with(calendar, tasks=3)
+
+    assert await reconcile(store, wedding) == Reconciled(added=3)
+    assert await reconcile(store, wedding) == Reconciled()
+
+    assert await count(database, FIRINGS) == 3
+
+
+async def test_reconciling_moves_and_removes_what_is_no_longer_planned(store, calendar):
+    wedding = await wedding_with(calendar, tasks=2)
+    await reconcile(store, wedding)
+
+    await calendar.put_person(person(AMINA, "Asia/Kathmandu"), now=START)
+    assert await reconcile(store, wedding) == Reconciled(moved=2)
+
+    cancelled = replace(wedding, cancelled_at=START)
+    await calendar.change(wedding.id, lambda _: [cancelled], now=START)
+    assert await reconcile(store, wedding) == Reconciled(removed=2)
+
+
+async def test_a_firing_that_was_superseded_may_come_back(store, calendar):
+    wedding = await wedding_with(calendar)
+    await reconcile(store, wedding)
+    for day, written in (
+        (TODAY + timedelta(days=3), Reconciled(added=1, removed=1)),
+        (TODAY, Reconciled(added=1, removed=1)),
+    ):
+        moved = replace(wedding, day=day)
+        await calendar.change(wedding.id, lambda _, moved=moved: [moved], now=START)
+        assert await reconcile(store, wedding) == written
+
+
+async def test_a_firing_that_was_settled_is_never_planned_again(store, calendar):
+    wedding = await wedding_with(calendar)
+    await reconcile(store, wedding)
+    assert len(await fire_all(store)) == 1
+
+    assert await reconcile(store, wedding) == Reconciled()
+
+
+async def test_what_should_have_gone_off_too_long_ago_is_not_planned_but_what_waits_stays(
+    store, calendar
+):
+    wedding = await wedding_with(calendar)
+
+    assert await reconcile(store, wedding, since=START) == Reconciled()
+    assert await reconcile(store, wedding) == Reconciled(added=1)
+    assert await reconcile(store, wedding, since=START) == Reconciled()
+
+
+async def test_a_marked_plan_is_to_be_made_until_it_is(store, calendar):
+    wedding = await wedding_with(calendar)
+    other = await wedding_with(calendar)
+
+    async def to_plan(**changes):
+        asked = {"top_up_before": LONG_BEFORE, "limit": 10, "without": (), **changes}
+        return await store.to_plan(**asked)
+
+    assert await to_plan() == [wedding.id, other.id]
+    assert await to_plan(limit=1) == [wedding.id]
+    assert await to_plan(without={wedding.id}) == [other.id]
+    backlog = await store.backlog(START + HOUR)
+    assert (backlog.marks, backlog.oldest_age > 3599) == (4, True)
+
+    await reconcile(store, wedding)
+    assert await to_plan() == [other.id]
+
+
+async def test_a_plan_that_ends_soon_is_to_be_made_further(store, calendar):
+    wedding = await wedding_with(calendar)
+    await reconcile(store, wedding)
+
+    async def ending(before):
+        return await store.to_plan(top_up_before=before, limit=10, without=())
+
+    assert await ending(UNTIL) == []
+    assert await ending(UNTIL + HOUR) == [wedding.id]
+
+
+async def test_a_mark_of_an_event_that_is_gone_is_taken_off(store, calendar, database):
+    wedding = await wedding_with(calendar)
+    async with database.transaction() as connection:
+        await connection.execute(sa.text("DELETE FROM events"))
+
+    assert await reconcile(store, wedding) == Reconciled()
+    assert (await store.backlog(START)).marks == 0
+
+
+async def test_only_shards_with_due_firings_are_due(store, calendar):
+    users = [AMINA, BILAL, CELIA]
+    wedding = await wedding_with(calendar, users=users)
+    await reconcile(store, wedding)
+    nine = START - timedelta(days=1)
+
+    assert await store.due_shards(nine - timedelta(seconds=1)) == {}
+    assert await store.due_shards(START) == {shard_of(each): nine for each in users}
+
+
+async def test_a_due_firing_goes_off_with_its_consequences_and_leaves_a_record(
+    store, calendar, database
+):
+    wedding = await wedding_with(calendar)
+    await reconcile(store, wedding)
+
+    (settled,) = await fire_all(store)
+
+    assert settled.outcome is Outcome.FIRED
+    assert settled.lateness == timedelta(days=1)
+    assert await count(database, FIRINGS) == 0
+    assert await count(database, OUTBOX) == 1
+    assert await store.settled(settled.task_id, AMINA) == [settled]
+    assert await store.settled(settled.task_id, BILAL) == []
+
+
+async def test_what_is_not_due_yet_stays(store, calendar):
+    wedding = await wedding_with(calendar, day=TODAY + timedelta(days=2))
+    await reconcile(store, wedding)
+
+    assert await fire_all(store) == []
+    page = await store.upcoming(AMINA, cursor=None, limit=10)
+    assert [firing.due_at for firing in page.items] == [START + timedelta(days=1)]
+
+
+async def test_a_judgement_sees_what_is_true_now(store, calendar):
+    wedding = await wedding_with(calendar)
+    await reconcile(store, wedding)
+    await calendar.put_person(person(AMINA, locale="ar"), now=START)
+    moved = replace(wedding, title="changed", sched_version=9)
+    await calendar.change(wedding.id, lambda _: [moved], now=START)
+    seen = []
+
+    def look(due):
+        seen.append(due)
+        return Judgement(Outcome.GONE, "looked")
+
+    await fire_all(store, look)
+
+    (due,) = seen
+    assert due.event == moved
+    assert due.person == person(AMINA, locale="ar")
+    assert due.task.event_id == wedding.id
+    assert due.firing.event_version == 1
+    assert due.standing
+
+
+@pytest.mark.parametrize("missing", ["rules", "event_members"])
+async def test_without_its_rule_or_member_a_firing_does_not_stand(
+    store, calendar, database, missing
+):
+    wedding = await wedding_with(calendar)
+    await reconcile(store, wedding)
+    async with database.transaction() as connection:
+        await connection.execute(sa.text(f"DELETE FROM {missing}"))
+    standing = []
+
+    def look(due):
+        standing.append(due.standing)
+        return Judgement(Outcome.GONE)
+
+    await fire_all(store, look)
+
+    assert standing == [False]
+
+
+async def test_a_stale_firing_is_removed_unrecorded_and_its_plan_is_marked(
+    store, calendar, database
+):
+    wedding = await wedding_with(calendar, tasks=2)
+    await reconcile(store, wedding)
+
+    assert [each.outcome for each in await fire_all(store, stale)] == [Outcome.STALE] * 2
+
+    assert await count(database, FIRINGS) == await count(database, LOG) == 0
+    assert await store.to_plan(top_up_before=LONG_BEFORE, limit=9, without=()) == [wedding.id]
+    assert await reconcile(store, wedding) == Reconciled(added=2)
+
+
+async def test_a_firing_planned_twice_by_a_race_still_goes_off_once(store, calendar, database):
+    wedding = await wedding_with(calendar)
+    await reconcile(store, wedding)
+    async with database.reading() as connection:
+        waiting = (await connection.execute(sa.select(FIRINGS))).mappings().one()
+    await fire_all(store)
+    async with database.transaction() as connection:
+        await connection.execute(FIRINGS.insert().values({**waiting, "id": uuid.uuid4()}))
+
+    assert await fire_all(store) == []
+
+    assert await count(database, OUTBOX) == 1
+    assert await count(database, FIRINGS) == 0
+
+
+async def test_a_raising_judgement_undoes_the_batch(store, calendar, database):
+    wedding = await wedding_with(calendar, tasks=2)
+    await reconcile(store, wedding)
+
+    def broken(_due):
+        raise ArithmeticError("a bug")
+
+    with pytest.raises(ArithmeticError):
+        await fire_all(store, broken)
+
+    assert await count(database, FIRINGS) == 2
+    assert await count(database, LOG) == 0
+
+
+async def test_what_the_database_refuses_is_buried_and_its_neighbours_go_off(
+    store, calendar, database
+):
+    wedding = await wedding_with(calendar, tasks=4)
+    await reconcile(store, wedding)
+    async with database.reading() as connection:
+        poisoned = (await connection.execute(sa.select(FIRINGS.c.task_id).limit(1))).scalar_one()
+
+    def poison(due):
+        if due.firing.task_id == poisoned:
+            return Judgement(Outcome.FIRED, entries=(Entry(None, b"{}"),))
+        return fire(due)
+
+    settled = await fire_all(store, poison)
+
+    assert Counter(each.outcome for each in settled) == {Outcome.FIRED: 3, Outcome.DEAD: 1}
+    (dead,) = await store.settled(poisoned, AMINA)
+    assert dead.reason.startswith("refused by the database: ")
+    assert await count(database, OUTBOX) == 3
+    assert await count(database, FIRINGS) == 0
+
+
+async def test_the_oldest_go_first_and_no_more_than_asked(store, calendar):
+    first = await wedding_with(calendar, day=TODAY - timedelta(days=2))
+    last = await wedding_with(calendar)
+    middle = await wedding_with(calendar, day=TODAY - timedelta(days=1))
+    for each in (first, last, middle):
+        await reconcile(store, each)
+
+    settled = [(await fire_all(store, limit=1))[0].event_id for _ in range(3)]
+
+    assert settled == [first.id, middle.id, last.id]
+
+
+async def test_upcoming_firings_are_listed_page_by_page_the_next_first(store, calendar):
+    wedding = event(day=TODAY + timedelta(days=20))
+    await calendar.create(wedding, member(wedding))
+    jobs = [task(wedding, FromEvent(Offset(days=-number))) for number in range(5)]
+    await calendar.change(wedding.id, lambda _: [*jobs, rule(wedding)], now=START)
+    await reconcile(store, wedding)
+
+    found, cursor = [], None
+    for _ in range(3):
+        page = await store.upcoming(AMINA, cursor=cursor, limit=2)
+        found += page.items
+        cursor = page.cursor
+
+    assert [firing.task_id for firing in found] == [job.id for job in jobs[::-1]]
+    assert cursor is None
+
+
+async def test_each_firing_goes_off_once_however_many_schedulers_and_planners_run(
+    calendar, database
+):
+    """Four schedulers over thousands of firings while two planners plan the same events."""
+    users = [f"user-{number}" for number in range(10)]
+    weddings = [await wedding_with(calendar, tasks=100, users=users) for _ in range(3)]
+    for wedding in weddings:
+        await reconcile(SqlFiringStore(database), wedding)
+    assert await count(database, FIRINGS) == 3000
+
+    async def schedule(first_shard):
+        store, settled = SqlFiringStore(database), []
+        while shards := await store.due_shards(START):
+            for shard in sorted(shards, key=lambda each: (each - first_shard) % 32):
+                settled += await store.fire_due(shard, fire, now=START, limit=97)
+        return settled
+
+    async def keep_planning():
+        store = SqlFiringStore(database)
+        for _ in range(3):
+            for wedding in weddings:
+                await reconcile(store, wedding)
+        return []
+
+    rounds = await asyncio.gather(
+        *(schedule(first) for first in (0, 8, 16, 24)), keep_planning(), keep_planning()
+    )
+
+    settled = [each for one in rounds for each in one]
+    assert Counter(each.outcome for each in settled) == {Outcome.FIRED: 3000}
+    assert len({(each.task_id, each.user_id) for each in settled}) == 3000
+    assert await count(database, OUTBOX) == await count(database, LOG) == 3000
+    for wedding in weddings:
+        assert await reconcile(SqlFiringStore(database), wedding) == Reconciled()

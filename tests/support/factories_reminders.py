@@ -1,0 +1,196 @@
+"""Valid reminders values; a test says only what it is about."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
+
+from kernel.adapters.database import Database
+from kernel.identity import Principal, Scope
+from kernel.ids import UserId
+from kernel.metrics import Metrics
+from kernel.workers import Pulse
+from reminders.adapters.sql_calendar import SqlCalendarStore
+from reminders.adapters.sql_firings import SqlFiringStore
+from reminders.events import Events
+from reminders.explain import Explain
+from reminders.people import People
+from reminders.planner import Planner, PlannerOptions
+from reminders.rulebook import RuleBook
+from reminders.scheduler import Scheduler, SchedulerOptions
+from reminders.tasks import Tasks
+from reminders.types import (
+    CalendarLead,
+    DueSpec,
+    Event,
+    FromEvent,
+    Lead,
+    Member,
+    Offset,
+    Person,
+    Role,
+    Rule,
+    Task,
+    ZonePolicy,
+)
+from tests.support.clock import START, ManualClock
+
+AMINA = UserId("amina")
+BILAL = UserId("bilal")
+CELIA = UserId("célia")
+
+LONG_AGO = datetime(1999, 1, 1, tzinfo=UTC)
+
+
+def user(user_id: UserId) -> Principal:
+    return Principal(user_id=user_id)
+
+
+def server(*scopes: Scope) -> Principal:
+    return Principal(key_id=uuid.UUID(int=1), scopes=frozenset(scopes or (Scope.REMINDERS,)))
+
+
+def event(
+    *,
+    id: UUID | None = None,
+    day: date | None = date(2026, 3, 20),
+    at: time | None = None,
+    zone: str = "Africa/Algiers",
+    planned_from: datetime = LONG_AGO,
+    cancelled_at: datetime | None = None,
+    sched_version: int = 1,
+) -> Event:
+    return Event(
+        id=id or uuid.uuid4(),
+        title="زفاف أمينة وبلال",
+        zone=zone,
+        day=day,
+        at=at,
+        created_by=AMINA,
+        created_at=LONG_AGO,
+        planned_from=planned_from,
+        sched_version=sched_version,
+        cancelled_at=cancelled_at,
+    )
+
+
+def member(
+    of: Event, user_id: UserId = AMINA, role: Role = Role.OWNER, joined_at: datetime = LONG_AGO
+) -> Member:
+    return Member(of.id, user_id, role, joined_at)
+
+
+def task(
+    of: Event,
+    due: DueSpec = FromEvent(Offset()),  # noqa: B008
+    *,
+    id: UUID | None = None,
+    title: str = "Confirmer le traiteur",
+    assignee_id: UserId | None = None,
+    planned_from: datetime = LONG_AGO,
+    done_at: datetime | None = None,
+    deleted_at: datetime | None = None,
+    sched_version: int = 1,
+) -> Task:
+    return Task(
+        id=id or uuid.uuid4(),
+        event_id=of.id,
+        title=title,
+        due=due,
+        assignee_id=assignee_id,
+        created_by=AMINA,
+        created_at=LONG_AGO,
+        planned_from=planned_from,
+        sched_version=sched_version,
+        done_at=done_at,
+        deleted_at=deleted_at,
+    )
+
+
+def day_before(at: time = time(9)) -> CalendarLead:
+    return CalendarLead(Offset(days=1), at)
+
+
+def rule(
+    of: Event,
+    lead: Lead = day_before(),  # noqa: B008
+    *,
+    about: Task | None = None,
+    id: UUID | None = None,
+    user_id: UserId | None = None,
+    exact: bool = True,
+    planned_from: datetime = LONG_AGO,
+    zone_policy: ZonePolicy = ZonePolicy.RECIPIENT,
+    zone: str | None = None,
+) -> Rule:
+    return Rule(
+        id=id or uuid.uuid4(),
+        event_id=of.id,
+        task_id=None if about is None else about.id,
+        user_id=user_id,
+        lead=lead,
+        exact=exact,
+        created_at=LONG_AGO,
+        planned_from=planned_from,
+        zone_policy=zone_policy,
+        zone=zone,
+    )
+
+
+def person(user_id: UserId, zone: str = "Africa/Algiers", locale: str = "fr-DZ") -> Person:
+    return Person(user_id, zone, locale)
+
+
+@dataclass(frozen=True)
+class Room:
+    """The whole room on one database, driven by hand."""
+
+    clock: ManualClock
+    calendar: SqlCalendarStore
+    firings: SqlFiringStore
+    events: Events
+    tasks: Tasks
+    rules: RuleBook
+    people: People
+    explain: Explain
+    planner: Planner
+    scheduler: Scheduler
+    planning: Pulse
+    relaying: Pulse
+
+
+def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
+    calendar = SqlCalendarStore(database)
+    firings = SqlFiringStore(database)
+    planning, relaying = Pulse(), Pulse()
+    parts = {"store": calendar, "clock": clock, "planning": planning}
+    return Room(
+        clock=clock,
+        calendar=calendar,
+        firings=firings,
+        events=Events(**parts),
+        tasks=Tasks(**parts),
+        rules=RuleBook(**parts),
+        people=People(**parts),
+        explain=Explain(calendar=calendar, firings=firings, clock=clock),
+        planner=Planner(
+            store=firings,
+            clock=clock,
+            metrics=metrics,
+            options=PlannerOptions(),
+            pulse=planning,
+        ),
+        scheduler=Scheduler(
+            store=firings,
+            clock=clock,
+            metrics=metrics,
+            options=SchedulerOptions(),
+            relaying=relaying,
+        ),
+        planning=planning,
+        relaying=relaying,
+    )
+
+
+TODAY = START.date()
+HOUR = timedelta(hours=1)
