@@ -21,19 +21,14 @@ class GatewayOptions:
     """Whom a node takes in."""
 
     connections: int = option(50_000, "Connections of one process; more are told to come back.")
-    origins: list[str] = option(  # noqa: RUF009
-        [],
+    origins: tuple[str, ...] = option(
+        (),
         "Web origins whose pages may connect, besides the server's own; * lets all of them.",
-    )
-    drain_seconds: float = option(
-        10.0, "Over how long the connections are sent away when the server stops."
     )
 
     def __post_init__(self) -> None:
         if self.connections < 1:
             raise ValueError("connections must be at least 1")
-        if self.drain_seconds < 0:
-            raise ValueError("drain_seconds must not be negative")
 
 
 class Gateway:

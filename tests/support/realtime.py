@@ -1,0 +1,357 @@
+"""A node's realtime half in this process, behind a real uvicorn, and clients that talk to it."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import jwt
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+from kernel.adapters.database import Database
+from kernel.adapters.jwt import JwtVerifier, TokenOptions
+from kernel.adapters.memory_bus import MemoryBus
+from kernel.adapters.sql_outbox import SqlOutbox
+from kernel.bus import Bus
+from kernel.clock import Clock, SystemClock
+from kernel.identity import Principal
+from kernel.ids import UserId
+from kernel.metrics import Metrics
+from kernel.operations import AnyOperation
+from kernel.workers import Stop, Worker
+from messaging.access import Access
+from messaging.adapters.memory_presence import MemoryPresence
+from messaging.adapters.message_batches import BatchOptions
+from messaging.adapters.sql_conversations import SqlConversations
+from messaging.adapters.sql_messages import SqlMessages
+from messaging.bodies import MessageLimits
+from messaging.catchup import CatchUp
+from messaging.channels import conversation_channel
+from messaging.commands import Commands
+from messaging.connection import ConnectionOptions
+from messaging.conversations import ConversationLimits, Conversations
+from messaging.departures import Departures, WireOptions
+from messaging.endpoint import Endpoint
+from messaging.following import Following, HubOptions
+from messaging.gate import Gate, GateOptions
+from messaging.gateway import Gateway, GatewayOptions
+from messaging.history import History
+from messaging.hub import Hub
+from messaging.messages import Messages
+from messaging.ports import PresenceRegistry
+from messaging.presence import PresenceKeeper, PresenceOptions, Presences
+from messaging.protocol import frames
+from messaging.protocol.client import Answered, ClientProtocol
+from messaging.protocol.codec import Codec
+from messaging.protocol.frames import Error, Push, StreamPosition
+from messaging.protocol.json_codec import JSON
+from messaging.recovery import RecoveryOptions
+from messaging.routes import operations
+from messaging.streams import ConversationStreams
+from messaging.subscriptions import Subscriptions
+from messaging.transport import WebSocketProtocol
+from messaging.types import Conversation, Message
+from messaging.wheel import TimerWheel
+from tests.support.factories_messaging import group, members
+
+SECRET = "a secret that only the tests know, long enough"
+PATIENCE = 10.0
+
+
+@dataclass
+class Node:
+    """One node; everything a test may want to look at or disturb."""
+
+    database: Database
+    bus: Bus = field(default_factory=MemoryBus)
+    clock: Clock = field(default_factory=SystemClock)
+    registry: PresenceRegistry = field(default_factory=MemoryPresence)
+    native: bool = True
+    """Whether uvicorn runs our WebSocket protocol, or its own."""
+    tls: ssl.SSLContext | None = None
+    tls_files: tuple[str, str] | None = None
+    connection_options: ConnectionOptions = field(default_factory=ConnectionOptions)
+    wire_options: WireOptions = field(default_factory=WireOptions)
+    hub_options: HubOptions = field(default_factory=lambda: HubOptions(poll_seconds=0.05))
+    gate_options: GateOptions = field(default_factory=GateOptions)
+    gateway_options: GatewayOptions = field(default_factory=GatewayOptions)
+    recovery_options: RecoveryOptions = field(default_factory=RecoveryOptions)
+    more_operations: Sequence[AnyOperation] = ()
+    on_send: Callable[[Principal, bytes], None] | None = None
+    routes: Sequence[WebSocketRoute] = ()
+
+    def __post_init__(self) -> None:
+        clock, metrics = self.clock, Metrics()
+        self.metrics = metrics
+        self.conversations = SqlConversations(database=self.database, clock=clock)
+        self.store = SqlMessages(
+            database=self.database, clock=clock, metrics=metrics, options=BatchOptions()
+        )
+        self.messages = Messages(
+            store=self.store,
+            conversations=self.conversations,
+            bus=self.bus,
+            clock=clock,
+            limits=MessageLimits(),
+        )
+        rooms = Conversations(
+            store=self.conversations, bus=self.bus, clock=clock, limits=ConversationLimits()
+        )
+        self.streams = ConversationStreams(self.store)
+        self.access = Access(self.conversations)
+        self.departures = Departures()
+        self.wheel = TimerWheel(clock=clock)
+        self.following = Following(
+            streams=self.streams,
+            departures=self.departures,
+            clock=clock,
+            metrics=metrics,
+            options=self.hub_options,
+        )
+        self.hub = Hub(bus=self.bus, following=self.following, clock=clock, metrics=metrics)
+        self.catchup = CatchUp(
+            hub=self.hub,
+            following=self.following,
+            streams=self.streams,
+            outbox=SqlOutbox(self.database, clock),
+            access=self.access,
+            clock=clock,
+            metrics=metrics,
+        )
+        self.keeper = PresenceKeeper(self.registry, clock=clock, options=PresenceOptions())
+        asked = [
+            *operations(conversations=rooms, messages=self.messages),
+            *self.more_operations,
+        ]
+        self.commands = Commands(
+            version="zaffa test",
+            verifier=JwtVerifier(TokenOptions(hmac_keys=(f":{SECRET}",)), clock),
+            operations={each.name: each for each in asked if each.rpc},
+            hub=self.hub,
+            subscriptions=Subscriptions(
+                hub=self.hub,
+                following=self.following,
+                access=self.access,
+                streams=self.streams,
+                metrics=metrics,
+                options=self.recovery_options,
+            ),
+            access=self.access,
+            history=History(self.streams, limit=self.recovery_options.publications),
+            presences=Presences(self.registry),
+            keeper=self.keeper,
+            wheel=self.wheel,
+            clock=clock,
+            metrics=metrics,
+            connection_options=self.connection_options,
+            gate=Gate(self.gate_options),
+            on_send=self.on_send,
+        )
+        self.gateway = Gateway(
+            hub=self.hub,
+            host=self.commands,
+            departures=self.departures,
+            wheel=self.wheel,
+            clock=clock,
+            wire_options=self.wire_options,
+            options=self.gateway_options,
+        )
+        self.port = 0
+        self.server: uvicorn.Server | None = None
+
+    @property
+    def workers(self) -> list[Worker]:
+        return [self.hub, self.catchup, self.wheel, self.keeper]
+
+    @property
+    def url(self) -> str:
+        scheme = "wss" if self.tls_files else "ws"
+        return f"{scheme}://127.0.0.1:{self.port}/connection/websocket"
+
+    def token(self, user_id: str, *, seconds: float | None = None, secret: str = SECRET) -> str:
+        claims: dict[str, Any] = {"sub": user_id}
+        if seconds is not None:
+            claims["exp"] = int((self.clock.now() + timedelta(seconds=seconds)).timestamp())
+        return jwt.encode(claims, secret, "HS256")
+
+    async def conversation(self, *user_ids: UserId) -> Conversation:
+        """A group of these users."""
+        there = group()
+        await self.conversations.create(there, members(there, *user_ids))
+        return there
+
+    async def say(self, there: Conversation, user_id: UserId, *texts: str) -> list[Message]:
+        """Messages of a member, one after the other."""
+        return [
+            await self.messages.send(
+                user_id,
+                conversation_id=there.id,
+                body=b'{"text":"%b"}' % text.encode(),
+                idempotency_key=f"{user_id}-{there.id}-{text}"[:64],
+            )
+            for text in texts
+        ]
+
+    async def until(self, true: Callable[[], object]) -> None:
+        """Wait until something is so."""
+        async with asyncio.timeout(PATIENCE):
+            while not true():  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+
+    def metric(self, name: str, **labels: str) -> float:
+        return self.metrics._registry.get_sample_value(name, labels) or 0.0
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: they belong to pytest."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def serving(node: Node, *, workers: Sequence[Worker] | None = None) -> AsyncIterator[Node]:
+    """Serve a node on a free port; `workers` are those that run, all of them by default."""
+    endpoint = Endpoint(node.gateway)
+    app = Starlette(routes=[WebSocketRoute("/connection/websocket", endpoint.serve), *node.routes])
+    certificate, key = node.tls_files or (None, None)
+    config = uvicorn.Config(
+        app,
+        ws=WebSocketProtocol if node.native else "websockets-sansio",
+        ws_max_size=node.wire_options.message_bytes,
+        ws_ping_interval=None,
+        ws_per_message_deflate=False,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+        timeout_graceful_shutdown=5,
+    )
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind(("127.0.0.1", 0))
+    node.port = listening.getsockname()[1]
+    server, stop = _Server(config), Stop()
+    node.server = server
+    tasks = [asyncio.create_task(server.serve([listening]))]
+    running = node.workers if workers is None else list(workers)
+    tasks += [asyncio.create_task(worker.run(stop)) for worker in running]
+    try:
+        await node.until(lambda: server.started or tasks[0].done())
+        if node.hub in running:
+            await node.until(lambda: node.following._listener or tasks[1].done())
+        yield node
+    finally:
+        server.should_exit = True
+        await tasks[0]
+        stop.ask()
+        await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE)
+        await node.store.close()
+
+
+class Talker:
+    """A client: one WebSocket with the client's half of the protocol."""
+
+    def __init__(self, websocket: ClientConnection, protocol: ClientProtocol) -> None:
+        self.websocket = websocket
+        self.protocol = protocol
+        self.answers: dict[int, Answered] = {}
+        self.pushes: list[Push] = []
+        self.frames = 0
+
+    async def flush(self) -> None:
+        output = self.protocol.take_output()
+        if output is not None:
+            await self.websocket.send(output if self.protocol.codec.binary else output.decode())
+
+    async def hear(self) -> None:
+        """Take one frame."""
+        frame = await self.websocket.recv()
+        self.frames += 1
+        data = frame.encode() if isinstance(frame, str) else frame
+        for heard in self.protocol.receive(data):
+            if isinstance(heard, Answered):
+                self.answers[heard.id] = heard
+            else:
+                self.pushes.append(heard)
+        await self.flush()
+
+    async def answer(self, id: int) -> Any:
+        """What the request with this id was answered."""
+        await self.flush()
+        async with asyncio.timeout(PATIENCE):
+            while id not in self.answers:
+                await self.hear()
+        return self.answers[id].result
+
+    async def until(self, true: Callable[[], object]) -> None:
+        """Listen until something is so."""
+        async with asyncio.timeout(PATIENCE):
+            while not true():
+                await self.hear()
+
+    async def subscribe(self, channel: str, **more: Any) -> Any:
+        return await self.answer(self.protocol.subscribe(channel, **more))
+
+    async def rpc(self, method: str, data: bytes = b"") -> Any:
+        return await self.answer(self.protocol.rpc(method, data))
+
+    async def closed(self) -> tuple[int, str]:
+        """The code and reason that the server closes with."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while True:
+                    await self.hear()
+        except ConnectionClosed as closed:
+            said = closed.rcvd
+        assert said is not None, "the connection was cut"
+        return said.code, said.reason
+
+    def offsets(self, channel: str) -> list[int]:
+        """Of the publications that were heard live."""
+        return [
+            push.event.offset
+            for push in self.pushes
+            if push.channel == channel and isinstance(push.event, frames.Publication)
+        ]
+
+
+@asynccontextmanager
+async def talking(
+    node: Node,
+    user_id: str | None = None,
+    *,
+    codec: Codec = JSON,
+    positions: dict[str, StreamPosition] | None = None,
+    **more: Any,
+) -> AsyncIterator[Talker]:
+    """A client, connected as a user if one is named."""
+    subprotocols = [Subprotocol(codec.subprotocol)] if codec.binary else None
+    protocol = ClientProtocol(codec, positions=positions)
+    if node.tls is not None:
+        more["ssl"] = node.tls
+    async with connect(
+        node.url, subprotocols=subprotocols, compression=None, ping_interval=None, **more
+    ) as websocket:
+        talker = Talker(websocket, protocol)
+        if user_id is not None:
+            result = await talker.answer(protocol.connect(token=node.token(user_id)))
+            assert not isinstance(result, Error), result
+        yield talker
+
+
+def channel_of(there: Conversation) -> str:
+    return conversation_channel(UUID(str(there.id)))
