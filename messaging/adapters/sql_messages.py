@@ -98,7 +98,7 @@ class SqlMessages:
         except sa.exc.DBAPIError as error:
             if postgres_log.is_overtaken(error):
                 raise Overtaken("Others are writing to the same conversations.") from error
-            if error.connection_invalidated or isinstance(error, sa.exc.OperationalError):
+            if error.connection_invalidated or _is_away(error):
                 raise _unavailable(error) from error
             raise
         except (OSError, sa.exc.TimeoutError) as error:
@@ -108,6 +108,11 @@ class SqlMessages:
     async def _read(self, statement: sa.Select[Any]) -> list[Message]:
         async with self._database.reading() as connection:
             return [_message(row) for row in await connection.execute(statement)]
+
+
+def _is_away(error: sa.exc.DBAPIError) -> bool:
+    """Whether the database, not the statement, is the reason."""
+    return isinstance(error, sa.exc.OperationalError) or postgres_log.is_away(error)
 
 
 def _unavailable(error: Exception) -> Unavailable:
