@@ -1,0 +1,340 @@
+"""From a rule to a notice, through planner, scheduler and outbox."""
+
+import asyncio
+import uuid
+from dataclasses import replace
+from datetime import date, time, timedelta
+
+import pytest
+
+from kernel.adapters.sql_outbox import SqlOutbox
+from kernel.notices import NOTICE, notice_of
+from kernel.workers import Pulse, Stop
+from reminders.adapters.mapping import TASKS
+from reminders.scheduler import Scheduler, SchedulerOptions
+from reminders.types import AtWall, CalendarLead, FromEvent, Offset, Role
+from tests.support.factories_reminders import AMINA, BILAL, CELIA, day_before, user
+from tests.support.metrics import value_of
+
+
+@pytest.fixture
+def notices(anywhere, database):
+    """The notices that wait in the outbox, oldest first; looking takes them."""
+    outbox = SqlOutbox(database, anywhere.clock)
+
+    async def taken():
+        claimed = await outbox.claim(
+            [NOTICE], now=anywhere.clock.now(), lease=timedelta(days=365), limit=1000
+        )
+        return [notice_of(entry.payload) for entry in claimed]
+
+    return taken
+
+
+async def wedding(room, day=date(2026, 3, 10)):
+    sheet = await room.events.create(
+        user(AMINA), title="زفاف أمينة", zone="Africa/Algiers", day=day, at=None
+    )
+    return sheet.event.id
+
+
+async def job(room, event_id, due=FromEvent(Offset()), lead=day_before()):  # noqa: B008
+    """A task with a rule that tells the owners."""
+    task = await room.tasks.create(user(AMINA), event_id, title="Confirmer la salle", due=due)
+    await room.rules.put(
+        user(AMINA),
+        event_id,
+        rule_id=uuid.uuid4(),
+        task_id=task.id,
+        user_id=None,
+        lead=lead,
+        exact=True,
+    )
+    return task
+
+
+async def test_a_rule_becomes_a_notice_at_its_minute_and_not_before(anywhere, notices):
+    room = anywhere
+    await room.people.put(user(AMINA), zone="Africa/Algiers", locale="ar-DZ")
+    await job(room, await wedding(room))
+    assert await room.planner.step() == 1
+
+    room.clock.move(days=7, hours=23, minutes=59)
+    assert await room.scheduler.step() == 0
+    room.clock.move(minutes=1)
+    assert await room.scheduler.step() == 1
+
+    (notice,) = await notices()
+    assert notice.user_ids == (AMINA,)
+    assert notice.variables == {
+        "task": "Confirmer la salle",
+        "event": "زفاف أمينة",
+        "when": "الثلاثاء 10 مارس",
+    }
+    assert await room.scheduler.step() == 0
+
+
+async def test_planner_and_scheduler_work_by_themselves(anywhere, notices):
+    """As workers: a pulse wakes the planner, time wakes the scheduler."""
+    room, stop = anywhere, Stop()
+    async with asyncio.timeout(20), asyncio.TaskGroup() as workers:
+        workers.create_task(room.planner.run(stop))
+        workers.create_task(room.scheduler.run(stop))
+        await room.clock.asleep(2)
+        await job(room, await wedding(room))
+        for _ in range(1000):
+            if (await room.firings.upcoming(AMINA, cursor=None, limit=1)).items:
+                break
+            await asyncio.sleep(0.01)
+        await room.clock.asleep(2)
+        room.clock.move(days=8)
+        await asyncio.wait_for(room.relaying.wait(), 10)
+        stop.ask()
+
+    assert len(await notices()) == 1
+
+
+async def test_each_owner_is_told_on_their_own_clock(anywhere, notices):
+    room = anywhere
+    event_id = await wedding(room)
+    await room.events.put_member(user(AMINA), event_id, user_id=CELIA, role=Role.OWNER)
+    await room.people.put(user(AMINA), zone="Africa/Algiers", locale="fr")
+    await room.people.put(user(CELIA), zone="America/Vancouver", locale="en")
+    appointment = AtWall(date(2026, 3, 9), time(0, 30), "Europe/Paris")
+    await job(room, event_id, appointment)
+    await room.planner.step()
+
+    told = []
+    room.clock.move(days=5)
+    for _ in range(72):
+        room.clock.move(hours=1)
+        await room.scheduler.step()
+        told += [(n.user_ids[0], room.clock.now(), n.variables["when"]) for n in await notices()]
+
+    # In Algiers the clocks show the same as in Paris, in Vancouver it is the afternoon before.
+    assert [(who, f"{at:%d %H:%M}", when) for who, at, when in told] == [
+        (CELIA, "07 17:00", "Monday 9 March at 00:30 (Paris)"),
+        (AMINA, "08 08:00", "lundi 9 mars à 00:30"),
+    ]
+
+
+async def test_a_moved_event_is_spoken_of_at_its_new_time_only(anywhere, notices):
+    room = anywhere
+    event_id = await wedding(room)
+    await job(room, event_id)
+    await room.planner.step()
+
+    await room.events.move(user(AMINA), event_id, day=date(2026, 3, 12), at=None)
+    room.clock.move(days=8)
+    # The planner has not run: the scheduler itself sees that the firing is stale.
+    assert await room.scheduler.step() == 1
+    assert await notices() == []
+
+    await room.planner.step()
+    room.clock.move(days=2)
+    assert await room.scheduler.step() == 1
+    (notice,) = await notices()
+    assert notice.variables["when"] == "Thursday 12 March"
+
+
+@pytest.mark.parametrize("planned_again", [True, False])
+@pytest.mark.parametrize("end", ["complete", "delete", "cancel"])
+async def test_nobody_is_reminded_of_what_is_over(anywhere, notices, end, planned_again):
+    room = anywhere
+    event_id = await wedding(room)
+    task = await job(room, event_id)
+    await room.planner.step()
+    if end == "cancel":
+        await room.events.cancel(user(AMINA), event_id)
+    else:
+        await getattr(room.tasks, end)(user(AMINA), event_id, task.id)
+    if planned_again:
+        await room.planner.step()
+
+    room.clock.move(days=8)
+
+    assert await room.scheduler.step() == (0 if planned_again else 1)
+    assert await notices() == []
+
+
+async def test_a_reopened_task_gets_only_the_reminders_still_to_come(anywhere, notices):
+    room = anywhere
+    event_id = await wedding(room)
+    task = await job(room, event_id)
+    await room.rules.put(
+        user(AMINA),
+        event_id,
+        rule_id=uuid.uuid4(),
+        task_id=task.id,
+        user_id=AMINA,
+        lead=CalendarLead(Offset(days=3), time(9)),
+        exact=True,
+    )
+    await room.tasks.complete(user(AMINA), event_id, task.id)
+    await room.planner.step()
+
+    room.clock.move(days=7)
+    await room.tasks.reopen(user(AMINA), event_id, task.id)
+    await room.planner.step()
+    await room.scheduler.step()
+    assert await notices() == []
+
+    room.clock.move(days=1)
+    await room.scheduler.step()
+    assert len(await notices()) == 1
+
+
+async def test_after_downtime_a_reminder_comes_late_while_it_helps_and_then_never(
+    anywhere, notices, metrics
+):
+    room = anywhere
+    event_id = await wedding(room)
+    await job(room, event_id)
+    later = await job(room, event_id, FromEvent(Offset(days=-3)))
+    await room.planner.step()
+
+    room.clock.move(days=9, hours=3)
+    assert await room.scheduler.step() == 2
+
+    (notice,) = await notices()
+    assert notice.variables["when"] == "Tuesday 10 March"
+    (missed,) = await room.firings.settled(later.id, AMINA)
+    assert (missed.outcome, missed.reason) == ("expired", "no longer useful")
+    labels = {"class": "exact_calendar"}
+    assert value_of(metrics, "reminders_firings_total", outcome="fired", **labels) == 1
+    assert value_of(metrics, "reminders_firings_total", outcome="expired", **labels) == 1
+    assert value_of(metrics, "reminders_lateness_seconds_sum", **labels) == 27 * 3600
+
+
+async def test_who_muted_reminders_hears_none(anywhere, notices):
+    room = anywhere
+    await room.people.put(user(AMINA), zone="Africa/Algiers", locale="fr", muted=True)
+    await job(room, await wedding(room))
+    await room.planner.step()
+
+    room.clock.move(days=8)
+
+    assert await room.scheduler.step() == 1
+    assert await notices() == []
+
+
+async def test_one_poisoned_firing_does_not_hold_back_its_neighbours(
+    anywhere, notices, database, caplog
+):
+    room = anywhere
+    event_id = await wedding(room)
+    bad = await job(room, event_id, AtWall(date(2026, 3, 10), time(10), "Africa/Algiers"))
+    await job(room, event_id)
+    await room.planner.step()
+    async with database.transaction() as connection:
+        spoil = TASKS.update().where(TASKS.c.id == bad.id).values(due_zone="Africa/Atlantis")
+        await connection.execute(spoil)
+
+    room.clock.move(days=8)
+
+    assert await room.scheduler.step() == 2
+    assert len(await notices()) == 1
+    (dead,) = await room.firings.settled(bad.id, AMINA)
+    assert dead.outcome == "dead"
+    assert "Africa/Atlantis" in dead.reason
+    assert "firing failed" in caplog.text
+
+
+async def test_nothing_is_claimed_while_the_clock_has_gone_back(room, metrics):
+    class Wound:
+        """A clock that somebody winds."""
+
+        def __init__(self, clock):
+            self._clock = clock
+            self.back = timedelta(0)
+
+        def now(self):
+            return self._clock.now() - self.back
+
+    wound = Wound(room.clock)
+    scheduler = Scheduler(
+        store=room.firings,
+        clock=wound,
+        metrics=type(metrics)(),
+        options=SchedulerOptions(),
+        relaying=Pulse(),
+    )
+    await job(room, await wedding(room))
+    await room.planner.step()
+    assert await scheduler.step() == 0
+    room.clock.move(days=8, hours=2)
+
+    assert await scheduler.step() == 1
+    await job(room, await wedding(room, date(2026, 3, 11)))
+    await room.planner.step()
+    room.clock.move(days=1)
+    wound.back = timedelta(days=2)
+    assert await scheduler.step() == 0
+    wound.back = timedelta(0)
+    assert await scheduler.step() == 1
+
+
+async def test_the_age_of_the_oldest_due_firing_is_shown(room, metrics):
+    await job(room, await wedding(room))
+    await room.planner.step()
+    room.clock.move(days=8, minutes=10)
+
+    await room.scheduler.step()
+    assert value_of(metrics, "reminders_oldest_due_age_seconds") == 600
+    await room.scheduler.step()
+    assert value_of(metrics, "reminders_oldest_due_age_seconds") == 0
+
+
+async def test_schedulers_begin_with_different_shards(room, metrics, clock):
+    asked = []
+
+    class Watched:
+        async def due_shards(self, now):
+            return dict.fromkeys((1, 9, 30), now)
+
+        async def fire_due(self, shard, judge, *, now, limit):
+            asked.append(shard)
+            return []
+
+    for first in (0, 5, 31):
+        await Scheduler(
+            store=Watched(),
+            clock=clock,
+            metrics=type(metrics)(),
+            options=SchedulerOptions(),
+            relaying=Pulse(),
+            first_shard=first,
+        ).step()
+
+    assert asked == [1, 9, 30, 9, 30, 1, 1, 9, 30]
+
+
+async def test_who_leaves_is_not_told_any_more(anywhere, notices):
+    room = anywhere
+    event_id = await wedding(room)
+    await room.events.put_member(user(AMINA), event_id, user_id=BILAL, role=Role.COLLABORATOR)
+    task = await room.tasks.create(
+        user(BILAL), event_id, title="Fleurs", due=FromEvent(Offset()), assignee_id=BILAL
+    )
+    await room.rules.put(
+        user(BILAL),
+        event_id,
+        rule_id=uuid.uuid4(),
+        task_id=task.id,
+        user_id=BILAL,
+        lead=day_before(),
+        exact=True,
+    )
+    await room.planner.step()
+    await room.events.remove_member(user(BILAL), event_id, user_id=BILAL)
+
+    room.clock.move(days=8)
+    await room.scheduler.step()
+
+    assert await notices() == []
+
+
+@pytest.mark.parametrize("wrong", [{"batch": 0}, {"batch": 1001}, {"poll_seconds": 0}])
+def test_options_that_cannot_work_are_refused(wrong):
+    with pytest.raises(ValueError, match="must be"):
+        replace(SchedulerOptions(), **wrong)
