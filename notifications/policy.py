@@ -110,9 +110,9 @@ def _wait(push: HeldPush, outcome: Outcome, dice: Dice) -> float:
     waits = WAITS[push.route]
     match outcome.verdict:
         case Verdict.NOT_SENT if push.unsent < UNSENT_AT_ONCE:
-            return 0.0
+            wait = 0.0
         case Verdict.NOT_SENT:
-            return dice(1.0, _doubled(2.0, push.unsent - UNSENT_AT_ONCE, cap=waits.cap))
+            wait = dice(1.0, _doubled(2.0, push.unsent - UNSENT_AT_ONCE, cap=waits.cap))
         case Verdict.AMBIGUOUS:
             wait = dice(*DOUBTFUL_WAIT)
         case Verdict.MISCONFIGURED:
@@ -120,7 +120,8 @@ def _wait(push: HeldPush, outcome: Outcome, dice: Dice) -> float:
         case Verdict.THROTTLED if outcome.retry_after is None:
             wait = _doubled(waits.throttled, push.number - 1, cap=waits.cap)
         case Verdict.THROTTLED:
-            wait = 0.0
+            # A provider that says "in 0 seconds" again and again is not asked in a loop.
+            wait = _doubled(1.0, push.number - 1, cap=waits.cap)
         case _:
             longest = _doubled(waits.failed_first, push.number - 1, cap=waits.cap)
             wait = dice(waits.failed_floor, max(waits.failed_floor, longest))

@@ -65,7 +65,8 @@ async def _insert_new_on_postgresql(
         )
         for column in columns
     ]
-    given = sa.func.unnest(*arrays).table_valued(*(column.name for column in columns))
+    names = (column.name for column in columns)
+    given = sa.func.unnest(*arrays).table_valued(*names).render_derived()
     statement = (
         postgresql.insert(table)
         .from_select([column.name for column in columns], sa.select(given))

@@ -232,8 +232,13 @@ async def _move(
         .cte("some")
         .prefix_with("MATERIALIZED", dialect="postgresql")
     )
-    moving = PUSHES.update().where(PUSHES.c.id.in_(sa.select(some.c.id))).values(**values)
-    return (await connection.execute(moving)).rowcount
+    moving = (
+        PUSHES.update()
+        .where(PUSHES.c.id.in_(sa.select(some.c.id)))
+        .values(**values)
+        .returning(PUSHES.c.id)
+    )
+    return len((await connection.execute(moving)).all())
 
 
 def _campaign(row: sa.Row[Any]) -> Campaign:

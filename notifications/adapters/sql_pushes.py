@@ -104,7 +104,7 @@ class SqlPushes:
         async with self._database.transaction() as connection:
             rows = list(await connection.execute(taking))
             if not rows:
-                return Claim(())
+                return Claim([])
             rows.sort(key=lambda row: (row.due_at, row.id))
             devices = await _devices(connection, [row.device_id for row in rows])
             found: list[tuple[HeldPush, Attempt]] = []
@@ -195,8 +195,9 @@ class SqlPushes:
                 PUSHES.update()
                 .where(PUSHES.c.id.in_(sa.select(late.c.id)))
                 .values(state=state, settled_at=now)
+                .returning(PUSHES.c.id)
             )
-            return (await connection.execute(ending)).rowcount
+            return len((await connection.execute(ending)).all())
 
 
 async def _devices(connection: AsyncConnection, device_ids: Sequence[UUID]) -> Mapping[UUID, Any]:
