@@ -139,6 +139,7 @@ class Database:
                         "application_name": "zaffa",
                         "timezone": "UTC",
                         "jit": "off",
+                        "lock_timeout": str(int(options.timeout_seconds * 1000)),
                     },
                 },
             )
