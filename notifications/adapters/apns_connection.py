@@ -29,6 +29,7 @@ from notifications.adapters.apns_exchange import (
     read_answer,
     read_head,
 )
+from notifications.adapters.apns_headers import HeaderEncoder
 from notifications.types import Outcome, Verdict
 
 IDLE = 30 * 60.0
@@ -75,6 +76,7 @@ class ApnsConnection(APNsTLSClientProtocol):
             normalize_outbound_headers=False,
         )
         self.conn = _Http2(config)
+        self.conn.encoder = HeaderEncoder()
         self.draining = False
         self.retired = False
         self.lost = False

@@ -40,22 +40,22 @@ class ApnsRequest(NotificationRequest):
         self.body = body
         self.expires_at = int(attempt.expires_at.timestamp())
 
-    def headers(self, *, authority: str, authorization: str) -> list[tuple[str, str]]:
+    def headers(self, *, authority: str, authorization: str) -> list[tuple[bytes, bytes]]:
         """The request's header list, pseudo headers first."""
         headers = [
-            (":method", "POST"),
-            (":scheme", "https"),
-            (":authority", authority),
-            (":path", f"/3/device/{self.device_token}"),
-            ("authorization", authorization),
-            ("apns-topic", str(self.apns_topic)),
-            ("apns-push-type", "alert"),
-            ("apns-priority", str(self.priority)),
-            ("apns-expiration", str(self.expires_at)),
-            ("apns-id", self.notification_id),
+            (b":method", b"POST"),
+            (b":scheme", b"https"),
+            (b":authority", authority.encode()),
+            (b":path", b"/3/device/" + self.device_token.encode()),
+            (b"authorization", authorization.encode()),
+            (b"apns-topic", str(self.apns_topic).encode()),
+            (b"apns-push-type", b"alert"),
+            (b"apns-priority", b"%d" % (self.priority or 10)),
+            (b"apns-expiration", b"%d" % self.expires_at),
+            (b"apns-id", self.notification_id.encode()),
         ]
         if self.collapse_key:
-            headers.append(("apns-collapse-id", self.collapse_key))
+            headers.append((b"apns-collapse-id", self.collapse_key.encode()))
         return headers
 
 
