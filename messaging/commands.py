@@ -13,7 +13,7 @@ from kernel.identity import Principal, TokenVerifier
 from kernel.metrics import Metrics
 from kernel.operations import AnyOperation, invalid_input
 from messaging.access import Access, Answer
-from messaging.connection import Connection, ConnectionOptions
+from messaging.connection import Connection
 from messaging.gate import Gate
 from messaging.history import History
 from messaging.hub import Hub
@@ -41,6 +41,7 @@ from messaging.protocol.frames import (
     UnsubscribeResult,
 )
 from messaging.publications import one_line
+from messaging.quotas import ConnectionOptions
 from messaging.refusals import Declined, answer_to
 from messaging.subscriptions import Subscriptions
 from messaging.types import Presence
@@ -50,6 +51,14 @@ log = logging.getLogger(__name__)
 
 YEAR = 365 * 24 * 3600
 """Clients keep their timers in milliseconds; a longer time to live overflows them."""
+
+
+PIPELINED = frozenset({"messages.send"})
+"""Methods that take their place in a queue before they first wait: `MessageStore.append` does.
+
+So many messages of one connection are on their way at once, and still in the order in which
+they were sent.
+"""
 
 
 class Commands:
@@ -99,6 +108,9 @@ class Commands:
         )  # fmt: skip
 
     # --- what a connection needs of its node ---------------------------------------------------
+
+    def overlaps(self, method: str) -> bool:
+        return method in PIPELINED
 
     async def handle(self, connection: Connection, command: Command) -> None:
         match command.request:

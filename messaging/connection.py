@@ -4,7 +4,6 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -12,7 +11,6 @@ from kernel.clock import Clock
 from kernel.identity import Principal
 from kernel.ids import UserId
 from kernel.limits import TokenBucket
-from kernel.options import option
 from messaging.departures import Wire
 from messaging.protocol.codes import DisconnectCode, ErrorCode, ProtocolViolation
 from messaging.protocol.frames import (
@@ -28,49 +26,12 @@ from messaging.protocol.frames import (
     Unsubscribe,
 )
 from messaging.protocol.server import Phase, Rules, ServerProtocol
+from messaging.quotas import ConnectionOptions
 from messaging.refusals import error_of
 from messaging.wheel import TimerWheel
 
-
-@dataclass(frozen=True, slots=True)
-class ConnectionOptions:
-    """What one connection may do, and when it is given up."""
-
-    ping_seconds: int = option(25, "Seconds between pings. 0 sends none.")
-    pong_seconds: float = option(8.0, "How long a client may take to answer a ping.")
-    connect_seconds: float = option(
-        15.0, "How long a new connection may take to say who it is. Slow networks need 10 or more."
-    )
-    expiry_grace_seconds: float = option(
-        25.0, "How long after its token's end a connection may still be refreshed."
-    )
-    channels: int = option(128, "Subscriptions of one connection.")
-    commands_per_frame: int = option(512, "Commands that may arrive together.")
-    commands_waiting: int = option(
-        256, "Commands of one connection that may wait, before nothing more is read from it."
-    )
-    commands_per_second: float = option(
-        100.0, "Commands that one connection may keep sending. 0 is no limit."
-    )
-    commands_burst: float = option(400.0, "Commands that one connection may send at once.")
-    rpcs_at_once: int = option(4, "Methods of one connection that may run at the same time.")
-
-    def __post_init__(self) -> None:
-        if self.channels < 1 or self.commands_waiting < 1 or self.rpcs_at_once < 1:
-            raise ValueError("channels, commands_waiting and rpcs_at_once must be at least 1")
-        if self.commands_per_second < 0 or self.commands_burst < 1:
-            raise ValueError("commands_per_second must not be negative, commands_burst at least 1")
-        self.rules()
-
-    def rules(self) -> Rules:
-        """The part of it that the protocol enforces."""
-        return Rules(
-            ping_every=self.ping_seconds,
-            pong_within=self.pong_seconds,
-            connect_within=self.connect_seconds,
-            expiry_grace=self.expiry_grace_seconds,
-            commands_per_frame=self.commands_per_frame,
-        )
+Lane = tuple[str, int]
+"""Commands in the same lane run one after the other: a method, or one call of it."""
 
 
 class Host(Protocol):
@@ -80,6 +41,10 @@ class Host(Protocol):
     wheel: TimerWheel
     options: ConnectionOptions
     rules: Rules
+
+    def overlaps(self, method: str) -> bool:
+        """Whether calls of a method may run beside each other, and still keep their order."""
+        ...
 
     def handle(self, connection: "Connection", command: Command) -> Coroutine[Any, Any, None]:
         """Do what a command asks, and answer it."""
@@ -97,9 +62,10 @@ class Host(Protocol):
 class Connection:
     """Runs commands in the order they came, and never lets one client hold up another.
 
-    A command waits until those before it are done; only RPCs of different methods run beside
-    each other, so that a slow one holds up nobody who asks for something else, and two
-    messages sent in a row keep their order. Nothing here raises into the transport or the hub.
+    A command waits until those before it are done, except that RPCs run beside each other: a
+    slow one holds up nobody who asks for something else. Calls of the same method wait for each
+    other, unless the method keeps their order by itself. Nothing here raises into the transport
+    or the hub.
     """
 
     __slots__ = (
@@ -118,7 +84,7 @@ class Connection:
         self.is_open = True
         self._host = host
         self._waiting: deque[Command] | None = None
-        self._running: dict[str | None, asyncio.Task[None]] | None = None
+        self._running: dict[Lane | None, asyncio.Task[None]] | None = None
         self._bucket: TokenBucket | None = None
         self._paused = False
         host.wheel.by(wire, self.protocol.deadline)
@@ -221,8 +187,7 @@ class Connection:
     def _advance(self) -> None:
         """Start whatever may start now."""
         while self.is_open and self._waiting:
-            request = self._waiting[0].request
-            lane = request.method if type(request) is RPCRequest else None
+            lane = self._lane(self._waiting[0])
             if not self._is_free(lane):
                 break
             self._start(self._waiting.popleft(), lane)
@@ -232,7 +197,14 @@ class Connection:
         if self._paused is (waiting < self._host.options.commands_waiting):
             self._pause(not self._paused)
 
-    def _is_free(self, lane: str | None) -> bool:
+    def _lane(self, command: Command) -> Lane | None:
+        """What must be done before the command may start; None is everything before it."""
+        request = command.request
+        if type(request) is not RPCRequest:
+            return None
+        return request.method, command.id if self._host.overlaps(request.method) else 0
+
+    def _is_free(self, lane: Lane | None) -> bool:
         running = self._running
         if not running:
             return True
@@ -242,7 +214,7 @@ class Connection:
             lane not in running and len(running) < self._host.options.rpcs_at_once
         )
 
-    def _start(self, command: Command, lane: str | None) -> None:
+    def _start(self, command: Command, lane: Lane | None) -> None:
         error = self._limit(command)
         if error is not None:
             self.refuse(command, error)
@@ -254,7 +226,7 @@ class Connection:
         else:
             self._running[lane] = task
 
-    def _finished(self, command: Command, lane: str | None, task: asyncio.Task[None]) -> None:
+    def _finished(self, command: Command, lane: Lane | None, task: asyncio.Task[None]) -> None:
         assert self._running is not None
         del self._running[lane]
         if not self._running:

@@ -13,10 +13,10 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
 from kernel.adapters.database import Database
-from messaging.connection import ConnectionOptions
 from messaging.departures import WireOptions
 from messaging.endpoint import Endpoint
 from messaging.protocol.frames import ConnectResult
+from messaging.quotas import ConnectionOptions
 from messaging.transport import EARLY_BYTES, WebSocketProtocol
 from tests.support.factories_messaging import AMINA, KARIM, LINA
 from tests.support.rawsocket import RawSocket, masked, raw_socket, raw_websocket
@@ -280,7 +280,7 @@ async def test_a_slow_consumer_is_closed_and_the_others_keep_receiving(node):
             said += 1
             assert said < 500, "the slow client is still there"
             await node.say(there, AMINA, f"{said} " + "س" * 7000)
-            await brisk.until(lambda: len(brisk.offsets(channel)) == said)
+            await brisk.until(lambda: len(brisk.offsets(channel)) == said)  # noqa: B023
 
         assert list(node.hub.connections) == [karims]
         assert brisk.offsets(channel) == list(range(1, said + 1))
@@ -304,7 +304,7 @@ async def test_a_client_that_falls_behind_and_catches_up_misses_nothing(node):
             said += 1
             assert said < 500, "everything fits into the socket"
             await node.say(there, KARIM, f"{said} " + "س" * 7000)
-            await node.until(lambda: node.following.find(channel).ordering.offset == said)
+            await node.until(lambda: node.following.find(channel).ordering.offset == said)  # noqa: B023
         said += 1
         await node.say(there, KARIM, f"{said} one more")
 

@@ -39,7 +39,6 @@ from messaging.bodies import MessageLimits
 from messaging.catchup import CatchUp
 from messaging.channels import conversation_channel
 from messaging.commands import Commands
-from messaging.connection import ConnectionOptions
 from messaging.conversations import ConversationLimits, Conversations
 from messaging.departures import Departures, WireOptions
 from messaging.endpoint import Endpoint
@@ -56,6 +55,7 @@ from messaging.protocol.client import Answered, ClientProtocol
 from messaging.protocol.codec import Codec
 from messaging.protocol.frames import Error, Push, StreamPosition
 from messaging.protocol.json_codec import JSON
+from messaging.quotas import ConnectionOptions
 from messaging.recovery import RecoveryOptions
 from messaging.routes import operations
 from messaging.streams import ConversationStreams
