@@ -1,6 +1,6 @@
 """Reads Redis subscriptions: one connection that heals itself, parsed by hiredis.
 
-redis-py spends ten times the processor time on each message; see docs/decisions. This knows
+redis-py was measured to spend ten times the processor time on each message. This knows
 channels and payloads as bytes and nothing of what they mean.
 """
 
