@@ -1,7 +1,6 @@
 """Runs migrations on the connection that `server/migrations.py` hands over."""
 
 import sqlalchemy as sa
-
 from alembic import context
 
 

@@ -43,9 +43,7 @@ def create_app(house: House) -> Starlette:
 
     return Starlette(
         routes=[
-            WebSocketRoute("/connection/websocket", house.websocket),
-            *_Gateways(house).routes(),
-            *_documents(house),
+            *_gateway(house),
             *_watching(house),
         ],
         middleware=[Middleware(Requests, clock=house.clock, metrics=house.metrics)],
@@ -56,6 +54,17 @@ def create_app(house: House) -> Starlette:
         },
         lifespan=lifespan,
     )
+
+
+def _gateway(house: House) -> list[BaseRoute]:
+    """What clients and servers call; nothing where this process does other work."""
+    if house.websocket is None:
+        return []
+    return [
+        WebSocketRoute("/connection/websocket", house.websocket),
+        *_Gateways(house).routes(),
+        *_documents(house),
+    ]
 
 
 class _Gateways:

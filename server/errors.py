@@ -1,6 +1,7 @@
 """What a refusal becomes over HTTP, in one table."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 from starlette.responses import Response
@@ -24,7 +25,7 @@ class ErrorBody(msgspec.Struct, frozen=True):
 
     code: str
     message: str
-    details: dict[str, object] = {}
+    details: dict[str, Any] = {}
 
 
 class BodyTooLarge(Refusal):

@@ -63,7 +63,8 @@ class House:
     tokens: TokenVerifier
     api_keys: ApiKeys
     operations: Sequence[AnyOperation]
-    websocket: Callable[[WebSocket], Awaitable[None]]
+    websocket: Callable[[WebSocket], Awaitable[None]] | None
+    """The endpoint of connections; None where this process takes none."""
     disconnect_all: Callable[[float], Coroutine[Any, Any, None]]
     """Tell every connection to reconnect elsewhere, spread over so many seconds."""
     supervisor: Supervisor

@@ -180,7 +180,7 @@ def _sqlite_engine(url: str) -> AsyncEngine:
 
 async def _write(message: str) -> None:
     # Only this command needs the tables, and the composition root itself imports this module.
-    from server.wiring import METADATA
+    from server.wiring.tables import METADATA
 
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/empty.sqlite3"

@@ -88,7 +88,9 @@ class _Described:
     ) -> None:
         self._operation = operation
         self._schemas = schemas
-        self._takes = _cleaned(components[operation.takes.__name__])
+        # Two rooms may use the same name; then the component's is longer.
+        name = schemas[operation.takes]["$ref"].rpartition("/")[2]
+        self._takes = _cleaned(components[name])
         self._components = components
 
     def document(self) -> dict[str, object]:

@@ -114,7 +114,7 @@ def index_page(*, url: str, languages: str, hints: Hints) -> str:
                     '<a href="/admin/v1/openapi.json">admin openapi.json</a></p>'
                     f"<p>{escape(words.connect)}</p><pre>{escape(socket)}</pre>",
                 ),
-                *_section(words.pushes, _code(hints.pushes or "zaffa sandbox follow")),
+                *(_section(words.pushes, _code(hints.pushes)) if hints.pushes else ()),
                 *_section(
                     words.health,
                     '<p><a href="/livez">/livez</a> · <a href="/readyz">/readyz</a> · '

@@ -83,9 +83,11 @@ def run(
     input, which the parent process holds open, is taken for a signal.
     """
 
+    config = _config(house, websocket_class)
+
     async def serve() -> None:
         async with house.running():
-            server = NodeServer(_config(house, websocket_class), house=house, ready=ready)
+            server = NodeServer(config, house=house, ready=ready)
             if tied_to_parent:
                 loop = asyncio.get_running_loop()
                 loop.add_reader(sys.stdin.fileno(), _parent_gone, loop, server)

@@ -2,22 +2,24 @@
 
 import argparse
 import os
+import shutil
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 from server import logs
 from server.settings import load
-from server.wiring import Settings
+from server.wiring.groups import Settings
+from server.wiring.preparing import prepare
 
-if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 Run = Callable[[argparse.Namespace], int]
 
 
 def add_command(
-    commands: "Commands", name: str, *, about: str, examples: str, run: Run
+    commands: Commands, name: str, *, about: str, examples: str, run: Run
 ) -> argparse.ArgumentParser:
     """Declare a command with a sentence, examples, and `--config`."""
     command = commands.add_parser(
@@ -38,8 +40,16 @@ def add_command(
 
 
 def settings(given: argparse.Namespace, overrides: Mapping[str, object] | None = None) -> Settings:
-    """The settings of this command; from here on, log lines go where those say."""
+    """The settings of this command, prepared; from here on, log lines go where those say."""
     chosen = {key: value for key, value in (overrides or {}).items() if value is not None}
     loaded = load(Settings, environment=os.environ, file=given.config, overrides=chosen)
     logs.configure(format=loaded.server.log_format, level=loaded.server.log_level)
-    return loaded
+    return prepare(loaded)
+
+
+def called_as() -> str:
+    """How this program was called, for hints that can be pasted into the next terminal."""
+    program = sys.argv[0]
+    if Path(program).name != "zaffa":
+        return f"{sys.executable} -m server"
+    return "zaffa" if shutil.which("zaffa") == program else program

@@ -6,7 +6,7 @@ import sys
 
 from server import migrations
 from server.cli.common import Commands, add_command, settings
-from server.wiring import METADATA, prepare_storage
+from server.wiring.tables import METADATA
 
 _EXAMPLES = """\
   zaffa db upgrade             create the tables, or bring them to this release
@@ -30,7 +30,6 @@ def add_to(commands: Commands) -> None:
 
 def _run(given: argparse.Namespace) -> int:
     url = settings(given).database.url
-    prepare_storage(url)
     if given.action == "upgrade":
         return asyncio.run(_upgrade(url, given.revision or "head"))
     if given.action == "downgrade":

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from kernel.identity import ApiKeys, Scope
 from server.cli.common import Commands, add_command, settings
-from server.wiring import open_api_keys
+from server.wiring.preparing import open_api_keys
 
 _EXAMPLES = """\
   zaffa key create shop --scope users --scope conversations

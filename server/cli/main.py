@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code is 0 if it did what it was asked, 2 if it was asked wrongly."""
+    """Run the command. The exit code is 0 if it did what it was asked, 2 if asked wrongly."""
     given = parser().parse_args(arguments)
     try:
         code: int = given.run(given)

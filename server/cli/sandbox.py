@@ -11,7 +11,8 @@ from kernel.clock import SystemClock
 from notifications.sandbox.credentials import init
 from notifications.sandbox.sandbox import Sandbox
 from server.cli.common import Commands, add_command, settings
-from server.wiring import Settings
+from server.wiring.groups import Settings
+from server.wiring.pushes import sandboxed
 
 _EXAMPLES = """\
   zaffa sandbox --init      make its certificates and credentials, and say which settings use them
@@ -50,15 +51,15 @@ def _run(given: argparse.Namespace) -> int:
 
 def _init(loaded: Settings) -> None:
     options = loaded.sandbox
-    files = init(options.directory, fcm_port=options.fcm_port)
-    print("# A server that sends to this sandbox needs:")
-    print(f"ZAFFA_FCM_SERVICE_ACCOUNT={files.service_account}")
-    print(f"ZAFFA_FCM_ENDPOINT=https://localhost:{options.fcm_port}/v1/projects")
-    print(f"ZAFFA_FCM_AUTHORITY={files.authority}")
-    print(f"ZAFFA_APNS_KEY={files.apns_key}")
-    print(f"ZAFFA_APNS_PRODUCTION=localhost:{options.apns_port}")
-    print(f"ZAFFA_APNS_SANDBOX=localhost:{options.apns_sandbox_port}")
-    print(f"ZAFFA_APNS_AUTHORITY={files.authority}")
+    init(options.directory, fcm_port=options.fcm_port)
+    fcm, apns = sandboxed(options, fcm=loaded.fcm, apns=loaded.apns)
+    print("# A server that sends to this sandbox needs these settings:")
+    print("ZAFFA_SERVER_PUSH=providers")
+    for name in ("key_file", "endpoint", "ca_file"):
+        print(f"ZAFFA_FCM_{name.upper()}={getattr(fcm, name)}")
+    names = ("key_file", "key_id", "team_id", "topic", "production", "sandbox", "ca_file")
+    for name in names:
+        print(f"ZAFFA_APNS_{name.upper()}={getattr(apns, name)}")
 
 
 async def _emulate(loaded: Settings) -> None:

@@ -10,14 +10,15 @@ from collections.abc import Sequence
 
 from kernel.clock import SystemClock
 from server import migrations
-from server.cli.common import Commands, add_command, settings
+from server.cli.common import Commands, add_command, called_as, settings
 from server.demo.seed import hints_of, seed
 from server.house import Hints
 from server.processes import Nursery, this_program
 from server.roles import ServerRole, chosen
 from server.serving import listening_socket, run
 from server.settings import SettingsError
-from server.wiring import WEBSOCKET_CLASS, Settings, build, is_cluster, prepare_storage
+from server.wiring.building import WEBSOCKET_CLASS, build
+from server.wiring.groups import Settings
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ def _run(given: argparse.Namespace) -> int:
     if given.inherit:
         _serve(loaded, given, [socket.socket(fileno=each) for each in given.inherit], Hints())
         return 0
-    if given.workers > 1 and not is_cluster(loaded):
+    if given.workers > 1 and (loaded.embedded or not loaded.redis.url):
         raise SettingsError(
             ["--workers needs PostgreSQL (ZAFFA_DATABASE_URL) and Redis (ZAFFA_REDIS_URL)"]
         )
@@ -87,15 +88,14 @@ def _run(given: argparse.Namespace) -> int:
 async def _prepare(loaded: Settings, *, demo: bool) -> Hints:
     """SQLite belongs to this process alone, so it is upgraded without being asked."""
     url = loaded.database.url
-    prepare_storage(url)
-    if url.startswith("sqlite:") and not (await migrations.state(url)).is_current:
+    if loaded.embedded and not (await migrations.state(url)).is_current:
         log.info("upgrading the database")
         await migrations.upgrade(url)
     if not demo:
         return Hints()
     (await migrations.state(url)).demand()
     await seed(loaded)
-    return hints_of(loaded)
+    return hints_of(loaded, program=called_as())
 
 
 def _serve(
@@ -158,6 +158,5 @@ def _what_to_try(hints: Hints, port: int) -> list[str]:
         *(f"    {command}" for _user, command in hints.chats),
         "  Read the API:",
         f"    {url}/docs",
-        "  See pushes arrive:",
-        f"    {hints.pushes}",
+        *(["  See pushes arrive:", f"    {hints.pushes}"] if hints.pushes else []),
     ]

@@ -7,7 +7,7 @@ import pytest
 
 from kernel.options import declared, option
 from server.settings import SettingsError, documentation, load, settings_of
-from server.wiring import Settings
+from server.wiring.groups import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +117,7 @@ def test_a_value_out_of_range_says_setting_rule_and_source(tmp_path):
     file.write_text("[post]\ncarriers = 0\n")
 
     assert problems_of({}, file) == [
-        "ZAFFA_POST_CARRIERS (post.carriers): must be at least 1; "
-        f"it comes from [post] in {file}"
+        f"ZAFFA_POST_CARRIERS (post.carriers): must be at least 1; it comes from [post] in {file}"
     ]
 
 
@@ -162,7 +161,9 @@ def test_a_secret_given_twice_stops_the_start(tmp_path):
 
 
 def test_what_is_not_secret_cannot_come_from_a_file():
-    assert "ZAFFA_POST_CARRIERS_FILE is unknown" in problems_of({"ZAFFA_POST_CARRIERS_FILE": "x"})[0]
+    assert (
+        "ZAFFA_POST_CARRIERS_FILE is unknown" in problems_of({"ZAFFA_POST_CARRIERS_FILE": "x"})[0]
+    )
 
 
 def test_a_secret_is_never_shown(tmp_path):

@@ -1,0 +1,1 @@
+"""Demo data: a few people, what they talk about, and a wedding to prepare."""

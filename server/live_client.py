@@ -1,0 +1,354 @@
+"""A client that stays: its connection comes back, and its channels have no gaps.
+
+For the terminal chat, for the replay, and for tests that need many clients at once.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.typing import Subprotocol
+
+from kernel.backoff import Backoff
+from kernel.clock import Clock
+from messaging.protocol import frames
+from messaging.protocol.client import Answered, ClientProtocol
+from messaging.protocol.codec import Codec
+from messaging.protocol.codes import ErrorCode, ProtocolViolation, reconnects
+from messaging.protocol.frames import Error, Publication, Push, Request, Result, StreamPosition
+from messaging.protocol.json_codec import JSON
+from server.live_channel import FollowedChannel, Heard
+
+PAGE = 300
+"""Publications asked for at once when a server no longer recovers what was missed."""
+
+RESUBSCRIBE = 2500
+"""Unsubscribe codes from here on ask the client to subscribe again at once."""
+
+
+class Refused(Exception):
+    """The server said no, and would say it again."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(f"{message} ({code})")
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How a client waits, in seconds."""
+
+    backoff: Backoff = field(default_factory=lambda: Backoff(first=0.2, cap=5.0, floor=0.05))
+    """Before the next try to connect, or to ask what could not be answered just now."""
+    answer: float = 10.0
+    """A connection on which nothing is answered for so long is given up."""
+    ping: float = 5.0
+    """So much later than agreed may a ping come."""
+
+
+class _Lost(Exception):
+    """This connection is of no more use; the next one may be."""
+
+
+@dataclass(slots=True, eq=False)
+class _Question:
+    """Something asked, until it is answered, over however many connections."""
+
+    request: Request
+    answer: "asyncio.Future[Result | Error]"
+
+
+class _Line:
+    """One connection: a socket, the protocol's state on it, and who asked what there."""
+
+    def __init__(self, websocket: ClientConnection, protocol: ClientProtocol) -> None:
+        self.websocket = websocket
+        self.protocol = protocol
+        self.questions: dict[int, _Question] = {}
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """There is something to send."""
+        self._wake.set()
+
+    async def send(self) -> None:
+        """Send what there is to be sent, for as long as the connection lives."""
+        binary = self.protocol.codec.binary
+        with suppress(ConnectionClosed):
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                output = self.protocol.take_output()
+                if output is not None:
+                    await self.websocket.send(output if binary else output.decode())
+
+
+class LiveClient:
+    """One user's connection to one of several nodes, for as long as `run` runs.
+
+    What was asked is asked again on the next connection until it is answered, so it must bear
+    that: a message needs its idempotency key. A channel is recovered from where it was heard,
+    and read from history where the server recovers no more.
+    """
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        token: Callable[[], str],
+        heard: Heard,
+        clock: Clock,
+        codec: Codec = JSON,
+        patience: Patience | None = None,
+    ) -> None:
+        self.connections = 0
+        """How often it was connected so far."""
+        self.violations: list[str] = []
+        """What servers did that they must never do."""
+        self._urls = urls
+        self._token = token
+        self._heard = heard
+        self._clock = clock
+        self._codec = codec
+        self._patience = patience or Patience()
+        self._questions: dict[_Question, None] = {}
+        self._channels: dict[str, FollowedChannel] = {}
+        self._line: _Line | None = None
+        self._closing = False
+
+    # --- what users of a client do ---------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Stay connected until `close`. Raises `Refused` when the server sends it away for good."""
+        failures = turn = 0
+        try:
+            while not self._closing:
+                before = self.connections
+                with self._survived():
+                    await self._connection(self._urls[turn % len(self._urls)])
+                connected = self.connections > before
+                failures = 1 if connected else failures + 1
+                turn += 0 if connected else 1
+                if not self._closing:
+                    await self._clock.sleep(self._patience.backoff.delay(failures))
+        finally:
+            self._closing = True
+            for question in self._questions:
+                question.answer.cancel()
+            for channel in self._channels.values():
+                channel.subscribed.cancel()
+
+    async def close(self) -> None:
+        """Leave; `run` returns."""
+        self._closing = True
+        if self._line is not None:
+            await self._line.websocket.close()
+
+    async def ask(self, request: Request) -> Result:
+        """The answer to a request, whatever connections it takes. Raises `Refused`."""
+        failures = 0
+        while True:
+            answer = await self._answer_to(request)
+            if not isinstance(answer, Error):
+                return answer
+            if not answer.temporary:
+                raise Refused(answer.code, answer.message)
+            failures += 1
+            await self._clock.sleep(self._patience.backoff.delay(failures))
+
+    async def rpc(self, method: str, data: bytes) -> bytes:
+        """What a method of the application answers. Raises `Refused`."""
+        result = await self.ask(frames.RPCRequest(method, data))
+        assert isinstance(result, frames.RPCResult)
+        return result.data
+
+    async def follow(self, channel: str, *, since: StreamPosition | None = None) -> None:
+        """Hear a channel from now on, or from a position on. Raises `Refused`."""
+        followed = FollowedChannel(channel, heard=self._heard, since=since)
+        self._channels[channel] = followed
+        if self._line is not None:
+            self._subscribe(self._line, followed)
+        await followed.subscribed
+
+    def drop(self) -> None:
+        """Cut the connection, as a tunnel would."""
+        if self._line is not None:
+            self._line.websocket.transport.abort()
+
+    # --- one connection --------------------------------------------------------------------------
+
+    @contextmanager
+    def _survived(self) -> Iterator[None]:
+        """Whatever ends a connection, unless it is for good."""
+        try:
+            yield
+        except ConnectionClosed as closed:
+            if closed.rcvd is not None and not reconnects(closed.rcvd.code):
+                raise Refused(closed.rcvd.code, closed.rcvd.reason) from None
+        except (OSError, TimeoutError, WebSocketException, _Lost):
+            pass
+        except ProtocolViolation as violation:
+            self.violations.append(str(violation))
+
+    async def _connection(self, url: str) -> None:
+        subprotocol = [Subprotocol(self._codec.subprotocol)] if self._codec.binary else None
+        async with connect(
+            url,
+            subprotocols=subprotocol,
+            compression=None,
+            ping_interval=None,
+            open_timeout=self._patience.answer,
+            close_timeout=1.0,
+            max_size=None,
+            proxy=None,
+        ) as websocket:
+            positions = {
+                each.name: each.position
+                for each in self._channels.values()
+                if each.position is not None
+            }
+            line = _Line(websocket, ClientProtocol(self._codec, positions=positions))
+            sending = asyncio.create_task(line.send())
+            try:
+                line.protocol.connect(token=self._token())
+                line.wake()
+                await self._listen(line)
+            finally:
+                self._line = None
+                sending.cancel()
+                with suppress(asyncio.CancelledError):
+                    await sending
+
+    async def _listen(self, line: _Line) -> None:
+        while True:
+            session = line.protocol.session
+            within = self._patience.answer
+            if session is not None:
+                within = session.ping + self._patience.ping if session.ping else float("inf")
+            async with asyncio.timeout(None if within == float("inf") else within):
+                frame = await line.websocket.recv()
+            for said in line.protocol.receive(frame.encode() if isinstance(frame, str) else frame):
+                if isinstance(said, Push):
+                    self._pushed(line, said)
+                else:
+                    self._answered(line, said)
+            line.wake()
+
+    def _answered(self, line: _Line, said: Answered) -> None:
+        question = line.questions.pop(said.id, None)
+        if question is not None:
+            if not question.answer.done():
+                question.answer.set_result(said.result)
+            return
+        match said.request:
+            case frames.ConnectRequest():
+                self._connected(line, said.result)
+            case frames.SubscribeRequest(channel=name):
+                self._subscribed(line, self._channels[name], said.result)
+            case frames.HistoryRequest(channel=name):
+                self._filled(line, self._channels[name], said.result)
+            case _:
+                raise AssertionError(f"nobody asked for {said.request}")
+
+    def _connected(self, line: _Line, result: Result | Error) -> None:
+        if isinstance(result, Error):
+            if result.temporary or result.code == ErrorCode.TOKEN_EXPIRED:
+                raise _Lost(result.message)
+            raise Refused(result.code, result.message)
+        self.connections += 1
+        self._line = line
+        if self._closing:
+            raise _Lost("nobody wants it any more")
+        for channel in self._channels.values():
+            self._subscribe(line, channel)
+        for question in self._questions:
+            self._pose(line, question)
+
+    # --- questions -------------------------------------------------------------------------------
+
+    async def _answer_to(self, request: Request) -> Result | Error:
+        question = _Question(request, asyncio.get_running_loop().create_future())
+        self._questions[question] = None
+        try:
+            if self._line is not None:
+                self._pose(self._line, question)
+            while not (self._closing or question.answer.done()):
+                asked_on = self._line
+                await asyncio.wait([question.answer], timeout=self._patience.answer)
+                if not question.answer.done() and asked_on is self._line:
+                    self.drop()
+            if (self._closing and not question.answer.done()) or question.answer.cancelled():
+                raise ConnectionAbortedError("the client was closed")
+            return question.answer.result()
+        finally:
+            del self._questions[question]
+
+    def _pose(self, line: _Line, question: _Question) -> None:
+        line.questions[line.protocol.request(question.request)] = question
+        line.wake()
+
+    # --- channels --------------------------------------------------------------------------------
+
+    def _subscribe(self, line: _Line, channel: FollowedChannel) -> None:
+        if line is self._line:
+            channel.restart()
+            if channel.position is not None:
+                line.protocol.positions[channel.name] = channel.position
+            line.protocol.subscribe(channel.name)
+            line.wake()
+
+    def _fill(self, line: _Line, channel: FollowedChannel) -> None:
+        if line is self._line:
+            line.protocol.history(channel.name, limit=PAGE, since=channel.position)
+            line.wake()
+
+    def _later(self, channel: FollowedChannel, act: Callable[[], None]) -> None:
+        channel.failures += 1
+        delay = self._patience.backoff.delay(channel.failures)
+        asyncio.get_running_loop().call_later(delay, act)
+
+    def _subscribed(self, line: _Line, channel: FollowedChannel, result: Result | Error) -> None:
+        if isinstance(result, Error):
+            if result.temporary:
+                self._later(channel, lambda: self._subscribe(line, channel))
+            else:
+                self._ended(channel, Refused(result.code, result.message))
+            return
+        assert isinstance(result, frames.SubscribeResult)
+        if channel.begin(result):
+            self._fill(line, channel)
+
+    def _filled(self, line: _Line, channel: FollowedChannel, result: Result | Error) -> None:
+        if isinstance(result, Error):
+            if not result.temporary:
+                raise Refused(result.code, result.message)
+            self._later(channel, lambda: self._fill(line, channel))
+            return
+        assert isinstance(result, frames.HistoryResult)
+        if channel.fill(result.publications):
+            self._fill(line, channel)
+
+    def _pushed(self, line: _Line, push: Push) -> None:
+        channel = self._channels.get(push.channel)
+        if channel is None:
+            return
+        match push.event:
+            case Publication() as publication:
+                channel.take(publication)
+            case frames.Unsubscribe(code=code, reason=reason):
+                if code < RESUBSCRIBE:
+                    self._ended(channel, Refused(code, reason))
+                else:
+                    self._subscribe(line, channel)
+            case _:
+                pass
+
+    def _ended(self, channel: FollowedChannel, why: Refused) -> None:
+        """Hear no more of a channel: who waits for it is told, or else whoever runs the client."""
+        del self._channels[channel.name]
+        if channel.subscribed.done():
+            raise why
+        channel.subscribed.set_exception(why)

@@ -1,0 +1,69 @@
+"""What all rooms stand on, and where they leave what the house shall run."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from kernel.adapters.database import Database
+from kernel.adapters.jwt import JwtVerifier
+from kernel.adapters.memory_bus import MemoryBus
+from kernel.adapters.redis_bus import RedisBus
+from kernel.adapters.sql_api_keys import SqlApiKeys
+from kernel.adapters.sql_outbox import SqlOutbox
+from kernel.bus import Bus
+from kernel.clock import Clock, SystemClock
+from kernel.metrics import Metrics
+from kernel.operations import AnyOperation
+from kernel.outbox import Handler
+from kernel.workers import Pulse, Worker
+from server.house import Part
+from server.roles import ServerRole
+from server.wiring.groups import Settings
+
+Close = Callable[[], Awaitable[None]]
+
+
+class OpenedPart:
+    """Makes a part of something that only needs opening, or only closing."""
+
+    def __init__(self, *, open: Close | None = None, close: Close | None = None) -> None:
+        self._open = open
+        self._close = close
+
+    async def open(self) -> None:
+        if self._open is not None:
+            await self._open()
+
+    async def close(self) -> None:
+        if self._close is not None:
+            await self._close()
+
+
+class Ground:
+    """The kernel's ports, met; and what the rooms contribute to the house."""
+
+    def __init__(self, settings: Settings, roles: frozenset[ServerRole]) -> None:
+        self.settings = settings
+        self.roles = roles
+        self.clock: Clock = SystemClock()
+        self.metrics = Metrics()
+        self.database = Database(settings.database)
+        self.outbox = SqlOutbox(self.database, self.clock)
+        self.api_keys = SqlApiKeys(self.database, self.clock)
+        self.tokens = JwtVerifier(settings.tokens, self.clock)
+        self.bus: Bus = MemoryBus()
+        if settings.redis.url:
+            self.bus = RedisBus(settings.redis, clock=self.clock, metrics=self.metrics)
+        self.relaying = Pulse()
+        """Beats when something was put into the outbox by this process."""
+        self.workers: list[Worker] = []
+        self.parts: list[Part] = [OpenedPart(open=self.tokens.open)]
+        self.handlers: dict[str, Handler] = {}
+        self.operations: list[AnyOperation] = []
+
+    def works_as(self, role: ServerRole) -> bool:
+        """Whether this process has the role."""
+        return role in self.roles
+
+    def closes(self, close: Close) -> None:
+        """Call this when the house closes, after the workers have ended."""
+        self.parts.append(OpenedPart(close=partial(close)))

@@ -1,0 +1,70 @@
+"""The settings: every room's options, gathered under the names that operators see."""
+
+from dataclasses import dataclass, field
+
+from kernel.adapters.database import DatabaseOptions
+from kernel.adapters.jwt import TokenOptions
+from kernel.adapters.redis_bus import RedisOptions
+from kernel.relay import RelayOptions
+from messaging.adapters.message_batches import BatchOptions
+from messaging.bodies import MessageLimits
+from messaging.connection import ConnectionOptions
+from messaging.conversations import ConversationLimits
+from messaging.departures import WireOptions
+from messaging.following import HubOptions
+from messaging.gate import GateOptions
+from messaging.gateway import GatewayOptions
+from messaging.presence import PresenceOptions
+from messaging.recovery import RecoveryOptions
+from notifications.adapters.apns import ApnsOptions
+from notifications.adapters.fcm import FcmOptions
+from notifications.devices import DeviceOptions
+from notifications.dispatcher import DispatcherOptions
+from notifications.sandbox.options import SandboxOptions
+from notifications.throttle import ThrottleOptions
+from notifications.upkeep import UpkeepOptions
+from reminders.planner import PlannerOptions
+from reminders.scheduler import SchedulerOptions
+from server.options import ServerOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One field for each group of options."""
+
+    server: ServerOptions = field(default_factory=ServerOptions)
+    database: DatabaseOptions = field(default_factory=DatabaseOptions)
+    redis: RedisOptions = field(default_factory=RedisOptions)
+    tokens: TokenOptions = field(default_factory=TokenOptions)
+    relay: RelayOptions = field(default_factory=RelayOptions)
+    connections: ConnectionOptions = field(default_factory=ConnectionOptions)
+    wire: WireOptions = field(default_factory=WireOptions)
+    gateway: GatewayOptions = field(default_factory=GatewayOptions)
+    gate: GateOptions = field(default_factory=GateOptions)
+    hub: HubOptions = field(default_factory=HubOptions)
+    recovery: RecoveryOptions = field(default_factory=RecoveryOptions)
+    presence: PresenceOptions = field(default_factory=PresenceOptions)
+    conversations: ConversationLimits = field(default_factory=ConversationLimits)
+    messages: MessageLimits = field(default_factory=MessageLimits)
+    ingest: BatchOptions = field(default_factory=BatchOptions)
+    devices: DeviceOptions = field(default_factory=DeviceOptions)
+    dispatcher: DispatcherOptions = field(default_factory=DispatcherOptions)
+    throttle: ThrottleOptions = field(default_factory=ThrottleOptions)
+    upkeep: UpkeepOptions = field(default_factory=UpkeepOptions)
+    fcm: FcmOptions = field(default_factory=FcmOptions)
+    apns: ApnsOptions = field(default_factory=ApnsOptions)
+    sandbox: SandboxOptions = field(default_factory=SandboxOptions)
+    planner: PlannerOptions = field(default_factory=PlannerOptions)
+    scheduler: SchedulerOptions = field(default_factory=SchedulerOptions)
+
+    @property
+    def embedded(self) -> bool:
+        """Whether everything is in one process, on SQLite."""
+        return self.database.url.startswith("sqlite:")
+
+    @property
+    def sandboxed(self) -> bool:
+        """Whether pushes go to the emulator in this process."""
+        if self.server.push != "auto":
+            return self.server.push == "sandbox"
+        return self.embedded and not (self.fcm.key_file or self.apns.key_file)

@@ -1,0 +1,133 @@
+"""Notifications, wired."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from kernel.notices import NOTICE, Urgency
+from kernel.workers import Pulse
+from notifications import routes
+from notifications.adapters.apns import ApnsOptions, ApnsProvider
+from notifications.adapters.fcm import FcmOptions, FcmProvider
+from notifications.adapters.sql_campaigns import SqlCampaigns
+from notifications.adapters.sql_devices import SqlDevices
+from notifications.adapters.sql_ledger import SqlLedger
+from notifications.adapters.sql_pushes import SqlPushes
+from notifications.announcements import Announcements
+from notifications.campaigns import Campaigns, CampaignWorker
+from notifications.devices import Devices
+from notifications.dispatcher import Dispatcher
+from notifications.feedback import Feedback
+from notifications.intake import Intake
+from notifications.ports import PushProvider
+from notifications.sandbox.credentials import Files
+from notifications.sandbox.options import SandboxOptions
+from notifications.sandbox.sandbox import Sandbox
+from notifications.upkeep import Upkeep
+from server.wiring.ground import Ground
+
+
+class Pushes:
+    """Notifications' stores and use cases, on any role."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._sending = Pulse()
+        """Beats when pushes were planned in this process."""
+        self._expanding = Pulse()
+        """Beats when a campaign was started in this process."""
+        self._device_store = SqlDevices(ground.database)
+        self._push_store = SqlPushes(ground.database)
+        self._ledger = SqlLedger(ground.database)
+        self._campaign_store = SqlCampaigns(ground.database)
+        clock = ground.clock
+        self.devices = Devices(
+            store=self._device_store, clock=clock, options=ground.settings.devices
+        )
+        ground.operations += routes.operations(
+            devices=self.devices,
+            announcements=Announcements(ledger=self._ledger, clock=clock, pulse=self._sending),
+            campaigns=Campaigns(store=self._campaign_store, clock=clock, pulse=self._expanding),
+        )
+
+    def relay(self) -> None:
+        """Notices become notifications and pushes."""
+        intake = Intake(
+            devices=self._device_store,
+            pushes=self._push_store,
+            clock=self._ground.clock,
+            metrics=self._ground.metrics,
+            pulse=self._sending,
+        )
+        self._ground.handlers[NOTICE] = intake.handle
+
+    def dispatcher(self) -> None:
+        """Pushes go to the providers, and what comes back is settled."""
+        ground, settings = self._ground, self._ground.settings
+        clock, metrics = ground.clock, ground.metrics
+        fcm, apns = settings.fcm, settings.apns
+        if settings.sandboxed:
+            ground.parts.append(Sandbox(settings.sandbox, clock))
+            fcm, apns = sandboxed(settings.sandbox, fcm=fcm, apns=apns)
+        dispatcher = Dispatcher(
+            store=self._push_store,
+            providers=self._providers(fcm, apns),
+            feedback=Feedback(devices=self._device_store, clock=clock, metrics=metrics),
+            clock=clock,
+            metrics=metrics,
+            options=settings.dispatcher,
+            throttle=settings.throttle,
+            pulse=self._sending,
+        )
+        upkeep = Upkeep(
+            store=self._push_store,
+            ledger=self._ledger,
+            devices=self._device_store,
+            clock=clock,
+            metrics=metrics,
+            options=settings.upkeep,
+        )
+        campaigns = CampaignWorker(
+            store=self._campaign_store, clock=clock, pulse=self._expanding, planned=self._sending
+        )
+        ground.workers += [dispatcher, upkeep, campaigns]
+
+    def _providers(
+        self, fcm: FcmOptions, apns: ApnsOptions
+    ) -> Mapping[Urgency, Sequence[PushProvider]]:
+        """Each class has connections of its own: a campaign does not hold up a message."""
+        made: dict[Urgency, list[PushProvider]] = {}
+        for urgency in Urgency:
+            made[urgency] = []
+            if fcm.key_file:
+                made[urgency].append(FcmProvider(fcm, clock=self._ground.clock))
+            if apns.key_file:
+                made[urgency].append(ApnsProvider(apns, clock=self._ground.clock))
+            self._ground.parts += made[urgency]
+        return made
+
+
+def sandboxed(
+    sandbox: SandboxOptions, *, fcm: FcmOptions, apns: ApnsOptions
+) -> tuple[FcmOptions, ApnsOptions]:
+    """The providers' options that lead to the emulator. Its ports must be fixed."""
+    files = Files(Path(sandbox.directory))
+    authority = str(files.authority)
+    return (
+        replace(
+            fcm,
+            key_file=str(files.service_account),
+            endpoint=f"https://localhost:{sandbox.fcm_port}/v1/projects",
+            ca_file=authority,
+        ),
+        replace(
+            apns,
+            key_file=str(files.apns_key),
+            key_id=files.key_id,
+            team_id=files.team_id,
+            topic=files.topic,
+            production=f"localhost:{sandbox.apns_port}",
+            sandbox=f"localhost:{sandbox.apns_sandbox_port}",
+            ca_file=authority,
+        ),
+    )

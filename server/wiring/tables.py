@@ -1,0 +1,18 @@
+"""Every table of every room, for migrations to compare with."""
+
+from sqlalchemy import MetaData
+
+import kernel.adapters.tables
+import messaging.adapters.tables
+import notifications.adapters.tables
+import reminders.adapters.tables
+from kernel.adapters.database import Row
+
+TABLES = (
+    kernel.adapters.tables,
+    messaging.adapters.tables,
+    notifications.adapters.tables,
+    reminders.adapters.tables,
+)
+METADATA: MetaData = Row.metadata
+"""Importing `TABLES` has filled it."""
