@@ -15,7 +15,7 @@ from kernel.ids import UserId, is_user_id
 from kernel.notices import AUDIENCE, Notice, Urgency, entry_of
 from kernel.workers import Pulse
 from notifications.errors import NotificationNotFound
-from notifications.planning import Planner, notification_id
+from notifications.planning import Planner, checked_data, notification_id
 from notifications.ports import PushLedger
 from notifications.pushes import Notification, PushRecord
 from notifications.templates import texts_of
@@ -82,7 +82,7 @@ class Announcements:
             collapse_key=announcement.collapse_key,
             thread=announcement.thread,
             link=announcement.link,
-            data=announcement.data,
+            data=checked_data(announcement.data),
         )
         # Say now what intake could only bury later: a missing variable, no room for the text.
         Planner(notice, texts_of(notice.template, notice.variables), now=now).check()

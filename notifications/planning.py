@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
+from kernel.errors import InvalidInput
 from kernel.ids import UserId
 from kernel.notices import Notice, Urgency
 from notifications.errors import TemplateInvalid, VariableMissing
@@ -143,6 +144,7 @@ def plan_of(
 
 def checked_texts(texts: Texts, *, link: str, data: Mapping[str, str]) -> Mapping[str, Text]:
     """A campaign's texts, sound: something to say, no variables, room within the limit."""
+    checked_data(data)
     if not texts:
         raise TemplateInvalid("A campaign needs a text in at least one language.")
     for text in texts.values():
@@ -153,6 +155,21 @@ def checked_texts(texts: Texts, *, link: str, data: Mapping[str, str]) -> Mappin
             raise TemplateInvalid("A text needs a title or a body.")
         fitted(Content(title=title, body=body, data=data, link=link))
     return texts
+
+
+def checked_data(data: Mapping[str, str]) -> Mapping[str, str]:
+    """Data for the app, under names that no provider and none of our own keys takes.
+
+    Raises `InvalidInput`.
+    """
+    for name in data:
+        if not name or name in _TAKEN or name.startswith(_FCM_RESERVED):
+            raise InvalidInput(f"data.{name}", "is a name that providers or Zaffa use")
+    return data
+
+
+_TAKEN = frozenset({"from", "message_type", "aps", "push_id", "link", "thread", "campaign_id"})
+_FCM_RESERVED = ("google", "gcm")
 
 
 def _bounded(collapse_key: str) -> str:

@@ -160,8 +160,11 @@ def _filled(pattern: str, variables: Mapping[str, str | int]) -> str:
 
 
 def _weight(content: Content) -> int:
-    """Bytes of the content as JSON, in which quotes and control characters grow."""
-    return len(msgspec.json.encode(content))
+    """Bytes of the content as JSON, in which quotes and control characters grow.
+
+    The thread counts twice: the phone groups by it, and the app reads it.
+    """
+    return len(msgspec.json.encode(content)) + len(content.thread.encode())
 
 
 def _graphemes(text: str) -> Iterator[tuple[int, int]]:

@@ -1,0 +1,94 @@
+"""From a notice to what arrives at the emulated providers, over real sockets."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from kernel.ids import UserId
+from kernel.workers import Stop
+from notifications.pushes import PushState
+from notifications.sandbox.credentials import init
+from notifications.sandbox.faults import Fault
+from notifications.types import Environment
+from tests.support.factories_notifications import AMINA, Room, apns, notice, registration
+from tests.support.sandbox import (
+    apns_options,
+    fcm_options,
+    open_apns,
+    open_fcm,
+    running_sandbox,
+)
+
+
+def android(number):
+    """A phone whose address the sandbox takes for one of FCM's."""
+    return registration(number, address=f"phone-{number:04}")
+
+
+@pytest.fixture
+def room(database, clock, metrics):
+    return Room(database, clock, metrics)
+
+
+@pytest.fixture
+async def sandbox(tmp_path, clock):
+    files = init(tmp_path / "sandbox", fcm_port=0)
+    async with running_sandbox(Path(files.directory), clock=clock) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+async def dispatcher(room, sandbox, clock):
+    async with (
+        open_fcm(fcm_options(sandbox), clock=clock) as fcm,
+        open_apns(apns_options(sandbox), clock=clock) as apple,
+    ):
+        yield room.dispatcher(fcm, apple)
+
+
+async def test_a_notice_arrives_once_on_each_of_a_users_devices(room, sandbox, dispatcher):
+    await room.register(AMINA, android(1))
+    await room.register(AMINA, apns(2))
+    await room.register(AMINA, apns(3, environment=Environment.SANDBOX))
+    await room.tell(notice(AMINA))
+
+    await dispatcher.step()
+
+    assert await room.states() == {PushState.ACCEPTED: 3}
+    arrived = [arrival.push_id for arrival in sandbox.arrivals.after()]
+    assert len(arrived) == len(set(arrived)) == 3
+
+
+async def test_a_device_whose_app_was_removed_is_disabled(room, sandbox, dispatcher):
+    gone = await room.register(AMINA, android(1))
+    kept = await room.register(AMINA, android(2))
+    sandbox.faults.add(Fault("fcm", "UNREGISTERED", prefix=gone.address))
+    await room.tell(notice(AMINA))
+
+    await dispatcher.step()
+
+    assert (await room.device(gone.id, AMINA)).disabled_at is not None
+    assert (await room.device(kept.id, AMINA)).disabled_at is None
+    assert await room.states() == {PushState.ACCEPTED: 1, PushState.REJECTED: 1}
+
+
+async def test_a_running_dispatcher_delivers_hundreds_each_once(room, sandbox, dispatcher):
+    users = [UserId(f"user-{number}") for number in range(150)]
+    for number, user_id in enumerate(users):
+        await room.register(user_id, android(number) if number % 2 else apns(number))
+    stop = Stop()
+    running = asyncio.create_task(dispatcher.run(stop))
+
+    for part in range(2):
+        await room.tell(notice(*users, key=f"part-{part}"))
+    for _ in range(2000):
+        if (await room.states()).get(PushState.ACCEPTED) == 300:
+            break
+        await asyncio.sleep(0.01)
+    stop.ask()
+    await running
+
+    assert await room.states() == {PushState.ACCEPTED: 300}
+    arrived = [arrival.push_id for arrival in sandbox.arrivals.after()]
+    assert len(arrived) == len(set(arrived)) == 300
