@@ -2,23 +2,21 @@
 
 The sandbox runs in a process of its own, on another core where there is one.
 
-    python -m benchmarks.push [--seconds 5] [--batch 200] [--json FILE]
+    python -m benchmarks.push [--seconds 5] [--batch 200]
 """
 
 import argparse
 import asyncio
-import json
 import multiprocessing
 import os
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 import uvloop
 
+from benchmarks.machine import LOAD_CORE, SERVER_CORE, report, table
 from kernel.clock import SystemClock
 from kernel.ids import new_id
 from kernel.notices import Urgency
@@ -64,7 +62,7 @@ class Result:
     pushes: int
     per_second: float
     per_cpu_second: float
-    cpu_microseconds: float
+    cpu_us_per_push: float
     p50_ms: float
     p99_ms: float
 
@@ -73,33 +71,45 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=5.0, help="measured time per provider")
     parser.add_argument("--batch", type=int, default=200, help="attempts in one call")
-    parser.add_argument("--json", type=Path, help="write the figures here too")
     arguments = parser.parse_args()
-    cores = sorted(os.sched_getaffinity(0))
-    results = _measured(arguments.seconds, arguments.batch, cores)
-    _print(results, cores)
-    if arguments.json:
-        report = {"benchmark": "push", "cores": len(cores), "results": [asdict(r) for r in results]}
-        arguments.json.write_text(json.dumps(report, indent=2) + "\n")
+    results = _measured(arguments.seconds, arguments.batch)
+    if SERVER_CORE == LOAD_CORE:
+        print("One core only: the sandbox shares it, and pushes/s says little.")
+    rows = [
+        [
+            each.provider,
+            f"{each.per_second:,.0f}",
+            f"{each.per_cpu_second:,.0f}",
+            f"{each.cpu_us_per_push:.0f}",
+            f"{each.p50_ms:.0f}",
+            f"{each.p99_ms:.0f}",
+        ]
+        for each in results
+    ]
+    heading = ["provider", "pushes/s", "per CPU second", "CPU µs/push", "p50 ms", "p99 ms"]
+    print(table(heading, rows))
+    report("push", [asdict(each) for each in results])
 
 
-def _measured(seconds: float, batch: int, cores: Sequence[int]) -> list[Result]:
+def _measured(seconds: float, batch: int) -> list[Result]:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     with tempfile.TemporaryDirectory() as directory:
-        sandbox = context.Process(target=_serve, args=(directory, cores[-1], theirs), daemon=True)
+        sandbox = context.Process(target=_serve, args=(directory, theirs), daemon=True)
         sandbox.start()
+        cores = os.sched_getaffinity(0)
         try:
             places = ours.recv()
-            os.sched_setaffinity(0, {cores[0]})
+            os.sched_setaffinity(0, {SERVER_CORE})
             return uvloop.run(_measure(places, seconds, batch))
         finally:
+            os.sched_setaffinity(0, cores)
             ours.send("stop")
             sandbox.join(10)
 
 
-def _serve(directory: str, core: int, pipe: Connection) -> None:
-    os.sched_setaffinity(0, {core})
+def _serve(directory: str, pipe: Connection) -> None:
+    os.sched_setaffinity(0, {LOAD_CORE})
     uvloop.run(_sandbox(directory, pipe))
 
 
@@ -186,7 +196,7 @@ async def _measure_one(
         pushes=sent,
         per_second=round(sent / wall, 1),
         per_cpu_second=round(sent / cpu, 1),
-        cpu_microseconds=round(cpu / sent * 1e6, 1),
+        cpu_us_per_push=round(cpu / sent * 1e6, 1),
         p50_ms=round(latencies[len(latencies) // 2] * 1000, 1),
         p99_ms=round(latencies[int(len(latencies) * 0.99)] * 1000, 1),
     )
@@ -213,19 +223,6 @@ def _attempts(kind: AddressKind, start: int, count: int) -> list[Attempt]:
 
 def _address(kind: AddressKind, number: int) -> str:
     return f"{number:064x}" if kind is AddressKind.APNS else f"phone-{number:08}" + "x" * 140
-
-
-def _print(results: Sequence[Result], cores: Sequence[int]) -> None:
-    shared = " (one core: the sandbox shares it)" if len(cores) == 1 else ""
-    print(f"push: adapters to the sandbox, TLS, {len(cores)} cores{shared}")
-    print(
-        f"{'provider':<10}{'pushes/s':>12}{'per CPU s':>12}{'CPU us':>10}{'p50 ms':>9}{'p99 ms':>9}"
-    )
-    for result in results:
-        print(
-            f"{result.provider:<10}{result.per_second:>12,.0f}{result.per_cpu_second:>12,.0f}"
-            f"{result.cpu_microseconds:>10.0f}{result.p50_ms:>9.1f}{result.p99_ms:>9.1f}"
-        )
 
 
 if __name__ == "__main__":

@@ -120,7 +120,8 @@ class ApnsPool:
                 _, connection = await self._loop.create_connection(
                     self._connection, server, port, ssl=self._tls
                 )
-        except (OSError, TimeoutError) as problem:
+        except (OSError, TimeoutError, UnicodeError) as problem:
+            # UnicodeError: a host name that no name server could ever be asked for.
             self._connecting = None
             self._pause(f"connect: {type(problem).__name__}: {problem}".rstrip(": "))
             return
