@@ -61,14 +61,10 @@ class Announcements:
         """
         principal.require(Scope.PUSHES)
         now = self._clock.now()
-        longest = LIFETIME[announcement.urgency]
-        lifetime = longest
-        if announcement.expires_after is not None:
-            lifetime = timedelta(seconds=announcement.expires_after)
-        if not timedelta(0) < lifetime <= longest:
-            raise InvalidInput(
-                "expires_after", f"must be above 0 and at most {int(longest.total_seconds())}"
-            )
+        longest = LIFETIME[announcement.urgency].total_seconds()
+        lifetime = longest if announcement.expires_after is None else announcement.expires_after
+        if not 0 < lifetime <= longest:
+            raise InvalidInput("expires_after", f"must be above 0 and at most {int(longest)}")
         _check_users(announcement.user_ids)
         dedupe_key = f"announcement:{principal.key_id}:{announcement.idempotency_key}"
         notice = Notice(
@@ -78,7 +74,7 @@ class Announcements:
             category=announcement.category,
             urgency=announcement.urgency,
             dedupe_key=dedupe_key,
-            expires_at=now + lifetime,
+            expires_at=now + timedelta(seconds=lifetime),
             collapse_key=announcement.collapse_key,
             thread=announcement.thread,
             link=announcement.link,

@@ -1,6 +1,7 @@
 """From a notice or a campaign to notifications and pushes. Pure: the same input, the same ids."""
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
@@ -173,7 +174,7 @@ _FCM_RESERVED = ("google", "gcm")
 
 
 def _bounded(collapse_key: str) -> str:
-    """The same key for the same thing, no longer than providers take."""
-    if len(collapse_key.encode()) <= COLLAPSE_KEY_BYTES:
+    """The same key for the same thing, as providers take it: short, visible ASCII."""
+    if re.fullmatch(rf"[!-~]{{0,{COLLAPSE_KEY_BYTES}}}", collapse_key):
         return collapse_key
     return hashlib.sha256(collapse_key.encode()).hexdigest()[:COLLAPSE_KEY_BYTES]

@@ -17,9 +17,10 @@ from notifications.types import (
     Verdict,
 )
 
-Key = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
-Link = Annotated[str, msgspec.Meta(max_length=1024)]
+Key = Annotated[str, msgspec.Meta(pattern="^[!-~]{1,128}$")]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f]{1,128}$")]
+Category = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_.-]{0,63}$")]
+Link = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x20]{0,1024}$")]
 Locale = Annotated[str, msgspec.Meta(min_length=2, max_length=35)]
 Words = Annotated[dict[str, str], msgspec.Meta(max_length=32)]
 
@@ -80,7 +81,7 @@ class SendPush(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     idempotency_key: Key
     variables: Annotated[dict[str, str | int], msgspec.Meta(max_length=32)]
     template: Name = "announcement"
-    category: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] = "announcement"
+    category: Category = "announcement"
     urgency: Urgency = Urgency.TRANSACTIONAL
     expires_after: float | None = None
     collapse_key: Annotated[str, msgspec.Meta(max_length=128)] = ""

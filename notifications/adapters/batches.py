@@ -11,6 +11,11 @@ REASON_LENGTH = 128
 """A provider's own words are kept so far."""
 
 
+def storable(text: str, *, length: int = REASON_LENGTH) -> str:
+    """Words of a stranger, cut, and without what a database refuses to store."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()[:length]
+
+
 def among(
     connection: AsyncConnection, column: sa.Column[Any], values: Sequence[Any]
 ) -> sa.ColumnElement[bool]:

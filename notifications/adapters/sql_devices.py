@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kernel.adapters.database import Database, table_of
 from kernel.errors import Unavailable
 from kernel.ids import UserId, new_id
-from notifications.adapters.batches import REASON_LENGTH, among
+from notifications.adapters.batches import among, storable
 from notifications.adapters.tables import DeviceRow
 from notifications.types import (
     AddressKind,
@@ -85,7 +85,7 @@ class SqlDevices:
                         DEVICES.c.generation == fault.generation,
                         DEVICES.c.disabled_at.is_(None),
                     )
-                    .values(disabled_at=now, disabled_reason=fault.reason[:REASON_LENGTH])
+                    .values(disabled_at=now, disabled_reason=storable(fault.reason))
                 )
                 if fault.invalid_since is not None:
                     statement = statement.where(DEVICES.c.confirmed_at <= fault.invalid_since)

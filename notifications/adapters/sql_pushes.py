@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.adapters.database import Database, table_of
 from kernel.notices import Urgency
-from notifications.adapters.batches import REASON_LENGTH, among
+from notifications.adapters.batches import among, storable
 from notifications.adapters.push_rows import HELD, PUSHES, attempt_of, held_of, write_plan
 from notifications.adapters.tables import (
     SENDING,
@@ -240,7 +240,7 @@ def _settled(each: Settlement, now: datetime) -> Mapping[str, Any]:
     return {
         "push_id": each.push.id,
         "new_state": each.state,
-        "new_reason": each.outcome.reason[:REASON_LENGTH],
+        "new_reason": storable(each.outcome.reason),
         "new_due_at": each.due_at,
         "was_unsent": int(each.outcome.verdict in UNSENT),
         "was_ambiguous": int(each.outcome.verdict is Verdict.AMBIGUOUS),
@@ -253,8 +253,8 @@ def _attempted(each: Settlement, now: datetime) -> Mapping[str, Any]:
         "push_id": each.push.id,
         "number": each.push.number,
         "verdict": each.outcome.verdict,
-        "reason": each.outcome.reason[:REASON_LENGTH],
-        "provider_id": each.outcome.provider_id[:255],
+        "reason": storable(each.outcome.reason),
+        "provider_id": storable(each.outcome.provider_id, length=255),
         "started_at": each.push.started_at,
         "settled_at": now,
     }

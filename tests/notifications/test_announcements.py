@@ -116,6 +116,7 @@ async def test_the_same_key_with_other_words_is_refused_and_sends_nothing(
         ({"data": {"": "v"}}, InvalidInput),
         ({"expires_after": 0.0}, InvalidInput),
         ({"expires_after": 86_401.0}, InvalidInput),
+        ({"expires_after": 1e300}, InvalidInput),
         ({"expires_after": 3_601.0, "urgency": Urgency.INTERACTIVE}, InvalidInput),
     ],
 )

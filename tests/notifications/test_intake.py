@@ -119,15 +119,15 @@ async def test_a_notice_that_no_longer_matters_is_dropped_and_counted(room, cloc
 
 async def test_a_long_collapse_key_is_bounded_and_stays_its_own(room, clock):
     await room.register(AMINA, registration())
-    for number in range(2):
-        key = f"{'ع' * 60}{number}"
+    for number, key in enumerate(["ع" * 60 + "1", "ع" * 60 + "2", "nul\0", "c" * 64]):
         await room.tell(notice(AMINA, key=str(number), collapse_key=key))
 
     claim = await room.pushes.claim(
         Route.FCM, Urgency.INTERACTIVE, now=clock.now(), lease=LEASE, limit=9
     )
     keys = {attempt.collapse_key for _, attempt in claim.pushes}
-    assert len(keys) == 2
+    assert len(keys) == 4
+    assert "c" * 64 in keys
     assert all(len(key.encode()) <= 64 for key in keys)
 
 
