@@ -175,12 +175,11 @@ async def test_another_users_or_an_old_token_does_not_refresh(node, amina, user_
 
 async def test_a_connection_whose_token_ended_is_closed(sqlite_database):
     options = ConnectionOptions(expiry_grace_seconds=0.2)
-    async with serving(Node(sqlite_database, connection_options=options)) as node:
-        async with talking(node) as talker:
-            token = node.token(AMINA, seconds=1)
-            await talker.answer(talker.protocol.connect(token=token))
+    node = Node(sqlite_database, connection_options=options)
+    async with serving(node), talking(node) as talker:
+        await talker.answer(talker.protocol.connect(token=node.token(AMINA, seconds=1)))
 
-            assert await talker.closed() == (3005, "connection expired")
+        assert await talker.closed() == (3005, "connection expired")
 
 
 async def test_a_user_can_be_disconnected_from_anywhere(node, amina):
