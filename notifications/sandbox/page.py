@@ -145,7 +145,8 @@ class PageService:
 def _prefixes() -> dict[str, dict[str, str]]:
     """What the beginning of an address asks for."""
     split = {ONLY_IN_SANDBOX: "only in sandbox", ONLY_IN_PRODUCTION: "only in production"}
-    return {"fcm": fcm.PREFIXES, "apns": {**apns.PREFIXES, **split}}
+    free = {fcm.UNMETERED: "no quota for the device"}
+    return {"fcm": {**fcm.PREFIXES, **free}, "apns": {**apns.PREFIXES, **split}}
 
 
 def _row(arrival: Arrival) -> str:
