@@ -5,6 +5,7 @@ import asyncio
 import sys
 
 from server import migrations
+from server.cli import replaying
 from server.cli.common import Commands, add_command, called_as, settings
 from server.demo.seed import GUESTS, hints_of, seed
 from server.wiring.groups import Settings
@@ -15,17 +16,20 @@ _EXAMPLES = """\
 
 
 def add_to(commands: Commands) -> None:
-    add_command(
+    command = add_command(
         commands,
         "demo",
         about="Fill the database with people, conversations, devices and a wedding.",
-        examples=_EXAMPLES,
+        examples=_EXAMPLES + replaying.EXAMPLES,
         run=_run,
     )
+    replaying.add_arguments(command)
 
 
 def _run(given: argparse.Namespace) -> int:
     loaded = settings(given)
+    if given.replay:
+        return replaying.replay(given, loaded)
     asyncio.run(_seed(loaded))
     print("users: " + ", ".join(guest.user_id for guest in GUESTS))
     for _user, command in hints_of(loaded, program=called_as()).chats:

@@ -10,7 +10,7 @@ from notifications.sandbox.fcm import UNMETERED
 from notifications.types import AddressKind, Platform
 from server.demo.replay_log import ChatLine
 
-EXTRAS = ("gast-1", "gast-2", "gast-3", "gast-4")
+EXTRAS = ("guest-1", "guest-2", "guest-3", "guest-4")
 """Silent users for a log that names nobody who is silent, so that somebody reads or is away."""
 
 _NAME_BYTES = 100
