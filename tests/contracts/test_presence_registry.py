@@ -1,0 +1,174 @@
+"""What both presence registries promise."""
+
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+from redis.asyncio import Redis
+
+from kernel.clock import SystemClock
+from kernel.errors import Unavailable
+from kernel.ids import UserId
+from messaging.adapters.memory_presence import MemoryPresence
+from messaging.adapters.redis_presence import RedisPresence
+from messaging.ports import PresenceRegistry
+from messaging.types import Presence
+from tests.support.factories_messaging import AMINA, KARIM, LINA
+from tests.support.servers import ValkeyServer
+
+
+@pytest.fixture
+async def redis(valkey_url: str) -> AsyncIterator[Redis]:
+    client = Redis.from_url(valkey_url)
+    yield client
+    await client.aclose()
+
+
+def node_of(redis: Redis, prefix: str, *, ttl: float = 5.0) -> RedisPresence:
+    return RedisPresence(redis, clock=SystemClock(), ttl_seconds=ttl, prefix=prefix)
+
+
+@pytest.fixture
+def prefix() -> str:
+    return f"test:{uuid4().hex}"
+
+
+@pytest.fixture
+def memory_registry() -> MemoryPresence:
+    return MemoryPresence()
+
+
+@pytest.fixture
+async def redis_registry(redis: Redis, prefix: str) -> RedisPresence:
+    there = node_of(redis, prefix)
+    await there.renew()
+    return there
+
+
+@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.external)])
+def registry(request: pytest.FixtureRequest) -> PresenceRegistry:
+    there: PresenceRegistry = request.getfixturevalue(f"{request.param}_registry")
+    return there
+
+
+def connection(user_id: UserId, client: str, info: bytes | None = None) -> Presence:
+    return Presence(user_id, client, info)
+
+
+async def test_who_enters_is_present_until_they_leave(registry):
+    await registry.enter([connection(AMINA, "1"), connection(KARIM, "2")])
+    assert await registry.present([AMINA, KARIM, LINA]) == {AMINA, KARIM}
+
+    await registry.leave([connection(KARIM, "2")])
+    assert await registry.present([AMINA, KARIM, LINA]) == {AMINA}
+
+
+async def test_a_user_is_present_as_long_as_one_connection_is(registry):
+    await registry.enter([connection(AMINA, "1"), connection(AMINA, "2")])
+    await registry.leave([connection(AMINA, "1")])
+    assert await registry.present([AMINA]) == {AMINA}
+
+    await registry.leave([connection(AMINA, "2")])
+    assert await registry.present([AMINA]) == frozenset()
+
+
+async def test_connections_are_told_with_what_others_may_see(registry):
+    shown = connection(AMINA, "1", '{"name":"أمينة"}'.encode())
+    await registry.enter([shown, connection(AMINA, "2"), connection(KARIM, "3")])
+
+    assert await registry.connections([AMINA, LINA, AMINA]) == {
+        "1": shown,
+        "2": connection(AMINA, "2"),
+    }
+
+
+async def test_entering_twice_and_leaving_twice_is_harmless(registry):
+    for _ in range(2):
+        await registry.enter([connection(AMINA, "1")])
+    for _ in range(2):
+        await registry.leave([connection(AMINA, "1")])
+
+    assert await registry.present([AMINA]) == frozenset()
+
+
+async def test_nobody_asked_for_is_nobody_present(registry):
+    await registry.enter([])
+    await registry.leave([])
+
+    assert await registry.present([]) == frozenset()
+    assert await registry.connections([]) == {}
+
+
+async def test_many_are_found_at_once(registry):
+    users = [UserId(f"user-{number}") for number in range(2500)]
+    await registry.enter([connection(each, f"c-{each}") for each in users])
+
+    assert await registry.present(users) == frozenset(users)
+
+
+# --- what only several nodes can show -------------------------------------------------------------
+
+
+@pytest.mark.external
+async def test_nodes_see_each_other(redis, prefix):
+    one, two = node_of(redis, prefix), node_of(redis, prefix)
+    await one.renew()
+    await two.renew()
+    await one.enter([connection(AMINA, "1")])
+    await two.enter([connection(AMINA, "2"), connection(KARIM, "3")])
+
+    assert set(await one.connections([AMINA, KARIM])) == {"1", "2", "3"}
+    await one.leave([connection(AMINA, "1")])
+    assert await two.present([AMINA]) == {AMINA}
+
+
+@pytest.mark.external
+async def test_a_node_that_dies_takes_its_users_with_it(redis, prefix):
+    dead, alive = node_of(redis, prefix, ttl=0.1), node_of(redis, prefix)
+    await dead.renew()
+    await alive.renew()
+    await dead.enter([connection(AMINA, "1"), connection(KARIM, "2")])
+    await alive.enter([connection(KARIM, "3")])
+    while await redis.exists(f"{prefix}:node:{dead._node}"):
+        pass
+
+    assert set(await alive.connections([AMINA, KARIM])) == {"3"}
+    assert await redis.hkeys(f"{prefix}:user:{AMINA}") == []
+
+
+@pytest.mark.external
+async def test_a_node_that_was_given_up_comes_back_with_all_its_users(redis, prefix):
+    node, other = node_of(redis, prefix, ttl=0.1), node_of(redis, prefix)
+    await node.renew()
+    await node.enter([connection(AMINA, "1")])
+    while await other.present([AMINA]):
+        pass
+
+    await node.renew()
+
+    assert await other.present([AMINA]) == {AMINA}
+
+
+@pytest.mark.external
+async def test_a_redis_that_forgot_everything_is_told_again(redis, prefix):
+    node = node_of(redis, prefix)
+    await node.renew()
+    await node.enter([connection(AMINA, "1")])
+    async for key in redis.scan_iter(f"{prefix}:*"):
+        await redis.delete(key)
+    assert await node.present([AMINA]) == frozenset()
+
+    await node.renew()
+
+    assert await node.present([AMINA]) == {AMINA}
+
+
+@pytest.mark.external
+async def test_a_redis_that_is_away_is_unavailable(valkey_server: ValkeyServer, prefix):
+    client = Redis.from_url(valkey_server.url)
+    node = node_of(client, prefix)
+    await node.renew()
+    valkey_server.kill()
+    with pytest.raises(Unavailable):
+        await node.present([AMINA])
+    await client.aclose()
