@@ -136,14 +136,17 @@ def shortened(text: str, limit: int) -> str:
     open_isolates = 0
     for start, stop in _graphemes(text):
         piece = text[start:stop]
-        opened = open_isolates + piece.count(_FSI) - piece.count(_PDI)
+        opened = open_isolates
+        for char in piece:
+            # One that closes nothing means nothing.
+            opened += (char == _FSI) - (char == _PDI and opened > 0)
         size += len(piece.encode())
-        if size + max(0, opened) * len(_PDI.encode()) > room:
+        if size + opened * len(_PDI.encode()) > room:
             break
         end, open_isolates = stop, opened
     if end == 0:
         return _ELLIPSIS if room >= 0 else ""
-    return text[:end].rstrip() + _PDI * max(0, open_isolates) + _ELLIPSIS
+    return text[:end].rstrip() + _PDI * open_isolates + _ELLIPSIS
 
 
 def _filled(pattern: str, variables: Mapping[str, str | int]) -> str:

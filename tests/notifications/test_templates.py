@@ -4,7 +4,7 @@ import unicodedata
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from notifications.errors import PushTooLarge, TemplateInvalid, TemplateNotFound, VariableMissing
@@ -138,6 +138,7 @@ def test_what_is_shortened_fits_and_begins_like_the_original(text, limit):
         assert text.startswith(short.rstrip("…" + PDI).rstrip())
 
 
+@example("سسسس" + PDI + FSI + "سسسسسسسسسس", 20)
 @given(st.text(alphabet="ab سلام" + FSI + PDI, max_size=80), st.integers(3, 120))
 def test_shortening_leaves_no_isolate_open(text, limit):
     def depth(text):
