@@ -11,6 +11,7 @@ import jwt
 import pytest
 
 from notifications.sandbox.faults import Fault
+from notifications.sandbox.fcm import UNMETERED
 from notifications.sandbox.fcm_rules import Message, Violation, check
 from notifications.sandbox.sandbox import Sandbox
 from tests.support.clock import ManualClock
@@ -157,6 +158,19 @@ async def test_a_device_has_a_quota_a_minute_that_starts_with_its_first_push(
 
     assert statuses == [200, 200, 429]
     assert (other, still, again) == (200, 429, 200)
+
+
+async def test_an_unmetered_address_has_no_quota_of_its_own(
+    credentials: Any, clock: ManualClock
+) -> None:
+    async with running_sandbox(credentials.directory, clock=clock, device_per_minute=1) as sandbox:
+        tls = ssl.create_default_context(cafile=str(sandbox.files.authority))
+        base = sandbox.fcm_endpoint.removesuffix("/v1/projects")
+        async with httpx.AsyncClient(verify=tls, base_url=base) as http:
+            headers = await bearer(http, sandbox, clock)
+            answers = [await send(http, headers, token=f"{UNMETERED}-1") for _ in range(5)]
+
+    assert {answer.status_code for answer in answers} == {200}
 
 
 async def test_a_project_has_a_quota_and_says_when_it_is_filled_again(
