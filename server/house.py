@@ -91,11 +91,13 @@ class House:
                 await part.open()
                 opened.push_async_callback(part.close)
             async with asyncio.TaskGroup() as group:
-                group.create_task(self.supervisor.run(), name="supervisor")
+                working = group.create_task(self.supervisor.run(), name="supervisor")
                 try:
                     yield
                 finally:
+                    # Also when the work failed: steps are finished, not cut off.
                     self.supervisor.stop()
+                    await asyncio.wait({working})
 
     def checks(self) -> Mapping[str, Check]:
         """What /readyz asks."""

@@ -1,21 +1,17 @@
 """Databases without any tables, for migrations to fill."""
 
-import asyncio
-import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import asyncpg
 import pytest
+
+from tests.support.empty import empty_database
 
 
 @pytest.fixture
 def empty_postgres_url(postgres_url: str) -> Iterator[str]:
-    name = f"zaffa_empty_{uuid.uuid4().hex[:12]}"
-    _administer(postgres_url, f'CREATE DATABASE "{name}"')
-    yield f"{postgres_url.rpartition('/')[0]}/{name}"
-    _administer(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+    with empty_database(postgres_url) as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.external)])
@@ -25,15 +21,3 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'empty.sqlite3'}"
     url: str = request.getfixturevalue("empty_postgres_url")
     return url
-
-
-def _administer(postgres_url: str, statement: str) -> None:
-    async def run() -> None:
-        connection = await asyncpg.connect(postgres_url)
-        try:
-            await connection.execute(statement)
-        finally:
-            await connection.close()
-
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(lambda: asyncio.run(run())).result()

@@ -1,0 +1,213 @@
+"""Real processes: how a node begins, how it leaves, and how several share a port."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.support.running import ROOT, RunningHouse, free_port
+
+PORTS = ("PAGE_PORT", "FCM_PORT", "APNS_PORT", "APNS_SANDBOX_PORT")
+FREE_PORTS = {f"ZAFFA_SANDBOX_{name}": "0" for name in PORTS}
+
+
+def events_of(log: Path) -> list[str]:
+    """The messages of a JSON log, in order."""
+    lines = [line for line in log.read_text().splitlines() if line.startswith("{")]
+    return [json.loads(line)["message"] for line in lines]
+
+
+async def joined(house: RunningHouse, user: str):
+    """An open connection of a user."""
+    connection = await connect(house.websocket_url, compression=None)
+    await connection.send(json.dumps({"id": 1, "connect": {"token": house.token(user)}}))
+    assert "connect" in json.loads(await connection.recv())
+    return connection
+
+
+async def closing_code(connection) -> int:
+    try:
+        while True:
+            await asyncio.wait_for(connection.recv(), 20)
+    except ConnectionClosed as closed:
+        assert closed.rcvd is not None
+        return closed.rcvd.code
+
+
+async def test_a_node_that_is_told_to_leave_sends_its_clients_elsewhere_and_ends(tmp_path):
+    async with RunningHouse.start(tmp_path, settings=FREE_PORTS) as house:
+        connections = [await joined(house, f"user-{number}") for number in range(3)]
+        os.kill(house.pid, signal.SIGTERM)
+
+        codes = [await closing_code(each) for each in connections]
+        ended = await asyncio.to_thread(house.process.wait, 30)
+
+    assert codes == [3001, 3001, 3001]
+    assert ended == 0
+    events = events_of(house.log)
+    assert events.index("node ready") < events.index("node leaves") < events.index("node left")
+    assert "Traceback" not in house.log.read_text()
+
+
+async def test_a_second_signal_skips_the_waiting(tmp_path):
+    slow = {**FREE_PORTS, "ZAFFA_SERVER_DRAIN_NOTICE_SECONDS": "3600"}
+    async with RunningHouse.start(tmp_path, settings=slow) as house:
+        os.kill(house.pid, signal.SIGTERM)
+        while "node leaves" not in events_of(house.log):
+            await asyncio.sleep(0.05)
+        os.kill(house.pid, signal.SIGINT)
+
+        assert await asyncio.to_thread(house.process.wait, 30) == 0
+
+
+async def test_a_node_that_leaves_says_so_before_it_stops_answering(tmp_path):
+    noticed = {**FREE_PORTS, "ZAFFA_SERVER_DRAIN_NOTICE_SECONDS": "2"}
+    async with RunningHouse.start(tmp_path, settings=noticed) as house:
+        os.kill(house.pid, signal.SIGTERM)
+        while "node leaves" not in events_of(house.log):
+            await asyncio.sleep(0.05)
+
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            await asyncio.to_thread(urllib.request.urlopen, f"{house.url}/readyz")
+
+    assert refused.value.code == 503
+    assert "this node is leaving" in refused.value.read().decode()
+    refused.value.close()
+
+
+def test_a_port_that_is_taken_is_said_in_one_line(tmp_path):
+    taken = free_port()
+    with socket.create_server(("127.0.0.1", taken)):
+        said = subprocess.run(
+            [sys.executable, "-m", "server", "serve", "--port", str(taken)],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **FREE_PORTS},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    assert said.returncode == 1
+    assert said.stderr.splitlines()[-1].startswith(f"Cannot listen on 127.0.0.1:{taken}")
+
+
+def test_the_last_lines_of_a_demo_say_what_to_try_and_it_works(tmp_path):
+    port = free_port()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **FREE_PORTS}
+    command = [sys.executable, "-m", "server", "serve", "--demo", "--port", str(port)]
+    with (tmp_path / "log").open("w") as log:
+        node = subprocess.Popen(
+            command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
+        )
+    try:
+        said: list[str] = []
+        while not said or "sandbox follow" not in said[-1]:
+            line = node.stdout.readline()
+            assert line, (tmp_path / "log").read_text()[-3000:]
+            said.append(line)
+        (chat,) = (line.strip() for line in said if "--user amina" in line)
+
+        talk = subprocess.run(
+            chat.split(),
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            input="السلام عليكم\n",
+            timeout=60,
+        )
+
+        assert talk.returncode == 0, talk.stderr
+        assert "Oui, c’est réservé" in talk.stdout
+        again = subprocess.run(
+            [*chat.split()], cwd=tmp_path, env=environment, capture_output=True, text=True,
+            input="", timeout=60,
+        )  # fmt: skip
+        assert "السلام عليكم" in again.stdout
+    finally:
+        node.send_signal(signal.SIGTERM)
+        node.wait(30)
+        node.stdout.close()
+
+    assert node.returncode == 0
+
+
+@pytest.mark.external
+def test_an_old_schema_is_not_served(tmp_path, empty_database_url):
+    said = subprocess.run(
+        [sys.executable, "-m", "server", "serve", "--port", "0"],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "ZAFFA_DATABASE_URL": empty_database_url,
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert said.returncode == 3
+    assert said.stderr.splitlines()[-1] == ("The database is empty. Run `zaffa db upgrade` first.")
+
+
+@pytest.mark.external
+async def test_nodes_share_a_port_come_back_when_killed_and_leave_together(
+    tmp_path, empty_database_url, valkey_url
+):
+    metrics = free_port()
+    settings = {
+        "ZAFFA_DATABASE_URL": empty_database_url,
+        "ZAFFA_REDIS_URL": valkey_url,
+        "ZAFFA_SERVER_METRICS_PORT": str(min(metrics, 65_000)),
+        "ZAFFA_TOKENS_HMAC_KEYS": "test:" + "s" * 40,
+        "ZAFFA_SERVER_LOG_FORMAT": "json",
+    }
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **settings}
+    subprocess.run(
+        [sys.executable, "-m", "server", "db", "upgrade"],
+        cwd=tmp_path, env=environment, check=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+    port, log = free_port(), tmp_path / "log"
+    with log.open("w") as out:
+        parent = subprocess.Popen(
+            [sys.executable, "-m", "server", "serve", "--workers", "2", "--port", str(port)],
+            cwd=tmp_path, env=environment, stderr=out,
+        )  # fmt: skip
+    try:
+        await until(log, "node ready", times=2)
+        for number in range(2):
+            address = f"http://127.0.0.1:{min(metrics, 65_000) + number}/metrics"
+            with await asyncio.to_thread(urllib.request.urlopen, address) as answer:
+                assert b"messaging_connections" in answer.read()
+        first = next(
+            json.loads(line)["pid"] for line in log.read_text().splitlines() if '"pid"' in line
+        )
+        os.kill(first, signal.SIGKILL)
+        await until(log, "node ready", times=3)
+    finally:
+        parent.send_signal(signal.SIGTERM)
+        ended = await asyncio.to_thread(parent.wait, 40)
+
+    assert ended == 0
+    assert events_of(log).count("node left") == 2
+    assert events_of(log)[-1] == "all nodes left"
+
+
+async def until(log: Path, event: str, *, times: int) -> None:
+    """Wait for a log line to be there so many times."""
+    deadline = time.monotonic() + 60
+    while events_of(log).count(event) < times:
+        assert time.monotonic() < deadline, log.read_text()[-3000:]
+        await asyncio.sleep(0.1)
