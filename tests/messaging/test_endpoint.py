@@ -7,10 +7,11 @@ from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from kernel.adapters.database import Database
+from messaging.departures import WireOptions
 from messaging.gateway import GatewayOptions
 from tests.support.factories_messaging import AMINA, KARIM
 from tests.support.rawsocket import masked, raw_socket, raw_websocket
-from tests.support.realtime import Node, serving, talking
+from tests.support.realtime import Node, channel_of, serving, talking
 
 
 @pytest.fixture(params=["our protocol", "plain ASGI"])
@@ -86,6 +87,31 @@ async def test_a_draining_node_takes_nobody_in_and_sends_everybody_away(node):
     async with raw_socket(node.port) as late:
         late.send(late.request())
         assert await late.response() == 503
+
+
+async def test_who_does_not_read_is_closed_and_the_others_keep_receiving(sqlite_database):
+    """Over plain ASGI; `test_transport` has the same over our protocol."""
+    wires = WireOptions(backlog_bytes=65_536)
+    node = Node(sqlite_database, native=False, wire_options=wires)
+    async with serving(node), raw_websocket(node.port) as slow, talking(node, KARIM) as brisk:
+        there = await node.conversation(AMINA, KARIM)
+        channel = channel_of(there)
+        token = node.token(AMINA).encode()
+        slow.send(masked(b'{"id":1,"connect":{"token":"%b"}}' % token))
+        slow.send(masked(b'{"id":2,"subscribe":{"channel":"%b"}}' % channel.encode()))
+        await slow.frame()
+        slow.reader._transport.pause_reading()  # type: ignore[attr-defined]
+        await brisk.subscribe(channel)
+        for said in range(1, 2000):
+            await node.say(there, KARIM, f"{said} " + "س" * 7000)
+            await brisk.until(lambda: len(brisk.offsets(channel)) == said)  # noqa: B023
+            if len(node.hub.connections) == 1:
+                break
+
+        assert [each.user_id for each in node.hub.connections] == [KARIM]
+        assert brisk.offsets(channel) == list(range(1, said + 1))
+        slow.reader._transport.resume_reading()  # type: ignore[attr-defined]
+        assert await slow.close_code() == 3008
 
 
 async def test_too_large_a_message_closes_with_1009(node):
