@@ -75,7 +75,7 @@ soak: $(VENV)/.development
 # --- making ---------------------------------------------------------------------------------
 
 migration: $(VENV)/.development
-	$(BIN)/python -m server.migrations "$(m)"
+	$(BIN)/zaffa db revision "$(m)"
 
 protocol: $(VENV)/.development
 	$(BIN)/python -m grpc_tools.protoc -I . --python_out=. --pyi_out=. messaging/protocol/client.proto

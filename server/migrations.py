@@ -1,13 +1,11 @@
 """The schema's way: which revision a database has, and how it gets to another.
 
 Alembic runs over the same asynchronous drivers as the server; synchronous ones are not
-installed. `python -m server.migrations "What changes."` writes a new migration.
+installed.
 """
 
-import asyncio
 import logging
 import sqlite3
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -105,8 +103,15 @@ async def differences(url: str, metadata: sa.MetaData) -> list[str]:
     return await _on(url, lambda connection: _differences(connection, metadata))
 
 
-async def write_revision(url: str, message: str, metadata: sa.MetaData) -> Path:
-    """Write the migration that takes the database to the tables in the code; where it is."""
+async def write_revision(message: str, metadata: sa.MetaData) -> Path:
+    """Write the migration that takes the newest schema to the tables in the code; where it is."""
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/newest.sqlite3"
+        await upgrade(url)
+        return await _write_revision(url, message, metadata)
+
+
+async def _write_revision(url: str, message: str, metadata: sa.MetaData) -> Path:
     number = f"{int(head()) + 1:04d}" if any(scripts().glob("versions/*.py")) else "0001"
 
     def run(connection: sa.Connection) -> Any:
@@ -176,20 +181,3 @@ def _sqlite_engine(url: str) -> AsyncEngine:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
-
-
-async def _write(message: str) -> None:
-    # Only this command needs the tables, and the composition root itself imports this module.
-    from server.wiring.tables import METADATA
-
-    with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{folder}/empty.sqlite3"
-        await upgrade(url)
-        path = await write_revision(url, message, METADATA)
-    sys.stderr.write(f"{path}: read it, then make it a frozen document of one idea\n")
-
-
-if __name__ == "__main__":
-    if len(sys.argv) != 2 or not sys.argv[1].strip():
-        sys.exit("usage: python -m server.migrations 'What changes.'")
-    asyncio.run(_write(sys.argv[1].strip()))

@@ -13,6 +13,7 @@ _EXAMPLES = """\
   zaffa db current             say which revision the database has
   zaffa db downgrade 0003      go back; what later migrations added is lost
   zaffa db check               compare the tables with the code; exit code 1 if they differ
+  zaffa db revision 'Why.'     for developers: write the migration that they differ by
 """
 
 
@@ -24,8 +25,10 @@ def add_to(commands: Commands) -> None:
         examples=_EXAMPLES,
         run=_run,
     )
-    command.add_argument("action", choices=("upgrade", "downgrade", "current", "check"))
-    command.add_argument("revision", nargs="?", help="a revision such as 0003, or base")
+    command.add_argument("action", choices=("upgrade", "downgrade", "current", "check", "revision"))
+    command.add_argument(
+        "revision", nargs="?", help="a revision such as 0003, or base; or what changes"
+    )
 
 
 def _run(given: argparse.Namespace) -> int:
@@ -37,6 +40,11 @@ def _run(given: argparse.Namespace) -> int:
             print("Say to which revision, such as 0003; `base` drops every table.", file=sys.stderr)
             return 2
         return asyncio.run(_downgrade(url, given.revision))
+    if given.action == "revision":
+        if not (given.revision or "").strip():
+            print("Say in a sentence what changes.", file=sys.stderr)
+            return 2
+        return asyncio.run(_write(given.revision.strip()))
     if given.action == "current":
         return asyncio.run(_show(url))
     return asyncio.run(_check(url))
@@ -52,6 +60,12 @@ async def _upgrade(url: str, revision: str) -> int:
 async def _downgrade(url: str, revision: str) -> int:
     await migrations.downgrade(url, revision)
     return await _show(url)
+
+
+async def _write(message: str) -> int:
+    path = await migrations.write_revision(message, METADATA)
+    print(f"{path}: read it, then make it a frozen document of one idea", file=sys.stderr)
+    return 0
 
 
 async def _show(url: str) -> int:

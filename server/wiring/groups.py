@@ -8,13 +8,13 @@ from kernel.adapters.redis_bus import RedisOptions
 from kernel.relay import RelayOptions
 from messaging.adapters.message_batches import BatchOptions
 from messaging.bodies import MessageLimits
-from messaging.connection import ConnectionOptions
 from messaging.conversations import ConversationLimits
 from messaging.departures import WireOptions
 from messaging.following import HubOptions
 from messaging.gate import GateOptions
 from messaging.gateway import GatewayOptions
 from messaging.presence import PresenceOptions
+from messaging.quotas import ConnectionOptions
 from messaging.recovery import RecoveryOptions
 from notifications.adapters.apns import ApnsOptions
 from notifications.adapters.fcm import FcmOptions

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
 
 from tests.support.running import ROOT, RunningHouse, free_port
 
@@ -37,12 +36,10 @@ async def joined(house: RunningHouse, user: str):
 
 
 async def closing_code(connection) -> int:
-    try:
-        while True:
-            await asyncio.wait_for(connection.recv(), 20)
-    except ConnectionClosed as closed:
-        assert closed.rcvd is not None
-        return closed.rcvd.code
+    """The code that the server closes with, after whatever else it says."""
+    async with asyncio.timeout(20):
+        await connection.wait_closed()
+    return connection.close_code
 
 
 async def test_a_node_that_is_told_to_leave_sends_its_clients_elsewhere_and_ends(tmp_path):
@@ -64,8 +61,7 @@ async def test_a_second_signal_skips_the_waiting(tmp_path):
     slow = {**FREE_PORTS, "ZAFFA_SERVER_DRAIN_NOTICE_SECONDS": "3600"}
     async with RunningHouse.start(tmp_path, settings=slow) as house:
         os.kill(house.pid, signal.SIGTERM)
-        while "node leaves" not in events_of(house.log):
-            await asyncio.sleep(0.05)
+        await asyncio.to_thread(until, house.log, "node leaves")
         os.kill(house.pid, signal.SIGINT)
 
         assert await asyncio.to_thread(house.process.wait, 30) == 0
@@ -75,8 +71,7 @@ async def test_a_node_that_leaves_says_so_before_it_stops_answering(tmp_path):
     noticed = {**FREE_PORTS, "ZAFFA_SERVER_DRAIN_NOTICE_SECONDS": "2"}
     async with RunningHouse.start(tmp_path, settings=noticed) as house:
         os.kill(house.pid, signal.SIGTERM)
-        while "node leaves" not in events_of(house.log):
-            await asyncio.sleep(0.05)
+        await asyncio.to_thread(until, house.log, "node leaves")
 
         with pytest.raises(urllib.error.HTTPError) as refused:
             await asyncio.to_thread(urllib.request.urlopen, f"{house.url}/readyz")
@@ -163,7 +158,7 @@ def test_an_old_schema_is_not_served(tmp_path, empty_database_url):
 
 
 @pytest.mark.external
-async def test_nodes_share_a_port_come_back_when_killed_and_leave_together(
+def test_nodes_share_a_port_come_back_when_killed_and_leave_together(
     tmp_path, empty_database_url, valkey_url
 ):
     metrics = free_port()
@@ -186,28 +181,28 @@ async def test_nodes_share_a_port_come_back_when_killed_and_leave_together(
             cwd=tmp_path, env=environment, stderr=out,
         )  # fmt: skip
     try:
-        await until(log, "node ready", times=2)
+        until(log, "node ready", times=2)
         for number in range(2):
             address = f"http://127.0.0.1:{min(metrics, 65_000) + number}/metrics"
-            with await asyncio.to_thread(urllib.request.urlopen, address) as answer:
+            with urllib.request.urlopen(address) as answer:
                 assert b"messaging_connections" in answer.read()
         first = next(
             json.loads(line)["pid"] for line in log.read_text().splitlines() if '"pid"' in line
         )
         os.kill(first, signal.SIGKILL)
-        await until(log, "node ready", times=3)
+        until(log, "node ready", times=3)
     finally:
         parent.send_signal(signal.SIGTERM)
-        ended = await asyncio.to_thread(parent.wait, 40)
+        ended = parent.wait(40)
 
     assert ended == 0
     assert events_of(log).count("node left") == 2
     assert events_of(log)[-1] == "all nodes left"
 
 
-async def until(log: Path, event: str, *, times: int) -> None:
+def until(log: Path, event: str, *, times: int = 1) -> None:
     """Wait for a log line to be there so many times."""
     deadline = time.monotonic() + 60
     while events_of(log).count(event) < times:
         assert time.monotonic() < deadline, log.read_text()[-3000:]
-        await asyncio.sleep(0.1)
+        time.sleep(0.05)
