@@ -32,10 +32,16 @@ class Storage(Protocol):
     async def close(self) -> None: ...
 
 
+class CannotStart(Exception):
+    """A part of the house cannot be opened, for a reason that an operator can mend."""
+
+
 class Part(Protocol):
     """Something else that is opened before the work begins, and closed after it ends."""
 
-    async def open(self) -> None: ...
+    async def open(self) -> None:
+        """Raises `OSError` or `ValueError` for a file, a key or an address it cannot use."""
+        ...
 
     async def close(self) -> None: ...
 
@@ -78,8 +84,8 @@ class House:
     async def running(self) -> AsyncIterator[None]:
         """Open: database, bus, the other parts, workers. Close in reverse.
 
-        Raises `Unavailable` or `SchemaOutdated` when it cannot work; what was opened by then
-        is closed again.
+        Raises `Unavailable`, `SchemaOutdated` or `CannotStart` when it cannot work; what was
+        opened by then is closed again.
         """
         async with AsyncExitStack() as opened:
             opened.push_async_callback(self.database.close)
@@ -88,7 +94,7 @@ class House:
             await self.bus.open()
             opened.push_async_callback(self.bus.close)
             for part in self.parts:
-                await part.open()
+                await _open(part)
                 opened.push_async_callback(part.close)
             async with asyncio.TaskGroup() as group:
                 working = group.create_task(self.supervisor.run(), name="supervisor")
@@ -128,3 +134,10 @@ class House:
 
     async def _not_draining(self) -> str:
         return "this node is leaving" if self.draining else ""
+
+
+async def _open(part: Part) -> None:
+    try:
+        await part.open()
+    except (OSError, ValueError) as error:
+        raise CannotStart(f"{type(part).__name__} cannot start: {error}") from error

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from kernel.errors import Refusal
 from server import __version__
 from server.cli import chat, db, demo, doctor, key, sandbox, serve, token
+from server.house import CannotStart
 from server.migrations import SchemaOutdated
 from server.settings import SettingsError
 
@@ -48,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SchemaOutdated as error:
         _complain(str(error))
         return 3
+    except CannotStart as error:
+        _complain(str(error), "`zaffa doctor` looks at everything the settings point to.")
+        return 1
     except Refusal as error:
         _complain(error.message)
         return 1

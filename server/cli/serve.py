@@ -69,6 +69,8 @@ def _run(given: argparse.Namespace) -> int:
         raise SettingsError(
             ["--workers needs PostgreSQL (ZAFFA_DATABASE_URL) and Redis (ZAFFA_REDIS_URL)"]
         )
+    if given.workers > 1 and loaded.sandboxed:
+        raise SettingsError(["--workers cannot share a sandbox: set ZAFFA_SERVER_PUSH=providers"])
     hints = asyncio.run(_prepare(loaded, demo=given.demo))
     try:
         shared = listening_socket(loaded.server.host, loaded.server.port)
@@ -113,6 +115,9 @@ def _serve(
         log.info("node ready", extra={"port": port, "roles": ",".join(sorted(chosen(given.role)))})
         if given.demo and not given.inherit:
             print(*_what_to_try(house.hints, port), sep="\n", flush=True)
+            if loaded.server.log_level == "info":
+                # These lines shall stay the last ones until something needs attention.
+                logging.getLogger().setLevel(logging.WARNING)
 
     run(
         house,

@@ -31,9 +31,11 @@ _SECRET_FILE = "token-secret"
 def prepare(settings: Settings) -> Settings:
     """The settings with what the embedded default makes for itself.
 
-    That is the database's folder, a secret to sign access tokens with (kept beside the
-    database) unless keys are configured, and free ports for the sandbox where they are 0.
+    That is the database's folder, and a secret to sign access tokens with (kept beside the
+    database) unless keys are configured. A sandbox gets free ports where they are 0.
     """
+    if settings.sandboxed:
+        settings = replace(settings, sandbox=_with_ports(settings.sandbox))
     if not settings.embedded:
         return settings
     folder = database_folder(settings)
@@ -41,7 +43,7 @@ def prepare(settings: Settings) -> Settings:
     tokens = settings.tokens
     if not (tokens.hmac_keys or tokens.public_key_files or tokens.jwks_url):
         tokens = replace(tokens, hmac_keys=(f"embedded:{_kept_secret(folder)}",))
-    return replace(settings, tokens=tokens, sandbox=_with_ports(settings))
+    return replace(settings, tokens=tokens)
 
 
 def database_folder(settings: Settings) -> Path:
@@ -63,10 +65,7 @@ def _kept_secret(folder: Path) -> str:
     return file.read_text("ascii")
 
 
-def _with_ports(settings: Settings) -> SandboxOptions:
-    sandbox = settings.sandbox
-    if not settings.sandboxed:
-        return sandbox
+def _with_ports(sandbox: SandboxOptions) -> SandboxOptions:
     return replace(
         sandbox,
         page_port=sandbox.page_port or _free_port(sandbox.host),

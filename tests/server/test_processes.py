@@ -138,6 +138,24 @@ def test_the_last_lines_of_a_demo_say_what_to_try_and_it_works(tmp_path):
     assert node.returncode == 0
 
 
+def test_a_credential_that_cannot_be_used_is_said_without_a_traceback(tmp_path):
+    (tmp_path / "key.json").write_text("{}")
+
+    said = subprocess.run(
+        [sys.executable, "-m", "server", "serve", "--port", "0"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "ZAFFA_FCM_KEY_FILE": "key.json"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert said.returncode == 1
+    assert "FcmProvider cannot start" in said.stderr
+    assert "zaffa doctor" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
 @pytest.mark.external
 def test_an_old_schema_is_not_served(tmp_path, empty_database_url):
     said = subprocess.run(
