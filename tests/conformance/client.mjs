@@ -4,14 +4,14 @@ import { createInterface } from 'node:readline';
 
 const [url, format, tokens] = process.argv.slice(2);
 const { Centrifuge } = await import(
-  format === 'protobuf' ? 'centrifuge/build/protobuf/index.js' : 'centrifuge'
+  format === 'protobuf' ? 'centrifuge/build/protobuf' : 'centrifuge'
 );
 const tell = (value) => process.stdout.write(JSON.stringify(value) + '\n');
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const binary = format === 'protobuf';
 const out = (data) => (binary ? encoder.encode(JSON.stringify(data)) : data);
-const into = (data) => (binary && data !== undefined ? JSON.parse(decoder.decode(data)) : data);
+const into = (data) => (binary && data?.length ? JSON.parse(decoder.decode(data)) : data);
 
 const waiting = JSON.parse(tokens);
 const client = new Centrifuge(url, {

@@ -246,6 +246,8 @@ class PythonClient(Events):
 
     async def close(self) -> None:
         await self._client.disconnect()
+        # The client closes its sockets behind our back; the test must not end before that.
+        await asyncio.gather(*self._client._background_tasks, return_exceptions=True)
 
 
 class _ClientEvents(ClientEventHandler):
@@ -256,9 +258,7 @@ class _ClientEvents(ClientEventHandler):
         await self._told.tell({"event": "connecting", "code": ctx.code, "reason": ctx.reason})
 
     async def on_connected(self, ctx: Any) -> None:
-        await self._told.tell(
-            {"event": "connected", "client": ctx.client, "version": ctx.version}
-        )
+        await self._told.tell({"event": "connected", "client": ctx.client, "version": ctx.version})
 
     async def on_disconnected(self, ctx: Any) -> None:
         await self._told.tell({"event": "disconnected", "code": ctx.code, "reason": ctx.reason})
@@ -290,9 +290,7 @@ class _SubscriptionEvents(SubscriptionEventHandler):
         await self._tell("unsubscribed", code=ctx.code, reason=ctx.reason)
 
     async def on_publication(self, ctx: Any) -> None:
-        await self._tell(
-            "publication", offset=ctx.pub.offset, data=self._told.into(ctx.pub.data)
-        )
+        await self._tell("publication", offset=ctx.pub.offset, data=self._told.into(ctx.pub.data))
 
     async def on_error(self, ctx: Any) -> None:
         await self._tell("subscription-error", code=ctx.code, message=str(ctx.error))

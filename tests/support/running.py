@@ -4,7 +4,6 @@ import asyncio
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,17 +16,14 @@ from typing import Any, Self
 import aiohttp
 import jwt
 
+from tests.support.servers import free_port
+
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
 """Seconds until a node must have become ready, or ended."""
 
 
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+_SANDBOX_PORTS = ("PAGE", "FCM", "APNS", "APNS_SANDBOX")
 
 
 @dataclass(slots=True)
@@ -40,7 +36,7 @@ class RunningHouse:
     roles: Sequence[str] = ()
     preexec: Callable[[], None] | None = None
     secret: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
-    ping_seconds: float = 2.0
+    ping_seconds: int = 2
     process: subprocess.Popen[bytes] | None = None
 
     @classmethod
@@ -96,6 +92,7 @@ class RunningHouse:
             "ZAFFA_DATABASE_URL": f"sqlite:///{self.folder / 'zaffa.sqlite3'}",
             "ZAFFA_TOKENS_HMAC_KEYS": f"test:{self.secret}",
             "ZAFFA_SANDBOX_DIRECTORY": str(self.folder / "sandbox"),
+            **{f"ZAFFA_SANDBOX_{port}_PORT": "0" for port in _SANDBOX_PORTS},
             "ZAFFA_CONNECTIONS_PING_SECONDS": str(self.ping_seconds),
             "ZAFFA_CONNECTIONS_PONG_SECONDS": "1",
             "ZAFFA_SERVER_DRAIN_SPREAD_SECONDS": "0.2",
