@@ -1,0 +1,180 @@
+"""A cluster as operators run it: a sandbox, gateways and a worker node, each a process."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import aiohttp
+
+from tests.support.running import PATIENCE, ROOT, RunningHouse
+from tests.support.servers import free_port
+
+WORK = ("relay", "dispatcher", "scheduler")
+"""The roles of a node without connections."""
+
+
+@dataclass(slots=True)
+class RunningSandbox:
+    """`zaffa sandbox run`, with the settings that make a node send its pushes there."""
+
+    folder: Path
+    ports: Mapping[str, int] = field(
+        default_factory=lambda: {
+            name: free_port() for name in ("page", "fcm", "apns", "apns_sandbox")
+        }
+    )
+    process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def start(cls, folder: Path) -> AsyncIterator[Self]:
+        """A sandbox that answers, ended in the end."""
+        sandbox = cls(folder)
+        try:
+            await asyncio.to_thread(sandbox.spawn)
+            await sandbox.answers()
+            yield sandbox
+        finally:
+            if sandbox.process is not None:
+                sandbox.process.terminate()
+                sandbox.process.wait(PATIENCE)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.ports['page']}"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "sandbox.log"
+
+    def spawn(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "server", "sandbox", "run"],
+                cwd=self.folder,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def settings(self) -> Mapping[str, str]:
+        """What `zaffa sandbox --init` tells operators to set."""
+        told = subprocess.run(
+            [sys.executable, "-m", "server", "sandbox", "--init"],
+            cwd=self.folder,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        pairs = [line.partition("=") for line in told.stdout.splitlines() if "=" in line]
+        return {name: value for name, _, value in pairs}
+
+    async def answers(self) -> None:
+        """Wait until it does; what it wrote if it does not."""
+        assert self.process is not None
+        deadline = time.monotonic() + PATIENCE
+        async with aiohttp.ClientSession() as session:
+            while time.monotonic() < deadline and self.process.poll() is None:
+                try:
+                    async with session.get(f"{self.url}/status") as answer:
+                        if answer.status == 200:
+                            return
+                except aiohttp.ClientError:
+                    pass
+                await asyncio.sleep(0.05)
+        raise AssertionError(f"the sandbox did not come up:\n{self.log.read_text()[-4000:]}")
+
+    def _environment(self) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if "ZAFFA" not in name}
+        ports = {
+            f"ZAFFA_SANDBOX_{name.upper()}_PORT": str(port) for name, port in self.ports.items()
+        }
+        directory = str(self.folder / "sandbox")
+        return {
+            **inherited,
+            **ports,
+            "ZAFFA_SANDBOX_DIRECTORY": directory,
+            "PYTHONPATH": str(ROOT),
+        }
+
+
+@dataclass(slots=True)
+class RunningCluster:
+    """Nodes on one PostgreSQL and one Valkey, with a sandbox of their own."""
+
+    gateways: Sequence[RunningHouse]
+    worker: RunningHouse
+    sandbox: RunningSandbox
+
+    @classmethod
+    @asynccontextmanager
+    async def start(
+        cls,
+        folder: Path,
+        *,
+        database_url: str,
+        redis_url: str,
+        gateways: int = 2,
+        settings: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[Self]:
+        """A cluster that is ready, on a database without tables."""
+        async with AsyncExitStack() as opened:
+            sandbox = await opened.enter_async_context(RunningSandbox.start(folder))
+            given = {
+                "ZAFFA_DATABASE_URL": database_url,
+                "ZAFFA_REDIS_URL": redis_url,
+                **await asyncio.to_thread(sandbox.settings),
+                **(settings or {}),
+            }
+            await asyncio.to_thread(upgrade, folder, given)
+            first = RunningHouse(folder, free_port(), given, roles=["gateway"])
+            others = [
+                RunningHouse(folder, free_port(), given, roles=["gateway"], secret=first.secret)
+                for _ in range(gateways - 1)
+            ]
+            worker = RunningHouse(folder, free_port(), given, roles=WORK, secret=first.secret)
+            nodes = [first, *others, worker]
+            for node in nodes:
+                opened.push_async_callback(ended, node)
+                node.spawn()
+            await asyncio.gather(*(node.ready() for node in nodes))
+            yield cls([first, *others], worker, sandbox)
+
+
+async def ended(node: RunningHouse) -> None:
+    """End a node in order, unless it was killed already."""
+    if node.process is not None:
+        await asyncio.to_thread(node.end)
+
+
+def upgrade(folder: Path, settings: Mapping[str, str]) -> None:
+    """`zaffa db upgrade`, which a cluster's operator does before the first start."""
+    inherited = {name: value for name, value in os.environ.items() if "ZAFFA" not in name}
+    done = subprocess.run(
+        [sys.executable, "-m", "server", "db", "upgrade"],
+        cwd=folder,
+        env={**inherited, **settings, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def freeze(node: RunningHouse) -> None:
+    """Stop a node in the middle of whatever it does; its sockets stay open."""
+    os.kill(node.pid, signal.SIGSTOP)
+
+
+def thaw(node: RunningHouse) -> None:
+    os.kill(node.pid, signal.SIGCONT)
