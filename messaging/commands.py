@@ -19,27 +19,29 @@ from messaging.history import History
 from messaging.hub import Hub
 from messaging.presence import PresenceKeeper, Presences
 from messaging.protocol.codes import DisconnectCode, ErrorCode
-from messaging.protocol.frames import (
-    ClientInfo,
-    Command,
+from messaging.protocol.frames import Command
+from messaging.protocol.requests import (
     ConnectRequest,
-    ConnectResult,
     HistoryRequest,
     PresenceRequest,
-    PresenceResult,
     PresenceStatsRequest,
-    PresenceStatsResult,
     PublishRequest,
     RefreshRequest,
-    RefreshResult,
     RPCRequest,
-    RPCResult,
     SendRequest,
     SubRefreshRequest,
     SubscribeRequest,
     UnsubscribeRequest,
+)
+from messaging.protocol.results import (
+    ConnectResult,
+    PresenceResult,
+    PresenceStatsResult,
+    RefreshResult,
+    RPCResult,
     UnsubscribeResult,
 )
+from messaging.protocol.values import ClientInfo
 from messaging.publications import one_line
 from messaging.quotas import ConnectionOptions
 from messaging.refusals import Declined, answer_to

@@ -13,21 +13,12 @@ from kernel.ids import UserId
 from kernel.limits import TokenBucket
 from messaging.departures import Wire
 from messaging.protocol.codes import DisconnectCode, ErrorCode, ProtocolViolation
-from messaging.protocol.frames import (
-    Command,
-    ConnectRequest,
-    ConnectResult,
-    Error,
-    Push,
-    Result,
-    RPCRequest,
-    SubscribeRequest,
-    Unfit,
-    Unsubscribe,
-)
+from messaging.protocol.events import Unsubscribe
+from messaging.protocol.frames import Command, Push, Result
+from messaging.protocol.requests import ConnectRequest, RPCRequest, SubscribeRequest, Unfit
+from messaging.protocol.results import ConnectResult, Error
 from messaging.protocol.server import Phase, Rules, ServerProtocol
 from messaging.quotas import ConnectionOptions
-from messaging.refusals import error_of
 from messaging.wheel import TimerWheel
 
 Lane = tuple[str, int]
@@ -248,14 +239,14 @@ class Connection:
             return None
         if type(request) is SubscribeRequest and self.subscriptions is not None:
             if request.channel in self.subscriptions:
-                return error_of(ErrorCode.ALREADY_SUBSCRIBED)
+                return Error.of(ErrorCode.ALREADY_SUBSCRIBED)
             if len(self.subscriptions) >= options.channels:
-                return error_of(ErrorCode.LIMIT_EXCEEDED)
+                return Error.of(ErrorCode.LIMIT_EXCEEDED)
         if options.commands_per_second:
             if self._bucket is None:
                 self._bucket = TokenBucket(options.commands_per_second, options.commands_burst)
             if self._bucket.take(self._host.clock.monotonic()):
-                return error_of(ErrorCode.TOO_MANY_REQUESTS)
+                return Error.of(ErrorCode.TOO_MANY_REQUESTS)
         return None
 
     def _pause(self, pause: bool) -> None:

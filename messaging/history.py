@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from kernel.bus import Publication, StreamPosition
 from messaging.ports import Streams
-from messaging.protocol import frames
+from messaging.protocol import values
 from messaging.protocol.codes import ErrorCode
-from messaging.protocol.frames import HistoryRequest, HistoryResult
+from messaging.protocol.requests import HistoryRequest
+from messaging.protocol.results import HistoryResult
 from messaging.refusals import Declined
 
 
@@ -38,7 +39,7 @@ class History:
             else:
                 found = await self._forward(request.channel, top, since, limit)
         publications = tuple(
-            frames.Publication(data=each.data, offset=each.position.offset)
+            values.Publication(data=each.data, offset=each.position.offset)
             for each in found
             if each.position is not None
         )
@@ -46,7 +47,7 @@ class History:
         return HistoryResult(publications, top.epoch, max(top.offset, newest))
 
     async def _forward(
-        self, channel: str, top: StreamPosition, since: frames.StreamPosition | None, limit: int
+        self, channel: str, top: StreamPosition, since: values.StreamPosition | None, limit: int
     ) -> Sequence[Publication]:
         offset = since.offset if since is not None else 0
         if offset > top.offset:

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 from kernel.errors import Kind, Refusal
 from messaging.protocol.codes import ErrorCode
-from messaging.protocol.frames import Command, Error, RPCRequest
+from messaging.protocol.frames import Command
+from messaging.protocol.requests import RPCRequest
+from messaging.protocol.results import Error
 
 
 class Declined(Exception):
@@ -43,16 +45,11 @@ RPC_CODES: Mapping[Kind, tuple[int, bool]] = {
 def answer_to(command: Command, error: BaseException) -> Error:
     """The error that a client is told of. What we cannot explain may work the next time."""
     if isinstance(error, Declined):
-        return error_of(error.code, str(error))
+        return Error.of(error.code, str(error))
     if isinstance(error, Refusal):
         text = f"{error.code}: {error.message}"
         if isinstance(command.request, RPCRequest):
             code, temporary = RPC_CODES[error.kind]
             return Error(code, text, temporary)
-        return error_of(PROTOCOL_CODES[error.kind], text)
-    return error_of(ErrorCode.INTERNAL)
-
-
-def error_of(code: ErrorCode, message: str = "") -> Error:
-    """An error of the protocol, in its own words or in better ones."""
-    return Error(code, message or code.message, code.temporary)
+        return Error.of(PROTOCOL_CODES[error.kind], text)
+    return Error.of(ErrorCode.INTERNAL)

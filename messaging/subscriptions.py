@@ -11,9 +11,11 @@ from messaging.following import Following
 from messaging.hub import Hub
 from messaging.live import LiveChannel
 from messaging.ports import Streams
-from messaging.protocol import frames
+from messaging.protocol import values
 from messaging.protocol.codes import ErrorCode
-from messaging.protocol.frames import Command, SubscribeRequest, SubscribeResult
+from messaging.protocol.frames import Command
+from messaging.protocol.requests import SubscribeRequest
+from messaging.protocol.results import SubscribeResult
 from messaging.recovery import RecoveryOptions, is_whole, missed
 from messaging.refusals import Declined
 
@@ -93,7 +95,7 @@ class Subscriptions:
             # Clients count up from the offset they asked for as they take what they missed.
             offset=top.offset if recovered is None else request.offset,
             publications=tuple(
-                frames.Publication(data=each.data, offset=each.position.offset)
+                values.Publication(data=each.data, offset=each.position.offset)
                 for each in recovered or ()
                 if each.position is not None
             ),

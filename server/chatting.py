@@ -17,7 +17,7 @@ from kernel.backoff import Backoff
 from kernel.clock import SystemClock
 from kernel.ids import UserId
 from messaging.channels import conversation_channel
-from messaging.protocol import frames
+from messaging.protocol import frames, results, values
 from messaging.protocol.client import Answered, ClientProtocol
 from messaging.protocol.json_codec import JSON
 
@@ -37,7 +37,7 @@ class ChatFailed(Exception):
 class Refused(Exception):
     """The server answered a request with an error."""
 
-    def __init__(self, error: frames.Error) -> None:
+    def __init__(self, error: results.Error) -> None:
         super().__init__(error.message)
         self.error = error
 
@@ -76,7 +76,7 @@ class Chatter:
         self._url = url
         self._token = token
         self._user_id = user_id
-        self._positions: dict[str, frames.StreamPosition] = {}
+        self._positions: dict[str, values.StreamPosition] = {}
         self._conversation: UUID | None = None
         self._unsent: deque[tuple[str, str]] = deque()
         self._ended = False
@@ -136,7 +136,7 @@ class Chatter:
         """Show what was said before, or since the connection was lost."""
         known = line.client.positions.get(channel)
         result = await line.ask(lambda client: client.subscribe(channel))
-        assert isinstance(result, frames.SubscribeResult)
+        assert isinstance(result, results.SubscribeResult)
         self._positions = line.client.positions
         if known is not None and result.recovered:
             _note("back again")
@@ -175,7 +175,7 @@ class Chatter:
         elif text.strip():
             self._unsent.append((uuid4().hex, text.rstrip("\r\n")))
 
-    def _show_publication(self, publication: frames.Publication) -> None:
+    def _show_publication(self, publication: values.Publication) -> None:
         _show(msgspec.json.decode(publication.data, type=_Message))
 
 
@@ -183,13 +183,13 @@ class _Line:
     """One connection: requests and their answers, and what is said meanwhile."""
 
     def __init__(
-        self, socket: ClientConnection, positions: dict[str, frames.StreamPosition]
+        self, socket: ClientConnection, positions: dict[str, values.StreamPosition]
     ) -> None:
         self.client = ClientProtocol(JSON, positions=positions)
         self._socket = socket
-        self._answers: dict[int, asyncio.Future[frames.Result | frames.Error]] = {}
-        self._early: list[frames.Publication] = []
-        self._hear: Callable[[frames.Publication], None] = self._early.append
+        self._answers: dict[int, asyncio.Future[frames.Result | results.Error]] = {}
+        self._early: list[values.Publication] = []
+        self._hear: Callable[[values.Publication], None] = self._early.append
         self._reading: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> None:
@@ -200,7 +200,7 @@ class _Line:
         self._reading.cancel()
         await asyncio.wait({self._reading})
 
-    def hear(self, hear: Callable[[frames.Publication], None]) -> None:
+    def hear(self, hear: Callable[[values.Publication], None]) -> None:
         """From now on `hear` gets every publication, those that waited first."""
         for publication in self._early:
             hear(publication)
@@ -209,17 +209,17 @@ class _Line:
     async def call(self, method: str, data: object) -> bytes:
         """An RPC; the answer's data. Raises `Refused`."""
         result = await self.ask(lambda client: client.rpc(method, msgspec.json.encode(data)))
-        assert isinstance(result, frames.RPCResult)
+        assert isinstance(result, results.RPCResult)
         return result.data
 
     async def ask(self, request: Callable[[ClientProtocol], int]) -> frames.Result:
         """Make a request; its result. Raises `Refused`, or why the connection was lost."""
         number = request(self.client)
-        answer: asyncio.Future[frames.Result | frames.Error]
+        answer: asyncio.Future[frames.Result | results.Error]
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
         await self._flush()
-        result: frames.Result | frames.Error = await self.unless_lost(answer)
-        if isinstance(result, frames.Error):
+        result: frames.Result | results.Error = await self.unless_lost(answer)
+        if isinstance(result, results.Error):
             raise Refused(result)
         return result
 
@@ -242,7 +242,7 @@ class _Line:
                     answer = self._answers.pop(heard.id)
                     if not answer.done():
                         answer.set_result(heard.result)
-                elif isinstance(heard.event, frames.Publication):
+                elif isinstance(heard.event, values.Publication):
                     self._hear(heard.event)
             await self._flush()
         raise ConnectionResetError("the server closed the connection")

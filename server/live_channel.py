@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from messaging.protocol.codes import DisconnectCode, ProtocolViolation
-from messaging.protocol.frames import Publication, StreamPosition, SubscribeResult
+from messaging.protocol.results import SubscribeResult
+from messaging.protocol.values import Publication, StreamPosition
 
 Heard = Callable[[str, Publication], None]
 """Is told of every publication of a channel, in order and once."""

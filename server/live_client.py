@@ -14,12 +14,14 @@ from websockets.typing import Subprotocol
 
 from kernel.backoff import Backoff
 from kernel.clock import Clock
-from messaging.protocol import frames
+from messaging.protocol import events, requests, results
 from messaging.protocol.client import Answered, ClientProtocol
 from messaging.protocol.codec import Codec
 from messaging.protocol.codes import ErrorCode, ProtocolViolation, reconnects
-from messaging.protocol.frames import Error, Publication, Push, Request, Result, StreamPosition
+from messaging.protocol.frames import Push, Request, Result
 from messaging.protocol.json_codec import JSON
+from messaging.protocol.results import Error
+from messaging.protocol.values import Publication, StreamPosition
 from server.live_channel import FollowedChannel, Heard
 
 PAGE = 300
@@ -161,8 +163,8 @@ class LiveClient:
 
     async def rpc(self, method: str, data: bytes) -> bytes:
         """What a method of the application answers. Raises `Refused`."""
-        result = await self.ask(frames.RPCRequest(method, data))
-        assert isinstance(result, frames.RPCResult)
+        result = await self.ask(requests.RPCRequest(method, data))
+        assert isinstance(result, results.RPCResult)
         return result.data
 
     async def follow(self, channel: str, *, since: StreamPosition | None = None) -> None:
@@ -244,11 +246,11 @@ class LiveClient:
                 question.answer.set_result(said.result)
             return
         match said.request:
-            case frames.ConnectRequest():
+            case requests.ConnectRequest():
                 self._connected(line, said.result)
-            case frames.SubscribeRequest(channel=name):
+            case requests.SubscribeRequest(channel=name):
                 self._subscribed(line, self._channels[name], said.result)
-            case frames.HistoryRequest(channel=name):
+            case requests.HistoryRequest(channel=name):
                 self._filled(line, self._channels[name], said.result)
             case _:
                 raise AssertionError(f"nobody asked for {said.request}")
@@ -317,7 +319,7 @@ class LiveClient:
             else:
                 self._ended(channel, Refused(result.code, result.message))
             return
-        assert isinstance(result, frames.SubscribeResult)
+        assert isinstance(result, results.SubscribeResult)
         if channel.begin(result):
             self._fill(line, channel)
 
@@ -327,7 +329,7 @@ class LiveClient:
                 raise Refused(result.code, result.message)
             self._later(channel, lambda: self._fill(line, channel))
             return
-        assert isinstance(result, frames.HistoryResult)
+        assert isinstance(result, results.HistoryResult)
         if channel.fill(result.publications):
             self._fill(line, channel)
 
@@ -338,7 +340,7 @@ class LiveClient:
         match push.event:
             case Publication() as publication:
                 channel.take(publication)
-            case frames.Unsubscribe(code=code, reason=reason):
+            case events.Unsubscribe(code=code, reason=reason):
                 if code < RESUBSCRIBE:
                     self._ended(channel, Refused(code, reason))
                 else:

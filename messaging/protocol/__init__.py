@@ -3,9 +3,10 @@
 Nothing here waits, reads a clock, draws a random number or knows the rest of the house.
 
 - `codes`: the numbers of errors, disconnects and unsubscribes, and `ProtocolViolation`.
-- `frames`: what travels, as frozen values. Names follow `client.proto` to the letter; every
-  payload (`data`, `conn_info`, ...) is `bytes` holding JSON text, on both wire formats, and
-  empty when absent.
+- `frames`: what travels, as frozen values: commands, replies and pushes, made of `requests`,
+  `results`, `events` and `values`. Names follow `client.proto` to the letter; every payload
+  (`data`, `conn_info`, ...) is `bytes` holding JSON text, on both wire formats, and empty when
+  absent.
 - `codec`: the port `Codec`, and what both formats demand of a payload.
 - `json_codec.JSON`, `protobuf_codec.PROTOBUF`: the two codecs. Stateless: one each per process.
 - `negotiation`: which codec a WebSocket handshake asks for.

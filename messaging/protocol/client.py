@@ -8,35 +8,25 @@ from collections.abc import Iterable, Mapping
 from itertools import count
 from typing import Final, NamedTuple
 
-from messaging.protocol import frames
+from messaging.protocol import events, requests, results
 from messaging.protocol.codec import Codec
 from messaging.protocol.codes import DisconnectCode, ProtocolViolation
-from messaging.protocol.frames import (
-    Answer,
-    Command,
-    ConnectResult,
-    Error,
-    Publication,
-    Push,
-    Reply,
-    Request,
-    Result,
-    StreamPosition,
-    SubscribeResult,
-)
+from messaging.protocol.frames import Answer, Command, Push, Reply, Request, Result
+from messaging.protocol.results import ConnectResult, Error, SubscribeResult
+from messaging.protocol.values import Publication, StreamPosition
 
 _RESULTS: Final[Mapping[type[Request], type[Result]]] = {
-    frames.ConnectRequest: frames.ConnectResult,
-    frames.SubscribeRequest: frames.SubscribeResult,
-    frames.UnsubscribeRequest: frames.UnsubscribeResult,
-    frames.PublishRequest: frames.PublishResult,
-    frames.PresenceRequest: frames.PresenceResult,
-    frames.PresenceStatsRequest: frames.PresenceStatsResult,
-    frames.HistoryRequest: frames.HistoryResult,
-    frames.PingRequest: frames.PingResult,
-    frames.RPCRequest: frames.RPCResult,
-    frames.RefreshRequest: frames.RefreshResult,
-    frames.SubRefreshRequest: frames.SubRefreshResult,
+    requests.ConnectRequest: results.ConnectResult,
+    requests.SubscribeRequest: results.SubscribeResult,
+    requests.UnsubscribeRequest: results.UnsubscribeResult,
+    requests.PublishRequest: results.PublishResult,
+    requests.PresenceRequest: results.PresenceResult,
+    requests.PresenceStatsRequest: results.PresenceStatsResult,
+    requests.HistoryRequest: results.HistoryResult,
+    requests.PingRequest: results.PingResult,
+    requests.RPCRequest: results.RPCResult,
+    requests.RefreshRequest: results.RefreshResult,
+    requests.SubRefreshRequest: results.SubRefreshResult,
 }
 
 
@@ -63,7 +53,7 @@ class ClientProtocol:
         self.positions = dict(positions or {})
         self.channels: set[str] = set()
         self.session: ConnectResult | None = None
-        self.disconnect: frames.Disconnect | None = None
+        self.disconnect: events.Disconnect | None = None
         self._ids = count(1)
         self._waiting: dict[int, Request] = {}
         self._output: list[bytes] = []
@@ -75,13 +65,13 @@ class ClientProtocol:
     ) -> int:
         """Ask to connect, and to recover these server-side subscriptions."""
         subs = {channel: self._resumed(channel) for channel in recover}
-        return self.request(frames.ConnectRequest(token=token, data=data, name=name, subs=subs))
+        return self.request(requests.ConnectRequest(token=token, data=data, name=name, subs=subs))
 
     def subscribe(self, channel: str, *, token: str = "", flag: int = 1) -> int:
         """Ask for a channel, from its position if one is known."""
         position = self.positions.get(channel)
         return self.request(
-            frames.SubscribeRequest(
+            requests.SubscribeRequest(
                 channel=channel,
                 token=token,
                 flag=flag,
@@ -93,11 +83,11 @@ class ClientProtocol:
 
     def unsubscribe(self, channel: str) -> int:
         """Ask to hear no more of a channel."""
-        return self.request(frames.UnsubscribeRequest(channel))
+        return self.request(requests.UnsubscribeRequest(channel))
 
     def rpc(self, method: str, data: bytes = b"") -> int:
         """Call a method of the application."""
-        return self.request(frames.RPCRequest(method, data))
+        return self.request(requests.RPCRequest(method, data))
 
     def history(
         self,
@@ -108,15 +98,15 @@ class ClientProtocol:
         reverse: bool = False,
     ) -> int:
         """Read a channel's stream."""
-        return self.request(frames.HistoryRequest(channel, limit, since, reverse))
+        return self.request(requests.HistoryRequest(channel, limit, since, reverse))
 
     def presence(self, channel: str) -> int:
         """Ask who is subscribed to a channel."""
-        return self.request(frames.PresenceRequest(channel))
+        return self.request(requests.PresenceRequest(channel))
 
     def send(self, data: bytes) -> None:
         """Tell the application something; nothing comes back."""
-        self._output.append(self.codec.encode_command(Command(0, frames.SendRequest(data))))
+        self._output.append(self.codec.encode_command(Command(0, requests.SendRequest(data))))
 
     def request(self, request: Request) -> int:
         """Make any request that gets an answer; its id."""
@@ -165,13 +155,13 @@ class ClientProtocol:
         if type(result) not in (Error, _RESULTS[type(request)]):
             raise _broken(f"{type(request).__name__} was answered by {type(result).__name__}")
         match request, result:
-            case frames.ConnectRequest(), ConnectResult():
+            case requests.ConnectRequest(), ConnectResult():
                 self.session = result
                 for channel, subscribed in result.subs.items():
                     self._subscribed(channel, subscribed)
-            case frames.SubscribeRequest(), SubscribeResult():
+            case requests.SubscribeRequest(), SubscribeResult():
                 self._subscribed(request.channel, result)
-            case frames.UnsubscribeRequest(), frames.UnsubscribeResult():
+            case requests.UnsubscribeRequest(), results.UnsubscribeResult():
                 self.channels.discard(request.channel)
             case _:
                 pass
@@ -184,7 +174,7 @@ class ClientProtocol:
                 if channel not in self.channels:
                     raise _broken(f"a publication came for {channel!r}, which is not subscribed")
                 self._advance(channel, publication)
-            case frames.Subscribe() as event:
+            case events.Subscribe() as event:
                 self._subscribed(
                     channel,
                     SubscribeResult(
@@ -194,9 +184,9 @@ class ClientProtocol:
                         positioned=event.positioned,
                     ),
                 )
-            case frames.Unsubscribe():
+            case events.Unsubscribe():
                 self.channels.discard(channel)
-            case frames.Disconnect() as event:
+            case events.Disconnect() as event:
                 self.disconnect = event
             case _:
                 pass
@@ -224,9 +214,9 @@ class ClientProtocol:
             )
         self.positions[channel] = StreamPosition(publication.offset, position.epoch)
 
-    def _resumed(self, channel: str) -> frames.SubscribeRequest:
+    def _resumed(self, channel: str) -> requests.SubscribeRequest:
         position = self.positions[channel]
-        return frames.SubscribeRequest(recover=True, offset=position.offset, epoch=position.epoch)
+        return requests.SubscribeRequest(recover=True, offset=position.offset, epoch=position.epoch)
 
 
 def _broken(reason: str) -> ProtocolViolation:

@@ -6,7 +6,8 @@ from typing import Protocol
 
 import msgspec
 
-from messaging.protocol.frames import Answer, ClientInfo, Command, Push, Reply
+from messaging.protocol.frames import Answer, Command, Push, Reply
+from messaging.protocol.values import ClientInfo
 
 PAYLOAD_DEPTH = 64
 """Payloads nested deeper are refused, so that nobody who decodes one later runs out of stack."""

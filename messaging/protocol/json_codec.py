@@ -11,19 +11,16 @@ from messaging.protocol.frames import (
     PING,
     PONG,
     Answer,
-    ClientInfo,
     Command,
-    Error,
     Event,
-    Publication,
     Push,
     Reply,
     Request,
     Result,
-    Uint32,
-    Value,
 )
+from messaging.protocol.results import Error
 from messaging.protocol.shapes import EVENTS, REQUESTS, RESULTS, Field, Form, fields_of
+from messaging.protocol.values import ClientInfo, Publication, Uint32, Value
 
 _encode = msgspec.json.Encoder().encode
 

@@ -14,18 +14,16 @@ from messaging.protocol.frames import (
     PING,
     PONG,
     Answer,
-    ClientInfo,
     Command,
-    Error,
     Event,
-    Publication,
     Push,
     Reply,
     Request,
     Result,
-    Value,
 )
+from messaging.protocol.results import Error
 from messaging.protocol.shapes import EVENTS, REQUESTS, RESULTS, Field, Form, fields_of
+from messaging.protocol.values import ClientInfo, Publication, Value
 
 _UINT64_MAX: Final = 2**63 - 1
 _BYTES: Final = [bytes((number,)) for number in range(0x80)]

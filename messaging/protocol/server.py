@@ -8,24 +8,19 @@ import msgspec
 
 from messaging.protocol.codec import Codec, is_payload
 from messaging.protocol.codes import DisconnectCode, ErrorCode, ProtocolViolation
-from messaging.protocol.frames import (
-    Command,
+from messaging.protocol.frames import Command, Reply, Request, Result
+from messaging.protocol.requests import (
     ConnectRequest,
-    ConnectResult,
-    Error,
     PingRequest,
     PublishRequest,
     RefreshRequest,
-    RefreshResult,
-    Reply,
-    Request,
-    Result,
     RPCRequest,
     SendRequest,
     SubRefreshRequest,
     SubscribeRequest,
     Unfit,
 )
+from messaging.protocol.results import ConnectResult, Error, RefreshResult
 
 CHANNEL_BYTES = 255
 """Longer channel names are declined before anything looks at them."""

@@ -8,8 +8,8 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from messaging.protocol import frames
-from messaging.protocol.frames import Value
+from messaging.protocol import events, requests, results
+from messaging.protocol.values import Publication, Value
 
 
 class Form(Enum):
@@ -76,46 +76,46 @@ def _zero_of(kind: type[Value]) -> Callable[[], Value]:
 
 
 REQUESTS: Final[Mapping[str, type[Value]]] = {
-    "connect": frames.ConnectRequest,
-    "subscribe": frames.SubscribeRequest,
-    "unsubscribe": frames.UnsubscribeRequest,
-    "publish": frames.PublishRequest,
-    "presence": frames.PresenceRequest,
-    "presence_stats": frames.PresenceStatsRequest,
-    "history": frames.HistoryRequest,
-    "ping": frames.PingRequest,
-    "send": frames.SendRequest,
-    "rpc": frames.RPCRequest,
-    "refresh": frames.RefreshRequest,
-    "sub_refresh": frames.SubRefreshRequest,
+    "connect": requests.ConnectRequest,
+    "subscribe": requests.SubscribeRequest,
+    "unsubscribe": requests.UnsubscribeRequest,
+    "publish": requests.PublishRequest,
+    "presence": requests.PresenceRequest,
+    "presence_stats": requests.PresenceStatsRequest,
+    "history": requests.HistoryRequest,
+    "ping": requests.PingRequest,
+    "send": requests.SendRequest,
+    "rpc": requests.RPCRequest,
+    "refresh": requests.RefreshRequest,
+    "sub_refresh": requests.SubRefreshRequest,
 }
 """What may stand in a command, by its field. When there are several, the first one counts."""
 
 RESULTS: Final[Mapping[str, type[Value]]] = {
-    "error": frames.Error,
-    "connect": frames.ConnectResult,
-    "subscribe": frames.SubscribeResult,
-    "unsubscribe": frames.UnsubscribeResult,
-    "publish": frames.PublishResult,
-    "presence": frames.PresenceResult,
-    "presence_stats": frames.PresenceStatsResult,
-    "history": frames.HistoryResult,
-    "ping": frames.PingResult,
-    "rpc": frames.RPCResult,
-    "refresh": frames.RefreshResult,
-    "sub_refresh": frames.SubRefreshResult,
+    "error": results.Error,
+    "connect": results.ConnectResult,
+    "subscribe": results.SubscribeResult,
+    "unsubscribe": results.UnsubscribeResult,
+    "publish": results.PublishResult,
+    "presence": results.PresenceResult,
+    "presence_stats": results.PresenceStatsResult,
+    "history": results.HistoryResult,
+    "ping": results.PingResult,
+    "rpc": results.RPCResult,
+    "refresh": results.RefreshResult,
+    "sub_refresh": results.SubRefreshResult,
 }
 """What may stand in a reply."""
 
 EVENTS: Final[Mapping[str, type[Value]]] = {
-    "pub": frames.Publication,
-    "join": frames.Join,
-    "leave": frames.Leave,
-    "unsubscribe": frames.Unsubscribe,
-    "message": frames.Message,
-    "subscribe": frames.Subscribe,
-    "connect": frames.Connect,
-    "disconnect": frames.Disconnect,
-    "refresh": frames.Refresh,
+    "pub": Publication,
+    "join": events.Join,
+    "leave": events.Leave,
+    "unsubscribe": events.Unsubscribe,
+    "message": events.Message,
+    "subscribe": events.Subscribe,
+    "connect": events.Connect,
+    "disconnect": events.Disconnect,
+    "refresh": events.Refresh,
 }
 """What may stand in a push."""

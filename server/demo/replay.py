@@ -10,10 +10,10 @@ import msgspec
 from kernel.clock import Clock
 from kernel.ids import UserId, new_id
 from messaging.channels import conversation_channel
-from messaging.protocol import frames
-from messaging.protocol.frames import Publication
+from messaging.protocol import requests, results
 from messaging.protocol.json_codec import JSON
 from messaging.protocol.protobuf_codec import PROTOBUF
+from messaging.protocol.values import Publication
 from server.demo.replay_cast import Cast, cast_of
 from server.demo.replay_log import ChatLine
 from server.demo.replay_pushes import PushRecord
@@ -175,8 +175,8 @@ class Replay:
             ) from None
 
     async def _present(self, asking: LiveClient) -> int:
-        stats = await asking.ask(frames.PresenceStatsRequest(self._channel))
-        assert isinstance(stats, frames.PresenceStatsResult)
+        stats = await asking.ask(requests.PresenceStatsRequest(self._channel))
+        assert isinstance(stats, results.PresenceStatsResult)
         return stats.num_users
 
     # --- speaking --------------------------------------------------------------------------------

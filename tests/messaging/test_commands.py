@@ -14,11 +14,12 @@ from kernel.ids import UserId
 from kernel.operations import Operation
 from messaging.control import Disconnect, publication_of_order
 from messaging.gate import GateOptions
-from messaging.protocol import frames
+from messaging.protocol import requests, results
 from messaging.protocol.codec import Codec
-from messaging.protocol.frames import Error, StreamPosition
 from messaging.protocol.json_codec import JSON
 from messaging.protocol.protobuf_codec import PROTOBUF
+from messaging.protocol.results import Error
+from messaging.protocol.values import StreamPosition
 from messaging.quotas import ConnectionOptions
 from messaging.refusals import PROTOCOL_CODES, RPC_CODES
 from tests.support.factories_messaging import AMINA, KARIM, LINA, member
@@ -143,7 +144,7 @@ async def test_what_follows_connect_in_its_frame_is_done_after_it(node, codec):
         talker.protocol.connect(token=node.token(AMINA))
         subscribed = talker.protocol.subscribe(channel_of(there))
 
-        assert isinstance(await talker.answer(subscribed), frames.SubscribeResult)
+        assert isinstance(await talker.answer(subscribed), results.SubscribeResult)
 
 
 async def test_what_follows_a_refused_connect_in_its_frame_is_not_done(node):
@@ -158,7 +159,7 @@ async def test_what_follows_a_refused_connect_in_its_frame_is_not_done(node):
 
 async def test_a_connection_lives_on_with_a_fresh_token(node, amina):
     token = node.token(AMINA, seconds=600)
-    result = await amina.answer(amina.protocol.request(frames.RefreshRequest(token)))
+    result = await amina.answer(amina.protocol.request(requests.RefreshRequest(token)))
 
     assert result.expires
     assert 590 <= result.ttl <= 600
@@ -167,7 +168,7 @@ async def test_a_connection_lives_on_with_a_fresh_token(node, amina):
 @pytest.mark.parametrize(("user_id", "seconds", "code"), [(AMINA, -60, 3005), (KARIM, 60, 3500)])
 async def test_another_users_or_an_old_token_does_not_refresh(node, amina, user_id, seconds, code):
     token = node.token(user_id, seconds=seconds)
-    amina.protocol.request(frames.RefreshRequest(token))
+    amina.protocol.request(requests.RefreshRequest(token))
     await amina.flush()
 
     assert (await amina.closed())[0] == code
@@ -194,8 +195,8 @@ async def test_a_user_can_be_disconnected_from_anywhere(node, amina):
 async def test_who_may_subscribe_to_what(node, amina):
     hers, theirs = await node.conversation(AMINA), await node.conversation(KARIM)
 
-    assert isinstance(await amina.subscribe(channel_of(hers)), frames.SubscribeResult)
-    assert isinstance(await amina.subscribe(f"user:{AMINA}"), frames.SubscribeResult)
+    assert isinstance(await amina.subscribe(channel_of(hers)), results.SubscribeResult)
+    assert isinstance(await amina.subscribe(f"user:{AMINA}"), results.SubscribeResult)
     assert await amina.subscribe(channel_of(theirs)) == Error(103, "permission denied")
     assert await amina.subscribe(f"user:{KARIM}") == Error(103, "permission denied")
     for unknown in ("control", "conversation:1", "news", "conversation:" + str(hers.id).upper()):
@@ -209,13 +210,13 @@ async def test_a_refused_subscription_leaves_nothing_behind(node, amina):
     await amina.subscribe(channel_of(theirs))
     await node.conversations.put_member(member(theirs, AMINA))
 
-    assert isinstance(await amina.subscribe(channel_of(theirs)), frames.SubscribeResult)
+    assert isinstance(await amina.subscribe(channel_of(theirs)), results.SubscribeResult)
 
 
 async def test_ten_thousand_subscriptions_are_refused_at_the_limit(node, amina):
     there = [await node.conversation(AMINA) for _ in range(128)]
     for each in there:
-        assert isinstance(await amina.subscribe(channel_of(each)), frames.SubscribeResult)
+        assert isinstance(await amina.subscribe(channel_of(each)), results.SubscribeResult)
 
     ids = []
     for number in range(10_000):
@@ -225,7 +226,7 @@ async def test_ten_thousand_subscriptions_are_refused_at_the_limit(node, amina):
     codes = {amina.answers[each].result.code for each in ids}
 
     assert codes == {106}
-    assert isinstance(await amina.rpc("test.double"), frames.RPCResult)
+    assert isinstance(await amina.rpc("test.double"), results.RPCResult)
 
 
 async def test_after_an_unsubscribe_nothing_more_comes(node, amina):
@@ -240,14 +241,14 @@ async def test_after_an_unsubscribe_nothing_more_comes(node, amina):
     await amina.rpc("test.double")
 
     assert amina.offsets(channel) == [1]
-    assert await amina.answer(amina.protocol.unsubscribe("news")) == frames.UnsubscribeResult()
+    assert await amina.answer(amina.protocol.unsubscribe("news")) == results.UnsubscribeResult()
 
 
 # --- rpc ------------------------------------------------------------------------------------------
 
 
 async def test_an_operation_takes_and_gives_json(node, amina):
-    assert await amina.rpc("test.double", b'{"number":21}') == frames.RPCResult(b'{"number":42}')
+    assert await amina.rpc("test.double", b'{"number":21}') == results.RPCResult(b'{"number":42}')
 
 
 @pytest.mark.parametrize(
@@ -272,7 +273,7 @@ async def test_what_goes_wrong_is_told_and_the_connection_goes_on(
         assert (error.code, error.temporary) == (code, temporary)
         assert says in error.message
 
-        assert isinstance(await talker.rpc("test.double"), frames.RPCResult)
+        assert isinstance(await talker.rpc("test.double"), results.RPCResult)
 
 
 async def test_a_foreign_conversation_does_not_exist(node, amina):
@@ -351,7 +352,7 @@ async def test_history_and_presence_are_for_those_who_may_listen(node, amina):
     for asked in (
         protocol.history(theirs, limit=1),
         protocol.presence(theirs),
-        protocol.request(frames.PresenceStatsRequest(theirs)),
+        protocol.request(requests.PresenceStatsRequest(theirs)),
     ):
         assert (await amina.answer(asked)).code == 103
     assert (await amina.answer(protocol.history(f"user:{AMINA}", limit=1))).code == 108
@@ -363,11 +364,11 @@ async def test_presence_names_the_members_who_are_connected(node, amina):
     async with talking(node, KARIM), talking(node, KARIM):
         await node.until(lambda: len(node.registry._connections) == 2)
         present = await amina.answer(amina.protocol.presence(channel))
-        stats = await amina.answer(amina.protocol.request(frames.PresenceStatsRequest(channel)))
+        stats = await amina.answer(amina.protocol.request(requests.PresenceStatsRequest(channel)))
 
     assert sorted(each.user for each in present.presence.values()) == [AMINA, KARIM, KARIM]
     assert all(client == each.client for client, each in present.presence.items())
-    assert stats == frames.PresenceStatsResult(num_clients=3, num_users=2)
+    assert stats == results.PresenceStatsResult(num_clients=3, num_users=2)
 
 
 # --- what is declined -----------------------------------------------------------------------------
@@ -376,7 +377,7 @@ async def test_presence_names_the_members_who_are_connected(node, amina):
 async def test_nothing_is_published_past_the_use_cases(node, amina):
     hers = channel_of(await node.conversation(AMINA))
     for channel, code in ((hers, 103), (f"user:{AMINA}", 103), ("news", 102)):
-        asked = amina.protocol.request(frames.PublishRequest(channel, b"{}"))
+        asked = amina.protocol.request(requests.PublishRequest(channel, b"{}"))
         assert (await amina.answer(asked)).code == code
 
 
@@ -403,9 +404,9 @@ async def test_there_are_no_subscription_tokens_to_refresh(node, amina):
     await amina.subscribe(hers)
 
     for channel, code in ((hers, 108), ("news", 103), ("", 103)):
-        asked = amina.protocol.request(frames.SubRefreshRequest(channel, "token"))
+        asked = amina.protocol.request(requests.SubRefreshRequest(channel, "token"))
         assert (await amina.answer(asked)).code == code
-    assert (await amina.answer(amina.protocol.request(frames.PingRequest()))).code == 108
+    assert (await amina.answer(amina.protocol.request(requests.PingRequest()))).code == 108
 
 
 @pytest.mark.parametrize("unknown", [b'{"id":2,"teleport":{}}', b'{"id":2}', b'{"id":-1}', b"[]"])
@@ -417,7 +418,7 @@ async def test_what_is_no_command_closes_the_connection_and_nothing_else(node, a
         client.send(masked(unknown))
         assert await client.close_code() == 3501
 
-    assert isinstance(await amina.rpc("test.double"), frames.RPCResult)
+    assert isinstance(await amina.rpc("test.double"), results.RPCResult)
 
 
 # --- limits ---------------------------------------------------------------------------------------
@@ -462,8 +463,8 @@ async def test_a_node_with_its_hands_full_says_so_at_once(sqlite_database):
 
         assert await karim.subscribe(channel_of(there)) == Error(111, "too many requests", True)
         release.set()
-        assert isinstance(await amina.answer(first), frames.SubscribeResult)
-        assert isinstance(await karim.subscribe(channel_of(there)), frames.SubscribeResult)
+        assert isinstance(await amina.answer(first), results.SubscribeResult)
+        assert isinstance(await karim.subscribe(channel_of(there)), results.SubscribeResult)
 
 
 async def test_a_subscription_that_takes_too_long_is_a_temporary_error(sqlite_database):

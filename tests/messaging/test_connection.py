@@ -10,7 +10,7 @@ import pytest
 from kernel.adapters.database import Database
 from kernel.identity import Principal
 from kernel.operations import Operation
-from messaging.protocol import frames
+from messaging.protocol import results
 from messaging.quotas import ConnectionOptions
 from tests.support.factories_messaging import AMINA
 from tests.support.rawsocket import masked, raw_websocket
@@ -76,11 +76,11 @@ async def test_calls_of_different_methods_do_not_wait_for_each_other(node, doors
         slow = talker.protocol.rpc("a.slow", call("a1"))
         quick = talker.protocol.rpc("b.slow", call("b1"))
         doors.open("b1")
-        assert await talker.answer(quick) == frames.RPCResult(call("b1"))
+        assert await talker.answer(quick) == results.RPCResult(call("b1"))
         assert slow not in talker.answers
 
         doors.open("a1")
-        assert await talker.answer(slow) == frames.RPCResult(call("a1"))
+        assert await talker.answer(slow) == results.RPCResult(call("a1"))
 
 
 async def test_calls_of_one_method_keep_their_order(node, doors):
@@ -116,7 +116,7 @@ async def test_a_subscription_does_not_wait_for_calls_before_it(node, doors):
         talker.protocol.rpc("a.slow", call("a"))
         result = await talker.subscribe(channel_of(there))
 
-    assert isinstance(result, frames.SubscribeResult)
+    assert isinstance(result, results.SubscribeResult)
 
 
 async def test_a_client_that_asks_faster_than_it_is_served_is_not_read_from(node, doors):

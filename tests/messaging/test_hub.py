@@ -12,9 +12,9 @@ from kernel.adapters.memory_bus import MemoryBus
 from kernel.bus import Gap, Publication, StreamPosition
 from messaging.control import CONTROL, Unsubscribe, publication_of_order
 from messaging.following import HubOptions
-from messaging.protocol import frames
+from messaging.protocol import events, frames, values
 from messaging.protocol.codes import UnsubscribeCode
-from messaging.protocol.frames import Error
+from messaging.protocol.results import Error
 from messaging.recovery import RecoveryOptions
 from tests.support.factories_messaging import AMINA, KARIM, member
 from tests.support.realtime import Node, channel_of, serving, talking
@@ -163,7 +163,7 @@ async def test_who_is_too_far_behind_subscribes_anew_and_recovers(sqlite_databas
 
             await amina.until(lambda: amina.pushes)
             [push] = amina.pushes
-            assert push.event == frames.Unsubscribe(2500, "insufficient state")
+            assert push.event == events.Unsubscribe(2500, "insufficient state")
             result = await amina.subscribe(channel)
             assert result.recovered
             assert len(result.publications) == 11
@@ -178,7 +178,7 @@ async def test_a_new_epoch_makes_everybody_subscribe_anew(node, bus):
         bus.publish([Publication(channel, b"{}", StreamPosition(1, "restored"))])
 
         await amina.until(lambda: amina.pushes)
-        assert amina.pushes[0].event == frames.Unsubscribe(2500, "insufficient state")
+        assert amina.pushes[0].event == events.Unsubscribe(2500, "insufficient state")
         result = await amina.subscribe(channel)
         assert (result.epoch, result.recovered, result.was_recovering) == ("restored", False, True)
 
@@ -223,7 +223,7 @@ async def test_a_client_that_comes_from_a_node_ahead_of_this_one_recovers(node, 
         await amina.subscribe(channel)
         bus.fate = lost
         await node.say(there, AMINA, "one", "two")
-        ahead = {channel: frames.StreamPosition(2, epoch)}
+        ahead = {channel: values.StreamPosition(2, epoch)}
         async with talking(node, AMINA, positions=ahead) as returning:
             result = await returning.subscribe(channel)
 
@@ -269,7 +269,7 @@ async def test_what_cannot_be_recovered_is_said_or_refused_as_asked(sqlite_datab
         there = await node.conversation(AMINA)
         channel = channel_of(there)
         await node.say(there, AMINA, "one", "two", "three")
-        positions = {channel: frames.StreamPosition(offset, epoch)}
+        positions = {channel: values.StreamPosition(offset, epoch)}
         async with talking(node, AMINA, positions=positions) as amina:
             refused = await amina.subscribe(channel, flag=3)
             assert refused == Error(112, "unrecoverable position")
@@ -285,7 +285,7 @@ async def test_clients_that_subscribe_while_messages_arrive_have_no_hole_and_no_
     channel = channel_of(there)
     await node.say(there, AMINA, "first")
     epoch = await node.store.epoch()
-    from_start = {channel: frames.StreamPosition(0, epoch)}
+    from_start = {channel: values.StreamPosition(0, epoch)}
 
     async def writes() -> None:
         for number in range(150):
@@ -329,7 +329,7 @@ async def test_who_is_removed_hears_no_more_on_any_node(sqlite_database, bus):
             assert (await karim.subscribe(channel)).code == 103
 
         [push] = karim.pushes
-        assert push == frames.Push(frames.Unsubscribe(2000, "server unsubscribe"), channel)
+        assert push == frames.Push(events.Unsubscribe(2000, "server unsubscribe"), channel)
 
 
 async def test_an_order_that_was_missed_is_made_up_for_after_a_gap(node, bus):

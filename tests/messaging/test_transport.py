@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket
 from kernel.adapters.database import Database
 from messaging.departures import WireOptions
 from messaging.endpoint import Endpoint
-from messaging.protocol.frames import ConnectResult
+from messaging.protocol.results import ConnectResult
 from messaging.quotas import ConnectionOptions
 from messaging.transport import EARLY_BYTES, WebSocketProtocol
 from tests.support.factories_messaging import AMINA, KARIM, LINA

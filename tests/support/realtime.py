@@ -50,11 +50,13 @@ from messaging.hub import Hub
 from messaging.messages import Messages
 from messaging.ports import PresenceRegistry
 from messaging.presence import PresenceKeeper, PresenceOptions, Presences
-from messaging.protocol import frames
+from messaging.protocol import values
 from messaging.protocol.client import Answered, ClientProtocol
 from messaging.protocol.codec import Codec
-from messaging.protocol.frames import Error, Push, StreamPosition
+from messaging.protocol.frames import Push
 from messaging.protocol.json_codec import JSON
+from messaging.protocol.results import Error
+from messaging.protocol.values import StreamPosition
 from messaging.quotas import ConnectionOptions
 from messaging.recovery import RecoveryOptions
 from messaging.routes import operations
@@ -327,7 +329,7 @@ class Talker:
         return [
             push.event.offset
             for push in self.pushes
-            if push.channel == channel and isinstance(push.event, frames.Publication)
+            if push.channel == channel and isinstance(push.event, values.Publication)
         ]
 
 

@@ -4,37 +4,30 @@ import pytest
 
 from messaging.protocol.client import Answered, ClientProtocol
 from messaging.protocol.codes import DisconnectCode, ErrorCode, ProtocolViolation
-from messaging.protocol.frames import (
-    PING,
-    ClientInfo,
-    Command,
-    ConnectRequest,
-    ConnectResult,
-    Disconnect,
-    Error,
-    HistoryRequest,
-    HistoryResult,
-    Message,
-    PresenceRequest,
-    PresenceResult,
-    Publication,
-    Push,
-    Refresh,
-    Reply,
-    RPCRequest,
-    RPCResult,
-    SendRequest,
-    StreamPosition,
-    Subscribe,
-    SubscribeRequest,
-    SubscribeResult,
-    Unsubscribe,
-    UnsubscribeRequest,
-    UnsubscribeResult,
-)
+from messaging.protocol.events import Disconnect, Message, Refresh, Subscribe, Unsubscribe
+from messaging.protocol.frames import PING, Command, Push, Reply
 from messaging.protocol.json_codec import JSON
 from messaging.protocol.protobuf_codec import PROTOBUF
+from messaging.protocol.requests import (
+    ConnectRequest,
+    HistoryRequest,
+    PresenceRequest,
+    RPCRequest,
+    SendRequest,
+    SubscribeRequest,
+    UnsubscribeRequest,
+)
+from messaging.protocol.results import (
+    ConnectResult,
+    Error,
+    HistoryResult,
+    PresenceResult,
+    RPCResult,
+    SubscribeResult,
+    UnsubscribeResult,
+)
 from messaging.protocol.server import Rules, ServerProtocol
+from messaging.protocol.values import ClientInfo, Publication, StreamPosition
 
 both = pytest.mark.parametrize("codec", [JSON, PROTOBUF], ids=lambda codec: codec.name)
 

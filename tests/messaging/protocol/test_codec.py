@@ -9,23 +9,14 @@ from hypothesis import strategies as st
 
 from messaging.protocol.codec import PAYLOAD_DEPTH, is_payload
 from messaging.protocol.codes import DisconnectCode, ProtocolViolation
-from messaging.protocol.frames import (
-    PING,
-    PONG,
-    ClientInfo,
-    Command,
-    Join,
-    Publication,
-    Push,
-    Reply,
-    RPCRequest,
-    RPCResult,
-    SendRequest,
-    SubscribeRequest,
-)
+from messaging.protocol.events import Join
+from messaging.protocol.frames import PING, PONG, Command, Push, Reply
 from messaging.protocol.json_codec import JSON
 from messaging.protocol.protobuf_codec import PROTOBUF
+from messaging.protocol.requests import RPCRequest, SendRequest, SubscribeRequest
+from messaging.protocol.results import RPCResult
 from messaging.protocol.shapes import EVENTS, REQUESTS, RESULTS
+from messaging.protocol.values import ClientInfo, Publication
 from tests.messaging.protocol.values import commands, json_texts, json_values, pushes, replies
 
 both = pytest.mark.parametrize("codec", [JSON, PROTOBUF], ids=lambda codec: codec.name)

@@ -14,7 +14,7 @@ from messaging.protocol.codes import (
     close_reason,
     reconnects,
 )
-from messaging.protocol.frames import Error
+from messaging.protocol.results import Error
 
 
 def test_only_errors_that_pass_are_temporary():

@@ -5,31 +5,27 @@ import json
 import pytest
 
 from messaging.protocol.codes import DisconnectCode, ProtocolViolation
-from messaging.protocol.frames import (
-    PONG,
-    ClientInfo,
-    Command,
+from messaging.protocol.events import Disconnect, Message, Unsubscribe
+from messaging.protocol.frames import PONG, Command, Push, Reply
+from messaging.protocol.json_codec import JSON
+from messaging.protocol.requests import (
     ConnectRequest,
-    ConnectResult,
-    Disconnect,
-    Error,
-    HistoryResult,
-    Message,
-    PresenceResult,
-    PresenceStatsResult,
-    Publication,
-    Push,
-    Reply,
     RPCRequest,
-    RPCResult,
     SendRequest,
     SubscribeRequest,
-    SubscribeResult,
-    Unsubscribe,
     UnsubscribeRequest,
+)
+from messaging.protocol.results import (
+    ConnectResult,
+    Error,
+    HistoryResult,
+    PresenceResult,
+    PresenceStatsResult,
+    RPCResult,
+    SubscribeResult,
     UnsubscribeResult,
 )
-from messaging.protocol.json_codec import JSON
+from messaging.protocol.values import ClientInfo, Publication
 
 GOLDEN_COMMANDS = [
     (

@@ -13,22 +13,19 @@ from hypothesis import given
 
 from messaging.protocol import client_pb2
 from messaging.protocol.codes import DisconnectCode, ProtocolViolation
-from messaging.protocol.frames import (
-    Command,
+from messaging.protocol.frames import Command, Push, Reply
+from messaging.protocol.json_codec import JSON
+from messaging.protocol.protobuf_codec import PROTOBUF
+from messaging.protocol.requests import (
     ConnectRequest,
-    Error,
     HistoryRequest,
-    Publication,
-    Push,
-    Reply,
     RPCRequest,
-    StreamPosition,
     SubscribeRequest,
     UnsubscribeRequest,
 )
-from messaging.protocol.json_codec import JSON
-from messaging.protocol.protobuf_codec import PROTOBUF
+from messaging.protocol.results import Error
 from messaging.protocol.shapes import EVENTS, REQUESTS, RESULTS
+from messaging.protocol.values import Publication, StreamPosition
 from tests.messaging.protocol.values import commands, pushes, replies
 
 # Newer than the official Python client's schema; clients that set it are declined.

@@ -8,31 +8,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging.protocol.codes import DisconnectCode, ErrorCode, ProtocolViolation
-from messaging.protocol.frames import (
-    Command,
+from messaging.protocol.frames import Command, Reply
+from messaging.protocol.json_codec import JSON
+from messaging.protocol.protobuf_codec import PROTOBUF
+from messaging.protocol.requests import (
     ConnectRequest,
-    ConnectResult,
-    Error,
-    FilterNode,
     HistoryRequest,
     PingRequest,
     PresenceRequest,
     PresenceStatsRequest,
     PublishRequest,
     RefreshRequest,
-    RefreshResult,
-    Reply,
     RPCRequest,
-    RPCResult,
     SendRequest,
     SubRefreshRequest,
     SubscribeRequest,
     Unfit,
     UnsubscribeRequest,
 )
-from messaging.protocol.json_codec import JSON
-from messaging.protocol.protobuf_codec import PROTOBUF
+from messaging.protocol.results import ConnectResult, Error, RefreshResult, RPCResult
 from messaging.protocol.server import Phase, Rules, ServerProtocol
+from messaging.protocol.values import FilterNode
 from tests.messaging.protocol.values import commands
 
 CONNECT = Command(1, ConnectRequest(token="t"))

@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from messaging.protocol.frames import Command, Push, Reply, Value
+from messaging.protocol.frames import Command, Push, Reply
 from messaging.protocol.shapes import EVENTS, REQUESTS, RESULTS, Field, Form, fields_of
+from messaging.protocol.values import Value
 
 json_values = st.recursive(
     st.none()
