@@ -21,6 +21,9 @@ from messaging.protocol.server import Phase, Rules, ServerProtocol
 from messaging.quotas import ConnectionOptions
 from messaging.wheel import TimerWheel
 
+REREAD = 1.0
+"""Seconds after which a client that was not read from is judged again."""
+
 Lane = tuple[str, int]
 """Commands in the same lane run one after the other: a method, or one call of it."""
 
@@ -110,6 +113,9 @@ class Connection:
         try:
             ping = self.protocol.tick(now)
         except ProtocolViolation as violation:
+            if self._paused and violation.code == DisconnectCode.NO_PONG:
+                # It may have answered: we are the ones who do not read.
+                return now + REREAD
             self.disconnect(violation.code, violation.reason)
             return None
         if ping is not None:

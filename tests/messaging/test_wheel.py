@@ -93,6 +93,19 @@ async def test_a_deadline_in_the_past_is_asked_at_the_next_turn(clock: ManualClo
     assert len(wire.asked) == 1
 
 
+async def test_a_turn_that_comes_late_leaves_the_asking_to_the_next(clock: ManualClock):
+    wheel, wire = TimerWheel(clock=clock), Watched([None])
+    wheel.by(wire, clock.monotonic() + 1)
+
+    clock.move(seconds=10)
+    await wheel.step()
+    assert wire.asked == []
+
+    clock.move(seconds=10)
+    await wheel.step()
+    assert len(wire.asked) == 1
+
+
 async def test_infinity_is_never(clock: ManualClock):
     wheel, wire = TimerWheel(clock=clock), Watched([])
     wheel.by(wire, math.inf)
