@@ -22,8 +22,8 @@ def test_an_installed_wheel_upgrades_a_database(tmp_path: Path):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", home], **run)
     site = home / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
     subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--quiet",
-         "--prefix", home, wheel],
+        [sys.executable, "-m", "pip", "--python", home / "bin" / "python", "install",
+         "--no-deps", "--no-index", "--quiet", wheel],
         **run,
     )  # fmt: skip
     # What the wheel depends on comes from here; the wheel itself from its own environment.
