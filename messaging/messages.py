@@ -73,9 +73,10 @@ class Messages:
             idempotency_key=idempotency_key,
             sent_at=now,
         )
-        epoch = await self._store.epoch()
+        # Nothing may wait before this: here messages take their places in the log.
         message = await self._store.append(draft, then=partial(_message_sent, preview=preview))
         # The log is durable by now. A publication lost here is found again by its offset.
+        epoch = await self._store.epoch()
         self._bus.publish([publication_of(message, epoch=epoch)])
         return message
 

@@ -1,5 +1,6 @@
 """Sending messages and reading them back."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from uuid import UUID
@@ -100,6 +101,14 @@ async def test_sending_again_with_the_same_key_gives_the_first_message(messages,
     clock.move(seconds=5)
 
     assert await send(messages, here, body=b'{"n":2}') == first
+
+
+async def test_messages_are_stored_in_the_order_of_sending_from_the_very_first_on(messages, here):
+    """Before this node has asked the database for anything, its epoch for example."""
+    order = range(1, 101)
+    sent = await asyncio.gather(*(send(messages, here, idempotency_key=f"{n}") for n in order))
+
+    assert [message.offset for message in sent] == list(order)
 
 
 async def test_to_a_stranger_a_conversation_does_not_exist(messages, here):

@@ -248,8 +248,6 @@ async def serving(node: Node, *, workers: Sequence[Worker] | None = None) -> Asy
     node.port = listening.getsockname()[1]
     server, stop = _Server(config), Stop()
     node.server = server
-    # As the house does when it opens: until the epoch is known, messages wait for it.
-    await node.store.epoch()
     tasks = [asyncio.create_task(server.serve([listening]))]
     running = node.workers if workers is None else list(workers)
     tasks += [asyncio.create_task(worker.run(stop)) for worker in running]
