@@ -43,9 +43,12 @@ def rounds(request: pytest.FixtureRequest) -> Rounds:
     return Rounds(soak / max(1, len(sharing)), int(os.environ.get("ZAFFA_TEST_SEED", "1")))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def durable_postgres() -> Iterator[PostgresServer]:
-    """A PostgreSQL that keeps what it has committed, whatever ends it."""
+    """A PostgreSQL that keeps what it has committed, whatever ends it.
+
+    One for each test: what a test starts again dies with the thread that did it.
+    """
     with running(PostgresServer(durable=True)) as server:
         yield server
 

@@ -60,8 +60,8 @@ async def judged(
     replay = replay_on(gateways, lines, sandbox=sandbox.url, manner=MANNER)
     async with asyncio.TaskGroup() as group:
         playing = group.create_task(replay.run(allowances))
-        for _ in range(dice.randint(1, 2)):
-            await replay.reached(replay.progress.acknowledged + dice.randint(10, LINES // 3))
+        for moment in sorted(dice.sample(range(10, LINES - 30), dice.randint(1, 2))):
+            await replay.reached(moment)
             await fault(dice)
     return playing.result()
 
