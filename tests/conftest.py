@@ -4,8 +4,6 @@ Nothing here skips: a server that cannot start fails the test that wants it, wit
 """
 
 import asyncio
-import importlib
-import importlib.util
 import os
 import shutil
 import uuid
@@ -16,12 +14,13 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from kernel.adapters.database import Database, DatabaseOptions, Row
+from kernel.adapters.database import Database, DatabaseOptions
 from kernel.adapters.memory_bus import MemoryBus
 from kernel.adapters.redis_bus import RedisBus, RedisOptions
 from kernel.bus import Bus
 from kernel.clock import SystemClock
 from kernel.metrics import Metrics
+from server import migrations
 from tests.support.clock import ManualClock
 from tests.support.servers import PostgresServer, ValkeyServer, running
 
@@ -89,7 +88,7 @@ def postgres_template(postgres_url: str) -> Iterator[str]:
     """The name of a database that holds all tables, to copy from."""
     name = f"zaffa_template_{uuid.uuid4().hex[:12]}"
     _administer(postgres_url, f'CREATE DATABASE "{name}"')
-    _in_a_loop_of_its_own(lambda: _create_tables(_at(postgres_url, name)))
+    _in_a_loop_of_its_own(lambda: migrations.upgrade(_at(postgres_url, name)))
     yield name
     _administer(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
 
@@ -98,7 +97,7 @@ def postgres_template(postgres_url: str) -> Iterator[str]:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database file that holds all tables, to copy from."""
     path = tmp_path_factory.mktemp("template") / "zaffa.sqlite3"
-    _in_a_loop_of_its_own(lambda: _create_tables(f"sqlite:///{path}"))
+    _in_a_loop_of_its_own(lambda: migrations.upgrade(f"sqlite:///{path}"))
     return path
 
 
@@ -151,18 +150,6 @@ async def postgres_database(postgres_database_url: str) -> AsyncIterator[Databas
 
 def _database(url: str) -> Database:
     return Database(DatabaseOptions(url=url, sqlite_synchronous="NORMAL"))
-
-
-async def _create_tables(url: str) -> None:
-    for room in ("kernel", "messaging", "notifications", "reminders"):
-        if importlib.util.find_spec(f"{room}.adapters.tables") is not None:
-            importlib.import_module(f"{room}.adapters.tables")
-    database = _database(url)
-    try:
-        async with database.transaction() as connection:
-            await connection.run_sync(Row.metadata.create_all)
-    finally:
-        await database.close()
 
 
 def _at(postgres_url: str, name: str) -> str:
