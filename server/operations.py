@@ -72,6 +72,8 @@ def _from_body(operation: AnyOperation, path: Mapping[str, object], body: bytes)
         raise InvalidInput("body", "must be a JSON object") from None
     except msgspec.DecodeError as error:
         raise InvalidInput("body", f"is not valid JSON: {error}") from None
+    except RecursionError:
+        raise InvalidInput("body", "nests too deep") from None
     for name, value in path.items():
         if name in fields:
             raise InvalidInput(name, "belongs in the path only")

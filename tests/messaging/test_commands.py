@@ -260,6 +260,8 @@ async def test_an_operation_takes_and_gives_json(node, amina):
         ("test.double", b"[]", 400, "body", False),
         ("test.double", b"{", 107, "JSON", False),
         ("test.double", b'"\xff"', 107, "JSON", False),
+        ("test.double", b"[" * 65 + b"]" * 65, 107, "JSON", False),
+        ("test.double", b'{"number":' + b"[" * 30_000 + b"]" * 30_000 + b"}", 107, "JSON", False),
         ("test.burst", b"{}", 100, "internal server error", True),
         ("test.busy", b"{}", 503, "unavailable: The database is away.", True),
         ("test.limited", b"{}", 429, "rate_limited: Not so fast.", True),
@@ -290,10 +292,10 @@ async def test_many_messages_on_their_way_at_once_keep_their_order(node, amina):
         amina.protocol.rpc("messages.send", _message(there.id, f"key {number}"))
         for number in range(100)
     ]
-    results = [msgspec.json.decode((await amina.answer(each)).data) for each in ids]
+    sent = [msgspec.json.decode((await amina.answer(each)).data) for each in ids]
 
-    assert [each["offset"] for each in results] == list(range(1, 101))
-    assert [each["idempotency_key"] for each in results] == [f"key {n}" for n in range(100)]
+    assert [each["offset"] for each in sent] == list(range(1, 101))
+    assert [each["idempotency_key"] for each in sent] == [f"key {n}" for n in range(100)]
 
 
 async def test_the_same_key_gives_the_same_message(node, amina):

@@ -65,24 +65,6 @@ async def test_calls_of_one_method_keep_their_order(node, doors):
         assert doors.begun == ["a1", "a2"]
 
 
-async def test_pipelined_messages_keep_their_order_on_a_fresh_node(node):
-    there = await node.conversation(AMINA)
-    async with talking(node, AMINA) as talker:
-        ids = [
-            talker.protocol.rpc(
-                "messages.send",
-                b'{"conversation_id":"%b","body":{"n":%d},"idempotency_key":"%d"}'
-                % (str(there.id).encode(), n, n),
-            )
-            for n in range(50)
-        ]
-        for id in ids:
-            await talker.answer(id)
-
-    stored = await node.messages.since(AMINA, conversation_id=there.id, offset=0)
-    assert [message.body for message in stored] == [b'{"n":%d}' % n for n in range(50)]
-
-
 async def test_only_so_many_calls_run_at_once(node, doors):
     async with talking(node, AMINA) as talker:
         ids = [talker.protocol.rpc(f"{name}.slow", call(name)) for name in "abc"]

@@ -10,6 +10,7 @@ from kernel.identity import Scope
 from server.house import House
 from tests.server.conftest import Asked
 
+DEEP = '{"subject":"s","body":' + "[" * 1_500
 LETTER = {"subject": "الزفّة", "body": {"text": "مرحبا"}}
 
 
@@ -54,6 +55,8 @@ async def test_nothing_comes_back_as_204(asked: Asked):
         ("POST", "/v1/boxes/x/letters", '{"subject":"s","body":{}}', "box", "expected `int`"),
         ("POST", "/v1/boxes/7/letters", "[]", "body", "JSON object"),
         ("POST", "/v1/boxes/7/letters", "{", "body", "not valid JSON"),
+        ("POST", "/v1/boxes/7/letters", "[" * 1_500, "body", "JSON object"),
+        ("POST", "/v1/boxes/7/letters", DEEP, "body", "nests too deep"),
         ("POST", "/v1/boxes/7/letters", '{"subject":"\\ud800","body":{}}', "body", "not valid"),
         ("GET", "/v1/letters?limit=0", "", "limit", ">= 1"),
         ("GET", "/v1/letters?limit=five", "", "limit", "expected `int`"),

@@ -174,6 +174,19 @@ def test_unknown_fields_are_ignored():
     ]
 
 
+def _varint(number: int) -> bytes:
+    more, last = number >> 7, number & 0x7F
+    return bytes((last | 0x80,)) + _varint(more) if more else bytes((last,))
+
+
+def _filter_nested(depth: int) -> bytes:
+    """A subscribe whose tag filter holds a filter that holds a filter, and so on."""
+    command = b""
+    for tag in (*[b"\x32"] * depth, b"\x6a", b"\x2a"):
+        command = tag + _varint(len(command)) + command
+    return _varint(len(command)) + command
+
+
 @pytest.mark.parametrize(
     ("frame", "reason"),
     [
@@ -185,6 +198,7 @@ def test_unknown_fields_are_ignored():
         (b"\x03\x32\x01\xff", "not understood"),
         # A channel that is not UTF-8.
         (b"\x07\x08\x04\x32\x03\x0a\x01\xff", "not understood"),
+        (_filter_nested(10_000), "not understood"),
     ],
 )
 def test_a_length_or_message_that_is_wrong_is_a_violation(frame, reason):
