@@ -6,13 +6,11 @@ For the terminal chat, for the replay, and for tests that need many clients at o
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Subprotocol
 
-from kernel.backoff import Backoff
 from kernel.clock import Clock
 from messaging.protocol import events, requests, results
 from messaging.protocol.client import Answered, ClientProtocol
@@ -23,69 +21,13 @@ from messaging.protocol.json_codec import JSON
 from messaging.protocol.results import Error
 from messaging.protocol.values import Publication, StreamPosition
 from server.live_channel import FollowedChannel, Heard
+from server.live_line import Line, Lost, Patience, Question, Refused
 
 PAGE = 300
 """Publications asked for at once when a server no longer recovers what was missed."""
 
 RESUBSCRIBE = 2500
 """Unsubscribe codes from here on ask the client to subscribe again at once."""
-
-
-class Refused(Exception):
-    """The server said no, and would say it again."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(f"{message} ({code})")
-        self.code = code
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How a client waits, in seconds."""
-
-    backoff: Backoff = field(default_factory=lambda: Backoff(first=0.2, cap=5.0, floor=0.05))
-    """Before the next try to connect, or to ask what could not be answered just now."""
-    answer: float = 10.0
-    """A connection on which nothing is answered for so long is given up."""
-    ping: float = 5.0
-    """So much later than agreed may a ping come."""
-
-
-class _Lost(Exception):
-    """This connection is of no more use; the next one may be."""
-
-
-@dataclass(slots=True, eq=False)
-class _Question:
-    """Something asked, until it is answered, over however many connections."""
-
-    request: Request
-    answer: "asyncio.Future[Result | Error]"
-
-
-class _Line:
-    """One connection: a socket, the protocol's state on it, and who asked what there."""
-
-    def __init__(self, websocket: ClientConnection, protocol: ClientProtocol) -> None:
-        self.websocket = websocket
-        self.protocol = protocol
-        self.questions: dict[int, _Question] = {}
-        self._wake = asyncio.Event()
-
-    def wake(self) -> None:
-        """There is something to send."""
-        self._wake.set()
-
-    async def send(self) -> None:
-        """Send what there is to be sent, for as long as the connection lives."""
-        binary = self.protocol.codec.binary
-        with suppress(ConnectionClosed):
-            while True:
-                await self._wake.wait()
-                self._wake.clear()
-                output = self.protocol.take_output()
-                if output is not None:
-                    await self.websocket.send(output if binary else output.decode())
 
 
 class LiveClient:
@@ -106,19 +48,20 @@ class LiveClient:
         codec: Codec = JSON,
         patience: Patience | None = None,
     ) -> None:
+        self.urls = urls
+        """Where the nodes are; may be changed at any time."""
         self.connections = 0
         """How often it was connected so far."""
         self.violations: list[str] = []
         """What servers did that they must never do."""
-        self._urls = urls
         self._token = token
         self._heard = heard
         self._clock = clock
         self._codec = codec
         self._patience = patience or Patience()
-        self._questions: dict[_Question, None] = {}
+        self._questions: dict[Question, None] = {}
         self._channels: dict[str, FollowedChannel] = {}
-        self._line: _Line | None = None
+        self._line: Line | None = None
         self._closing = False
 
     # --- what users of a client do ---------------------------------------------------------------
@@ -130,7 +73,7 @@ class LiveClient:
             while not self._closing:
                 before = self.connections
                 with self._survived():
-                    await self._connection(self._urls[turn % len(self._urls)])
+                    await self._connection(self.urls[turn % len(self.urls)])
                 connected = self.connections > before
                 failures = 1 if connected else failures + 1
                 turn += 0 if connected else 1
@@ -190,7 +133,7 @@ class LiveClient:
         except ConnectionClosed as closed:
             if closed.rcvd is not None and not reconnects(closed.rcvd.code):
                 raise Refused(closed.rcvd.code, closed.rcvd.reason) from None
-        except (OSError, TimeoutError, WebSocketException, _Lost):
+        except (OSError, TimeoutError, WebSocketException, Lost):
             pass
         except ProtocolViolation as violation:
             self.violations.append(str(violation))
@@ -212,7 +155,7 @@ class LiveClient:
                 for each in self._channels.values()
                 if each.position is not None
             }
-            line = _Line(websocket, ClientProtocol(self._codec, positions=positions))
+            line = Line(websocket, ClientProtocol(self._codec, positions=positions))
             sending = asyncio.create_task(line.send())
             try:
                 line.protocol.connect(token=self._token())
@@ -224,7 +167,7 @@ class LiveClient:
                 with suppress(asyncio.CancelledError):
                     await sending
 
-    async def _listen(self, line: _Line) -> None:
+    async def _listen(self, line: Line) -> None:
         while True:
             session = line.protocol.session
             within = self._patience.answer
@@ -239,7 +182,7 @@ class LiveClient:
                     self._answered(line, said)
             line.wake()
 
-    def _answered(self, line: _Line, said: Answered) -> None:
+    def _answered(self, line: Line, said: Answered) -> None:
         question = line.questions.pop(said.id, None)
         if question is not None:
             if not question.answer.done():
@@ -255,15 +198,15 @@ class LiveClient:
             case _:
                 raise AssertionError(f"nobody asked for {said.request}")
 
-    def _connected(self, line: _Line, result: Result | Error) -> None:
+    def _connected(self, line: Line, result: Result | Error) -> None:
         if isinstance(result, Error):
             if result.temporary or result.code == ErrorCode.TOKEN_EXPIRED:
-                raise _Lost(result.message)
+                raise Lost(result.message)
             raise Refused(result.code, result.message)
         self.connections += 1
         self._line = line
         if self._closing:
-            raise _Lost("nobody wants it any more")
+            raise Lost("nobody wants it any more")
         for channel in self._channels.values():
             self._subscribe(line, channel)
         for question in self._questions:
@@ -272,7 +215,7 @@ class LiveClient:
     # --- questions -------------------------------------------------------------------------------
 
     async def _answer_to(self, request: Request) -> Result | Error:
-        question = _Question(request, asyncio.get_running_loop().create_future())
+        question = Question(request, asyncio.get_running_loop().create_future())
         self._questions[question] = None
         try:
             if self._line is not None:
@@ -288,13 +231,13 @@ class LiveClient:
         finally:
             del self._questions[question]
 
-    def _pose(self, line: _Line, question: _Question) -> None:
+    def _pose(self, line: Line, question: Question) -> None:
         line.questions[line.protocol.request(question.request)] = question
         line.wake()
 
     # --- channels --------------------------------------------------------------------------------
 
-    def _subscribe(self, line: _Line, channel: FollowedChannel) -> None:
+    def _subscribe(self, line: Line, channel: FollowedChannel) -> None:
         if line is self._line:
             channel.restart()
             if channel.position is not None:
@@ -302,7 +245,7 @@ class LiveClient:
             line.protocol.subscribe(channel.name)
             line.wake()
 
-    def _fill(self, line: _Line, channel: FollowedChannel) -> None:
+    def _fill(self, line: Line, channel: FollowedChannel) -> None:
         if line is self._line:
             line.protocol.history(channel.name, limit=PAGE, since=channel.position)
             line.wake()
@@ -312,7 +255,7 @@ class LiveClient:
         delay = self._patience.backoff.delay(channel.failures)
         asyncio.get_running_loop().call_later(delay, act)
 
-    def _subscribed(self, line: _Line, channel: FollowedChannel, result: Result | Error) -> None:
+    def _subscribed(self, line: Line, channel: FollowedChannel, result: Result | Error) -> None:
         if isinstance(result, Error):
             if result.temporary:
                 self._later(channel, lambda: self._subscribe(line, channel))
@@ -323,7 +266,7 @@ class LiveClient:
         if channel.begin(result):
             self._fill(line, channel)
 
-    def _filled(self, line: _Line, channel: FollowedChannel, result: Result | Error) -> None:
+    def _filled(self, line: Line, channel: FollowedChannel, result: Result | Error) -> None:
         if isinstance(result, Error):
             if not result.temporary:
                 raise Refused(result.code, result.message)
@@ -333,7 +276,7 @@ class LiveClient:
         if channel.fill(result.publications):
             self._fill(line, channel)
 
-    def _pushed(self, line: _Line, push: Push) -> None:
+    def _pushed(self, line: Line, push: Push) -> None:
         channel = self._channels.get(push.channel)
         if channel is None:
             return

@@ -27,7 +27,8 @@ from server.demo.replay_verdict import (
     Verdict,
     judge,
 )
-from server.live_client import LiveClient, Refused
+from server.live_client import LiveClient
+from server.live_line import Refused
 
 STEP = 0.05
 """Seconds between looks at how far everything is."""

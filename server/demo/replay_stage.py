@@ -10,7 +10,7 @@ import msgspec
 
 from kernel.ids import UserId
 from server.demo.replay_cast import Cast
-from server.live_client import Patience
+from server.live_line import Patience
 
 ZONE = "Africa/Algiers"
 

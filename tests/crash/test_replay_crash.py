@@ -12,7 +12,7 @@ import pytest
 
 from server.demo.replay_stage import Manner
 from server.demo.replay_verdict import Allowances, Verdict
-from server.live_client import Patience
+from server.live_line import Patience
 from tests.crash.conftest import Rounds
 from tests.support.cluster import RunningCluster, RunningSandbox, ended
 from tests.support.replaying import made_up, replay_on, told
@@ -152,7 +152,7 @@ async def test_a_killed_embedded_house_loses_nothing_it_acknowledged(
     tmp_path: Path, rounds: Rounds
 ):
     async with RunningSandbox.start(tmp_path) as sandbox:
-        settings = {**await asyncio.to_thread(sandbox.settings), **QUICK_LEASES}
+        settings = {**sandbox.settings(), **QUICK_LEASES}
         house = RunningHouse(tmp_path, free_port(), settings)
         house.spawn()
         try:

@@ -2,18 +2,22 @@
 
 import asyncio
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Self
 
 import aiohttp
 
+from notifications.adapters.apns import ApnsOptions
+from notifications.adapters.fcm import FcmOptions
+from notifications.sandbox.options import SandboxOptions
+from server import migrations
+from server.wiring.pushes import sandboxed
 from tests.support.running import PATIENCE, ROOT, RunningHouse
 from tests.support.servers import free_port
 
@@ -68,16 +72,18 @@ class RunningSandbox:
 
     def settings(self) -> Mapping[str, str]:
         """What `zaffa sandbox --init` tells operators to set."""
-        told = subprocess.run(
-            [sys.executable, "-m", "server", "sandbox", "--init"],
-            cwd=self.folder,
-            env=self._environment(),
-            capture_output=True,
-            text=True,
-            check=True,
+        options = SandboxOptions(
+            directory=str(self.folder / "sandbox"),
+            **{f"{name}_port": port for name, port in self.ports.items()},
         )
-        pairs = [line.partition("=") for line in told.stdout.splitlines() if "=" in line]
-        return {name: value for name, _, value in pairs}
+        fcm, apns = sandboxed(options, fcm=FcmOptions(), apns=ApnsOptions())
+        set_here = {
+            f"ZAFFA_{group}_{each.name.upper()}": str(getattr(made, each.name))
+            for group, made, default in (("FCM", fcm, FcmOptions()), ("APNS", apns, ApnsOptions()))
+            for each in fields(made)
+            if getattr(made, each.name) != getattr(default, each.name)
+        }
+        return {"ZAFFA_SERVER_PUSH": "providers", **set_here}
 
     async def answers(self) -> None:
         """Wait until it does; what it wrote if it does not."""
@@ -133,10 +139,10 @@ class RunningCluster:
             given = {
                 "ZAFFA_DATABASE_URL": database_url,
                 "ZAFFA_REDIS_URL": redis_url,
-                **await asyncio.to_thread(sandbox.settings),
+                **sandbox.settings(),
                 **(settings or {}),
             }
-            await asyncio.to_thread(upgrade, folder, given)
+            await migrations.upgrade(database_url)
             first = RunningHouse(folder, free_port(), given, roles=["gateway"])
             others = [
                 RunningHouse(folder, free_port(), given, roles=["gateway"], secret=first.secret)
@@ -155,26 +161,3 @@ async def ended(node: RunningHouse) -> None:
     """End a node in order, unless it was killed already."""
     if node.process is not None:
         await asyncio.to_thread(node.end)
-
-
-def upgrade(folder: Path, settings: Mapping[str, str]) -> None:
-    """`zaffa db upgrade`, which a cluster's operator does before the first start."""
-    inherited = {name: value for name, value in os.environ.items() if "ZAFFA" not in name}
-    done = subprocess.run(
-        [sys.executable, "-m", "server", "db", "upgrade"],
-        cwd=folder,
-        env={**inherited, **settings, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def freeze(node: RunningHouse) -> None:
-    """Stop a node in the middle of whatever it does; its sockets stay open."""
-    os.kill(node.pid, signal.SIGSTOP)
-
-
-def thaw(node: RunningHouse) -> None:
-    os.kill(node.pid, signal.SIGCONT)
