@@ -17,7 +17,7 @@ from kernel.notices import Urgency
 from kernel.workers import Pulse, Stop, repeat
 from notifications.devices import canonical_locale
 from notifications.errors import CampaignNotFound, CampaignOver
-from notifications.planning import FRESH, checked_texts, plan_of
+from notifications.planning import FRESH, check_campaign, plan_of
 from notifications.ports import CampaignStore
 from notifications.pushes import PushState
 from notifications.types import Campaign, CampaignState, Text
@@ -74,11 +74,7 @@ class Campaigns:
         campaign = Campaign(
             id=new_id(now),
             name=name,
-            texts=checked_texts(
-                {canonical_locale(locale): text for locale, text in texts.items()},
-                link=link,
-                data=data,
-            ),
+            texts={canonical_locale(locale): text for locale, text in texts.items()},
             locales=tuple(dict.fromkeys(canonical_locale(locale) for locale in locales)),
             link=link,
             data=data,
@@ -86,6 +82,7 @@ class Campaigns:
             created_at=now,
             expires_after=expires_after,
         )
+        check_campaign(campaign)
         words = (name, sorted(campaign.texts.items()), campaign.locales, link, sorted(data.items()))
         digest = hashlib.sha256(msgspec.json.encode((words, expires_after))).hexdigest()
         key = f"{principal.key_id}:{idempotency_key}"

@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 
 from kernel.clock import Clock
 from kernel.metrics import Metrics
-from notifications.ports import DeviceStore
+from notifications.ports import ACCEPTED_WITHIN, DeviceStore
 from notifications.pushes import PushState, Settlement
 from notifications.types import TokenFault
 
@@ -29,6 +30,15 @@ class Feedback:
             disabled = await self._devices.disable(faults, now=now)
             self._disabled.inc(disabled)
             log.info("devices disabled", extra={"faults": len(faults), "disabled": disabled})
-        accepted = {each.push.device_id for each in settled if each.state is PushState.ACCEPTED}
+        accepted = {
+            each.push.device_id
+            for each in settled
+            if each.state is PushState.ACCEPTED and _long_ago(each.push.accepted_at, now)
+        }
         if accepted:
             await self._devices.accepted(sorted(accepted), now=now)
+
+
+def _long_ago(accepted_at: datetime | None, now: datetime) -> bool:
+    """Whether it is worth a write: once a day is enough to tell the living from the dead."""
+    return accepted_at is None or now - accepted_at > ACCEPTED_WITHIN

@@ -9,6 +9,9 @@ from notifications.pushes import HeldPush
 from notifications.throttle import Throttle
 from notifications.types import Outcome, Route, ThrottleScope, TokenFault, Verdict
 
+LONGEST_PAUSE = 3600.0
+"""Seconds; a provider that asked for more is asked again after these, at a lower rate."""
+
 
 class Gate:
     """The throttle, breaker and guard of one route, shared by its lanes.
@@ -44,9 +47,8 @@ class Gate:
         """Take an answer into account; the addresses that are at fault beyond doubt."""
         if outcome.verdict is Verdict.THROTTLED and outcome.scope is ThrottleScope.CREDENTIAL:
             wait = outcome.retry_after
-            self._throttle.complained(
-                retry_after=WAITS[self._route].throttled if wait is None else wait, now=now
-            )
+            wait = WAITS[self._route].throttled if wait is None else min(wait, LONGEST_PAUSE)
+            self._throttle.complained(retry_after=wait, now=now)
         held = self.hold
         self._breaker.record(outcome.verdict, now=now)
         if held is not None and self.hold is None:

@@ -12,7 +12,7 @@ from kernel.notices import Notice, Urgency
 from notifications.errors import TemplateInvalid, VariableMissing
 from notifications.pushes import Notification, Push
 from notifications.templates import Texts, fitted, rendered, text_for, variables_of
-from notifications.types import Campaign, Content, Device, Text
+from notifications.types import Campaign, Content, Device
 
 _NOTIFICATIONS = UUID("6f1c1b0e-5d0b-5c77-9a4e-3f1a2f9f4f10")
 """The name space of notification ids; it never changes."""
@@ -120,19 +120,7 @@ def plan_of(
     """What a running campaign means for some devices."""
     if campaign.expires_at is None:
         raise ValueError("a campaign that was not started has no plan")
-    key = campaign_key(campaign.id)
-    notice = Notice(
-        user_ids=(),
-        template=key,
-        category="marketing",
-        urgency=Urgency.MARKETING,
-        dedupe_key=key,
-        expires_at=campaign.expires_at,
-        collapse_key=campaign.id.hex,
-        link=campaign.link,
-        data={**campaign.data, "campaign_id": str(campaign.id)},
-    )
-    planner = Planner(notice, campaign.texts, now=now, campaign_id=campaign.id)
+    planner = _planner_of(campaign, expires_at=campaign.expires_at, now=now)
     notifications: dict[UserId, Notification] = {}
     pushes: list[Push] = []
     for device in devices:
@@ -143,19 +131,38 @@ def plan_of(
     return list(notifications.values()), pushes
 
 
-def checked_texts(texts: Texts, *, link: str, data: Mapping[str, str]) -> Mapping[str, Text]:
-    """A campaign's texts, sound: something to say, no variables, room within the limit."""
-    checked_data(data)
-    if not texts:
+def check_campaign(campaign: Campaign) -> None:
+    """Raises what planning it would raise: a campaign that was taken can be planned.
+
+    It has something to say, without variables, and room for it within the limit.
+    """
+    checked_data(campaign.data)
+    if not campaign.texts:
         raise TemplateInvalid("A campaign needs a text in at least one language.")
-    for text in texts.values():
+    for text in campaign.texts.values():
         for variable in sorted(variables_of(text)):
             raise VariableMissing(variable)
         title, body = rendered(text, {})
         if not title.strip() and not body.strip():
             raise TemplateInvalid("A text needs a title or a body.")
-        fitted(Content(title=title, body=body, data=data, link=link))
-    return texts
+    now = campaign.created_at
+    _planner_of(campaign, expires_at=now, now=now).check()
+
+
+def _planner_of(campaign: Campaign, *, expires_at: datetime, now: datetime) -> Planner:
+    key = campaign_key(campaign.id)
+    notice = Notice(
+        user_ids=(),
+        template=key,
+        category="marketing",
+        urgency=Urgency.MARKETING,
+        dedupe_key=key,
+        expires_at=expires_at,
+        collapse_key=campaign.id.hex,
+        link=campaign.link,
+        data={**campaign.data, "campaign_id": str(campaign.id)},
+    )
+    return Planner(notice, campaign.texts, now=now, campaign_id=campaign.id)
 
 
 def checked_data(data: Mapping[str, str]) -> Mapping[str, str]:

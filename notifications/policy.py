@@ -42,6 +42,9 @@ DOUBTFUL_WAIT = (10.0, 20.0)
 UNSENT_AT_ONCE = 2
 """So often a push that never left is tried again without waiting."""
 
+LONGEST_WAIT = 2 * 86_400.0
+"""However long a provider wants to be left alone: no push lives to see the end of this."""
+
 MISCONFIGURED_WAIT = 60.0
 """A push that met wrong credentials waits this long; the route itself is held meanwhile."""
 
@@ -125,7 +128,7 @@ def _wait(push: HeldPush, outcome: Outcome, dice: Dice) -> float:
         case _:
             longest = _doubled(waits.failed_first, push.number - 1, cap=waits.cap)
             wait = dice(waits.failed_floor, max(waits.failed_floor, longest))
-    return max(wait, outcome.retry_after or 0.0)
+    return max(wait, min(outcome.retry_after or 0.0, LONGEST_WAIT))
 
 
 def _doubled(first: float, times: int, *, cap: float) -> float:

@@ -64,6 +64,10 @@ class Reachability(Protocol):
     async def looking(self, user_ids: Sequence[UserId]) -> frozenset[UserId]: ...
 
 
+ACCEPTED_WITHIN = timedelta(days=1)
+"""How exactly is known when a device last took a push."""
+
+
 class DeviceStore(Protocol):
     """Who is reached where. Every method is one whole transaction."""
 

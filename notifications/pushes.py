@@ -82,7 +82,8 @@ class HeldPush:
 
     `fence` tells this holding from every other one, `generation` is that of the address
     which the attempt goes to. `unsent` and `ambiguous` count the earlier attempts that
-    certainly never reached the provider, and those that may have.
+    certainly never reached the provider, and those that may have. `accepted_at` is when the
+    device last took a push, as far as was known when this one was claimed.
     """
 
     id: UUID
@@ -97,11 +98,12 @@ class HeldPush:
     expires_at: datetime
     unsent: int
     ambiguous: int
+    accepted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What one claim found: pushes to send now, and how many it ended for want of a device."""
+    """What one claim found: pushes to send now, and how many it ended without an attempt."""
 
     pushes: Sequence[tuple[HeldPush, Attempt]]
     suppressed: int = 0

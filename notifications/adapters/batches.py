@@ -20,9 +20,24 @@ def among(
     connection: AsyncConnection, column: sa.Column[Any], values: Sequence[Any]
 ) -> sa.ColumnElement[bool]:
     """Whether `column` is one of `values`, in a statement whose text does not depend on them."""
-    if not values:
-        return sa.false()
-    return _AMONG[connection.dialect.name](column, values)
+    return AMONG[connection.dialect.name](column, None, list(values))
+
+
+def _among_array(
+    column: sa.Column[Any], name: str | None, values: list[Any] | None = None
+) -> sa.ColumnElement[bool]:
+    array = sa.bindparam(name, values, type_=postgresql.ARRAY(column.type))
+    return column == sa.any_(array)
+
+
+def _among_list(
+    column: sa.Column[Any], name: str | None, values: list[Any] | None = None
+) -> sa.ColumnElement[bool]:
+    return column.in_(sa.bindparam(name, values, expanding=True))
+
+
+AMONG = {"sqlite": _among_list, "postgresql": _among_array}
+"""`among` for statements that are built once, per dialect: `name` is that of the parameter."""
 
 
 async def insert_new(
@@ -36,15 +51,6 @@ async def insert_new(
     if not rows:
         return []
     return await _INSERT_NEW[connection.dialect.name](connection, table, rows)
-
-
-def _among_array(column: sa.Column[Any], values: Sequence[Any]) -> sa.ColumnElement[bool]:
-    array = sa.bindparam(None, list(values), type_=postgresql.ARRAY(column.type))
-    return column == sa.any_(array)
-
-
-def _among_list(column: sa.Column[Any], values: Sequence[Any]) -> sa.ColumnElement[bool]:
-    return column.in_(values)
 
 
 async def _insert_new_on_sqlite(
@@ -81,5 +87,4 @@ async def _insert_new_on_postgresql(
     return list((await connection.execute(statement)).scalars())
 
 
-_AMONG = {"sqlite": _among_list, "postgresql": _among_array}
 _INSERT_NEW = {"sqlite": _insert_new_on_sqlite, "postgresql": _insert_new_on_postgresql}

@@ -1,6 +1,7 @@
 """Notifications and pushes as rows: a plan written, a holding read."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -62,7 +63,7 @@ HELD = (
 )
 
 
-def held_of(row: Any, *, generation: int) -> HeldPush:
+def held_of(row: Any, *, generation: int, accepted_at: datetime | None) -> HeldPush:
     """The holding that a row with the columns `HELD` says."""
     return HeldPush(
         id=row.id,
@@ -77,6 +78,7 @@ def held_of(row: Any, *, generation: int) -> HeldPush:
         expires_at=row.expires_at,
         unsent=row.unsent,
         ambiguous=row.ambiguous,
+        accepted_at=accepted_at,
     )
 
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from kernel.errors import Unavailable
 from kernel.ids import UserId, new_id
 from notifications.adapters.batches import among, storable
 from notifications.adapters.tables import DeviceRow
+from notifications.ports import ACCEPTED_WITHIN
 from notifications.types import (
     AddressKind,
     Device,
@@ -27,7 +28,6 @@ from notifications.types import (
 DEVICES = table_of(DeviceRow)
 
 _USERS_AT_ONCE = 10_000
-_A_DAY = timedelta(days=1)
 _TRIES = 5
 
 
@@ -94,7 +94,9 @@ class SqlDevices:
 
     async def accepted(self, device_ids: Sequence[UUID], *, now: datetime) -> None:
         # Once a day is enough to tell the living from the dead, and spares a write per push.
-        stale = sa.or_(DEVICES.c.accepted_at.is_(None), DEVICES.c.accepted_at < now - _A_DAY)
+        stale = sa.or_(
+            DEVICES.c.accepted_at.is_(None), DEVICES.c.accepted_at < now - ACCEPTED_WITHIN
+        )
         async with self._database.reading() as connection:
             found = await connection.execute(
                 sa.select(DEVICES.c.id).where(among(connection, DEVICES.c.id, device_ids), stale)

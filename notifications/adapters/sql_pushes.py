@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.adapters.database import Database, table_of
 from kernel.notices import Urgency
-from notifications.adapters.batches import among, storable
+from notifications.adapters.batches import AMONG, storable
 from notifications.adapters.push_rows import HELD, PUSHES, attempt_of, held_of, write_plan
 from notifications.adapters.tables import (
     SENDING,
@@ -46,12 +47,8 @@ _DEVICES = table_of(DeviceRow)
 DEVICE_GONE = "device_gone"
 """The reason of a push whose device was forgotten, disabled or given away before it was sent."""
 
-_RUNS = sa.or_(
-    PUSHES.c.campaign_id.is_(None),
-    sa.exists().where(
-        _CAMPAIGNS.c.id == PUSHES.c.campaign_id, _CAMPAIGNS.c.state == sa.text("'running'")
-    ),
-)
+UNREADABLE = "unreadable"
+"""The reason of a push whose row holds what no release of ours has written."""
 
 
 class SqlPushes:
@@ -67,82 +64,45 @@ class SqlPushes:
     async def claim(
         self, route: Route, urgency: Urgency, *, now: datetime, lease: timedelta, limit: int
     ) -> Claim:
-        due = (
-            sa.select(PUSHES.c.id)
-            .where(
-                # Literals, so that the plan of a prepared statement may use the partial index.
-                sa.text(WAITING),
-                PUSHES.c.route == route,
-                PUSHES.c.urgency == urgency,
-                PUSHES.c.due_at <= now,
-                PUSHES.c.expires_at > now,
-                _RUNS,
-            )
-            .order_by(PUSHES.c.due_at, PUSHES.c.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True, of=PUSHES)
-            .cte("due")
-            .prefix_with("MATERIALIZED", dialect="postgresql")
-        )
-        taking = (
-            PUSHES.update()
-            .where(PUSHES.c.id.in_(sa.select(due.c.id)))
-            .values(
-                state=PushState.SENDING,
-                attempts=PUSHES.c.attempts + 1,
-                fence=PUSHES.c.fence + 1,
-                started_at=now,
-                first_tried_at=sa.func.coalesce(
-                    PUSHES.c.first_tried_at, sa.literal(now, PUSHES.c.started_at.type)
-                ),
-                leased_until=now + lease,
-            )
-            .returning(
-                *HELD, PUSHES.c.user_id, PUSHES.c.content, PUSHES.c.collapse_key, PUSHES.c.due_at
-            )
-        )
+        wanted = {
+            "on_route": route,
+            "of_urgency": urgency,
+            "at": now,
+            "until": now + lease,
+            "most": limit,
+        }
         async with self._database.transaction() as connection:
-            rows = list(await connection.execute(taking))
+            rows = list(await connection.execute(_CLAIM, wanted))
             if not rows:
                 return Claim([])
             rows.sort(key=lambda row: (row.due_at, row.id))
             devices = await _devices(connection, [row.device_id for row in rows])
             found: list[tuple[HeldPush, Attempt]] = []
-            homeless: list[UUID] = []
+            ended: list[Mapping[str, Any]] = []
             for row in rows:
                 device = devices.get(row.device_id)
-                if device is None or device.user_id != row.user_id or _route(device) != route:
-                    homeless.append(row.id)
-                else:
-                    held = held_of(row, generation=device.generation)
-                    found.append((held, attempt_of(row, device)))
-            if homeless:
-                await connection.execute(
-                    PUSHES.update()
-                    .where(among(connection, PUSHES.c.id, homeless))
-                    .values(
-                        state=PushState.SUPPRESSED,
-                        reason=DEVICE_GONE,
-                        settled_at=now,
-                        leased_until=None,
-                        attempts=PUSHES.c.attempts - 1,
-                    )
-                )
-            return Claim(found, len(homeless))
+                try:
+                    if device is None or device.user_id != row.user_id or _route(device) != route:
+                        ended.append(_ended(row, PushState.SUPPRESSED, DEVICE_GONE, now))
+                    else:
+                        held = held_of(
+                            row, generation=device.generation, accepted_at=device.accepted_at
+                        )
+                        found.append((held, attempt_of(row, device)))
+                except (ValueError, msgspec.MsgspecError):
+                    # Claimed again and again, it would hold up its lane for good.
+                    ended.append(_ended(row, PushState.DEAD, UNREADABLE, now))
+            if ended:
+                await connection.execute(_END, ended)
+            return Claim(found, len(ended))
 
     async def settle(self, settlements: Sequence[Settlement], *, now: datetime) -> frozenset[UUID]:
         by_id = {each.push.id: each for each in settlements}
         async with self._database.transaction() as connection:
-            # Locked in one order, so that two settlements never block each other.
-            holding = (
-                sa.select(PUSHES.c.id, PUSHES.c.fence)
-                .where(among(connection, PUSHES.c.id, list(by_id)), sa.text(SENDING))
-                .order_by(PUSHES.c.id)
-                .with_for_update()
-            )
+            holding = _HOLDING[connection.dialect.name]
             held = [
                 by_id[row.id]
-                for row in await connection.execute(holding)
+                for row in await connection.execute(holding, {"ids": list(by_id)})
                 if row.fence == by_id[row.id].push.fence
             ]
             if held:
@@ -170,7 +130,10 @@ class SqlPushes:
         )
         async with self._database.transaction() as connection:
             # Which address the lost attempt went to no longer matters: no outcome will blame it.
-            return [held_of(row, generation=0) for row in await connection.execute(taking)]
+            return [
+                held_of(row, generation=0, accepted_at=None)
+                for row in await connection.execute(taking)
+            ]
 
     async def expire(self, *, now: datetime, limit: int) -> int:
         late = (
@@ -201,23 +164,93 @@ class SqlPushes:
 
 
 async def _devices(connection: AsyncConnection, device_ids: Sequence[UUID]) -> Mapping[UUID, Any]:
-    enabled = sa.select(
+    enabled = _ENABLED[connection.dialect.name]
+    return {row.id: row for row in await connection.execute(enabled, {"ids": [*set(device_ids)]})}
+
+
+def _route(device: Any) -> Route:
+    return route_of(AddressKind(device.address_kind), Environment(device.environment))
+
+
+def _ended(row: Any, state: PushState, reason: str, now: datetime) -> Mapping[str, Any]:
+    """The end of a push that was claimed and will not be sent."""
+    # One that may be on a device already must not be called unsent.
+    state = PushState.AMBIGUOUS if row.ambiguous else state
+    return {"push_id": row.id, "new_state": state, "new_reason": reason, "at": now}
+
+
+# Statements are built once: SQLAlchemy takes longer to build one than the database to run it.
+
+_AT = sa.bindparam("at", type_=PUSHES.c.due_at.type)
+_DUE = (
+    sa.select(PUSHES.c.id)
+    .where(
+        # Literals, so that the plan of a prepared statement may use the partial index.
+        sa.text(WAITING),
+        PUSHES.c.route == sa.bindparam("on_route"),
+        PUSHES.c.urgency == sa.bindparam("of_urgency"),
+        PUSHES.c.due_at <= _AT,
+        PUSHES.c.expires_at > _AT,
+        sa.or_(
+            PUSHES.c.campaign_id.is_(None),
+            sa.exists().where(
+                _CAMPAIGNS.c.id == PUSHES.c.campaign_id, _CAMPAIGNS.c.state == sa.text("'running'")
+            ),
+        ),
+    )
+    .order_by(PUSHES.c.due_at, PUSHES.c.id)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+    .with_for_update(skip_locked=True, of=PUSHES)
+    .cte("due")
+    .prefix_with("MATERIALIZED", dialect="postgresql")
+)
+_CLAIM = (
+    PUSHES.update()
+    .where(PUSHES.c.id.in_(sa.select(_DUE.c.id)))
+    .values(
+        state=sa.text("'sending'"),
+        attempts=PUSHES.c.attempts + 1,
+        fence=PUSHES.c.fence + 1,
+        started_at=_AT,
+        first_tried_at=sa.func.coalesce(PUSHES.c.first_tried_at, _AT),
+        leased_until=sa.bindparam("until", type_=PUSHES.c.leased_until.type),
+    )
+    .returning(*HELD, PUSHES.c.user_id, PUSHES.c.content, PUSHES.c.collapse_key, PUSHES.c.due_at)
+)
+
+_ENABLED = {
+    dialect: sa.select(
         _DEVICES.c.id,
         _DEVICES.c.user_id,
         _DEVICES.c.address_kind,
         _DEVICES.c.address,
         _DEVICES.c.environment,
         _DEVICES.c.generation,
-    ).where(
-        among(connection, _DEVICES.c.id, sorted(set(device_ids))),
-        _DEVICES.c.disabled_at.is_(None),
+        _DEVICES.c.accepted_at,
+    ).where(is_among(_DEVICES.c.id, "ids"), _DEVICES.c.disabled_at.is_(None))
+    for dialect, is_among in AMONG.items()
+}
+
+_END = (
+    PUSHES.update()
+    .where(PUSHES.c.id == sa.bindparam("push_id"))
+    .values(
+        state=sa.bindparam("new_state"),
+        reason=sa.bindparam("new_reason"),
+        settled_at=_AT,
+        leased_until=None,
+        attempts=PUSHES.c.attempts - 1,
     )
-    return {row.id: row for row in await connection.execute(enabled)}
+)
 
-
-def _route(device: Any) -> Route:
-    return route_of(AddressKind(device.address_kind), Environment(device.environment))
-
+_HOLDING = {
+    # Locked in one order, so that two settlements never block each other.
+    dialect: sa.select(PUSHES.c.id, PUSHES.c.fence)
+    .where(is_among(PUSHES.c.id, "ids"), sa.text(SENDING))
+    .order_by(PUSHES.c.id)
+    .with_for_update()
+    for dialect, is_among in AMONG.items()
+}
 
 _SETTLE = (
     PUSHES.update()

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from kernel.notices import Urgency
+from notifications.adapters.push_rows import PUSHES
 from notifications.pushes import PushState, Settlement
 from notifications.types import Environment, Outcome, Route, TokenFault, Verdict
 from tests.support.factories_notifications import (
@@ -255,6 +256,35 @@ async def test_a_push_whose_device_is_gone_is_suppressed(room, claim, clock, fat
     _, (record,) = await room.ledger.notification(push.id)
     assert (record.state, record.reason) == (PushState.SUPPRESSED, "device_gone")
     assert record.attempts == []
+
+
+async def test_a_push_that_may_have_arrived_is_in_doubt_when_its_device_is_gone(
+    room, store, claim, clock
+):
+    device = await room.register(AMINA, registration())
+    push = await plan(room, device)
+    ((held, _),) = (await claim()).pushes
+    await store.settle([retried(held, clock.now(), Verdict.AMBIGUOUS)], now=clock.now())
+    await room.devices.forget(device.id, owner=AMINA)
+
+    assert (await claim()).suppressed == 1
+
+    _, (record,) = await room.ledger.notification(push.id)
+    assert record.state is PushState.AMBIGUOUS
+
+
+@pytest.mark.parametrize("poison", [{"content": "{"}, {"content": '{"title":1,"body":""}'}])
+async def test_a_push_that_cannot_be_read_ends_and_holds_up_no_other(room, database, claim, poison):
+    first, second = [await plan(room, device) for device in await room.phones(2)]
+    async with database.transaction() as connection:
+        await connection.execute(PUSHES.update().where(PUSHES.c.id == first.id).values(**poison))
+
+    found = await claim()
+
+    assert [held.id for held, _ in found.pushes] == [second.id]
+    assert found.suppressed == 1
+    _, (record,) = await room.ledger.notification(first.id)
+    assert (record.state, record.reason) == (PushState.DEAD, "unreadable")
 
 
 async def test_what_no_longer_matters_is_not_claimed_and_expires(room, store, claim, clock):

@@ -229,3 +229,23 @@ async def test_the_scope_of_another_room_is_not_enough(campaigns, create):
     for action in (campaigns.get, campaigns.start, campaigns.pause, campaigns.cancel):
         with pytest.raises(Denied):
             await action(stranger, uuid4())
+
+
+async def test_the_most_data_that_a_campaign_may_have_can_be_planned(
+    room, campaigns, worker, create
+):
+    """What is refused only when it is planned would stop the worker, and every campaign."""
+    await room.phones(1)
+    fits, too_much = 1, 5000
+    while too_much - fits > 1:
+        size = (fits + too_much) // 2
+        try:
+            largest = await create(key=f"of-{size}", data={"k": "v" * size})
+            fits = size
+        except PushTooLarge:
+            too_much = size
+
+    await campaigns.start(OPERATOR, largest.campaign.id)
+    await all_done(worker)
+
+    assert (await campaigns.get(OPERATOR, largest.campaign.id)).targeted == 1

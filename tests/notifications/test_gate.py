@@ -121,3 +121,12 @@ def test_throttling_of_the_credential_pauses_the_route_and_of_a_device_does_not(
     gate.learn(held(), credential, now=0.0)
     assert allow(gate, 1, now=59.0) == 0
     assert allow(gate, 1, now=60.0) == 1
+
+
+def test_a_credential_told_to_wait_for_ever_is_tried_again_within_the_hour(gate):
+    for_ever = Outcome(Verdict.THROTTLED, retry_after=float("inf"), scope=ThrottleScope.CREDENTIAL)
+
+    gate.learn(held(), for_ever, now=0.0)
+
+    assert allow(gate, 1, now=3599.0) == 0
+    assert allow(gate, 1, now=3601.0) == 1

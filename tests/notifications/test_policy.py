@@ -204,3 +204,9 @@ def test_whatever_a_provider_goes_on_answering_there_is_an_end(urgency, route, a
     assert settlement.state in FINAL
     most = PATIENCE[urgency].tries
     assert most is None or tries <= most
+
+
+@pytest.mark.parametrize("seconds", [1e9, 1e300, float("inf")])
+@pytest.mark.parametrize("verdict", [Verdict.THROTTLED, Verdict.FAILED, Verdict.NOT_SENT])
+def test_a_wait_beyond_all_time_ends_the_push_and_breaks_nothing(verdict, seconds):
+    assert settle(patient(), verdict, retry_after=seconds).state is PushState.EXPIRED
