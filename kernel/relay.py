@@ -102,6 +102,12 @@ class Relay:
         try:
             then = await handler(entries)
             settled = await self._outbox.settle(entries, then=then, now=self._clock.now())
+        except Unavailable as error:
+            # None of them is to blame: halving would only wait for the same timeout again and
+            # again, and keep every other kind waiting as well.
+            for entry in entries:
+                await self._failed(entry, error)
+            return
         except Exception as error:  # noqa: BLE001
             # A poisoned entry may fail in any way, and must not hold back the others. An outage
             # of the database buries nothing: giving an entry back fails then as well, and that

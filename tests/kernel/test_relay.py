@@ -195,6 +195,22 @@ async def test_what_is_unavailable_is_never_buried(relay, outbox, handler, clock
     assert await left(sqlite_database) == (["1"], {})
 
 
+async def test_a_batch_that_meets_an_outage_is_tried_once_and_rests_whole(
+    relay, outbox, handler, clock, metrics
+):
+    await outbox.add(entries("1", "2", "3", "4"))
+    handler.refused = {"1": Unavailable("Redis does not answer.")}
+
+    await relay.step()
+    assert handler.batches == [["1", "2", "3", "4"]]
+    assert counted(metrics, "postponed") == 4
+
+    handler.refused.clear()
+    clock.move(seconds=1)
+    await relay.step()
+    assert handler.batches[1:] == [["1", "2", "3", "4"]]
+
+
 async def test_entries_whose_consequences_cannot_be_written_fail_alone(
     relay_of, outbox, sqlite_database
 ):
