@@ -5,7 +5,8 @@ from enum import Enum
 
 from kernel.ids import UserId
 from messaging.channels import conversation_of, user_of
-from messaging.ports import ConversationStore
+from messaging.ports import ConversationStore, Membership
+from messaging.rounds import Rounds
 
 
 class Answer(Enum):
@@ -24,6 +25,9 @@ class Access:
 
     def __init__(self, conversations: ConversationStore) -> None:
         self._conversations = conversations
+        # Looked up after it was asked: who is removed later is told by an order, and an order
+        # finds every subscription that was being set up when it came.
+        self._members = Rounds[Membership](conversations.memberships)
 
     async def may_listen(self, user_id: UserId, channel: str) -> Answer:
         """Whether the user may listen to the channel now."""
@@ -33,8 +37,8 @@ class Access:
         conversation_id = conversation_of(channel)
         if conversation_id is None:
             return Answer.UNKNOWN
-        member = await self._conversations.member(conversation_id, user_id)
-        return Answer.DENIED if member is None else Answer.ALLOWED
+        is_member = await self._members.ask((conversation_id, user_id))
+        return Answer.ALLOWED if is_member else Answer.DENIED
 
     async def strangers(
         self, listeners: Mapping[str, frozenset[UserId]]

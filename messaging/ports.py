@@ -1,6 +1,6 @@
 """What messaging needs from the outside. Guarantees here, mechanics in `adapters/`."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -9,6 +9,9 @@ from kernel.ids import UserId
 from kernel.outbox import Entry
 from kernel.paging import Page
 from messaging.types import Audience, Conversation, Draft, Member, Message, Presence, Role
+
+Membership = tuple[UUID, UserId]
+"""A conversation, and a user who is or is not in it."""
 
 Consequences = Callable[[Message], Iterable[Entry]]
 """What follows from a message: pure, and run inside the transaction that stores it."""
@@ -30,6 +33,10 @@ class ConversationStore(Protocol):
         ...
 
     async def member(self, conversation_id: UUID, user_id: UserId) -> Member | None: ...
+
+    async def memberships(self, pairs: Collection[Membership]) -> Collection[Membership]:
+        """Which of these users are in these conversations."""
+        ...
 
     async def members(self, conversation_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[Member]]:
         """Every member of each conversation, in the order they joined."""

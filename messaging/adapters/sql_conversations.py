@@ -1,7 +1,7 @@
 """Conversations and their members in SQL."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -16,8 +16,10 @@ from kernel.ids import UserId
 from kernel.outbox import Entry
 from kernel.paging import Page, cursor_of, parts_of
 from messaging.adapters.chunks import chunks
+from messaging.adapters.memberships import MEMBERSHIPS
 from messaging.adapters.tables import ConversationRow, MemberRow
 from messaging.errors import ConversationFull, LastOwner
+from messaging.ports import Membership
 from messaging.types import Audience, Conversation, ConversationKind, Member, Role
 
 _conversations = table_of(ConversationRow)
@@ -84,6 +86,10 @@ class SqlConversations:
     async def member(self, conversation_id: UUID, user_id: UserId) -> Member | None:
         async with self._database.reading() as connection:
             return await _member_in(connection, conversation_id, user_id)
+
+    async def memberships(self, pairs: Collection[Membership]) -> Collection[Membership]:
+        async with self._database.reading() as connection:
+            return await MEMBERSHIPS[connection.dialect.name](connection, list(pairs))
 
     async def members(self, conversation_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[Member]]:
         found: dict[UUID, list[Member]] = defaultdict(list)

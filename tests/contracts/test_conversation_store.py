@@ -131,6 +131,17 @@ async def test_members_come_in_the_order_they_joined(store):
     assert [each.user_id for each in (await store.members([there.id]))[there.id]] == [LINA, AMINA]
 
 
+async def test_memberships_of_any_number_are_told_at_once(store):
+    here, there = group(), group()
+    await store.create(here, members(here, AMINA, KARIM))
+    await store.create(there, members(there, KARIM))
+    nowhere = [(new_id(START), AMINA) for _ in range(2500)]
+
+    asked = [(here.id, AMINA), (here.id, LINA), (there.id, AMINA), (there.id, KARIM), *nowhere]
+    assert set(await store.memberships(asked)) == {(here.id, AMINA), (there.id, KARIM)}
+    assert set(await store.memberships([])) == set()
+
+
 async def test_members_of_any_number_of_conversations_are_told_at_once(store):
     there = group()
     await store.create(there, members(there, AMINA))
