@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BUFFER = 1 << 18, MARKER = 16, DIGITS = 19, EVENTS = 256, SAMPLES = 1 << 20 };
+enum { BUFFER = 1 << 18, MARKER = 16, DIGITS = 19, COUNT_DIGITS = 9, EVENTS = 256, SAMPLES = 1 << 20 };
 
 struct load {
     const int *sockets;        /* subscribers, then the publisher, which is not counted */
@@ -25,6 +25,8 @@ struct load {
     int frame_size;
     const int *stamps;         /* where in it the instant is written, as 19 digits */
     int stamp_count;
+    const int *counts;         /* where in it the message is numbered, as 9 digits */
+    int count_count;
     const char *marker;        /* occurs once in a message, just before the instant */
     int in_flight;
     double warm_up, seconds;
@@ -50,14 +52,19 @@ static double own_cpu(void)
     return u.ru_utime.tv_sec + u.ru_stime.tv_sec + (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
-static int publish(const struct load *load)
+static void write_digits(char *frame, const int *places, int count, uint64_t value, int width)
 {
-    int64_t instant = now();
     char digits[DIGITS];
-    for (int i = DIGITS; i-- > 0; instant /= 10)
-        digits[i] = '0' + instant % 10;
-    for (int i = 0; i < load->stamp_count; i++)
-        memcpy(load->frame + load->stamps[i], digits, DIGITS);
+    for (int i = width; i-- > 0; value /= 10)
+        digits[i] = '0' + value % 10;
+    for (int i = 0; i < count; i++)
+        memcpy(frame + places[i], digits, width);
+}
+
+static int publish(const struct load *load, uint64_t number)
+{
+    write_digits(load->frame, load->stamps, load->stamp_count, now(), DIGITS);
+    write_digits(load->frame, load->counts, load->count_count, number, COUNT_DIGITS);
     int socket = load->sockets[load->subscribers];
     for (int sent = 0; sent < load->frame_size;) {
         ssize_t n = send(socket, load->frame + sent, load->frame_size - sent, MSG_NOSIGNAL);
@@ -122,7 +129,7 @@ int fan_out(const struct load *load, struct measured *result)
         }
         uint64_t subscribers = load->subscribers;
         while (published * subscribers < received + load->in_flight * subscribers) {
-            if (publish(load))
+            if (publish(load, published))
                 goto done;
             published++;
         }

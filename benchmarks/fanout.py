@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.load import INSTANT, Dialect, Load, Measured, padded, resident_bytes
+from benchmarks.load import COUNT, INSTANT, Dialect, Load, Measured, padded, resident_bytes
 from benchmarks.machine import LOAD_CORE, SERVER_CORE, on_core, peer, report, table
 from tests.support.running import RunningHouse
 
@@ -55,7 +55,7 @@ def zaffa(house: RunningHouse, conversation: str, users: list[str]) -> Dialect:
         return [f"{json.dumps(connect)}\n{json.dumps(subscribe)}".encode()]
 
     publish = (
-        f'{{"id":3,"rpc":{{"method":"messages.send","data":{{"conversation_id":"{conversation}",'
+        f'{{"id":1{COUNT},"rpc":{{"method":"messages.send","data":{{"conversation_id":"{conversation}",'
         f'"body":{padded(SIZE)},"idempotency_key":"{INSTANT}"}}}}}}'
     )
     return Dialect(
@@ -75,7 +75,9 @@ async def house_on_one_core(folder: Path) -> AsyncIterator[RunningHouse]:
         settings={
             "ZAFFA_CONVERSATIONS_MEMBERS": str(IDLE + SUBSCRIBERS),
             "ZAFFA_CONNECTIONS_COMMANDS_PER_SECOND": "1000000",
-            "ZAFFA_LOGS_LEVEL": "warning",
+            "ZAFFA_CONNECTIONS_PING_SECONDS": "25",
+            "ZAFFA_CONNECTIONS_PONG_SECONDS": "8",
+            "ZAFFA_SERVER_LOG_LEVEL": "warning",
         },
     ) as house:
         yield house

@@ -24,6 +24,8 @@ DEADLINE = 120.0
 """Seconds after which opening connections counts as failed."""
 INSTANT = "0" * 19
 """Where a payload shall carry the instant of its publishing, in nanoseconds."""
+COUNT = "_" * 9
+"""Where it shall carry its number in the run."""
 _SAMPLES = 1 << 20
 
 
@@ -37,7 +39,7 @@ class Dialect:
     answers: Sequence[tuple[bytes, bytes]]
     """When the first is seen in what arrives, say the second (empty: nothing)."""
     publish: bytes
-    """What publishes a message; each `INSTANT` in it is replaced."""
+    """What publishes a message; each `INSTANT` and `COUNT` in it is replaced."""
     marker: bytes = b'"t":"'
     """Occurs exactly once in each delivered message, just before the instant."""
 
@@ -73,6 +75,8 @@ class _Load(ctypes.Structure):
         ("frame_size", ctypes.c_int),
         ("stamps", ctypes.POINTER(ctypes.c_int)),
         ("stamp_count", ctypes.c_int),
+        ("counts", ctypes.POINTER(ctypes.c_int)),
+        ("count_count", ctypes.c_int),
         ("marker", ctypes.c_char_p),
         ("in_flight", ctypes.c_int),
         ("warm_up", ctypes.c_double),
@@ -168,6 +172,7 @@ class Load:
         """Keep `in_flight` messages under way for a while; everybody but the publisher counts."""
         publishing = frame(self.dialect.publish)
         stamps = _all(publishing, INSTANT.encode())
+        counts = _all(publishing, COUNT.encode())
         sockets = [connection.sock.fileno() for connection in self.connections]
         changed_in_place = ctypes.create_string_buffer(publishing, len(publishing) + 1)
         load = _Load(
@@ -177,6 +182,8 @@ class Load:
             frame_size=len(publishing),
             stamps=(ctypes.c_int * len(stamps))(*stamps),
             stamp_count=len(stamps),
+            counts=(ctypes.c_int * len(counts))(*counts),
+            count_count=len(counts),
             marker=self.dialect.marker,
             in_flight=in_flight,
             warm_up=warm_up,

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from websockets import ConnectionClosed
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 
 connections: set[ServerConnection] = set()
@@ -12,6 +13,8 @@ async def handler(connection: ServerConnection) -> None:
     try:
         async for message in connection:
             broadcast(connections, message)
+    except ConnectionClosed:
+        pass  # The load client leaves without a close handshake.
     finally:
         connections.discard(connection)
 
