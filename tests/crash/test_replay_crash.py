@@ -6,8 +6,10 @@ The replay's own verdict judges. What faults excuse, and it is little, stands at
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from server.demo.replay_stage import Manner
@@ -54,13 +56,16 @@ async def judged(
     dice: random.Random,
     fault: Fault,
     allowances: Allowances,
+    *,
+    times: int | None = None,
+    quiet: float = MANNER.quiet,
 ) -> Verdict:
-    """A replay with a fault somewhere in its middle."""
+    """A replay with the fault once or twice, or so many times, somewhere in its middle."""
     lines = made_up(lines=LINES, speakers=8, silent=8, seed=dice.randrange(1_000_000))
-    replay = replay_on(gateways, lines, sandbox=sandbox.url, manner=MANNER)
+    replay = replay_on(gateways, lines, sandbox=sandbox.url, manner=replace(MANNER, quiet=quiet))
     async with asyncio.TaskGroup() as group:
         playing = group.create_task(replay.run(allowances))
-        for moment in sorted(dice.sample(range(10, LINES - 30), dice.randint(1, 2))):
+        for moment in sorted(dice.sample(range(10, LINES - 30), times or dice.randint(1, 2))):
             await replay.reached(moment)
             await fault(dice)
     return playing.result()
@@ -96,6 +101,38 @@ async def test_a_killed_relay_and_dispatcher_lose_no_push(cluster: RunningCluste
         verdict = await judged(list(cluster.gateways), cluster.sandbox, dice, fault, allowed)
         assert verdict.is_good, told(verdict, {"worker": cluster.worker.log})
         assert verdict.reconnected == 0
+
+
+async def test_what_was_in_the_air_is_sent_once_more_under_the_same_id(
+    cluster: RunningCluster, rounds: Rounds
+):
+    # Pushes are accepted, but the answer takes so long that some wait for it at any time.
+    await slowed(cluster.sandbox, seconds=0.5)
+
+    async def fault(dice: random.Random) -> None:
+        await respawned(cluster.worker, dice)
+
+    for dice in rounds:
+        # Lease, rest before a doubtful push is repeated, and some.
+        verdict = await judged(
+            list(cluster.gateways),
+            cluster.sandbox,
+            dice,
+            fault,
+            Allowances(copies=2),
+            times=1,
+            quiet=60.0,
+        )
+        assert verdict.is_good, told(verdict, {"worker": cluster.worker.log})
+        assert 0 < verdict.repeated_pushes < verdict.pushes
+
+
+async def slowed(sandbox: RunningSandbox, *, seconds: float) -> None:
+    async with aiohttp.ClientSession() as session:
+        for provider in ("fcm", "apns"):
+            fault = {"provider": provider, "outcome": "SLOW", "delay": seconds}
+            async with session.post(f"{sandbox.url}/faults", json=fault) as answer:
+                assert answer.status == 201
 
 
 @pytest.mark.parametrize("how", ["killed", "stopped", "paused", "flushed"])
