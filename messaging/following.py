@@ -124,8 +124,9 @@ class Following:
                 self._opener = asyncio.create_task(self._open_all())
         live.idle_since = None
         try:
-            async with asyncio.timeout(self.options.follow_seconds):
-                await asyncio.shield(live.ready)
+            if not live.ready.done():
+                async with asyncio.timeout(self.options.follow_seconds):
+                    await asyncio.shield(live.ready)
         except TimeoutError:
             raise Unavailable("The channel cannot be followed at the moment.") from None
         finally:
