@@ -116,7 +116,8 @@ class Database:
     """Transactions for stores. Building one does no I/O.
 
     On SQLite one connection writes, under `BEGIN IMMEDIATE`, and others read beside it; on
-    PostgreSQL both come from one pool.
+    PostgreSQL both come from one pool. Errors name the statement, never its values: they
+    reach logs, and what people write and devices' addresses do not belong there.
     """
 
     def __init__(self, options: DatabaseOptions) -> None:
@@ -133,6 +134,7 @@ class Database:
                 pool_timeout=options.timeout_seconds,
                 pool_pre_ping=True,
                 json_serializer=_dump,
+                hide_parameters=True,
                 connect_args={
                     "timeout": options.timeout_seconds,
                     "server_settings": {
@@ -153,6 +155,7 @@ class Database:
             max_overflow=0,
             pool_timeout=self._options.timeout_seconds,
             json_serializer=_dump,
+            hide_parameters=True,
         )
 
         @sa.event.listens_for(engine.sync_engine, "connect")

@@ -135,3 +135,13 @@ async def test_a_database_that_is_away_is_reported_as_unavailable(tmp_path):
 def test_options_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         DatabaseOptions(**wrong)
+
+
+async def test_an_error_names_the_statement_and_never_its_values(database):
+    """It reaches logs; addresses of devices and what people write do not belong there."""
+    with pytest.raises(sa.exc.SQLAlchemyError) as refused:
+        async with database.transaction() as connection:
+            await connection.execute(sa.text("SELECT no_such_thing(:words)"), {"words": "a secret"})
+
+    assert "no_such_thing" in str(refused.value)
+    assert "a secret" not in str(refused.value)
