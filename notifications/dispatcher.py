@@ -31,7 +31,7 @@ class DispatcherOptions:
     interactive_width: int = option(200, "Chat pushes under way at once, per route.")
     transactional_width: int = option(100, "Reminders and the like under way at once, per route.")
     marketing_width: int = option(
-        100, "Campaign pushes under way at once, per route: so many may be in doubt after a crash."
+        50, "Campaign pushes under way at once, per route: so many may be in doubt after a crash."
     )
     lease_seconds: float = option(
         60.0, "After how long an attempt without an outcome counts as lost with its process."

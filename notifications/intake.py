@@ -1,7 +1,8 @@
 """Intake: a notice becomes one notification per user and one push per device."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from kernel.clock import Clock
 from kernel.ids import UserId
@@ -15,6 +16,9 @@ from notifications.pushes import Notification, Push
 from notifications.templates import texts_of
 
 log = logging.getLogger(__name__)
+
+USERS_AT_ONCE = 2000
+"""A relay's batch may hold hundreds of notices for hundreds of users; memory holds so many."""
 
 
 class Intake:
@@ -45,17 +49,21 @@ class Intake:
         )
 
     async def handle(self, entries: Sequence[Claimed]) -> Sequence[Entry]:
-        """Plan what a batch of notices means, in one transaction for all of them."""
+        """Plan what a batch of notices means, a bounded number of users at a time."""
         now = self._clock.now()
-        notices: list[Notice] = []
+        timely: list[Notice] = []
         for entry in entries:
             notice = notice_of(entry.payload)
-            timely = notice.expires_at > now
-            self._notices.labels(notice.category, "planned" if timely else "expired").inc()
-            if timely:
-                notices.append(notice)
-        if not notices:
-            return ()
+            matters = notice.expires_at > now
+            self._notices.labels(notice.category, "planned" if matters else "expired").inc()
+            if matters:
+                timely.append(notice)
+        for notices in _portions(timely):
+            await self._plan(notices, now)
+        return ()
+
+    async def _plan(self, notices: Sequence[Notice], now: datetime) -> None:
+        """One transaction for all of them."""
         users = list({user_id: None for notice in notices for user_id in notice.user_ids})
         devices = await self._devices.of_users(users)
         notifications: list[Notification] = []
@@ -72,7 +80,20 @@ class Intake:
         if stored:
             self._pulse.beat()
         log.info("notices planned", extra={"notices": len(notices), "pushes": stored})
-        return ()
+
+
+def _portions(notices: Sequence[Notice]) -> Iterator[Sequence[Notice]]:
+    """The notices in order, in portions of at most `USERS_AT_ONCE` users, or of one notice."""
+    portion: list[Notice] = []
+    users = 0
+    for notice in notices:
+        if portion and users + len(notice.user_ids) > USERS_AT_ONCE:
+            yield portion
+            portion, users = [], 0
+        portion.append(notice)
+        users += len(notice.user_ids)
+    if portion:
+        yield portion
 
 
 def _unique(user_ids: Sequence[UserId]) -> Sequence[UserId]:

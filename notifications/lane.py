@@ -117,7 +117,8 @@ class Lane:
 
     async def refill(self, group: asyncio.TaskGroup) -> int:
         """Claim as much as there is room for and start sending; how many were claimed."""
-        room = self._width - len(self._flying)
+        # What landed is in doubt until it is settled, should this process be killed.
+        room = self._width - len(self._flying) - len(self._landed)
         # Many claims of one push each cost more than a moment's wait for a few more.
         if room < self._width // 4:
             return 0

@@ -89,6 +89,8 @@ class FcmProvider:
 
     async def send(self, attempts: Sequence[Attempt]) -> Sequence[Outcome]:
         """Send all of them with as many tasks as there are connections."""
+        if len(attempts) == 1:
+            return [await self._send(attempts[0])]
         outcomes = [_UNTRIED] * len(attempts)
         todo = iter(enumerate(attempts))
         async with asyncio.TaskGroup() as group:

@@ -1,12 +1,15 @@
 """What every push store promises."""
 
 import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
+from kernel.adapters.database import Database, DatabaseOptions
 from kernel.notices import Urgency
 from notifications.adapters.push_rows import PUSHES
 from notifications.pushes import PushState, Settlement
@@ -19,6 +22,7 @@ from tests.support.factories_notifications import (
     planned,
     registration,
 )
+from tests.support.providers import FakeProvider
 
 LEASE = timedelta(seconds=60)
 ACCEPTED = Outcome(Verdict.ACCEPTED, provider_id="projects/p/messages/1")
@@ -361,18 +365,82 @@ async def test_pruning_deletes_what_is_old_and_settled(room, store, claim, clock
     assert await room.ledger.notification(recent.notification_id) is not None
 
 
-async def test_claims_read_waiting_pushes_only(postgres_database, clock, metrics):
-    """However many pushes were settled before: the plan says so."""
-    room = Room(postgres_database, clock, metrics)
-    for device in await room.phones(3):
-        await plan(room, device)
-    async with postgres_database.transaction() as connection:
-        await connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
-        rows = await connection.exec_driver_sql(
-            "EXPLAIN SELECT id FROM pushes WHERE state IN ('queued', 'retry') AND route = 'fcm'"
-            " AND urgency = 'marketing' AND due_at <= now() ORDER BY due_at, id LIMIT 5"
-        )
-        text = "\n".join(row[0] for row in rows)
+async def test_however_many_pushes_are_settled_the_dispatchers_read_only_the_others(
+    postgres_database_url, clock, metrics
+):
+    """PostgreSQL's own statistics count the rows that were read."""
+    async with opened(postgres_database_url) as database:
+        room = Room(database, clock, metrics)
+        for device in await room.phones(3):
+            await plan(room, device)
+        async with database.transaction() as connection:
+            await connection.exec_driver_sql(_A_CROWD_OF_SETTLED_PUSHES)
+        async with database.engine.connect() as connection:
+            await connection.exec_driver_sql("ANALYZE pushes, notifications")
+            await connection.commit()
+    before = await rows_read(postgres_database_url)
 
-    assert "ix_pushes_waiting" in text
-    assert "Sort" not in text
+    async with opened(postgres_database_url) as database:
+        room = Room(database, clock, metrics)
+        for _ in range(5):
+            await room.dispatcher(FakeProvider()).step()
+            await room.upkeep.step()
+            await room.campaigns.expand(nothing, fresh=LEASE, limit=100)
+            await room.campaigns.follow(now=clock.now(), limit=100)
+        assert (await room.states())[PushState.ACCEPTED] == 3
+
+    # `states` itself reads all of them, once.
+    assert 0 <= await rows_read(postgres_database_url) - before - 50_003 < 200
+
+
+_A_CROWD_OF_SETTLED_PUSHES = """
+    WITH crowd AS (
+        INSERT INTO notifications
+        SELECT gen_random_uuid(), 'u', 't', 'c', 'interactive', now(), now(), NULL
+        FROM generate_series(1, 50000)
+        RETURNING id
+    )
+    INSERT INTO pushes (id, notification_id, user_id, device_id, route, urgency, state, content,
+        collapse_key, created_at, due_at, expires_at, attempts, unsent, ambiguous, fence, reason,
+        settled_at)
+    SELECT gen_random_uuid(), id, 'u', gen_random_uuid(), 'fcm', 'interactive', 'rejected', '{}',
+        'c', '2026-03-01', '2026-03-01', '2026-03-02', 1, 0, 0, 1, '', '2026-03-01'
+    FROM crowd
+"""
+
+
+_OTHERS = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+      AND backend_type = 'client backend'
+"""
+
+
+def nothing(_campaign, _devices):
+    return [], []
+
+
+@asynccontextmanager
+async def opened(url):
+    database = Database(DatabaseOptions(url=url))
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+async def rows_read(url):
+    """Rows of pushes that sessions which have ended since read, by scan or by index."""
+    connection = await asyncpg.connect(url)
+    try:
+        # Sessions tell what they read when they end, which they do a moment after closing.
+        for _ in range(1000):
+            if await connection.fetchval(_OTHERS) == 0:
+                break
+            await asyncio.sleep(0.01)
+        return await connection.fetchval(
+            "SELECT seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables"
+            " WHERE relname = 'pushes'"
+        )
+    finally:
+        await connection.close()

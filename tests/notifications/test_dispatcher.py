@@ -9,6 +9,7 @@ from kernel.ids import UserId
 from kernel.metrics import Metrics
 from kernel.notices import Urgency
 from kernel.workers import Stop
+from notifications.adapters.sql_pushes import SqlPushes
 from notifications.breaker import Hold
 from notifications.dispatcher import Dispatcher, DispatcherOptions
 from notifications.pushes import PushState
@@ -157,7 +158,7 @@ async def test_chat_goes_out_in_the_first_round_while_a_campaign_fills_the_queue
     await room.tell(*sale)
     dispatcher = room.dispatcher(fcm)
     await dispatcher.step()
-    assert await room.states() == {PushState.QUEUED: 9_900, PushState.ACCEPTED: 100}
+    assert await room.states() == {PushState.QUEUED: 9_950, PushState.ACCEPTED: 50}
     await room.register(AMINA, registration(99))
     await room.tell(notice(AMINA, key="salam"))
     before = len(fcm.attempts)
@@ -202,6 +203,41 @@ async def test_one_slow_push_holds_up_no_other_of_its_lane(room, fcm):
     fcm.release()
     await running
     assert await room.states() == {PushState.ACCEPTED: 60}
+
+
+class WatchedStore(SqlPushes):
+    """Lets more answers come while it settles, and notes how many pushes a kill would leave
+    in doubt after each claim.
+    """
+
+    def __init__(self, room, provider):
+        super().__init__(room.database)
+        self._room = room
+        self._provider = provider
+        self.in_doubt = []
+
+    async def claim(self, *lane, **more):
+        claim = await super().claim(*lane, **more)
+        self.in_doubt.append((await self._room.states()).get(PushState.SENDING, 0))
+        return claim
+
+    async def settle(self, settlements, *, now):
+        self._provider.release()
+        return await super().settle(settlements, now=now)
+
+
+async def test_a_kill_leaves_no_more_in_doubt_than_a_lane_is_wide(room, fcm):
+    await crowd(room, 30, urgency=Urgency.MARKETING)
+    fcm.silent = {f"user-token-{number}" for number in range(0, 30, 2)}
+    room.pushes = store = WatchedStore(room, fcm)
+    dispatcher, stop = room.dispatcher(fcm, marketing_width=8), Stop()
+    running = asyncio.create_task(dispatcher.run(stop))
+
+    await until(room.states, PushState.ACCEPTED, 30)
+    stop.ask()
+    await running
+
+    assert max(store.in_doubt) == 8
 
 
 async def until(ask, state, number):

@@ -12,6 +12,7 @@ from kernel.notices import Urgency, entry_of
 from kernel.relay import Relay, RelayOptions
 from kernel.workers import Pulse
 from notifications.errors import TemplateNotFound, VariableMissing
+from notifications.intake import Intake
 from notifications.planning import notification_id
 from notifications.pushes import PushState
 from notifications.types import Route, TokenFault
@@ -183,3 +184,30 @@ async def test_planned_pushes_wake_the_dispatcher(room):
     await room.tell(notice(AMINA))
 
     await room.pulse.wait()
+
+
+class CountingStore:
+    """A push store that notes the size of each plan, and stores nothing."""
+
+    def __init__(self):
+        self.sizes = []
+
+    async def plan(self, notifications, pushes):
+        self.sizes.append(len(notifications))
+        return len(pushes)
+
+
+async def test_a_batch_of_crowds_is_planned_in_portions(sqlite_database, clock, metrics):
+    room = Room(sqlite_database, clock, metrics)
+    store = CountingStore()
+    intake = Intake(
+        devices=room.devices, pushes=store, clock=clock, metrics=metrics, pulse=room.pulse
+    )
+    crowds = [
+        notice(*(UserId(f"u{crowd}-{each}") for each in range(500)), key=f"k{crowd}")
+        for crowd in range(9)
+    ]
+
+    await intake.handle(claimed(*crowds))
+
+    assert store.sizes == [2000, 2000, 500]
