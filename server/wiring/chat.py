@@ -58,7 +58,7 @@ class Chat:
             options=settings.ingest,
         )
         ground.closes(self._message_store.close)
-        self._registry = self._presence_registry()
+        self.registry = self._presence_registry()
         self.conversations = Conversations(
             store=self._conversation_store,
             bus=ground.bus,
@@ -97,7 +97,7 @@ class Chat:
         """What follows from messaging's facts."""
         away = Away(
             audiences=self._conversation_store,
-            present=self._registry.present,
+            present=self.registry.present,
             clock=self._ground.clock,
         )
         removals = Removals(store=self._conversation_store, bus=self._ground.bus)
@@ -129,7 +129,7 @@ class Chat:
             clock=clock,
             metrics=metrics,
         )
-        keeper = PresenceKeeper(self._registry, clock=clock, options=settings.presence)
+        keeper = PresenceKeeper(self.registry, clock=clock, options=settings.presence)
         commands = Commands(
             version=f"zaffa {__version__}",
             verifier=ground.tokens,
@@ -145,7 +145,7 @@ class Chat:
             ),
             access=access,
             history=History(streams, limit=settings.recovery.publications),
-            presences=Presences(self._registry),
+            presences=Presences(self.registry),
             keeper=keeper,
             wheel=wheel,
             clock=clock,

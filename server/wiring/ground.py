@@ -41,10 +41,12 @@ class OpenedPart:
 class Ground:
     """The kernel's ports, met; and what the rooms contribute to the house."""
 
-    def __init__(self, settings: Settings, roles: frozenset[ServerRole]) -> None:
+    def __init__(
+        self, settings: Settings, roles: frozenset[ServerRole], *, clock: Clock | None = None
+    ) -> None:
         self.settings = settings
         self.roles = roles
-        self.clock: Clock = SystemClock()
+        self.clock: Clock = clock or SystemClock()
         self.metrics = Metrics()
         self.database = Database(settings.database)
         self.outbox = SqlOutbox(self.database, self.clock)

@@ -95,15 +95,19 @@ class Pushes:
     def _providers(
         self, fcm: FcmOptions, apns: ApnsOptions
     ) -> Mapping[Urgency, Sequence[PushProvider]]:
-        """Each class has connections of its own: a campaign does not hold up a message."""
+        """FCM has connections for each class: a campaign does not hold up a message.
+
+        APNs has one provider for all, which keeps campaigns apart by itself: Apple refuses
+        who makes tokens of one key too often, and each provider makes its own.
+        """
+        clock = self._ground.clock
+        apple = [ApnsProvider(apns, clock=clock)] if apns.key_file else []
+        self._ground.parts += apple
         made: dict[Urgency, list[PushProvider]] = {}
         for urgency in Urgency:
-            made[urgency] = []
-            if fcm.key_file:
-                made[urgency].append(FcmProvider(fcm, clock=self._ground.clock))
-            if apns.key_file:
-                made[urgency].append(ApnsProvider(apns, clock=self._ground.clock))
-            self._ground.parts += made[urgency]
+            google = [FcmProvider(fcm, clock=clock)] if fcm.key_file else []
+            self._ground.parts += google
+            made[urgency] = [*google, *apple]
         return made
 
 

@@ -1,0 +1,313 @@
+"""From what people do to what arrives on phones: the wired rooms, step by step, on one clock."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import pytest
+
+from kernel.adapters.database import DatabaseOptions
+from kernel.identity import Principal, Scope
+from kernel.ids import UserId
+from kernel.relay import Relay
+from messaging.types import Presence
+from notifications.adapters.apns import ApnsProvider
+from notifications.sandbox.faults import Fault
+from notifications.sandbox.options import SandboxOptions
+from notifications.sandbox.record import Arrival
+from notifications.sandbox.sandbox import Sandbox
+from server.roles import ALL
+from server.wiring.calendar import Calendar
+from server.wiring.chat import Chat
+from server.wiring.ground import Ground
+from server.wiring.groups import Settings
+from server.wiring.preparing import prepare
+from server.wiring.pushes import Pushes
+from tests.support.clock import ManualClock
+from tests.support.tokens import TOKEN_OPTIONS
+
+AMINA, KARIM, LINA = map(UserId, ("amina", "karim", "lina"))
+OPERATOR = Principal(key_id=uuid4(), scopes=frozenset(Scope))
+
+
+class Rooms:
+    """All rooms of a house, on a clock moved by hand; `work` does what the workers would."""
+
+    def __init__(self, settings: Settings, clock: ManualClock) -> None:
+        self.ground = ground = Ground(settings, ALL, clock=clock)
+        self.chat, pushes, calendar = Chat(ground), Pushes(ground), Calendar(ground)
+        self.chat.relay()
+        pushes.relay()
+        pushes.dispatcher()
+        calendar.scheduler()
+        self._workers: list[Any] = [
+            *ground.workers,
+            Relay(
+                outbox=ground.outbox,
+                handlers=ground.handlers,
+                clock=clock,
+                metrics=ground.metrics,
+                options=settings.relay,
+                pulse=ground.relaying,
+            ),
+        ]
+        self._operations = {each.name: each for each in ground.operations}
+        self._told = 0
+
+    @property
+    def sandbox(self) -> Sandbox:
+        (sandbox,) = (each for each in self.ground.parts if isinstance(each, Sandbox))
+        return sandbox
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator["Rooms"]:
+        async with AsyncExitStack() as opened:
+            opened.push_async_callback(self.ground.database.close)
+            await self.ground.bus.open()
+            opened.push_async_callback(self.ground.bus.close)
+            for part in self.ground.parts:
+                await part.open()
+                opened.push_async_callback(part.close)
+            yield self
+
+    async def ask(self, what: str, who: UserId | Principal, /, **words: object) -> Any:
+        """Ask an operation, as HTTP and RPC do."""
+        operation = self._operations[what]
+        asked = msgspec.json.decode(msgspec.json.encode(words), type=operation.takes)
+        principal = who if isinstance(who, Principal) else Principal(user_id=who)
+        return await operation.run(principal, asked)
+
+    async def work(self) -> list[Arrival]:
+        """Let the workers do all there is to do now; what has arrived on phones since."""
+        for _ in range(50):
+            if sum([await worker.step() for worker in self._workers]) == 0:
+                arrived = self.sandbox.arrivals.after(self._told)
+                self._told += len(arrived)
+                return arrived
+        raise AssertionError("the workers do not come to an end")
+
+    async def phone(self, user_id: UserId, number: int, locale: str = "fr-DZ") -> Any:
+        return await self.ask(
+            "devices.register",
+            user_id,
+            installation_id=f"installation-{number}",
+            address_kind="fcm_token",
+            address=address(number),
+            platform="android",
+            locale=locale,
+            time_zone="Africa/Algiers",
+        )
+
+    async def iphone(self, user_id: UserId, number: int) -> Any:
+        return await self.ask(
+            "devices.register",
+            user_id,
+            installation_id=f"installation-{number}",
+            address_kind="apns",
+            address=f"{number:064x}",
+            platform="ios",
+            locale="ar-DZ",
+            time_zone="Africa/Algiers",
+        )
+
+    async def group(self, owner: UserId, *others: UserId) -> str:
+        made = await self.ask(
+            "conversations.open", owner, kind="group", title="زفاف أمينة", user_ids=others
+        )
+        return str(made.id)
+
+    async def say(self, sender: UserId, conversation: str, text: str) -> None:
+        await self.ask(
+            "messages.send",
+            sender,
+            conversation_id=conversation,
+            idempotency_key=uuid4().hex,
+            body={"text": text},
+        )
+
+
+def address(number: int) -> str:
+    return f"phone-{number:04}"
+
+
+def words(arrivals: list[Arrival]) -> Mapping[str, tuple[str, str]]:
+    """Title and body by address; each address has one arrival."""
+    told = {each.address: (each.title, each.body) for each in arrivals}
+    assert len(told) == len(arrivals)
+    return told
+
+
+@pytest.fixture
+async def rooms(database_url: str, tmp_path: Path, clock: ManualClock) -> AsyncIterator[Rooms]:
+    plain = Settings()
+    settings = replace(
+        plain,
+        server=replace(plain.server, push="sandbox"),
+        database=DatabaseOptions(url=database_url, sqlite_synchronous="NORMAL"),
+        tokens=TOKEN_OPTIONS,
+        sandbox=SandboxOptions(
+            directory=str(tmp_path / "sandbox"),
+            page_port=0,
+            fcm_port=0,
+            apns_port=0,
+            apns_sandbox_port=0,
+        ),
+    )
+    async with Rooms(prepare(settings), clock).open() as opened:
+        yield opened
+
+
+async def test_who_is_away_gets_one_push_per_message_on_each_device(rooms: Rooms):
+    await rooms.phone(KARIM, 1)
+    await rooms.phone(KARIM, 2)
+    await rooms.iphone(KARIM, 3)
+    await rooms.phone(AMINA, 4)
+    conversation = await rooms.group(AMINA, KARIM)
+
+    for number in range(3):
+        await rooms.say(AMINA, conversation, f"message {number}")
+        arrived = await rooms.work()
+
+        assert sorted(each.address for each in arrived) == [f"{3:064x}", address(1), address(2)]
+        assert all(f"message {number}" in each.body for each in arrived)
+    assert await rooms.work() == []
+
+
+async def test_who_is_here_or_has_muted_gets_none(rooms: Rooms):
+    for number, user_id in enumerate((KARIM, LINA)):
+        await rooms.phone(user_id, number)
+    conversation = await rooms.group(AMINA, KARIM, LINA)
+    await rooms.ask("conversations.mute", LINA, conversation_id=conversation, muted=True)
+    here = Presence(client="c1", user_id=KARIM)
+    await rooms.chat.registry.enter([here])
+
+    await rooms.say(AMINA, conversation, "vous êtes là ?")
+    assert await rooms.work() == []
+
+    await rooms.chat.registry.leave([here])
+    await rooms.say(AMINA, conversation, "et maintenant ?")
+    assert [each.address for each in await rooms.work()] == [address(0)]
+
+
+async def test_each_phone_speaks_its_language_and_keeps_others_words_apart(rooms: Rooms):
+    for number, locale in enumerate(("fr-DZ", "ar-DZ", "en-GB")):
+        await rooms.phone(KARIM, number, locale)
+    conversation = await rooms.group(AMINA, KARIM)
+
+    await rooms.say(AMINA, conversation, "Salle à 14h إن شاء الله")
+
+    sender, text = "\u2068amina\u2069", "\u2068Salle à 14h إن شاء الله\u2069"
+    assert words(await rooms.work()) == {
+        address(0): ("زفاف أمينة", f"{sender} : {text}"),
+        address(1): ("زفاف أمينة", f"{sender}: {text}"),
+        address(2): ("زفاف أمينة", f"{sender}: {text}"),
+    }
+
+
+async def test_an_app_that_was_removed_is_told_nothing_more(rooms: Rooms):
+    gone, kept = await rooms.phone(KARIM, 1), await rooms.phone(KARIM, 2)
+    rooms.sandbox.faults.add(Fault("fcm", "UNREGISTERED", prefix=address(1)))
+    conversation = await rooms.group(AMINA, KARIM)
+
+    await rooms.say(AMINA, conversation, "un")
+    assert [each.address for each in await rooms.work()] == [address(2)]
+
+    devices = (await rooms.ask("devices.list", KARIM)).devices
+    disabled = {each.id: each.disabled_reason for each in devices}
+    assert disabled == {gone.id: "UNREGISTERED", kept.id: ""}
+    await rooms.say(AMINA, conversation, "deux")
+    assert [each.address for each in await rooms.work()] == [address(2)]
+
+
+async def test_addresses_refused_in_a_row_stop_the_route_and_cost_no_device(rooms: Rooms):
+    """A wrong project looks like this; were it believed, every good address would be lost."""
+    rooms.sandbox.faults.add(Fault("fcm", "SENDER_ID_MISMATCH", prefix="phone-"))
+    crowd = [UserId(f"guest-{number}") for number in range(25)]
+    for number, user_id in enumerate(crowd):
+        await rooms.phone(user_id, number)
+    conversation = await rooms.group(AMINA, *crowd)
+
+    await rooms.say(AMINA, conversation, "bienvenue")
+    assert await rooms.work() == []
+
+    for user_id in crowd:
+        (device,) = (await rooms.ask("devices.list", user_id)).devices
+        assert device.disabled_at is None
+
+
+async def test_a_campaign_reaches_its_languages_and_its_counts_add_up(rooms: Rooms):
+    for number, locale in enumerate(("fr-DZ", "fr-FR", "ar-DZ", "en")):
+        await rooms.phone(UserId(f"guest-{number}"), number, locale)
+    rooms.sandbox.faults.add(Fault("fcm", "UNREGISTERED", prefix=address(1)))
+    campaign = await rooms.ask(
+        "campaigns.create",
+        OPERATOR,
+        name="Salon",
+        idempotency_key="salon",
+        texts={
+            "fr": {"title": "Salon", "body": "Vendredi"},
+            "ar": {"title": "صالون", "body": "الجمعة"},
+        },
+        locales=["fr", "ar"],
+    )
+    assert await rooms.work() == []
+
+    await rooms.ask("campaigns.start", OPERATOR, campaign_id=campaign.id)
+
+    assert words(await rooms.work()) == {
+        address(0): ("Salon", "Vendredi"),
+        address(2): ("صالون", "الجمعة"),
+    }
+    told = await rooms.ask("campaigns.get", OPERATOR, campaign_id=campaign.id)
+    assert (told.planned, told.targeted) == (True, 3)
+    assert {state: n for state, n in told.counts.items() if n} == {"accepted": 2, "rejected": 1}
+
+
+async def test_a_reminder_arrives_the_day_before_at_nine_on_the_users_own_wall(
+    rooms: Rooms, clock: ManualClock
+):
+    await rooms.phone(AMINA, 1)
+    await rooms.ask("profile.put", AMINA, zone="Africa/Algiers", locale="fr-DZ")
+    event = await rooms.ask(
+        "events.create", AMINA, title="Mariage", zone="Africa/Algiers", day="2026-03-20"
+    )
+    await rooms.ask(
+        "tasks.create",
+        AMINA,
+        event_id=event.id,
+        title="Fleurs",
+        due={"kind": "day", "day": "2026-03-10"},
+    )
+    await rooms.ask(
+        "rules.put",
+        AMINA,
+        event_id=event.id,
+        rule_id=uuid4(),
+        lead={"kind": "calendar", "days": 1, "at": "09:00"},
+    )
+    # Algiers is an hour ahead of UTC, all year.
+    due = datetime(2026, 3, 9, 8, 0, tzinfo=UTC)
+
+    # Nobody waits a week in one step: the planner looks some days ahead.
+    while due - clock.now() > timedelta(hours=6):
+        clock.move(hours=6)
+        assert await rooms.work() == []
+    clock.move(seconds=(due - clock.now()).total_seconds() - 1)
+    assert await rooms.work() == []
+    clock.move(seconds=1)
+
+    (arrived,) = await rooms.work()
+    assert arrived.address == address(1)
+    assert arrived.title == "Rappel : \u2068Fleurs\u2069"
+    assert "mardi 10 mars" in arrived.body
+    assert await rooms.work() == []
+
+
+def test_one_key_of_apple_makes_one_token(rooms: Rooms):
+    """Apple refuses who makes several within twenty minutes."""
+    assert sum(isinstance(each, ApnsProvider) for each in rooms.ground.parts) == 1
