@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 from notifications.types import TokenFault, Verdict
@@ -74,19 +75,17 @@ class SuspectGuard:
     """
 
     def __init__(self) -> None:
-        # Each answer: the fault of a suspect one, otherwise whether it was accepted.
-        self._window: deque[TokenFault | bool] = deque()
-        self._waiting: deque[TokenFault] = deque()
+        self._window: deque[_Answer] = deque()
+        self._waiting = 0
         self._suspects = 0
         self._accepted = 0
 
     def record(self, verdict: Verdict, fault: TokenFault | None) -> None:
         """Learn from an answer; `fault` comes with a suspect one."""
         if fault is not None:
-            self._remember(fault)
-            self._waiting.append(fault)
+            self._remember(_Answer(fault, accepted=False, waiting=True))
         elif verdict in _PROVES_US_RIGHT:
-            self._remember(verdict is Verdict.ACCEPTED)
+            self._remember(_Answer(None, accepted=verdict is Verdict.ACCEPTED, waiting=False))
 
     @property
     def alarmed(self) -> bool:
@@ -97,38 +96,42 @@ class SuspectGuard:
 
     def trusted(self) -> Sequence[TokenFault]:
         """The suspects whose addresses are at fault themselves; each is given once."""
-        if not self._waiting:
-            return ()
         accepted = suspects = 0
         found: list[TokenFault] = []
         for answer in reversed(self._window):
-            if isinstance(answer, TokenFault):
-                suspects += 1
-                if answer in self._waiting and suspects <= SUSPECT_SHARE * accepted:
-                    found.append(answer)
-            else:
-                accepted += answer
-        for fault in found:
-            self._waiting.remove(fault)
+            if not self._waiting:
+                break
+            if answer.fault is None:
+                accepted += answer.accepted
+                continue
+            suspects += 1
+            if answer.waiting and suspects <= SUSPECT_SHARE * accepted:
+                found.append(answer.fault)
+                answer.waiting = False
+                self._waiting -= 1
         return found
 
     def forget(self) -> None:
         """Start anew: what was learnt before the route was released no longer counts."""
         self._window.clear()
-        self._waiting.clear()
-        self._suspects = self._accepted = 0
+        self._waiting = self._suspects = self._accepted = 0
 
-    def _remember(self, answer: TokenFault | bool) -> None:
+    def _remember(self, answer: "_Answer") -> None:
         self._count(answer, 1)
         self._window.append(answer)
         if len(self._window) > WINDOW:
-            oldest = self._window.popleft()
-            self._count(oldest, -1)
-            if isinstance(oldest, TokenFault) and oldest in self._waiting:
-                self._waiting.remove(oldest)
+            self._count(self._window.popleft(), -1)
 
-    def _count(self, answer: TokenFault | bool, by: int) -> None:
-        if isinstance(answer, TokenFault):
-            self._suspects += by
-        elif answer:
-            self._accepted += by
+    def _count(self, answer: "_Answer", by: int) -> None:
+        self._suspects += by * (answer.fault is not None)
+        self._accepted += by * answer.accepted
+        self._waiting += by * answer.waiting
+
+
+@dataclass(slots=True)
+class _Answer:
+    """One answer in the window. A suspect one is `waiting` until its address was given up."""
+
+    fault: TokenFault | None
+    accepted: bool
+    waiting: bool
