@@ -1,138 +1,29 @@
 """From what people do to what arrives on phones: the wired rooms, step by step, on one clock."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
-import msgspec
 import pytest
 
 from kernel.adapters.database import DatabaseOptions
 from kernel.identity import Principal, Scope
 from kernel.ids import UserId
-from kernel.relay import Relay
 from messaging.types import Presence
 from notifications.adapters.apns import ApnsProvider
 from notifications.sandbox.faults import Fault
 from notifications.sandbox.options import SandboxOptions
 from notifications.sandbox.record import Arrival
-from notifications.sandbox.sandbox import Sandbox
-from server.roles import ALL
-from server.wiring.calendar import Calendar
-from server.wiring.chat import Chat
-from server.wiring.ground import Ground
 from server.wiring.groups import Settings
 from server.wiring.preparing import prepare
-from server.wiring.pushes import Pushes
 from tests.support.clock import ManualClock
+from tests.support.rooms import Rooms, address
 from tests.support.tokens import TOKEN_OPTIONS
 
 AMINA, KARIM, LINA = map(UserId, ("amina", "karim", "lina"))
 OPERATOR = Principal(key_id=uuid4(), scopes=frozenset(Scope))
-
-
-class Rooms:
-    """All rooms of a house, on a clock moved by hand; `work` does what the workers would."""
-
-    def __init__(self, settings: Settings, clock: ManualClock) -> None:
-        self.ground = ground = Ground(settings, ALL, clock=clock)
-        self.chat, pushes, calendar = Chat(ground), Pushes(ground), Calendar(ground)
-        self.chat.relay()
-        pushes.relay()
-        pushes.dispatcher()
-        calendar.scheduler()
-        self._workers: list[Any] = [
-            *ground.workers,
-            Relay(
-                outbox=ground.outbox,
-                handlers=ground.handlers,
-                clock=clock,
-                metrics=ground.metrics,
-                options=settings.relay,
-                pulse=ground.relaying,
-            ),
-        ]
-        self._operations = {each.name: each for each in ground.operations}
-        self._told = 0
-
-    @property
-    def sandbox(self) -> Sandbox:
-        (sandbox,) = (each for each in self.ground.parts if isinstance(each, Sandbox))
-        return sandbox
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator["Rooms"]:
-        async with AsyncExitStack() as opened:
-            opened.push_async_callback(self.ground.database.close)
-            await self.ground.bus.open()
-            opened.push_async_callback(self.ground.bus.close)
-            for part in self.ground.parts:
-                await part.open()
-                opened.push_async_callback(part.close)
-            yield self
-
-    async def ask(self, what: str, who: UserId | Principal, /, **words: object) -> Any:
-        """Ask an operation, as HTTP and RPC do."""
-        operation = self._operations[what]
-        asked = msgspec.json.decode(msgspec.json.encode(words), type=operation.takes)
-        principal = who if isinstance(who, Principal) else Principal(user_id=who)
-        return await operation.run(principal, asked)
-
-    async def work(self) -> list[Arrival]:
-        """Let the workers do all there is to do now; what has arrived on phones since."""
-        for _ in range(50):
-            if sum([await worker.step() for worker in self._workers]) == 0:
-                arrived = self.sandbox.arrivals.after(self._told)
-                self._told += len(arrived)
-                return arrived
-        raise AssertionError("the workers do not come to an end")
-
-    async def phone(self, user_id: UserId, number: int, locale: str = "fr-DZ") -> Any:
-        return await self.ask(
-            "devices.register",
-            user_id,
-            installation_id=f"installation-{number}",
-            address_kind="fcm_token",
-            address=address(number),
-            platform="android",
-            locale=locale,
-            time_zone="Africa/Algiers",
-        )
-
-    async def iphone(self, user_id: UserId, number: int) -> Any:
-        return await self.ask(
-            "devices.register",
-            user_id,
-            installation_id=f"installation-{number}",
-            address_kind="apns",
-            address=f"{number:064x}",
-            platform="ios",
-            locale="ar-DZ",
-            time_zone="Africa/Algiers",
-        )
-
-    async def group(self, owner: UserId, *others: UserId) -> str:
-        made = await self.ask(
-            "conversations.open", owner, kind="group", title="زفاف أمينة", user_ids=others
-        )
-        return str(made.id)
-
-    async def say(self, sender: UserId, conversation: str, text: str) -> None:
-        await self.ask(
-            "messages.send",
-            sender,
-            conversation_id=conversation,
-            idempotency_key=uuid4().hex,
-            body={"text": text},
-        )
-
-
-def address(number: int) -> str:
-    return f"phone-{number:04}"
 
 
 def words(arrivals: list[Arrival]) -> Mapping[str, tuple[str, str]]:
