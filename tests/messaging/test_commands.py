@@ -1,7 +1,7 @@
 """Every command, every way it can go wrong: a clear error or the right code, and on it goes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from kernel.ids import UserId
 from kernel.operations import Operation
 from messaging.control import Disconnect, publication_of_order
 from messaging.gate import GateOptions
+from messaging.ports import Membership
 from messaging.protocol import requests, results
 from messaging.protocol.codec import Codec
 from messaging.protocol.json_codec import JSON
@@ -22,6 +23,7 @@ from messaging.protocol.results import Error
 from messaging.protocol.values import StreamPosition
 from messaging.quotas import ConnectionOptions
 from messaging.refusals import PROTOCOL_CODES, RPC_CODES
+from messaging.rounds import Rounds
 from tests.support.factories_messaging import AMINA, KARIM, LINA, member
 from tests.support.rawsocket import masked, raw_websocket
 from tests.support.realtime import Node, Talker, channel_of, serving, talking
@@ -448,13 +450,12 @@ async def test_a_node_with_its_hands_full_says_so_at_once(sqlite_database):
 
         def __post_init__(self) -> None:
             super().__post_init__()
-            member = self.conversations.member
 
-            async def slowly(*args: Any) -> Any:
+            async def slowly(pairs: Collection[Membership]) -> Collection[Membership]:
                 await release.wait()
-                return await member(*args)
+                return await self.conversations.memberships(pairs)
 
-            self.conversations.member = slowly  # type: ignore[method-assign]
+            self.access._members = Rounds(slowly)
 
     node = Slow(sqlite_database, gate_options=GateOptions(admitted=1))
     async with serving(node), talking(node, AMINA) as amina, talking(node, KARIM) as karim:
@@ -476,10 +477,11 @@ async def test_a_subscription_that_takes_too_long_is_a_temporary_error(sqlite_da
         def __post_init__(self) -> None:
             super().__post_init__()
 
-            async def never(*_: Any) -> Any:
+            async def never(_: Collection[Membership]) -> Collection[Membership]:
                 await asyncio.Event().wait()
+                return []
 
-            self.conversations.member = never  # type: ignore[method-assign]
+            self.access._members = Rounds(never)
 
     node = Stuck(sqlite_database, gate_options=GateOptions(answer_seconds=0.1))
     async with serving(node), talking(node, AMINA) as amina:

@@ -3,6 +3,7 @@
 import asyncio
 
 from kernel.adapters.database import Database
+from messaging.connection import Connection
 from messaging.quotas import ConnectionOptions
 from messaging.wheel import GRAIN
 from tests.messaging.doors import Doors
@@ -28,15 +29,22 @@ async def turn(node: Node, clock: ManualClock, *, seconds: float) -> None:
         await asyncio.sleep(0)
 
 
+async def pinged(client: RawSocket, node: Node, clock: ManualClock) -> Connection:
+    """The client's connection, as soon as it has been sent a ping."""
+    [connection] = node.hub.connections
+    while connection.protocol._pong_by == float("inf"):
+        await turn(node, clock, seconds=GRAIN)
+    assert (await client.frame()).payload == PING
+    return connection
+
+
 async def test_a_pong_that_lay_in_its_socket_while_the_loop_stood_still_counts(
     sqlite_database: Database, clock: ManualClock
 ):
     node = Node(sqlite_database, clock=clock)
     async with serving(node, workers=[node.hub]), raw_websocket(node.port) as client:
         await connected(client, node)
-        [connection] = node.hub.connections
-        await turn(node, clock, seconds=25)
-        assert (await client.frame()).payload == PING
+        connection = await pinged(client, node, clock)
 
         client.send(PONG)
         clock.move(seconds=20)
@@ -54,8 +62,7 @@ async def test_who_did_not_answer_while_the_loop_stood_still_is_closed_all_the_s
     node = Node(sqlite_database, clock=clock)
     async with serving(node, workers=[node.hub]), raw_websocket(node.port) as client:
         await connected(client, node)
-        await turn(node, clock, seconds=25)
-        assert (await client.frame()).payload == PING
+        await pinged(client, node, clock)
 
         clock.move(seconds=20)
         await node.wheel.step()
