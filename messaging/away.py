@@ -11,8 +11,8 @@ from messaging.facts import MessageSent, sent_of
 from messaging.ports import Audiences
 from messaging.types import Audience
 
-Present = Callable[[Sequence[UserId]], Awaitable[frozenset[UserId]]]
-"""Which of these users are here now: `PresenceRegistry.present` answers it."""
+Looking = Callable[[Sequence[UserId]], Awaitable[frozenset[UserId]]]
+"""Which of these users are looking right now: `Presences.looking` answers it."""
 
 CATEGORY = "chat"
 TEMPLATE = "chat.message"
@@ -24,9 +24,9 @@ TELL_WITHIN = timedelta(hours=1)
 class Away:
     """Tells members of new messages: all but the sender, the muted and those who are here."""
 
-    def __init__(self, *, audiences: Audiences, present: Present, clock: Clock) -> None:
+    def __init__(self, *, audiences: Audiences, looking: Looking, clock: Clock) -> None:
         self._audiences = audiences
-        self._present = present
+        self._looking = looking
         self._clock = clock
 
     async def handle(self, entries: Sequence[Claimed]) -> Sequence[Entry]:
@@ -40,7 +40,7 @@ class Away:
             list({message.conversation_id for _, message in sent})
         )
         users = {user_id for audience in audiences.values() for user_id in audience.user_ids}
-        here = await self._present(sorted(users)) if users else frozenset[UserId]()
+        here = await self._looking(sorted(users)) if users else frozenset[UserId]()
         return [
             entry_of(notice)
             for entry, message in sent

@@ -58,12 +58,6 @@ class PushProvider(Protocol):
         ...
 
 
-class Reachability(Protocol):
-    """Whether a push would be noise because the user is looking right now."""
-
-    async def looking(self, user_ids: Sequence[UserId]) -> frozenset[UserId]: ...
-
-
 ACCEPTED_WITHIN = timedelta(days=1)
 """How exactly is known when a device last took a push."""
 

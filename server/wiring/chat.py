@@ -97,7 +97,7 @@ class Chat:
         """What follows from messaging's facts."""
         away = Away(
             audiences=self._conversation_store,
-            present=self.registry.present,
+            looking=Presences(self.registry).looking,
             clock=self._ground.clock,
         )
         removals = Removals(store=self._conversation_store, bus=self._ground.bus)

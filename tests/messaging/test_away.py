@@ -25,7 +25,7 @@ class Here:
         self.users: set[UserId] = set()
         self.asked: list[Sequence[UserId]] = []
 
-    async def present(self, user_ids: Sequence[UserId]) -> frozenset[UserId]:
+    async def looking(self, user_ids: Sequence[UserId]) -> frozenset[UserId]:
         self.asked.append(user_ids)
         return frozenset(self.users.intersection(user_ids))
 
@@ -42,7 +42,7 @@ def store(sqlite_database: Database, clock: ManualClock) -> SqlConversations:
 
 @pytest.fixture
 def away(store: SqlConversations, here: Here, clock: ManualClock) -> Away:
-    return Away(audiences=store, present=here.present, clock=clock)
+    return Away(audiences=store, looking=here.looking, clock=clock)
 
 
 async def party(store: SqlConversations, *user_ids: UserId, title: str = "Fête") -> UUID:
@@ -156,7 +156,7 @@ class Crowd:
 
 
 async def test_a_large_audience_is_told_in_several_notices(here, clock):
-    away = Away(audiences=Crowd(2 * AUDIENCE + 1), present=here.present, clock=clock)
+    away = Away(audiences=Crowd(2 * AUDIENCE + 1), looking=here.looking, clock=clock)
 
     entries = await away.handle([sent(new_id(START))])
 
