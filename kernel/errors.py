@@ -76,7 +76,14 @@ class RateLimited(Refusal):
 
 
 class Unavailable(Refusal):
-    """Cannot be done at the moment; trying again later may work."""
+    """Cannot be done at the moment; trying again later may work.
+
+    `reason` is for operators: commands print it, callers never see it.
+    """
 
     kind = Kind.UNAVAILABLE
     code = "unavailable"
+
+    def __init__(self, message: str, *, reason: str = "", **details: object) -> None:
+        super().__init__(message, **details)
+        self.reason = reason

@@ -82,7 +82,7 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
                     theirs = (await connection.execute(sa.select(sa.func.now()))).scalar_one()
                     yield _clock(theirs)
     except Unavailable as error:
-        yield Finding(Level.FAIL, "database", error.message, "Check ZAFFA_DATABASE_URL.")
+        yield Finding(Level.FAIL, "database", _told(error), "Check ZAFFA_DATABASE_URL.")
         return
     if state.is_current:
         yield Finding(Level.OK, "schema", f"revision {state.current} is this release's")
@@ -92,6 +92,10 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
     else:
         text = f"revision {state.current or 'none'}, this release needs {state.head}"
         yield Finding(Level.FAIL, "schema", text, "Run `zaffa db upgrade`.")
+
+
+def _told(error: Unavailable) -> str:
+    return f"{error.message.rstrip('.')}: {error.reason}" if error.reason else error.message
 
 
 def _clock(theirs: datetime) -> Finding:
@@ -120,7 +124,7 @@ async def _redis(settings: Settings) -> Finding:
         async with open_bus(settings, Metrics()):
             return Finding(Level.OK, "redis", "answers")
     except Unavailable as error:
-        return Finding(Level.FAIL, "redis", error.message, "Check ZAFFA_REDIS_URL.")
+        return Finding(Level.FAIL, "redis", _told(error), "Check ZAFFA_REDIS_URL.")
 
 
 def _pushes(settings: Settings) -> Finding:

@@ -5,7 +5,6 @@ installed.
 """
 
 import logging
-import sqlite3
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from kernel.errors import Unavailable
+from kernel.adapters.outages import outages
 
 log = logging.getLogger(__name__)
 
@@ -140,18 +139,17 @@ async def _on(url: str, work: Callable[[sa.Connection], T], *, alone: bool = Fal
     """Do `work` on a connection of its own, committed at the end; `alone`: one node at a time."""
     engine = _sqlite_engine(url) if url.startswith("sqlite:") else _postgres_engine(url)
     try:
-        async with engine.connect() as connection:
-            if alone and engine.dialect.name == "postgresql":
-                # Both last as long as the session, across the transaction of each migration.
-                await connection.execute(sa.select(sa.func.pg_advisory_lock(LOCK)))
-                # A migration that waits for a table's lock makes everybody queue behind it.
-                await connection.execute(sa.text("SET lock_timeout = '5s'"))
+        with outages():
+            async with engine.connect() as connection:
+                if alone and engine.dialect.name == "postgresql":
+                    # Both last as long as the session, across the transaction of each migration.
+                    await connection.execute(sa.select(sa.func.pg_advisory_lock(LOCK)))
+                    # A migration that waits for a table's lock makes everybody queue behind it.
+                    await connection.execute(sa.text("SET lock_timeout = '5s'"))
+                    await connection.commit()
+                result = await connection.run_sync(work)
                 await connection.commit()
-            result = await connection.run_sync(work)
-            await connection.commit()
-            return result
-    except (OSError, sa.exc.InterfaceError, sa.exc.OperationalError, sqlite3.Error) as error:
-        raise Unavailable(f"The database does not answer: {error}") from error
+                return result
     finally:
         await engine.dispose()
 

@@ -5,7 +5,6 @@ store.
 """
 
 import json
-import sqlite3
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlmodel import SQLModel
 
-from kernel.errors import Unavailable
+from kernel.adapters.outages import outages
 from kernel.options import option
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -97,6 +96,9 @@ class DatabaseOptions:
     )
     pool_size: int = option(10, "Connections to PostgreSQL that this process keeps, at most.")
     timeout_seconds: float = option(10.0, "How long to wait for a free connection or a lock.")
+    statement_seconds: float = option(
+        60.0, "How long PostgreSQL may work on one statement, or wait for us inside a transaction."
+    )
     sqlite_synchronous: str = option(
         "FULL", "FULL survives a power failure; NORMAL may lose the last moments, and is faster."
     )
@@ -104,10 +106,19 @@ class DatabaseOptions:
     def __post_init__(self) -> None:
         if not self.url.startswith(("sqlite:///", "postgresql://")):
             raise ValueError("url must begin with sqlite:/// or postgresql://")
+        try:
+            sa.make_url(self.url)
+        except (ValueError, sa.exc.ArgumentError):
+            # Without the cause, which may quote a piece of the password.
+            raise ValueError(
+                "url cannot be read; special characters of a password are written as %XX"
+            ) from None
         if self.pool_size < 2:
             raise ValueError("pool_size must be at least 2")
         if self.timeout_seconds <= 0:
             raise ValueError("timeout_seconds must be above 0")
+        if self.statement_seconds < self.timeout_seconds:
+            raise ValueError("statement_seconds must be at least timeout_seconds")
         if self.sqlite_synchronous not in ("FULL", "NORMAL"):
             raise ValueError("sqlite_synchronous must be FULL or NORMAL")
 
@@ -122,6 +133,7 @@ class Database:
 
     def __init__(self, options: DatabaseOptions) -> None:
         self._options = options
+        statement_timeout = str(int(options.statement_seconds * 1000))
         self.is_sqlite = options.url.startswith("sqlite:")
         if self.is_sqlite:
             self._writer = self._sqlite_engine(size=1, begin="BEGIN IMMEDIATE")
@@ -142,6 +154,9 @@ class Database:
                         "timezone": "UTC",
                         "jit": "off",
                         "lock_timeout": str(int(options.timeout_seconds * 1000)),
+                        "statement_timeout": statement_timeout,
+                        # A node that hangs must not keep its locks from the others for ever.
+                        "idle_in_transaction_session_timeout": statement_timeout,
                     },
                 },
             )
@@ -182,11 +197,8 @@ class Database:
 
     async def check(self) -> None:
         """Ask the database something. Raises `Unavailable` if it does not answer."""
-        try:
-            async with self.reading() as connection:
-                await connection.execute(sa.text("SELECT 1"))
-        except (OSError, sa.exc.SQLAlchemyError, sqlite3.Error) as error:
-            raise Unavailable(f"The database does not answer: {type(error).__name__}.") from error
+        async with self.reading() as connection:
+            await connection.execute(sa.text("SELECT 1"))
 
     async def close(self) -> None:
         await self._writer.dispose()
@@ -197,16 +209,20 @@ class Database:
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """One whole transaction: committed at the end, rolled back by any exception.
 
-        Nothing inside may wait for anything but this connection.
+        Nothing inside may wait for anything but this connection. Raises `Unavailable` while
+        the database is away, or has no connection to spare; met at the end, an outage leaves
+        open whether the transaction was kept.
         """
-        async with self._writer.begin() as connection:
-            yield connection
+        with outages():
+            async with self._writer.begin() as connection:
+                yield connection
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for single reading statements."""
-        async with self._reader.connect() as connection:
-            yield connection
+        """A connection for single reading statements. Raises `Unavailable` like the other."""
+        with outages():
+            async with self._reader.connect() as connection:
+                yield connection
 
     def insert_new(self, table: sa.Table, *, on: Sequence[str] = ()) -> Any:
         """`INSERT … ON CONFLICT (on) DO NOTHING` in the database's dialect."""
@@ -221,6 +237,11 @@ class Database:
             index_elements=list(on),
             set_={name: getattr(statement.excluded, name) for name in update},
         )
+
+
+def storable(text: str) -> str:
+    """A stranger's words without what PostgreSQL refuses to store."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def _dump(value: Any) -> str:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
+from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -48,6 +49,13 @@ class RedisOptions:
     def __post_init__(self) -> None:
         if self.url and not self.url.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("url must begin with redis://, rediss:// or unix://")
+        try:
+            parse_url(self.url or "redis://")
+        except ValueError:
+            # Without the cause, which may quote a piece of the password.
+            raise ValueError(
+                "url cannot be read; special characters of a password are written as %XX"
+            ) from None
         if self.timeout_seconds <= 0:
             raise ValueError("timeout_seconds must be above 0")
         if self.silence_seconds <= 0:
@@ -98,7 +106,7 @@ class RedisBus:
             await self._client.ping()
         except (RedisError, OSError) as error:
             await self._client.aclose()
-            raise Unavailable(f"Redis does not answer: {error}") from error
+            raise Unavailable("Redis does not answer.", reason=str(error)) from error
         self._flusher = asyncio.create_task(self._flush(self._client), name="redis-bus-flusher")
 
     async def close(self) -> None:

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from kernel.errors import Refusal
+from kernel.errors import Refusal, Unavailable
 from server import __version__
 from server.cli import chat, db, demo, doctor, key, sandbox, serve, token
 from server.house import CannotStart
@@ -51,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 3
     except CannotStart as error:
         _complain(str(error), "`zaffa doctor` looks at everything the settings point to.")
+        return 1
+    except Unavailable as error:
+        _complain(error.message, *filter(None, [error.reason]))
         return 1
     except Refusal as error:
         _complain(error.message)

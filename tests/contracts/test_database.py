@@ -127,14 +127,107 @@ async def test_a_database_that_is_away_is_reported_as_unavailable(tmp_path):
     "wrong",
     [
         {"url": "mysql://x"},
+        {"url": "postgresql://zaffa@host:geheim/zaffa"},
+        {"statement_seconds": 1},
         {"pool_size": 1},
         {"timeout_seconds": 0},
         {"sqlite_synchronous": "OFF"},
     ],
 )
 def test_options_that_make_no_sense_are_refused(wrong):
-    with pytest.raises(ValueError, match=next(iter(wrong))):
+    with pytest.raises(ValueError, match=next(iter(wrong))) as refused:
         DatabaseOptions(**wrong)
+
+    assert "geheim" not in str(refused.value)
+
+
+@pytest.fixture
+async def small(database_url):
+    """A database with few connections and little patience."""
+    opened = Database(DatabaseOptions(url=database_url, pool_size=2, timeout_seconds=0.2))
+    yield opened
+    await opened.close()
+
+
+async def test_without_a_connection_to_spare_it_is_unavailable_for_now(small):
+    async def take(number: int) -> None:
+        async with small.transaction():
+            if number:
+                await take(number - 1)
+
+    with pytest.raises(Unavailable, match="does not answer"):
+        await take(3)
+
+    await small.check()
+
+
+async def test_what_a_statement_did_wrong_is_no_outage(database):
+    with pytest.raises(sa.exc.DBAPIError):
+        async with database.transaction() as connection:
+            await connection.execute(sa.text("SELECT nothing FROM nowhere"))
+
+
+@pytest.mark.external
+@pytest.mark.parametrize("at_its_end", [True, False], ids=["at its end", "in the middle"])
+async def test_a_connection_that_is_lost_in_a_transaction_is_an_outage(
+    postgres_database, at_its_end
+):
+    async def lose_it() -> None:
+        async with postgres_database.transaction() as connection:
+            backend = (await connection.execute(sa.text("SELECT pg_backend_pid()"))).scalar_one()
+            async with postgres_database.reading() as other:
+                end = sa.text("SELECT pg_terminate_backend(:backend, 5000)")
+                await other.execute(end, {"backend": backend})
+            if not at_its_end:
+                await connection.execute(sa.text("SELECT 1"))
+
+    with pytest.raises(Unavailable):
+        await lose_it()
+
+    await postgres_database.check()
+
+
+@pytest.mark.external
+async def test_no_statement_may_take_for_ever(postgres_database_url):
+    options = DatabaseOptions(url=postgres_database_url, timeout_seconds=0.1, statement_seconds=0.1)
+    database = Database(options)
+
+    with pytest.raises(Unavailable):
+        async with database.transaction() as connection:
+            await connection.execute(sa.text("SELECT pg_sleep(30)"))
+    await database.close()
+
+
+@pytest.mark.external
+async def test_who_hangs_inside_a_transaction_loses_its_locks(postgres_database_url):
+    options = DatabaseOptions(url=postgres_database_url, timeout_seconds=0.1, statement_seconds=0.1)
+    hanging = Database(options)
+    other = Database(DatabaseOptions(url=postgres_database_url))
+
+    async def hang() -> None:
+        async with hanging.transaction() as connection:
+            await connection.execute(sa.text("LOCK TABLE leases IN EXCLUSIVE MODE"))
+            async with other.transaction() as waiting:
+                await waiting.execute(LEASES.insert(), _lease("one"))
+
+    with pytest.raises(Unavailable):
+        await hang()
+
+    assert await _names(other) == ["one"]
+    await hanging.close()
+    await other.close()
+
+
+@pytest.mark.external
+async def test_a_database_that_does_not_exist_is_unavailable_with_the_reason(postgres_url):
+    database = Database(DatabaseOptions(url=f"{postgres_url.rpartition('/')[0]}/nowhere"))
+
+    with pytest.raises(Unavailable) as refused:
+        await database.check()
+    await database.close()
+
+    assert refused.value.reason == 'database "nowhere" does not exist'
+    assert "nowhere" not in refused.value.message
 
 
 async def test_an_error_names_the_statement_and_never_its_values(database):
