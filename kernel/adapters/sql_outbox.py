@@ -7,12 +7,15 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kernel.adapters.database import Database, table_of
+from kernel.adapters.database import Database, storable, table_of
 from kernel.adapters.tables import OutboxRow
 from kernel.clock import Clock
 from kernel.outbox import RETENTION, Claimed, Entry, Moved
 
 OUTBOX = table_of(OutboxRow)
+
+_ERROR_CHARACTERS = 2_000
+"""How much is kept of what an operator is told of a failed entry."""
 
 _WAITING = sa.and_(OUTBOX.c.settled_at.is_(None), OUTBOX.c.buried_at.is_(None))
 
@@ -104,7 +107,7 @@ class SqlOutbox:
         statement = (
             OUTBOX.update()
             .where(OUTBOX.c.id == entry.id, _held(entry.fence))
-            .values(error=error, leased_until=None)
+            .values(error=storable(error)[:_ERROR_CHARACTERS], leased_until=None)
         )
         if until is None:
             statement = statement.values(buried_at=self._clock.now())

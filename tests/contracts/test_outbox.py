@@ -325,3 +325,15 @@ async def test_a_cursor_ahead_of_the_server_falls_back_to_its_present(postgres_d
     present = (await outbox.moved(None)).cursor
 
     assert (await outbox.moved(present + 10_000)).cursor < present + 10_000
+
+
+async def test_whatever_the_error_says_a_failed_entry_can_be_given_back(outbox, claim, database):
+    await outbox.add([entry()])
+    (claimed,) = await claim()
+
+    assert await outbox.postpone(claimed, until=None, error="NUL \0, \ud800, " + "x" * 10_000)
+
+    async with database.reading() as connection:
+        kept = (await connection.execute(sa.select(OUTBOX.c.error))).scalar_one()
+    assert kept.startswith("NUL , ?, xxx")
+    assert len(kept) == 2_000
