@@ -1,30 +1,24 @@
-"""Pushes a second through the adapters to the sandbox over TLS, per CPU second of the sender.
+"""Pushes a second to the sandbox over TLS: through the adapters alone, and through the room.
 
 The sandbox runs in a process of its own, on another core where there is one.
 
-    python -m benchmarks.push [--seconds 5] [--batch 200]
+    python -m benchmarks.push [--seconds 5] [--batch 200] [--pushes 10000]
 """
 
 import argparse
 import asyncio
-import multiprocessing
-import os
-import tempfile
 import time
 from dataclasses import asdict, dataclass
-from multiprocessing.connection import Connection
 
 import uvloop
 
 from benchmarks.machine import LOAD_CORE, SERVER_CORE, report, table
+from benchmarks.push_pipeline import Measured, pipelines
+from benchmarks.sandboxed import Places, address, sandbox_elsewhere
 from kernel.clock import SystemClock
 from kernel.ids import new_id
 from kernel.notices import Urgency
-from notifications.adapters.apns import ApnsOptions, ApnsProvider
-from notifications.adapters.fcm import FcmOptions, FcmProvider
 from notifications.ports import PushProvider
-from notifications.sandbox.options import SandboxOptions
-from notifications.sandbox.sandbox import Sandbox
 from notifications.types import AddressKind, Attempt, Content, Environment, Verdict
 
 _IN_FLIGHT = 2
@@ -38,20 +32,6 @@ _CONTENT = Content(
     thread="01890a5d-ac96-774b-bcce-b302099a8057",
     link="app://conversations/01890a5d-ac96-774b-bcce-b302099a8057",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where the sandbox is to be found."""
-
-    fcm: str
-    apns: str
-    authority: str
-    service_account: str
-    apns_key: str
-    key_id: str
-    team_id: str
-    topic: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +49,27 @@ class Result:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=5.0, help="measured time per provider")
+    parser.add_argument("--seconds", type=float, default=5.0, help="measured time per adapter")
     parser.add_argument("--batch", type=int, default=200, help="attempts in one call")
+    parser.add_argument("--pushes", type=int, default=10_000, help="pushes per pipeline")
     arguments = parser.parse_args()
-    results = _measured(arguments.seconds, arguments.batch)
     if SERVER_CORE == LOAD_CORE:
         print("One core only: the sandbox shares it, and pushes/s says little.")
+    with sandbox_elsewhere() as places:
+        adapters = uvloop.run(_adapters(places, arguments.seconds, arguments.batch))
+        _print_adapters(adapters)
+        whole = pipelines(places, arguments.pushes)
+    _print_pipelines(whole)
+    report(
+        "push",
+        {
+            "adapters": [asdict(each) for each in adapters],
+            "pipelines": [asdict(each) for each in whole],
+        },
+    )
+
+
+def _print_adapters(results: list[Result]) -> None:
     rows = [
         [
             each.provider,
@@ -88,77 +83,27 @@ def main() -> None:
     ]
     heading = ["provider", "pushes/s", "per CPU second", "CPU µs/push", "p50 ms", "p99 ms"]
     print(table(heading, rows))
-    report("push", [asdict(each) for each in results])
 
 
-def _measured(seconds: float, batch: int) -> list[Result]:
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    with tempfile.TemporaryDirectory() as directory:
-        sandbox = context.Process(target=_serve, args=(directory, theirs), daemon=True)
-        sandbox.start()
-        cores = os.sched_getaffinity(0)
-        try:
-            places = ours.recv()
-            os.sched_setaffinity(0, {SERVER_CORE})
-            return uvloop.run(_measure(places, seconds, batch))
-        finally:
-            os.sched_setaffinity(0, cores)
-            ours.send("stop")
-            sandbox.join(10)
+def _print_pipelines(results: list[Measured]) -> None:
+    rows = [
+        [
+            each.database,
+            each.provider,
+            each.urgency,
+            f"{each.per_second:,.0f}",
+            f"{each.per_cpu_second:,.0f}",
+            f"{each.cpu_us_per_push:.0f}",
+        ]
+        for each in results
+    ]
+    heading = ["database", "provider", "class", "pushes/s", "per CPU second", "CPU µs/push"]
+    print()
+    print(table(heading, rows))
 
 
-def _serve(directory: str, pipe: Connection) -> None:
-    os.sched_setaffinity(0, {LOAD_CORE})
-    uvloop.run(_sandbox(directory, pipe))
-
-
-async def _sandbox(directory: str, pipe: Connection) -> None:
-    options = SandboxOptions(
-        directory=directory,
-        page_port=0,
-        fcm_port=0,
-        apns_port=0,
-        apns_sandbox_port=0,
-        project_per_minute=10**9,
-        device_per_minute=10**9,
-    )
-    sandbox = Sandbox(options, SystemClock())
-    await sandbox.open()
-    files = sandbox.files
-    pipe.send(
-        Places(
-            fcm=sandbox.fcm_endpoint,
-            apns=sandbox.apns_address,
-            authority=str(files.authority),
-            service_account=str(files.service_account),
-            apns_key=str(files.apns_key),
-            key_id=files.key_id,
-            team_id=files.team_id,
-            topic=files.topic,
-        )
-    )
-    await asyncio.to_thread(pipe.recv)
-    await sandbox.close()
-
-
-async def _measure(places: Places, seconds: float, batch: int) -> list[Result]:
-    clock = SystemClock()
-    fcm = FcmProvider(
-        FcmOptions(key_file=places.service_account, endpoint=places.fcm, ca_file=places.authority),
-        clock=clock,
-    )
-    apns = ApnsProvider(
-        ApnsOptions(
-            key_file=places.apns_key,
-            key_id=places.key_id,
-            team_id=places.team_id,
-            topic=places.topic,
-            production=places.apns,
-            ca_file=places.authority,
-        ),
-        clock=clock,
-    )
+async def _adapters(places: Places, seconds: float, batch: int) -> list[Result]:
+    fcm, apns = places.fcm_provider(), places.apns_provider()
     return [
         await _measure_one(fcm, AddressKind.FCM_TOKEN, seconds, batch),
         await _measure_one(apns, AddressKind.APNS, seconds, batch),
@@ -210,7 +155,7 @@ def _attempts(kind: AddressKind, start: int, count: int) -> list[Attempt]:
             push_id=new_id(now),
             number=1,
             address_kind=kind,
-            address=_address(kind, (start + each) % _ADDRESSES),
+            address=address(kind, (start + each) % _ADDRESSES),
             environment=Environment.PRODUCTION,
             urgency=Urgency.INTERACTIVE,
             content=_CONTENT,
@@ -219,10 +164,6 @@ def _attempts(kind: AddressKind, start: int, count: int) -> list[Attempt]:
         )
         for each in range(count)
     ]
-
-
-def _address(kind: AddressKind, number: int) -> str:
-    return f"{number:064x}" if kind is AddressKind.APNS else f"phone-{number:08}" + "x" * 140
 
 
 if __name__ == "__main__":
