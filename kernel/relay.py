@@ -106,7 +106,11 @@ class Relay:
             # None of them is to blame: halving would only wait for the same timeout again and
             # again, and keep every other kind waiting as well.
             for entry in entries:
-                await self._failed(entry, error)
+                await self._postpone(entry, error)
+            log.warning(
+                "outbox entries postponed",
+                extra={"kind": kind, "entries": len(entries), "error": str(error)},
+            )
             return
         except Exception as error:  # noqa: BLE001
             # A poisoned entry may fail in any way, and must not hold back the others. An outage
@@ -125,20 +129,23 @@ class Relay:
             log.warning("outbox lease lost", extra={"kind": kind, "entries": len(entries)})
 
     async def _failed(self, entry: Claimed, error: Exception) -> None:
-        spent = entry.attempts >= self._options.attempts
-        # What is not available now may be later; everything else will fail the same way again.
-        buried = spent and not isinstance(error, Unavailable)
-        until = None
-        if not buried:
-            until = self._clock.now() + timedelta(seconds=self._backoff.delay(entry.attempts))
-        await self._outbox.postpone(entry, until=until, error=f"{type(error).__name__}: {error}")
-        self._handled.labels(entry.kind, "buried" if buried else "postponed").inc()
-        log.log(
-            logging.ERROR if buried else logging.WARNING,
-            "outbox entry buried" if buried else "outbox entry postponed",
+        """Try an entry again later, or bury it. A handler that fails is somebody's bug."""
+        buried = entry.attempts >= self._options.attempts
+        if buried:
+            await self._outbox.postpone(entry, until=None, error=_said(error))
+            self._handled.labels(entry.kind, "buried").inc()
+        else:
+            await self._postpone(entry, error)
+        log.error(
+            "outbox entry buried" if buried else "outbox entry failed",
             extra={"kind": entry.kind, "entry_id": entry.id, "attempts": entry.attempts},
             exc_info=error,
         )
+
+    async def _postpone(self, entry: Claimed, error: Exception) -> None:
+        until = self._clock.now() + timedelta(seconds=self._backoff.delay(entry.attempts))
+        await self._outbox.postpone(entry, until=until, error=_said(error))
+        self._handled.labels(entry.kind, "postponed").inc()
 
     async def _sweep(self) -> None:
         """Once in a while: forget old entries and look how far behind we are."""
@@ -152,3 +159,7 @@ class Relay:
         ages = await self._outbox.backlog(now=self._clock.now())
         for kind in self._handlers:
             self._waiting.labels(kind).set(ages.get(kind, 0.0))
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -195,6 +195,32 @@ async def test_what_is_unavailable_is_never_buried(relay, outbox, handler, clock
     assert await left(sqlite_database) == (["1"], {})
 
 
+async def test_a_bug_is_logged_as_an_error_with_its_story_each_time(
+    relay, outbox, handler, clock, caplog
+):
+    await outbox.add(entries("1", "2"))
+    handler.refused = {"1": AttributeError("no such thing")}
+
+    for _ in range(3):
+        await relay.step()
+        clock.move(seconds=1)
+
+    told = [(each.levelname, each.message) for each in caplog.records]
+    assert told == [("ERROR", "outbox entry failed")] * 2 + [("ERROR", "outbox entry buried")]
+    assert all("AttributeError" in str(each.exc_info) for each in caplog.records)
+
+
+async def test_an_outage_is_logged_once_a_batch_without_a_story(relay, outbox, handler, caplog):
+    await outbox.add(entries("1", "2", "3"))
+    handler.refused = {"2": Unavailable("Redis does not answer.")}
+
+    await relay.step()
+
+    (told,) = caplog.records
+    assert (told.levelname, told.message) == ("WARNING", "outbox entries postponed")
+    assert (told.entries, told.exc_info) == (3, None)
+
+
 async def test_a_batch_that_meets_an_outage_is_tried_once_and_rests_whole(
     relay, outbox, handler, clock, metrics
 ):
