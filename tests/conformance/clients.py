@@ -3,7 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from centrifuge import CentrifugeError, Client, ClientEventHandler, SubscriptionEventHandler
 from centrifuge.types import StreamPosition
@@ -24,24 +24,12 @@ class ClientError(Exception):
         self.message = message
 
 
-class Judge(Protocol):
-    """An official client that a test drives."""
-
-    events: list[dict[str, Any]]
-
-    async def do(self, action: str, **arguments: Any) -> Any:
-        """Ask the client for something. Raises `ClientError` for an error reply."""
-        ...
-
-    async def event(self, name: str, **matching: Any) -> dict[str, Any]:
-        """The next event of that name which has these values; earlier ones are passed over."""
-        ...
-
-    async def close(self) -> None: ...
-
-
 class Events:
-    """What a client has told, and who waits for more of it."""
+    """What a client has told, and who waits for more of it.
+
+    Both clients `do` what a test asks for, raise `ClientError` for an error reply, and are told
+    to `close` in the end.
+    """
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
@@ -54,6 +42,8 @@ class Events:
             self._news.notify_all()
 
     async def event(self, name: str, **matching: Any) -> dict[str, Any]:
+        """The next event of that name which has these values; earlier ones are passed over."""
+
         def found() -> dict[str, Any] | None:
             while self._read < len(self.events):
                 event = self.events[self._read]
@@ -248,6 +238,16 @@ class PythonClient(Events):
         await self._client.disconnect()
         # The client closes its sockets behind our back; the test must not end before that.
         await asyncio.gather(*self._client._background_tasks, return_exceptions=True)
+
+
+KINDS = ("javascript-json", "javascript-protobuf", "python-json", "python-protobuf")
+
+
+def client_of(kind: str, url: str, tokens: list[str]) -> JavaScriptClient | PythonClient:
+    """One of the four official clients that judge."""
+    language, _, form = kind.partition("-")
+    made = JavaScriptClient if language == "javascript" else PythonClient
+    return made(url, tokens, protobuf=form == "protobuf")
 
 
 class _ClientEvents(ClientEventHandler):

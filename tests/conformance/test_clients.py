@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.conformance.clients import ClientError, JavaScriptClient, PythonClient
+from tests.conformance.clients import KINDS, ClientError, JavaScriptClient, PythonClient, client_of
 from tests.support.running import RunningHouse
 
 pytestmark = [pytest.mark.external]
@@ -16,19 +16,17 @@ AnyClient = JavaScriptClient | PythonClient
 Connect = Callable[..., Awaitable[AnyClient]]
 
 
-@pytest.fixture(params=["javascript-json", "javascript-protobuf", "python-json", "python-protobuf"])
+@pytest.fixture(params=KINDS)
 async def connect(
     request: pytest.FixtureRequest, running_house: RunningHouse
 ) -> AsyncIterator[Connect]:
     """Makes a client of one kind for a user, and closes it when the test ends."""
-    language, _, form = request.param.partition("-")
-    kind = JavaScriptClient if language == "javascript" else PythonClient
     made: list[AnyClient] = []
 
     async def connect(user: str, *, tokens: list[str] | None = None) -> AnyClient:
         if tokens is None:
             tokens = [running_house.token(user)]
-        client = kind(running_house.websocket_url, tokens, protobuf=form == "protobuf")
+        client = client_of(request.param, running_house.websocket_url, tokens)
         made.append(client)
         await client.start()
         await client.do("connect")
