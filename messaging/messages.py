@@ -7,8 +7,9 @@ from uuid import UUID
 from kernel.bus import Bus
 from kernel.clock import Clock
 from kernel.errors import InvalidInput
-from kernel.ids import UserId, new_id
+from kernel.ids import UserId, is_user_id, new_id
 from kernel.outbox import Entry
+from kernel.workers import Pulse
 from messaging.bodies import MessageLimits, preview_of, text_of
 from messaging.errors import ConversationNotFound, NotAMember
 from messaging.facts import message_sent
@@ -33,12 +34,15 @@ class Messages:
         bus: Bus,
         clock: Clock,
         limits: MessageLimits,
+        relaying: Pulse | None = None,
     ) -> None:
+        """`relaying` wakes the relay of this process, if there is one."""
         self._store = store
         self._conversations = conversations
         self._bus = bus
         self._clock = clock
         self._limits = limits
+        self._relaying = relaying
 
     async def send(
         self, sender_id: UserId, *, conversation_id: UUID, body: bytes, idempotency_key: str
@@ -62,6 +66,8 @@ class Messages:
         self, sender_id: UserId, *, conversation_id: UUID, body: bytes, idempotency_key: str
     ) -> Message:
         """The same for a server that speaks for a user: it may know why it was refused."""
+        if not is_user_id(sender_id):
+            raise InvalidInput("sender_id", "must be 1 to 128 printable bytes without white space")
         _check_key(idempotency_key)
         preview = preview_of(text_of(body, self._limits))
         now = self._clock.now()
@@ -75,6 +81,8 @@ class Messages:
         )
         # Nothing may wait before this: here messages take their places in the log.
         message = await self._store.append(draft, then=partial(_message_sent, preview=preview))
+        if self._relaying is not None:
+            self._relaying.beat()
         # The log is durable by now. A publication lost here is found again by its offset.
         epoch = await self._store.epoch()
         self._bus.publish([publication_of(message, epoch=epoch)])

@@ -71,6 +71,7 @@ class Chat:
             bus=ground.bus,
             clock=ground.clock,
             limits=settings.messages,
+            relaying=ground.relaying,
         )
         ground.operations += routes.operations(
             conversations=self.conversations, messages=self.messages

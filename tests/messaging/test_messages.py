@@ -15,6 +15,7 @@ from kernel.bus import StreamPosition
 from kernel.errors import InvalidInput
 from kernel.ids import new_id
 from kernel.metrics import Metrics
+from kernel.workers import Pulse
 from messaging.adapters.message_batches import BatchOptions
 from messaging.adapters.sql_conversations import SqlConversations
 from messaging.adapters.sql_messages import SqlMessages
@@ -79,6 +80,38 @@ async def test_whoever_listens_hears_of_a_message_with_its_place_in_the_log(mess
     assert publication.position == StreamPosition(1, await messages.epoch())
     heard = json.loads(publication.data)
     assert (heard["id"], heard["body"]) == (str(message.id), {"text": "salam"})
+
+
+async def test_the_relay_is_woken_by_what_was_written_and_by_nothing_else(
+    sqlite_database, conversations, bus, clock, here
+):
+    relaying = Pulse()
+    store = SqlMessages(
+        database=sqlite_database, clock=clock, metrics=Metrics(), options=BatchOptions()
+    )
+    messages = Messages(
+        store=store,
+        conversations=conversations,
+        bus=bus,
+        clock=clock,
+        limits=MessageLimits(),
+        relaying=relaying,
+    )
+    woken = asyncio.create_task(relaying.wait())
+
+    with pytest.raises(ConversationNotFound):
+        await send(messages, here, sender_id=LINA)
+    assert not woken.done()
+
+    await send(messages, here)
+    await asyncio.wait_for(woken, 5)
+    await store.close()
+
+
+@pytest.mark.parametrize("sender", ["", "a\x00b", "a b", "x" * 129])
+async def test_who_has_no_possible_name_sends_nothing(messages, here, sender):
+    with pytest.raises(InvalidInput, match="sender_id"):
+        await messages.send_as(sender, conversation_id=here, body=SALAM, idempotency_key="k")
 
 
 async def test_the_outbox_is_told_enough_to_reach_who_is_away(messages, here, sqlite_database):
