@@ -21,11 +21,14 @@ class TokenBucket:
 
         `now` is monotonic seconds. A cost above `burst` waits for a full bucket.
         """
+        wait = self.wait(now, cost)
+        if wait == 0.0:
+            self.tokens -= cost
+        return wait
+
+    def wait(self, now: float, cost: float = 1.0) -> float:
+        """The seconds until it may happen; nothing is taken."""
         if now > self.at:
             self.tokens = min(self.burst, self.tokens + (now - self.at) * self.rate)
             self.at = now
-        needed = min(cost, self.burst)
-        if self.tokens >= needed:
-            self.tokens -= cost
-            return 0.0
-        return (needed - self.tokens) / self.rate
+        return max(0.0, (min(cost, self.burst) - self.tokens) / self.rate)

@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -19,18 +20,23 @@ from kernel.operations import AnyOperation
 from server import __version__
 from server.auth import Doorkeeper
 from server.errors import ErrorBody, NoSuchPath, error_answer, refusal_answer
-from server.health import readiness
+from server.health import LEAVING, Health
 from server.house import House
 from server.logs import request_id
 from server.middleware import SAFE_HEADERS, Requests
 from server.openapi import Document, admin_document, client_document
 from server.operations import answer_of, input_of
 from server.pages import index_page, reference_page
-from server.rates import Rates
+from server.rates import Rates, caller_of
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
-_CODES = {404: "not_found", 405: "method_not_allowed", 415: "unsupported_media_type"}
+_CODES = {
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "request_timeout",
+    415: "unsupported_media_type",
+}
 
 
 def create_app(house: House) -> Starlette:
@@ -41,12 +47,15 @@ def create_app(house: House) -> Starlette:
         async with house.running():
             yield
 
-    return Starlette(
+    app = Starlette(
         routes=[
             *_gateway(house),
             *_watching(house),
         ],
-        middleware=[Middleware(Requests, clock=house.clock, metrics=house.metrics)],
+        middleware=[
+            Middleware(Requests, clock=house.clock, metrics=house.metrics),
+            *_cross_origin(house),
+        ],
         exception_handlers={
             Refusal: _refused,
             HTTPException: _http_error,
@@ -54,6 +63,24 @@ def create_app(house: House) -> Starlette:
         },
         lifespan=lifespan,
     )
+    # Every path has one spelling; a redirect would lead to whatever host the request names.
+    app.router.redirect_slashes = False
+    return app
+
+
+def _cross_origin(house: House) -> list[Middleware]:
+    """Pages of the origins that may connect may call the API as well; no cookies are involved."""
+    if not house.origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=house.origins,
+            allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
+            allow_headers=("authorization", "content-type", "x-request-id"),
+            expose_headers=("retry-after", "x-request-id"),
+        )
+    ]
 
 
 def _gateway(house: House) -> list[BaseRoute]:
@@ -73,11 +100,15 @@ class _Gateways:
     def __init__(self, house: House) -> None:
         options = house.options
         self._operations = house.operations
-        self._limit = options.body_bytes
-        self._door = Doorkeeper(tokens=house.tokens, api_keys=house.api_keys)
+        self._body_bytes = options.body_bytes
+        self._body_seconds = options.body_seconds
         self._rates = Rates(
             clock=house.clock, rate=options.requests_per_second, burst=options.requests_burst
         )
+        strangers = Rates(
+            clock=house.clock, rate=options.failures_per_second, burst=options.failures_burst
+        )
+        self._door = Doorkeeper(tokens=house.tokens, api_keys=house.api_keys, strangers=strangers)
 
     def routes(self) -> list[BaseRoute]:
         by_path: dict[str, dict[str, Endpoint]] = defaultdict(dict)
@@ -99,8 +130,10 @@ class _Gateways:
             principal = await admit(request)
             if operation.scope is not None:
                 principal.require(operation.scope)
-            self._rates.take(principal)
-            given = await input_of(operation, request, limit=self._limit)
+            self._rates.take(caller_of(principal))
+            given = await input_of(
+                operation, request, limit=self._body_bytes, seconds=self._body_seconds
+            )
             return await answer_of(operation, principal, given)
 
         return endpoint
@@ -155,8 +188,10 @@ def _watching(house: House) -> list[BaseRoute]:
     async def livez(_request: Request) -> Response:
         return Response("ok\n", media_type="text/plain")
 
+    health = Health(house.checks(), clock=house.clock)
+
     async def readyz(_request: Request) -> Response:
-        found = await readiness(house.checks())
+        found = LEAVING if house.draining else await health.readiness()
         body = msgspec.json.encode(found.as_json())
         return Response(body, 200 if found.ready else 503, media_type="application/json")
 

@@ -20,6 +20,10 @@ STATUS: Mapping[Kind, int] = {
 }
 
 
+CLOSING = {"connection": "close"}
+"""The rest of the request is not read, so the connection is of no further use."""
+
+
 class ErrorBody(msgspec.Struct, frozen=True):
     """Every error: `code` is for programs and never changes, `message` is for people."""
 
@@ -47,6 +51,8 @@ def refusal_answer(refusal: Refusal) -> Response:
     headers: dict[str, str] = {}
     if isinstance(refusal, RateLimited):
         headers["retry-after"] = str(max(1, round(refusal.retry_after + 0.499)))
+    elif isinstance(refusal, BodyTooLarge):
+        headers.update(CLOSING)
     elif refusal.kind is Kind.UNAVAILABLE:
         headers["retry-after"] = "1"
     elif refusal.kind is Kind.UNAUTHENTICATED:

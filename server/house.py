@@ -76,6 +76,8 @@ class House:
     supervisor: Supervisor
     parts: Sequence[Part] = ()
     hints: Hints = field(default_factory=Hints)
+    origins: Sequence[str] = ()
+    """Origins of web pages that may call the HTTP API from elsewhere; `*` for all."""
     shared_port: int = 0
     """The port that several nodes listen on; 0 when this node is alone on its port."""
     draining: bool = False
@@ -103,7 +105,15 @@ class House:
                 finally:
                     # Also when the work failed: steps are finished, not cut off.
                     self.supervisor.stop()
-                    await asyncio.wait({working})
+                    _, late = await asyncio.wait(
+                        {working}, timeout=self.options.drain_limit_seconds
+                    )
+                    if late:
+                        log.error(
+                            "workers did not end in time",
+                            extra={"workers": ",".join(sorted(self.supervisor.working))},
+                        )
+                        working.cancel()
 
     def checks(self) -> Mapping[str, Check]:
         """What /readyz asks."""
@@ -112,7 +122,6 @@ class House:
             "schema": self._schema_is_current,
             "bus": self._bus_answers,
             "workers": self._workers_work,
-            "draining": self._not_draining,
         }
 
     async def _database_answers(self) -> str:
@@ -132,12 +141,12 @@ class House:
         failing = sorted(self.supervisor.failing)
         return "failing: " + ", ".join(failing) if failing else ""
 
-    async def _not_draining(self) -> str:
-        return "this node is leaving" if self.draining else ""
-
 
 async def _open(part: Part) -> None:
     try:
         await part.open()
     except (OSError, ValueError) as error:
-        raise CannotStart(f"{type(part).__name__} cannot start: {error}") from error
+        raise CannotStart(
+            f"{type(part).__name__} cannot start: {error}\n"
+            "`zaffa doctor` looks at everything the settings point to."
+        ) from error

@@ -84,7 +84,12 @@ async def state(url: str) -> SchemaState:
 
 async def state_on(connection: AsyncConnection) -> SchemaState:
     """The same, asked on a connection that is open already."""
-    return SchemaState(await connection.run_sync(_current), head())
+    return SchemaState(await current_on(connection), head())
+
+
+async def current_on(connection: AsyncConnection) -> str | None:
+    """The revision a database has; None if it is empty."""
+    return await connection.run_sync(_current)
 
 
 async def upgrade(url: str, revision: str = "head") -> None:

@@ -1,6 +1,6 @@
 """An operation over HTTP: from path, query and body to its input, from its answer to bytes."""
 
-import logging
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -12,21 +12,19 @@ from starlette.responses import Response
 from kernel.errors import InvalidInput
 from kernel.identity import Principal
 from kernel.operations import AnyOperation, invalid_input
-from server.errors import BodyTooLarge
-
-log = logging.getLogger(__name__)
+from server.errors import CLOSING, BodyTooLarge
 
 Answer = Callable[[Request], Awaitable[Response]]
 
 _raw_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-async def input_of(operation: AnyOperation, request: Request, *, limit: int) -> Any:
+async def input_of(operation: AnyOperation, request: Request, *, limit: int, seconds: float) -> Any:
     """The operation's input from a request. Raises a refusal that names field and rule."""
     path = {name: _path_value(operation, name, text) for name, text in request.path_params.items()}
     if operation.method in ("GET", "DELETE"):
         return _from_query(operation, path, request)
-    body = await body_of(request, limit=limit)
+    body = await body_of(request, limit=limit, seconds=seconds)
     return _from_body(operation, path, body)
 
 
@@ -86,19 +84,24 @@ def _from_body(operation: AnyOperation, path: Mapping[str, object], body: bytes)
         raise InvalidInput("body", f"is not valid JSON: {error}") from None
 
 
-async def body_of(request: Request, *, limit: int) -> bytes:
-    """The JSON body of a request, read no further than `limit` bytes."""
+async def body_of(request: Request, *, limit: int, seconds: float) -> bytes:
+    """The JSON body of a request, read no further than `limit` bytes and no longer than that."""
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > limit:
         raise BodyTooLarge(f"The body may have {limit} bytes at most.", limit=limit)
     parts: list[bytes] = []
     size = 0
     try:
-        async for part in request.stream():
-            size += len(part)
-            if size > limit:
-                raise BodyTooLarge(f"The body may have {limit} bytes at most.", limit=limit)
-            parts.append(part)
+        async with asyncio.timeout(seconds):
+            async for part in request.stream():
+                size += len(part)
+                if size > limit:
+                    raise BodyTooLarge(f"The body may have {limit} bytes at most.", limit=limit)
+                parts.append(part)
+    except TimeoutError:
+        raise HTTPException(
+            408, f"The body did not arrive within {seconds:g} seconds.", CLOSING
+        ) from None
     except ClientDisconnect:
         raise HTTPException(400, "The client went away before the body was complete.") from None
     body = b"".join(parts)

@@ -21,10 +21,21 @@ class ServerOptions:
     tls_certificate: str = option("", "File with the certificate chain, to speak TLS directly.")
     tls_key: str = option("", "File with the certificate's private key.")
     body_bytes: int = option(1_048_576, "Size of an HTTP request's body, at most.")
+    head_seconds: float = option(10.0, "How long a client may take to send a request's headers.")
+    body_seconds: float = option(30.0, "How long a client may take to send a request's body.")
     requests_per_second: float = option(
         50.0, "HTTP requests of one user or API key, on average; more is answered with 429."
     )
     requests_burst: int = option(200, "HTTP requests of one user or API key at once, at most.")
+    failures_per_second: float = option(
+        5.0, "HTTP requests of one address with bad credentials, on average; then it has to wait."
+    )
+    failures_burst: int = option(100, "HTTP requests of one address with bad credentials at once.")
+    trusted_proxies: tuple[str, ...] = option(
+        (),
+        "Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are "
+        "believed. Without them everybody behind a proxy counts as one address.",
+    )
     drain_notice_seconds: float = option(
         0.0, "How long /readyz says no before connections are told to leave, for load balancers."
     )
@@ -32,7 +43,7 @@ class ServerOptions:
         3.0, "Over how long connections are told to reconnect, so that not all come back at once."
     )
     drain_limit_seconds: float = option(
-        20.0, "How long unfinished requests may hold up the end of a node."
+        20.0, "How long unfinished requests, and then unfinished steps, may hold up a node's end."
     )
     metrics_port: int = option(
         9180, "With --workers, node N answers /metrics on 127.0.0.1 at this port plus N."
@@ -58,10 +69,13 @@ class ServerOptions:
             raise ValueError("tls_key must be set together with tls_certificate")
         if self.body_bytes < 1_024:
             raise ValueError("body_bytes must be at least 1024")
-        if self.requests_per_second <= 0:
-            raise ValueError("requests_per_second must be above 0")
-        if self.requests_burst < 1:
-            raise ValueError("requests_burst must be at least 1")
+        positive = ("head_seconds", "body_seconds", "requests_per_second", "failures_per_second")
+        for name in positive:
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be above 0")
+        for name in ("requests_burst", "failures_burst"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1")
         for name in ("drain_notice_seconds", "drain_spread_seconds", "drain_limit_seconds"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative")

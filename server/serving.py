@@ -14,6 +14,7 @@ import uvloop
 
 from server.app import create_app
 from server.house import House
+from server.http_protocol import punctual_http
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +118,7 @@ def _config(house: House, websocket_class: type[asyncio.Protocol]) -> uvicorn.Co
     return uvicorn.Config(
         create_app(house),
         loop="none",
-        http="httptools",
+        http=punctual_http(options.head_seconds),
         ws=websocket_class,
         ws_per_message_deflate=False,
         lifespan="off",
@@ -129,7 +130,7 @@ def _config(house: House, websocket_class: type[asyncio.Protocol]) -> uvicorn.Co
         timeout_graceful_shutdown=round(options.drain_limit_seconds),
         ssl_certfile=options.tls_certificate or None,
         ssl_keyfile=options.tls_key or None,
-        forwarded_allow_ips="",
+        forwarded_allow_ips=list(options.trusted_proxies),
     )
 
 

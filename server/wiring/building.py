@@ -1,13 +1,14 @@
 """From settings to a house. Nothing here waits or touches the world."""
 
 from collections.abc import Awaitable, Callable
+from functools import cache
 
 from kernel.backoff import Backoff
 from kernel.relay import Relay
 from kernel.supervisor import Supervisor
 from messaging.transport import WebSocketProtocol
 from server.house import Hints, House
-from server.migrations import SchemaState, state_on
+from server.migrations import SchemaState, current_on, head
 from server.roles import ALL, ServerRole
 from server.wiring.calendar import Calendar
 from server.wiring.chat import Chat
@@ -52,9 +53,10 @@ def build(
             ground.workers,
             clock=ground.clock,
             metrics=ground.metrics,
-            backoff=Backoff(first=0.5, cap=30.0, floor=0.1),
+            backoff=Backoff(first=0.5, cap=5.0, floor=0.1),
         ),
         parts=ground.parts,
+        origins=settings.gateway.origins,
         hints=hints or Hints(),
     )
 
@@ -71,9 +73,12 @@ def _relay(ground: Ground) -> Relay:
 
 
 def _schema(ground: Ground) -> Callable[[], Awaitable[SchemaState]]:
+    # Reading the migrations takes a while, and load balancers ask every few seconds.
+    newest = cache(head)
+
     async def schema() -> SchemaState:
         async with ground.database.reading() as connection:
-            return await state_on(connection)
+            return SchemaState(await current_on(connection), newest())
 
     return schema
 

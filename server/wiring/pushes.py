@@ -69,9 +69,10 @@ class Pushes:
         if settings.sandboxed:
             ground.parts.append(Sandbox(settings.sandbox, clock))
             fcm, apns = sandboxed(settings.sandbox, fcm=fcm, apns=apns)
+        providers = self._providers(fcm, apns)
         dispatcher = Dispatcher(
             store=self._push_store,
-            providers=self._providers(fcm, apns),
+            providers=providers,
             feedback=Feedback(devices=self._device_store, clock=clock, metrics=metrics),
             clock=clock,
             metrics=metrics,
@@ -90,7 +91,10 @@ class Pushes:
         campaigns = CampaignWorker(
             store=self._campaign_store, clock=clock, pulse=self._expanding, planned=self._sending
         )
-        ground.workers += [dispatcher, upkeep, campaigns]
+        ground.workers += [upkeep, campaigns]
+        if any(providers.values()):
+            # Without one, pushes wait until they expire, and upkeep sees to that.
+            ground.workers.append(dispatcher)
 
     def _providers(
         self, fcm: FcmOptions, apns: ApnsOptions

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from kernel.backoff import Backoff
-from kernel.supervisor import HEALTHY_AFTER, Supervisor
+from kernel.supervisor import HEALTHY_AFTER, STEADY_AFTER, Supervisor
 from tests.support.metrics import value_of
 
 
@@ -117,7 +117,7 @@ async def test_stopping_ends_a_rest_after_a_failure(supervise, clock):
     assert worker.runs == 1
 
 
-async def test_a_worker_that_works_long_enough_is_healthy_again(supervise, clock):
+async def test_a_worker_that_works_for_a_moment_no_longer_counts_as_failing(supervise, clock):
     worker = Worker(failures=1)
     supervisor = supervise(worker)
     async with asyncio.TaskGroup() as group:
@@ -128,7 +128,7 @@ async def test_a_worker_that_works_long_enough_is_healthy_again(supervise, clock
         assert supervisor.failing == {"worker"}
 
         await clock.asleep()
-        clock.move(seconds=HEALTHY_AFTER)
+        clock.move(seconds=STEADY_AFTER)
         while supervisor.failing:
             await clock.sleep(0)
         supervisor.stop()

@@ -1,14 +1,20 @@
 """Operations over HTTP: what goes in, what comes out, and how a no is said."""
 
+import asyncio
 import json
+from typing import ClassVar
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from kernel.errors import Unavailable
 from kernel.identity import Scope
+from server.app import create_app
 from server.house import House
+from server.options import ServerOptions
 from tests.server.conftest import Asked
+from tests.support.tokens import access_token
 
 DEEP = '{"subject":"s","body":' + "[" * 1_500
 LETTER = {"subject": "الزفّة", "body": {"text": "مرحبا"}}
@@ -172,6 +178,111 @@ async def test_a_request_keeps_its_own_name(asked: Asked):
 
     assert given.headers["x-request-id"] == "shop-1"
     assert odd.headers["x-request-id"] not in ("", "a b\tc")
+
+
+async def test_a_path_has_one_spelling(asked: Asked):
+    answer = await asked.as_user("GET", "/v1/letters/")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "TRACE", "HEAD"])
+async def test_a_method_that_is_not_served_is_an_error_like_any_other(asked: Asked, method):
+    answer = await asked.as_user(method, "/v1/rest")
+
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "POST"
+
+
+async def test_head_is_get_without_the_body(asked: Asked):
+    answer = await asked.as_user("HEAD", "/v1/letters")
+
+    assert answer.status_code == 200
+
+
+class TestPagesOfOtherOrigins:
+    """Browsers ask whether a page may call us; that is the operator's choice."""
+
+    PREFLIGHT: ClassVar = {
+        "origin": "https://shop.example",
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization,content-type",
+    }
+
+    async def test_they_may_not_unless_they_are_named(self, asked: Asked):
+        answer = await asked.http.options("/v1/rest", headers=self.PREFLIGHT)
+
+        assert answer.status_code == 405
+        assert "access-control-allow-origin" not in answer.headers
+
+    @pytest.mark.parametrize(
+        ("origins", "allowed"),
+        [(("https://shop.example",), True), (("*",), True), (("https://other.example",), False)],
+    )
+    async def test_those_that_are_named_may(self, house: House, origins, allowed):
+        house.origins = origins
+        transport = httpx.ASGITransport(create_app(house))
+        async with httpx.AsyncClient(transport=transport, base_url="http://zaffa.test") as http:
+            asked_first = await http.options("/v1/rest", headers=self.PREFLIGHT)
+            answer = await http.post("/v1/rest", headers={"origin": "https://shop.example"})
+
+        assert (asked_first.status_code == 200) is allowed
+        assert ("access-control-allow-origin" in answer.headers) is allowed
+
+
+class TestStrangers:
+    """Who comes with bad credentials again and again has to wait."""
+
+    @pytest.fixture
+    def options(self) -> ServerOptions:
+        return ServerOptions(failures_per_second=1.0, failures_burst=5)
+
+    @pytest.mark.parametrize("path", ["/v1/letters", "/admin/v1/inspect"])
+    async def test_guessing_becomes_slow_whatever_is_guessed(self, asked: Asked, path):
+        method = "GET" if path.startswith("/v1") else "POST"
+        answers = [
+            await asked.http.request(
+                method, path, headers={"authorization": f"Bearer zaffa_{number:032x}_0"}
+            )
+            for number in range(7)
+        ]
+
+        assert [each.status_code for each in answers] == [401] * 5 + [429] * 2
+        assert int(answers[-1].headers["retry-after"]) >= 1
+
+    async def test_good_credentials_count_for_nothing(self, asked: Asked):
+        answers = [await asked.as_user("GET", "/v1/letters") for _ in range(20)]
+
+        assert {each.status_code for each in answers} == {200}
+
+    async def test_another_address_does_not_wait(self, asked: Asked, house: House):
+        app = create_app(house)
+        statuses = {}
+        for address in ("192.0.2.1", "192.0.2.2"):
+            transport = httpx.ASGITransport(app, client=(address, 1))
+            async with httpx.AsyncClient(transport=transport, base_url="http://t") as http:
+                for _ in range(6 if address == "192.0.2.1" else 1):
+                    answer = await http.get("/v1/letters", headers={"authorization": "Bearer x"})
+                statuses[address] = answer.status_code
+
+        assert statuses == {"192.0.2.1": 429, "192.0.2.2": 401}
+
+
+async def test_a_body_that_does_not_arrive_is_not_waited_for(house: House):
+    house.options = ServerOptions(body_seconds=0.05)
+    token = access_token("amina", now=house.clock.now())
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+
+    async def trickle():
+        yield b"{"
+        await asyncio.Event().wait()
+
+    transport = httpx.ASGITransport(create_app(house))
+    async with httpx.AsyncClient(transport=transport, base_url="http://zaffa.test") as http:
+        answer = await http.post("/v1/boxes/7/letters", content=trickle(), headers=headers)
+
+    assert (answer.status_code, answer.json()["code"]) == (408, "request_timeout")
+    assert answer.headers["connection"] == "close"
 
 
 class TestWhoMayAsk:

@@ -172,6 +172,42 @@ async def test_on_an_old_schema_a_house_does_not_open():
     assert diary.happened == ["database asked", "database closed"]
 
 
+async def test_a_worker_that_hangs_does_not_keep_a_house_open(caplog):
+    diary = Diary()
+
+    class Hanging(NotedWorker):
+        async def run(self, stop: Stop) -> None:
+            self.diary.happened.append("worker began")
+            await asyncio.Event().wait()
+
+    house = house_of(diary)
+    house.options = ServerOptions(drain_limit_seconds=0.05)
+    house.supervisor = Supervisor(
+        [Hanging(diary, name="stuck"), NotedWorker(diary)],
+        clock=house.clock,
+        metrics=house.metrics,
+        backoff=Backoff(1, 1),
+    )
+
+    async with house.running():
+        await diary.until("worker began")
+
+    assert diary.happened[-3:] == ["part closed", "bus closed", "database closed"]
+    (told,) = [each for each in caplog.records if each.levelname == "ERROR"]
+    assert (told.message, told.workers) == ("workers did not end in time", "stuck")
+
+
+@pytest.mark.parametrize("push", ["providers", "sandbox"])
+def test_pushes_are_sent_only_where_there_is_a_provider(push):
+    plain = Settings()
+    house = build(replace(plain, server=replace(plain.server, push=push)))
+
+    named = {each.name for each in house.supervisor.workers}
+
+    assert ("dispatcher" in named) is (push == "sandbox")
+    assert "push-upkeep" in named
+
+
 def test_building_a_house_touches_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
