@@ -21,6 +21,7 @@ _SECRETS = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|$)", re.S),
      "[redacted private key]"),
 )  # fmt: skip
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _COLOURS = {"WARNING": "\033[33m", "ERROR": "\033[31m", "CRITICAL": "\033[31;1m"}
 
 
@@ -61,9 +62,9 @@ class HumanFormatter(logging.Formatter):
         if self._colours and record.levelname in _COLOURS:
             level = f"{_COLOURS[record.levelname]}{level}\033[0m"
         fields = " ".join(f"{name}={value}" for name, value in _fields(record).items())
-        line = f"{_instant(record)[11:23]} {level} {redacted(record.getMessage())}"
+        line = f"{_instant(record)[11:23]} {level} {_harmless(redacted(record.getMessage()))}"
         if fields:
-            line += f"  {fields}"
+            line += f"  {_harmless(fields)}"
         if record.exc_info:
             line += "\n" + redacted(self.formatException(record.exc_info))
         return line
@@ -81,6 +82,11 @@ def configure(*, format: str, level: str, stream: TextIO = sys.stderr) -> None:
     for noisy in ("uvicorn.error", "uvicorn.access", "asyncio", "aiosqlite", "alembic"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
     logging.captureWarnings(True)
+
+
+def _harmless(text: str) -> str:
+    """Text of strangers on one line, without what moves a terminal's cursor or its direction."""
+    return _CONTROLS.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
 
 
 def _instant(record: logging.LogRecord) -> str:

@@ -40,6 +40,14 @@ def test_a_line_feed_in_a_value_does_not_begin_a_new_line():
     assert "\n" not in JsonFormatter().format(record("x", title="a\nlevel=error"))
 
 
+@pytest.mark.parametrize("odd", ["\n", "\x1b[2J", "\x9b", "\u202e", "\u2028", "\r"])
+def test_what_strangers_write_does_not_move_an_operators_cursor(odd):
+    shown = HumanFormatter(colours=True).format(record("asked", path=f"/v1/{odd}x"))
+
+    assert odd not in shown
+    assert "/v1/\\" in shown
+
+
 @pytest.mark.parametrize(
     "secret",
     [
