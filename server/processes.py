@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from kernel.backoff import Backoff
 from kernel.clock import Clock
@@ -53,7 +54,7 @@ class Nursery:
     def _end(self, sign: signal.Signals) -> None:
         self._stop.ask()
         for child in self._children.values():
-            child.send_signal(sign)
+            _signal(child, sign)
 
     async def _keep(self, number: int) -> None:
         failures = 0
@@ -83,11 +84,17 @@ class Nursery:
         )
         self._children[number] = child
         if self._stop.asked:
-            child.send_signal(signal.SIGTERM)
+            _signal(child, signal.SIGTERM)
         log.info("node started", extra={"node": number, "pid": child.pid})
         code = await child.wait()
         del self._children[number]
         return code
+
+
+def _signal(child: asyncio.subprocess.Process, sign: signal.Signals) -> None:
+    # It may have died a moment ago; the others must hear of it all the same.
+    with suppress(ProcessLookupError):
+        child.send_signal(sign)
 
 
 def this_program() -> list[str]:

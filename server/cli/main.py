@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _complain(str(error))
         return 3
     except CannotStart as error:
-        _complain(str(error), "`zaffa doctor` looks at everything the settings point to.")
+        _complain(str(error))
         return 1
     except Unavailable as error:
         _complain(error.message, *filter(None, [error.reason]))

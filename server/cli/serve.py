@@ -5,14 +5,13 @@ import asyncio
 import logging
 import os
 import socket
-import sys
 from collections.abc import Sequence
 
 from kernel.clock import SystemClock
 from server import migrations
 from server.cli.common import Commands, add_command, called_as, settings
 from server.demo.seed import hints_of, seed
-from server.house import Hints
+from server.house import CannotStart, Hints
 from server.processes import Nursery, this_program
 from server.roles import ServerRole, chosen
 from server.serving import listening_socket, run
@@ -72,19 +71,26 @@ def _run(given: argparse.Namespace) -> int:
     if given.workers > 1 and loaded.sandboxed:
         raise SettingsError(["--workers cannot share a sandbox: set ZAFFA_SERVER_PUSH=providers"])
     hints = asyncio.run(_prepare(loaded, demo=given.demo))
-    try:
-        shared = listening_socket(loaded.server.host, loaded.server.port)
-    except OSError as error:
-        where = f"{loaded.server.host}:{loaded.server.port}"
-        print(
-            f"Cannot listen on {where}: {error.strerror}. Choose another --port.", file=sys.stderr
-        )
-        return 1
+    shared = _listening(loaded.server.host, loaded.server.port, "--port")
     if given.workers > 1:
-        asyncio.run(_many(loaded, given, shared))
+        first = loaded.server.metrics_port
+        own = [
+            _listening("127.0.0.1", first + number, "ZAFFA_SERVER_METRICS_PORT")
+            for number in range(given.workers)
+        ]
+        asyncio.run(_many(given, shared, own))
     else:
         _serve(loaded, given, [shared], hints)
     return 0
+
+
+def _listening(host: str, port: int, setting: str) -> socket.socket:
+    try:
+        return listening_socket(host, port)
+    except OSError as error:
+        raise CannotStart(
+            f"Cannot listen on {host}:{port}: {error.strerror}. Choose another {setting}."
+        ) from error
 
 
 async def _prepare(loaded: Settings, *, demo: bool) -> Hints:
@@ -128,10 +134,9 @@ def _serve(
     )
 
 
-async def _many(loaded: Settings, given: argparse.Namespace, shared: socket.socket) -> None:
-    first = loaded.server.metrics_port
-    own = [listening_socket("127.0.0.1", first + number) for number in range(given.workers)]
-
+async def _many(
+    given: argparse.Namespace, shared: socket.socket, own: Sequence[socket.socket]
+) -> None:
     def command(number: int) -> list[str]:
         roles = [part for role in given.role for part in ("--role", role)]
         config = ["--config", str(given.config)] if given.config else []
@@ -139,9 +144,10 @@ async def _many(loaded: Settings, given: argparse.Namespace, shared: socket.sock
         inherit = [part for each in sockets for part in ("--inherit", str(each))]
         return [*this_program(), "serve", *roles, *config, *inherit]
 
+    ports = [each.getsockname()[1] for each in own]
     log.info(
         "starting nodes",
-        extra={"nodes": given.workers, "metrics_ports": f"{first}-{first + given.workers - 1}"},
+        extra={"nodes": given.workers, "metrics_ports": f"{ports[0]}-{ports[-1]}"},
     )
     nursery = Nursery(
         count=given.workers,

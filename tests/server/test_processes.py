@@ -97,6 +97,31 @@ def test_a_port_that_is_taken_is_said_in_one_line(tmp_path):
     assert said.stderr.splitlines()[-1].startswith(f"Cannot listen on 127.0.0.1:{taken}")
 
 
+@pytest.mark.external
+def test_a_port_for_metrics_that_is_taken_is_said_in_one_line(
+    tmp_path, empty_database_url, valkey_url
+):
+    taken = free_port()
+    with socket.create_server(("127.0.0.1", taken)):
+        said = subprocess.run(
+            [sys.executable, "-m", "server", "serve", "--workers", "2", "--port", "0"],
+            cwd=tmp_path,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                "ZAFFA_DATABASE_URL": empty_database_url,
+                "ZAFFA_REDIS_URL": valkey_url,
+                "ZAFFA_SERVER_METRICS_PORT": str(taken),
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    assert said.returncode == 1
+    assert "ZAFFA_SERVER_METRICS_PORT" in said.stderr.splitlines()[-1]
+
+
 def test_the_last_lines_of_a_demo_say_what_to_try_and_it_works(tmp_path):
     port = free_port()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **FREE_PORTS}
