@@ -117,7 +117,7 @@ def index_page(*, url: str, languages: str, hints: Hints) -> str:
                 *(_section(words.pushes, _code(hints.pushes)) if hints.pushes else ()),
                 *_section(
                     words.health,
-                    '<p><a href="/livez">/livez</a> · <a href="/readyz">/readyz</a> · '
+                    '<p dir="ltr"><a href="/livez">/livez</a> · <a href="/readyz">/readyz</a> · '
                     '<a href="/metrics">/metrics</a></p>',
                 ),
             ]

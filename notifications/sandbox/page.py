@@ -172,6 +172,7 @@ body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem
 table { border-collapse: collapse; width: 100% }
 th, td { border-bottom: 1px solid #ccc; padding: .3rem .6rem; text-align: start }
 td { vertical-align: top; overflow-wrap: anywhere }
+td:first-child { white-space: nowrap }
 code, small { color: #555 }
 </style>
 <h1>Pushes that arrived</h1>

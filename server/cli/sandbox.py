@@ -78,15 +78,19 @@ async def _emulate(loaded: Settings) -> None:
         await sandbox.close()
 
 
+_SHOWN_FIRST = 10
+"""Pushes that had arrived already and are shown, as `tail -f` does with lines."""
+
+
 async def _follow(loaded: Settings) -> int:
-    """One line for each push, from now on. A sandbox that goes away ends it."""
+    """One line for each push: the last few, then each that arrives. A sandbox that ends ends it."""
     url = f"http://{loaded.sandbox.host}:{loaded.sandbox.page_port}/pushes"
     timeout = aiohttp.ClientTimeout(total=90)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         try:
             async with session.get(url, params={"limit": "1"}) as answer:
-                after = (await answer.json())["total"]
-            print(f"waiting for pushes at {url} …", file=sys.stderr)
+                after = max(0, (await answer.json())["total"] - _SHOWN_FIRST)
+            print(f"following the pushes at {url} …", file=sys.stderr)
             while True:
                 query = {"after": str(after), "wait": "30"}
                 async with session.get(url, params=query) as answer:
