@@ -9,7 +9,6 @@ from kernel.notices import AUDIENCE, Notice, Urgency, entry_of
 from kernel.outbox import Claimed, Entry
 from messaging.facts import MessageSent, sent_of
 from messaging.ports import Audiences
-from messaging.types import Audience
 
 Looking = Callable[[Sequence[UserId]], Awaitable[frozenset[UserId]]]
 """Which of these users are looking right now: `Presences.looking` answers it."""
@@ -39,29 +38,35 @@ class Away:
         audiences = await self._audiences.audiences(
             list({message.conversation_id for _, message in sent})
         )
-        users = {user_id for audience in audiences.values() for user_id in audience.user_ids}
+        users = set[UserId]().union(*(each.user_ids for each in audiences.values()))
         here = await self._looking(sorted(users)) if users else frozenset[UserId]()
+        # Once for each conversation, however many messages it was sent.
+        away = {
+            audience.conversation_id: [each for each in audience.user_ids if each not in here]
+            for audience in audiences.values()
+        }
         return [
             entry_of(notice)
             for entry, message in sent
             if message.conversation_id in audiences
-            for notice in _notices(entry, message, audiences[message.conversation_id], here)
+            for notice in _notices(
+                entry,
+                message,
+                title=audiences[message.conversation_id].title,
+                away=away[message.conversation_id],
+            )
         ]
 
 
 def _notices(
-    entry: Claimed, message: MessageSent, audience: Audience, here: frozenset[UserId]
+    entry: Claimed, message: MessageSent, *, title: str, away: Sequence[UserId]
 ) -> Iterator[Notice]:
-    away = [
-        user_id
-        for user_id in audience.user_ids
-        if user_id != message.sender_id and user_id not in here
-    ]
+    told = [user_id for user_id in away if user_id != message.sender_id]
     conversation_id = str(message.conversation_id)
-    for start in range(0, len(away), AUDIENCE):
+    for start in range(0, len(told), AUDIENCE):
         part = f":{start}" if start else ""
         yield Notice(
-            user_ids=tuple(away[start : start + AUDIENCE]),
+            user_ids=tuple(told[start : start + AUDIENCE]),
             template=TEMPLATE,
             category=CATEGORY,
             urgency=Urgency.INTERACTIVE,
@@ -70,7 +75,7 @@ def _notices(
             variables={
                 "sender": message.sender_id,
                 "text": message.preview,
-                "conversation": audience.title,
+                "conversation": title,
             },
             collapse_key=conversation_id,
             thread=conversation_id,

@@ -29,7 +29,7 @@ class MemoryPresence:
         """Nothing expires."""
 
     async def present(self, user_ids: Sequence[UserId]) -> frozenset[UserId]:
-        return frozenset(user_id for user_id in user_ids if user_id in self._connections)
+        return frozenset(filter(self._connections.__contains__, user_ids))
 
     async def connections(self, user_ids: Sequence[UserId]) -> Mapping[str, Presence]:
         return {

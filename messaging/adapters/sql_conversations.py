@@ -15,6 +15,7 @@ from kernel.errors import InvalidInput
 from kernel.ids import UserId
 from kernel.outbox import Entry
 from kernel.paging import Page, cursor_of, parts_of
+from messaging.adapters.audiences import AUDIENCES
 from messaging.adapters.chunks import chunks
 from messaging.adapters.memberships import MEMBERSHIPS
 from messaging.adapters.tables import ConversationRow, MemberRow
@@ -159,21 +160,9 @@ class SqlConversations:
         return bool(removed.rowcount)
 
     async def audiences(self, conversation_ids: Sequence[UUID]) -> Mapping[UUID, Audience]:
-        titles: dict[UUID, str] = {}
-        users: dict[UUID, list[UserId]] = defaultdict(list)
         async with self._database.reading() as connection:
-            for some in chunks(conversation_ids):
-                statement = (
-                    sa.select(_c.id, _c.title, _m.user_id)
-                    .outerjoin(_members, sa.and_(_m.conversation_id == _c.id, ~_m.muted))
-                    .where(_c.id.in_(some))
-                    .order_by(_c.id, _m.user_id)
-                )
-                for conversation_id, title, user_id in await connection.execute(statement):
-                    titles[conversation_id] = title
-                    if user_id is not None:
-                        users[conversation_id].append(UserId(user_id))
-        return {each: Audience(each, titles[each], tuple(users[each])) for each in titles}
+            found = await AUDIENCES[connection.dialect.name](connection, conversation_ids)
+        return {audience.conversation_id: audience for audience in found}
 
 
 async def _lock(connection: AsyncConnection, conversation_id: UUID) -> None:
