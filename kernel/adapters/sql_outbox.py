@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kernel.adapters.database import Database, storable, table_of
+from kernel.adapters.database import Database, Instant, storable, table_of
 from kernel.adapters.tables import OutboxRow
 from kernel.clock import Clock
 from kernel.outbox import RETENTION, Claimed, Entry, Moved
@@ -46,37 +46,9 @@ class SqlOutbox:
     async def claim(
         self, kinds: Sequence[str], *, now: datetime, lease: timedelta, limit: int
     ) -> list[Claimed]:
-        free = sa.or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= now)
-        # SQLite leaves the locking out, and needs none: it has one writer.
-        due = (
-            sa.select(OUTBOX.c.id)
-            .where(_WAITING, OUTBOX.c.due_at <= now, OUTBOX.c.kind.in_(kinds), free)
-            .order_by(OUTBOX.c.due_at, OUTBOX.c.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-            .cte("due")
-            .prefix_with("MATERIALIZED", dialect="postgresql")
-        )
-        taking = (
-            OUTBOX.update()
-            .where(OUTBOX.c.id.in_(sa.select(due.c.id)))
-            .values(
-                leased_until=now + lease,
-                fence=OUTBOX.c.fence + 1,
-                attempts=OUTBOX.c.attempts + 1,
-            )
-            .returning(
-                OUTBOX.c.id,
-                OUTBOX.c.kind,
-                OUTBOX.c.payload,
-                OUTBOX.c.attempts,
-                OUTBOX.c.created_at,
-                OUTBOX.c.fence,
-                OUTBOX.c.due_at,
-            )
-        )
+        taken = {"kinds": list(kinds), "now": now, "until": now + lease, "limit": limit}
         async with self._database.transaction() as connection:
-            rows = list(await connection.execute(taking))
+            rows = list(await connection.execute(_CLAIM, taken))
         rows.sort(key=lambda row: (row.due_at, row.id))
         return [
             Claimed(
@@ -155,13 +127,50 @@ def _held(fence: object) -> sa.ColumnElement[bool]:
     return sa.and_(_WAITING, OUTBOX.c.leased_until.is_not(None), OUTBOX.c.fence == fence)
 
 
+# Built once: building a statement and finding its compiled form costs more than running it.
+
+_NOW = sa.bindparam("now", type_=Instant())
+# SQLite leaves the locking out, and needs none: it has one writer.
+_DUE = (
+    sa.select(OUTBOX.c.id)
+    .where(
+        _WAITING,
+        OUTBOX.c.due_at <= _NOW,
+        OUTBOX.c.kind.in_(sa.bindparam("kinds", expanding=True)),
+        sa.or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= _NOW),
+    )
+    .order_by(OUTBOX.c.due_at, OUTBOX.c.id)
+    .limit(sa.bindparam("limit", type_=sa.Integer()))
+    .with_for_update(skip_locked=True)
+    .cte("due")
+    .prefix_with("MATERIALIZED", dialect="postgresql")
+)
+_CLAIM = (
+    OUTBOX.update()
+    .where(OUTBOX.c.id.in_(sa.select(_DUE.c.id)))
+    .values(
+        leased_until=sa.bindparam("until", type_=Instant()),
+        fence=OUTBOX.c.fence + 1,
+        attempts=OUTBOX.c.attempts + 1,
+    )
+    .returning(
+        OUTBOX.c.id,
+        OUTBOX.c.kind,
+        OUTBOX.c.payload,
+        OUTBOX.c.attempts,
+        OUTBOX.c.created_at,
+        OUTBOX.c.fence,
+        OUTBOX.c.due_at,
+    )
+)
+
+
 # What follows are the statements that SQLite and PostgreSQL cannot share.
 
 
 async def _write_on_sqlite(
     connection: AsyncConnection, entries: Sequence[Entry], now: datetime
 ) -> None:
-    statement = sqlite.insert(OUTBOX).on_conflict_do_nothing(index_elements=["dedupe_key"])
     rows = [
         {
             "kind": entry.kind,
@@ -174,7 +183,10 @@ async def _write_on_sqlite(
         }
         for entry in entries
     ]
-    await connection.execute(statement, rows)
+    await connection.execute(_INSERT_ON_SQLITE, rows)
+
+
+_INSERT_ON_SQLITE = sqlite.insert(OUTBOX).on_conflict_do_nothing(index_elements=["dedupe_key"])
 
 
 async def _write_on_postgresql(
@@ -207,13 +219,15 @@ _INSERT_ON_POSTGRESQL = sa.text("""
 async def _settle_on_sqlite(
     connection: AsyncConnection, done: Sequence[Claimed], now: datetime
 ) -> int:
-    statement = (
-        OUTBOX.update()
-        .where(OUTBOX.c.id == sa.bindparam("entry_id"), _held(sa.bindparam("held_fence")))
-        .values(settled_at=now)
-    )
-    pairs = [{"entry_id": entry.id, "held_fence": entry.fence} for entry in done]
-    return (await connection.execute(statement, pairs)).rowcount if pairs else 0
+    pairs = [{"entry_id": entry.id, "held_fence": entry.fence, "now": now} for entry in done]
+    return (await connection.execute(_SETTLE_ON_SQLITE, pairs)).rowcount if pairs else 0
+
+
+_SETTLE_ON_SQLITE = (
+    OUTBOX.update()
+    .where(OUTBOX.c.id == sa.bindparam("entry_id"), _held(sa.bindparam("held_fence")))
+    .values(settled_at=sa.bindparam("now", type_=Instant()))
+)
 
 
 async def _settle_on_postgresql(

@@ -48,14 +48,14 @@ def handler():
 
 @pytest.fixture
 def relay_of(outbox, clock, metrics):
-    def relay_of(handlers, **options):
+    def relay_of(handlers, *, pulse=None, **options):
         return Relay(
             outbox=outbox,
             handlers=handlers,
             clock=clock,
             metrics=metrics,
             options=RelayOptions(**options),
-            pulse=Pulse(),
+            pulse=pulse or Pulse(),
             backoff=Backoff(first=1.0, cap=1.0, floor=1.0),
         )
 
@@ -354,7 +354,65 @@ async def test_it_runs_until_it_is_stopped_and_wakes_by_its_pulse(outbox, handle
         stop.ask()
 
 
+@pytest.fixture
+async def running(relay_of, handler):
+    """A relay that hands over batches of two at most, until the test ends."""
+    stop = Stop()
+    pulse = Pulse()
+    relay = relay_of({"k": handler}, pulse=pulse, batch=2, poll_seconds=5.0, pause_seconds=0.05)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(relay.run(stop))
+        yield pulse
+        stop.ask()
+
+
+async def test_an_entry_that_comes_alone_is_handed_over_at_once(running, outbox, handler, clock):
+    await clock.asleep()
+
+    await outbox.add(entries("1"))
+    running.beat()
+    await handler.called.wait()
+
+    assert handler.batches == [["1"]]
+
+
+async def test_entries_that_follow_closely_are_handed_over_together(
+    running, outbox, handler, clock
+):
+    await outbox.add(entries("1"))
+    running.beat()
+    await handler.called.wait()
+    await clock.asleep()
+    for payload in ("2", "3"):
+        await outbox.add(entries(payload))
+        running.beat()
+
+    assert handler.batches == [["1"]]
+    handler.called.clear()
+    clock.move(seconds=0.05)
+    await handler.called.wait()
+    assert handler.batches == [["1"], ["2", "3"]]
+
+
+async def test_while_batches_are_full_there_is_no_pause(running, outbox, handler):
+    await outbox.add(entries("1", "2", "3", "4", "5"))
+    running.beat()
+
+    async with asyncio.timeout(5):
+        while len(handler.batches) < 3:
+            handler.called.clear()
+            await handler.called.wait()
+
+    assert handler.batches == [["1", "2"], ["3", "4"], ["5"]]
+
+
 @pytest.mark.parametrize("wrong", ["batch", "lease_seconds", "poll_seconds", "attempts"])
 def test_options_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValueError, match=wrong):
         RelayOptions(**{wrong: 0})
+
+
+def test_a_pause_may_be_left_out_but_is_never_negative():
+    assert RelayOptions(pause_seconds=0).pause_seconds == 0
+    with pytest.raises(ValueError, match="pause_seconds"):
+        RelayOptions(pause_seconds=-1)
