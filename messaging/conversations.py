@@ -122,6 +122,7 @@ class Conversations:
     ) -> Member:
         """Give a member of a group another role. Owners may."""
         await self._require(Role.OWNER, user_id, conversation_id)
+        _check_user(member_id)
         changed = await self._store.change_member(conversation_id, member_id, role=role)
         if changed is None:
             raise MemberNotFound("This user is not in the conversation.")
@@ -135,6 +136,7 @@ class Conversations:
         Everybody may leave; owners put out anybody, admins those without a role of their own.
         """
         own = await self._require(Role.MEMBER, user_id, conversation_id)
+        _check_user(member_id)
         if member_id != user_id:
             await self._check_may_remove(own, member_id)
         removal = member_removed(conversation_id, member_id)

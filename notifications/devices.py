@@ -10,7 +10,7 @@ from uuid import UUID
 from kernel.clock import Clock
 from kernel.errors import InvalidInput
 from kernel.identity import Principal, Scope
-from kernel.ids import UserId
+from kernel.ids import UserId, is_user_id
 from kernel.options import option
 from notifications.errors import DeviceNotFound
 from notifications.ports import DeviceStore
@@ -84,6 +84,8 @@ class Devices:
     async def of_user(self, principal: Principal, user_id: UserId) -> Sequence[Device]:
         """A user's devices, for an operator."""
         principal.require(Scope.DEVICES)
+        if not is_user_id(user_id):
+            raise InvalidInput("user_id", "must be 1 to 128 printable bytes without white space")
         return await self._of(user_id)
 
     async def remove(self, principal: Principal, device_id: UUID) -> None:

@@ -24,7 +24,7 @@ def upgrade() -> None:
     op.create_table(
         "campaigns",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("idempotency_key", sa.String(length=128), nullable=False),
+        sa.Column("idempotency_key", sa.String(length=192), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("name", sa.String(length=128), nullable=False),
         sa.Column("texts", sa.Text(), nullable=False),

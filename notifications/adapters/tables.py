@@ -61,7 +61,7 @@ class CampaignRow(Row, table=True):
     )
 
     id: UUID = Field(primary_key=True)
-    idempotency_key: str = Field(unique=True, sa_type=sa.String(128))
+    idempotency_key: str = Field(unique=True, sa_type=sa.String(192))
     digest: str = Field(sa_type=sa.String(64))
     name: str = Field(sa_type=sa.String(128))
     texts: str = Field(sa_type=JSON_TEXT)
