@@ -15,6 +15,7 @@ from kernel.identity import ApiKeys, TokenVerifier
 from kernel.metrics import Metrics
 from kernel.operations import AnyOperation
 from kernel.supervisor import Supervisor
+from server.failures import CannotStart
 from server.health import Check
 from server.migrations import SchemaState
 from server.options import ServerOptions
@@ -30,10 +31,6 @@ class Storage(Protocol):
         ...
 
     async def close(self) -> None: ...
-
-
-class CannotStart(Exception):
-    """A part of the house cannot be opened, for a reason that an operator can mend."""
 
 
 class Part(Protocol):

@@ -20,6 +20,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from kernel.adapters.outages import outages
+from server.failures import SchemaOutdated
 
 log = logging.getLogger(__name__)
 
@@ -27,10 +28,6 @@ T = TypeVar("T")
 
 LOCK = 0x5A46_4641
 """PostgreSQL's advisory lock that lets one node upgrade while others wait."""
-
-
-class SchemaOutdated(Exception):
-    """The database's schema is not the one this release needs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, get_args, get_origin, get_
 import msgspec
 
 from kernel.options import Option, declared
+from server.failures import SettingsError
 
 S = TypeVar("S")
 
@@ -22,14 +23,6 @@ CONFIG = "ZAFFA_CONFIG"
 DEFAULT_FILE = Path("zaffa.toml")
 _OTHERS = ("ZAFFA_TEST_",)
 """Names with our prefix that are not settings: those of the tests."""
-
-
-class SettingsError(Exception):
-    """The settings cannot be used; `problems` says all of what is wrong, a sentence each."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
 
 
 class Given(NamedTuple):

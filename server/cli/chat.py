@@ -25,9 +25,7 @@ is lost is shown when it is back.
 
 
 def add_to(commands: Commands) -> None:
-    command = add_command(
-        commands, "chat", about="Talk in the terminal.", examples=_EXAMPLES, run=_run
-    )
+    command = add_command(commands, "chat", examples=_EXAMPLES, run=_run)
     command.add_argument("--user", required=True, help="who you are")
     command.add_argument("--with", dest="other", metavar="USER", help="whom to talk to")
     command.add_argument("--conversation", metavar="ID", help="which conversation to talk in")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from server import logs
+from server.cli.sentences import SENTENCES, short
 from server.settings import load
 from server.wiring.groups import Settings
 from server.wiring.preparing import prepare
@@ -19,13 +20,13 @@ Run = Callable[[argparse.Namespace], int]
 
 
 def add_command(
-    commands: Commands, name: str, *, about: str, examples: str, run: Run
+    commands: Commands, name: str, *, examples: str, run: Run
 ) -> argparse.ArgumentParser:
-    """Declare a command with a sentence, examples, and `--config`."""
+    """Declare a command with its sentence, examples, and `--config`."""
     command = commands.add_parser(
         name,
-        help=about[:1].lower() + about[1:].rstrip("."),
-        description=about,
+        help=short(name),
+        description=SENTENCES[name],
         epilog=f"examples:\n{examples}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

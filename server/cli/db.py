@@ -21,7 +21,6 @@ def add_to(commands: Commands) -> None:
     command = add_command(
         commands,
         "db",
-        about="Create, upgrade and check the database's tables.",
         examples=_EXAMPLES,
         run=_run,
     )

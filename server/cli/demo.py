@@ -19,7 +19,6 @@ def add_to(commands: Commands) -> None:
     command = add_command(
         commands,
         "demo",
-        about="Fill the database with people, conversations, devices and a wedding.",
         examples=_EXAMPLES + replaying.EXAMPLES,
         run=_run,
     )

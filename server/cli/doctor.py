@@ -21,7 +21,6 @@ def add_to(commands: Commands) -> None:
     command = add_command(
         commands,
         "doctor",
-        about="Check settings and everything they point to, and say what to do.",
         examples=_EXAMPLES,
         run=_run,
     )

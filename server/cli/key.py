@@ -21,7 +21,6 @@ def add_to(commands: Commands) -> None:
     command = add_command(
         commands,
         "key",
-        about="Create, list and revoke API keys.",
         examples=_EXAMPLES,
         run=_run,
     )

@@ -3,13 +3,12 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from kernel.errors import Refusal, Unavailable
 from server import __version__
-from server.cli import chat, db, demo, doctor, key, sandbox, serve, token
-from server.house import CannotStart
-from server.migrations import SchemaOutdated
-from server.settings import SettingsError
+from server.cli.sentences import SENTENCES, short
+from server.failures import CannotStart, SchemaOutdated, SettingsError
 
 _EPILOG = """\
 first steps:
@@ -23,8 +22,12 @@ Settings come from the environment (ZAFFA_…) and zaffa.toml; docs/settings.md 
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser of the whole command."""
+def parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of the whole command. Only the command that `arguments` call is loaded.
+
+    Loading all of them, with every driver, takes a second, and half of what they import is of
+    no use to the other half.
+    """
     made = argparse.ArgumentParser(
         prog="zaffa",
         description="Realtime messaging and push notifications.",
@@ -33,14 +36,19 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--version", action="version", version=f"zaffa {__version__}")
     commands = made.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (serve, db, token, key, sandbox, demo, chat, doctor):
-        command.add_to(commands)
+    called = next((each for each in arguments if not each.startswith("-")), "")
+    for name in SENTENCES:
+        if name == called:
+            import_module(f"server.cli.{name}").add_to(commands)
+        else:
+            commands.add_parser(name, help=short(name))
     return made
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command. The exit code is 0 if it did what it was asked, 2 if asked wrongly."""
-    given = parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    given = parser(words).parse_args(words)
     try:
         code: int = given.run(given)
     except SettingsError as error:

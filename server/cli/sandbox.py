@@ -25,7 +25,6 @@ def add_to(commands: Commands) -> None:
     command = add_command(
         commands,
         "sandbox",
-        about="Emulate FCM and APNs, and watch what arrives.",
         examples=_EXAMPLES,
         run=_run,
     )

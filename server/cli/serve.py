@@ -11,11 +11,11 @@ from kernel.clock import SystemClock
 from server import migrations
 from server.cli.common import Commands, add_command, called_as, settings
 from server.demo.seed import hints_of, seed
-from server.house import CannotStart, Hints
+from server.failures import CannotStart, SettingsError
+from server.house import Hints
 from server.processes import Nursery, this_program
 from server.roles import ServerRole, chosen
 from server.serving import listening_socket, run
-from server.settings import SettingsError
 from server.wiring.building import WEBSOCKET_CLASS, build
 from server.wiring.groups import Settings
 
@@ -33,7 +33,7 @@ what it works on and ends; a second signal skips the waiting.
 
 
 def add_to(commands: Commands) -> None:
-    command = add_command(commands, "serve", about="Run the server.", examples=_EXAMPLES, run=_run)
+    command = add_command(commands, "serve", examples=_EXAMPLES, run=_run)
     command.add_argument(
         "--role",
         action="append",

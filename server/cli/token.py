@@ -19,7 +19,6 @@ def add_to(commands: Commands) -> None:
     command = add_command(
         commands,
         "token",
-        about="Issue an access token for a user, for development.",
         examples=_EXAMPLES,
         run=_run,
     )

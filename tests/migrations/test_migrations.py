@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from kernel.adapters.database import Database, DatabaseOptions
 from kernel.errors import Unavailable
 from server import migrations
+from server.failures import SchemaOutdated
 from server.wiring.tables import METADATA
 
 
@@ -87,12 +88,12 @@ def test_nodes_that_upgrade_at_once_wait_for_each_other(empty_url):
 async def test_an_empty_database_is_refused_with_what_to_do(empty_url):
     state = await migrations.state(empty_url)
 
-    with pytest.raises(migrations.SchemaOutdated, match="zaffa db upgrade"):
+    with pytest.raises(SchemaOutdated, match="zaffa db upgrade"):
         state.demand()
 
 
 async def test_an_old_schema_is_refused_with_what_to_do():
-    with pytest.raises(migrations.SchemaOutdated, match=r"0001.*0002.*zaffa db upgrade"):
+    with pytest.raises(SchemaOutdated, match=r"0001.*0002.*zaffa db upgrade"):
         migrations.SchemaState("0001", "0002").demand()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from server.cli.main import parser
+from server.cli.main import main
 from tests.support.running import ROOT
 
 COMMANDS = ("serve", "db", "token", "key", "sandbox", "demo", "chat", "doctor")
@@ -37,7 +37,7 @@ def zaffa(tmp_path: Path):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_says_what_a_command_is_for_with_examples(command, capsys):
     with pytest.raises(SystemExit) as ended:
-        parser().parse_args([command, "--help"])
+        main([command, "--help"])
 
     said = capsys.readouterr().out
     assert ended.value.code == 0
@@ -46,11 +46,37 @@ def test_help_says_what_a_command_is_for_with_examples(command, capsys):
 
 def test_help_lists_every_command_and_first_steps(capsys):
     with pytest.raises(SystemExit):
-        parser().parse_args(["--help"])
+        main(["--help"])
 
     said = capsys.readouterr().out
     assert all(command in said for command in COMMANDS)
     assert "zaffa serve --demo" in said
+
+
+@pytest.mark.parametrize("word", ["--version", "--help"])
+def test_what_needs_no_driver_loads_none(word):
+    """`zaffa --version` answered after a second."""
+    look = (
+        "import sys\nfrom server.cli.main import main\n"
+        "try: main([sys.argv[1]])\nexcept SystemExit: pass\n"
+        "print(*sys.modules, file=sys.stderr)"
+    )
+
+    said = subprocess.run(
+        [sys.executable, "-c", look, word], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+
+    heavy = {"sqlalchemy", "starlette", "redis", "aiohttp", "uvicorn", "alembic", "server.house"}
+    assert "zaffa" in said.stdout
+    assert heavy & set(said.stderr.split()) == set()
+
+
+def test_a_command_that_does_not_exist_is_answered_with_those_that_do(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["serv"])
+
+    assert ended.value.code == 2
+    assert "serve" in capsys.readouterr().err
 
 
 def test_a_misspelt_setting_stops_every_command(zaffa):

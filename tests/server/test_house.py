@@ -14,8 +14,9 @@ from kernel.errors import Unavailable
 from kernel.metrics import Metrics
 from kernel.supervisor import Supervisor
 from kernel.workers import Stop
+from server.failures import SchemaOutdated
 from server.house import House
-from server.migrations import SchemaOutdated, SchemaState
+from server.migrations import SchemaState
 from server.options import ServerOptions
 from server.roles import ALL, ServerRole, chosen
 from server.wiring.building import build

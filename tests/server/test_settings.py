@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from kernel.options import declared, option
-from server.settings import SettingsError, documentation, load, settings_of
+from server.failures import SettingsError
+from server.settings import documentation, load, settings_of
 from server.wiring.groups import Settings
 
 

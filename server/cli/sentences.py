@@ -1,0 +1,20 @@
+"""What each command is for, in a sentence: known without loading any of them."""
+
+from collections.abc import Mapping
+
+SENTENCES: Mapping[str, str] = {
+    "serve": "Run the server.",
+    "db": "Create, upgrade and check the database's tables.",
+    "token": "Issue an access token for a user, for development.",
+    "key": "Create, list and revoke API keys.",
+    "sandbox": "Emulate FCM and APNs, and watch what arrives.",
+    "demo": "Fill the database with people, conversations, devices and a wedding.",
+    "chat": "Talk in the terminal.",
+    "doctor": "Check settings and everything they point to, and say what to do.",
+}
+
+
+def short(name: str) -> str:
+    """The sentence as it stands in a list."""
+    sentence = SENTENCES[name]
+    return sentence[:1].lower() + sentence[1:].rstrip(".")
