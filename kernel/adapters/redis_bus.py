@@ -277,7 +277,7 @@ def packed(publication: Publication) -> bytes:
 
 
 def unpacked(channel: str, payload: bytes) -> Publication | None:
-    """The publication that `payload` carries; None if a later release sent it.
+    """The publication that `payload` carries; None if a later release or a stranger sent it.
 
     A cluster may run two releases for a while; what one of them cannot read is found by its
     offset, as everything that gets lost.
@@ -288,5 +288,8 @@ def unpacked(channel: str, payload: bytes) -> Publication | None:
         return None
     if not position:
         return Publication(channel, data)
-    offset, epoch = position
-    return Publication(channel, data, StreamPosition(int(offset), epoch.decode()))
+    try:
+        offset, epoch = position
+        return Publication(channel, data, StreamPosition(int(offset), epoch.decode()))
+    except ValueError:
+        return None

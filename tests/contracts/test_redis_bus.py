@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
-from kernel.adapters.redis_bus import RedisBus, RedisOptions
+from kernel.adapters.redis_bus import RedisBus, RedisOptions, unpacked
 from kernel.backoff import Backoff
 from kernel.bus import Gap, Publication
 from kernel.clock import SystemClock
@@ -281,3 +281,11 @@ async def test_what_does_not_speak_the_protocol_is_given_up(valkey_server):
 def test_options_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         RedisOptions(**wrong)
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"2:1:e\n{}", b"1:5\n{}", b"1:x:e\n{}", b"1:1:\xff\n{}", b"hello"]
+)
+def test_what_nobody_of_ours_sent_is_left_out(payload):
+    """It would end the connection that every channel of the node is heard on."""
+    assert unpacked("a", payload) is None
