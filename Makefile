@@ -1,6 +1,7 @@
 # Everything works as the first command in a fresh clone, with Python 3.11+ and make alone.
 PYTHON ?= python3
 VENV   ?= .venv
+WORKERS ?= 2
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
@@ -45,7 +46,7 @@ run: $(VENV)/.runtime
 # --- testing --------------------------------------------------------------------------------
 
 test: $(VENV)/.development
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 test-fast: $(VENV)/.development
 	$(BIN)/pytest -m "not external and not crash"

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import asyncpg
+import hypothesis
 import pytest
 
 from kernel.adapters.database import Database, DatabaseOptions
@@ -23,6 +24,13 @@ from kernel.metrics import Metrics
 from server import migrations
 from tests.support.clock import ManualClock
 from tests.support.servers import PostgresServer, ValkeyServer, running
+
+
+# How long a thing takes is for the benchmarks: shared machines are slow now and then.
+hypothesis.settings.register_profile(
+    "house", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("house")
 
 
 @pytest.fixture
