@@ -25,7 +25,6 @@ from server import migrations
 from tests.support.clock import ManualClock
 from tests.support.servers import PostgresServer, ValkeyServer, running
 
-
 # How long a thing takes is for the benchmarks: shared machines are slow now and then.
 hypothesis.settings.register_profile(
     "house", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
