@@ -43,6 +43,12 @@ class Operation(Generic[I, O]):
     run: Callable[[Principal, I], Awaitable[O]]
     scope: Scope | None = None
     rpc: bool = False
+    pipelined: bool = False
+    """Over RPC, one connection's calls are begun in order but need not wait for each other.
+
+    Only for an operation that takes its place in a queue before it first waits.
+    """
+
     status: int = 200
     refusals: tuple[type[Refusal], ...] = ()
 

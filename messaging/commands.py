@@ -55,14 +55,6 @@ YEAR = 365 * 24 * 3600
 """Clients keep their timers in milliseconds; a longer time to live overflows them."""
 
 
-PIPELINED = frozenset({"messages.send"})
-"""Methods that take their place in a queue before they first wait: `MessageStore.append` does.
-
-So many messages of one connection are on their way at once, and still in the order in which
-they were sent.
-"""
-
-
 class Commands:
     """What this node does for its connections. When in doubt an error is temporary."""
 
@@ -112,7 +104,8 @@ class Commands:
     # --- what a connection needs of its node ---------------------------------------------------
 
     def overlaps(self, method: str) -> bool:
-        return method in PIPELINED
+        operation = self._operations.get(method)
+        return operation is not None and operation.pipelined
 
     async def handle(self, connection: Connection, command: Command) -> None:
         match command.request:

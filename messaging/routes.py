@@ -121,6 +121,9 @@ def operations(*, conversations: Conversations, messages: Messages) -> list[AnyO
             gives=schemas.MessageAnswer,
             run=users.send,
             rpc=True,
+            # Many messages of one connection are on their way at once, in the order of sending:
+            # `MessageStore.append` gives them their places.
+            pipelined=True,
             status=201,
             refusals=(
                 InvalidInput,
