@@ -24,7 +24,12 @@ def build(
     settings: Settings, *, roles: frozenset[ServerRole] = ALL, hints: Hints | None = None
 ) -> House:
     """The house that `settings` describe, doing the work of `roles`. Does no I/O."""
-    ground = Ground(settings, roles)
+    return assemble(Ground(settings, roles), hints=hints)
+
+
+def assemble(ground: Ground, *, hints: Hints | None = None) -> House:
+    """The rooms on a ground, which may hold operations of its own already."""
+    settings = ground.settings
     chat, pushes, calendar = Chat(ground), Pushes(ground), Calendar(ground)
     realtime = None
     if ground.works_as(ServerRole.GATEWAY):

@@ -37,6 +37,8 @@ class RunningHouse:
     preexec: Callable[[], None] | None = None
     secret: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
     ping_seconds: int = 2
+    module: str = "server"
+    """What Python runs: our program, or one that takes the same arguments."""
     process: subprocess.Popen[bytes] | None = None
 
     @classmethod
@@ -48,6 +50,7 @@ class RunningHouse:
         settings: Mapping[str, str] | None = None,
         roles: Sequence[str] = (),
         preexec: Callable[[], None] | None = None,
+        module: str = "server",
         like: "RunningHouse | None" = None,
     ) -> AsyncIterator[Self]:
         """A ready node, ended in the end. `like` is another node of the same cluster."""
@@ -57,6 +60,7 @@ class RunningHouse:
             settings=settings or (like.settings if like else {}),
             roles=roles,
             preexec=preexec,
+            module=module,
         )
         if like is not None:
             house.secret = like.secret
@@ -104,7 +108,7 @@ class RunningHouse:
         roles = [part for role in self.roles for part in ("--role", role)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "server", "serve", "--port", str(self.port), *roles],
+                [sys.executable, "-m", self.module, "serve", "--port", str(self.port), *roles],
                 cwd=self.folder,
                 env={**self.environment(), "PYTHONPATH": str(ROOT)},
                 stdin=subprocess.DEVNULL,
