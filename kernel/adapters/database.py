@@ -149,6 +149,8 @@ class Database:
                 hide_parameters=True,
                 connect_args={
                     "timeout": options.timeout_seconds,
+                    # For a server that vanished without a word: PostgreSQL's own limits come first.
+                    "command_timeout": options.statement_seconds + options.timeout_seconds,
                     "server_settings": {
                         "application_name": "zaffa",
                         "timezone": "UTC",

@@ -39,7 +39,8 @@ def prepare(settings: Settings) -> Settings:
     if not settings.embedded:
         return settings
     folder = database_folder(settings)
-    folder.mkdir(parents=True, exist_ok=True)
+    # What is in it, messages and the secret, is for nobody else on this machine.
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     tokens = settings.tokens
     if not (tokens.hmac_keys or tokens.public_key_files or tokens.jwks_url):
         tokens = replace(tokens, hmac_keys=(f"embedded:{_kept_secret(folder)}",))

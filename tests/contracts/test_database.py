@@ -1,6 +1,8 @@
 """What every store may expect of a database, SQLite and PostgreSQL alike."""
 
 import asyncio
+import os
+import signal
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -195,6 +197,28 @@ async def test_no_statement_may_take_for_ever(postgres_database_url):
     with pytest.raises(Unavailable):
         async with database.transaction() as connection:
             await connection.execute(sa.text("SELECT pg_sleep(30)"))
+    await database.close()
+
+
+@pytest.mark.external
+async def test_a_database_that_falls_silent_is_unavailable_after_a_while(postgres_database_url):
+    options = DatabaseOptions(url=postgres_database_url, timeout_seconds=0.1, statement_seconds=0.1)
+    database = Database(options)
+
+    async def ask_the_silent() -> None:
+        async with database.transaction() as connection:
+            backend = (await connection.execute(sa.text("SELECT pg_backend_pid()"))).scalar_one()
+            os.kill(backend, signal.SIGSTOP)
+            try:
+                await connection.execute(sa.text("SELECT 1"))
+            finally:
+                os.kill(backend, signal.SIGCONT)
+
+    with pytest.raises(Unavailable):
+        await ask_the_silent()
+    await database.check()
+    # The driver takes its question back over a connection of its own, and closes that later.
+    await asyncio.sleep(0.5)
     await database.close()
 
 
