@@ -1,7 +1,9 @@
 """Fan-out: one message to 1,000 subscribers, beside socket.io, ws and websockets.broadcast.
 
 Ours is the whole path: the message is sent by RPC, checked, stored durably in SQLite with its
-outbox entry, acknowledged, and relayed with its offset. The peers broadcast from memory.
+outbox entry, acknowledged, and relayed with its offset. The peers broadcast from memory; so does
+a second house of ours with an operation for it (`benchmarks/server.py`), to tell what fan-out
+costs from what keeping messages costs.
 """
 
 import argparse
@@ -9,14 +11,14 @@ import asyncio
 import json
 import os
 import statistics
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.load import COUNT, INSTANT, Dialect, Load, Measured, padded, resident_bytes
-from benchmarks.machine import LOAD_CORE, SERVER_CORE, on_core, peer, report, table
+from benchmarks.machine import LOAD_CORE, SERVER_CORE, alone, on_core, peer, report, table
 from tests.support.running import RunningHouse
 
 SIZE = 200
@@ -44,8 +46,10 @@ def socket_io() -> Dialect:
     )
 
 
-def zaffa(house: RunningHouse, conversation: str, users: list[str]) -> Dialect:
-    """The Centrifuge protocol: connect with a token, subscribe, send by RPC."""
+def zaffa(
+    house: RunningHouse, conversation: str, users: list[str], *, stored: bool = True
+) -> Dialect:
+    """The Centrifuge protocol: connect with a token, subscribe, send or only publish by RPC."""
     tokens = [house.token(user) for user in users]
     channel = f"conversation:{conversation}"
 
@@ -54,9 +58,13 @@ def zaffa(house: RunningHouse, conversation: str, users: list[str]) -> Dialect:
         subscribe = {"id": 2, "subscribe": {"channel": channel}}
         return [f"{json.dumps(connect)}\n{json.dumps(subscribe)}".encode()]
 
+    if stored:
+        method = "messages.send"
+        data = f'"conversation_id":"{conversation}","idempotency_key":"{INSTANT}"'
+    else:
+        method, data = "bench.publish", f'"channel":"{channel}"'
     publish = (
-        f'{{"id":1{COUNT},"rpc":{{"method":"messages.send","data":{{"conversation_id":"{conversation}",'
-        f'"body":{padded(SIZE)},"idempotency_key":"{INSTANT}"}}}}}}'
+        f'{{"id":1{COUNT},"rpc":{{"method":"{method}","data":{{{data},"body":{padded(SIZE)}}}}}}}'
     )
     return Dialect(
         path="/connection/websocket",
@@ -67,10 +75,11 @@ def zaffa(house: RunningHouse, conversation: str, users: list[str]) -> Dialect:
 
 
 @asynccontextmanager
-async def house_on_one_core(folder: Path) -> AsyncIterator[RunningHouse]:
+async def house_on_one_core(folder: Path, *, module: str = "server") -> AsyncIterator[RunningHouse]:
     """A whole house on the embedded default, without limits that a benchmark would meet."""
     async with RunningHouse.start(
         folder,
+        module=module,
         preexec=on_core(SERVER_CORE),
         settings={
             "ZAFFA_CONVERSATIONS_MEMBERS": str(IDLE + SUBSCRIBERS),
@@ -87,13 +96,17 @@ async def main(rounds: int, seconds: float) -> None:
     os.sched_setaffinity(0, {LOAD_CORE})
     results: dict[tuple[str, int], list[Measured]] = {}
     async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory()))
-        house = await stack.enter_async_context(house_on_one_core(folder))
         users = [f"user-{number}" for number in range(SUBSCRIBERS + 1)]
-        conversation = await house.group(*users)
-        servers: dict[str, tuple[int, int, Dialect]] = {
-            "zaffa": (house.port, house.pid, zaffa(house, conversation, users))
-        }
+        servers: dict[str, tuple[int, int, Dialect]] = {}
+        for name, module, stored in [
+            ("zaffa", "server", True),
+            ("zaffa, not stored", "benchmarks.server", False),
+        ]:
+            folder = Path(stack.enter_context(TemporaryDirectory()))
+            house = await stack.enter_async_context(house_on_one_core(folder, module=module))
+            conversation = await house.group(*users)
+            dialect = zaffa(house, conversation, users, stored=stored)
+            servers[name] = (house.port, house.pid, dialect)
         for name, file, dialect in [
             ("socket.io", "socketio.mjs", socket_io()),
             ("ws", "ws.mjs", plain()),
@@ -104,16 +117,21 @@ async def main(rounds: int, seconds: float) -> None:
         for round_number in range(rounds):
             for name, (port, pid, dialect) in servers.items():
                 print(f"round {round_number + 1}/{rounds}: {name}", flush=True)
-                load = Load(port, dialect, pid)
-                try:
-                    load.connect(SUBSCRIBERS + 1)
-                    for in_flight in (1, 16):
-                        measured = load.fan_out(in_flight=in_flight, seconds=seconds)
+                with alone(pid, among=[each for _, each, _ in servers.values()]):
+                    for in_flight, measured in measure(Load(port, dialect, pid), seconds):
                         results.setdefault((name, in_flight), []).append(measured)
-                finally:
-                    load.close()
     show(results)
     await idle_memory()
+
+
+def measure(load: Load, seconds: float) -> Iterator[tuple[int, Measured]]:
+    """Subscribe everybody, then publish with one message in flight and with 16."""
+    try:
+        load.connect(SUBSCRIBERS + 1)
+        for in_flight in (1, 16):
+            yield in_flight, load.fan_out(in_flight=in_flight, seconds=seconds)
+    finally:
+        load.close()
 
 
 def show(results: dict[tuple[str, int], list[Measured]]) -> None:
