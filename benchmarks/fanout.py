@@ -11,6 +11,7 @@ import asyncio
 import json
 import os
 import statistics
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
@@ -24,6 +25,8 @@ from tests.support.running import RunningHouse
 SIZE = 200
 SUBSCRIBERS = 1000
 IDLE = 5000
+SETTLING = 2.0
+"""Seconds for the server to finish what it was given."""
 
 
 def plain(path: str = "/") -> Dialect:
@@ -130,6 +133,9 @@ def measure(load: Load, seconds: float) -> Iterator[tuple[int, Measured]]:
         load.connect(SUBSCRIBERS + 1)
         for in_flight in (1, 16):
             yield in_flight, load.fan_out(in_flight=in_flight, seconds=seconds)
+        # The last messages are relayed while everybody is here. Otherwise 1,000 members would be
+        # away from each of them, and telling them would be work for the next round.
+        time.sleep(SETTLING)
     finally:
         load.close()
 
