@@ -138,7 +138,7 @@ class Asked:
 
 @pytest.fixture
 def options() -> ServerOptions:
-    return ServerOptions(body_bytes=2_048, requests_per_second=1.0, requests_burst=50)
+    return ServerOptions(body_bytes=16_384, requests_per_second=1.0, requests_burst=50)
 
 
 @pytest.fixture
