@@ -1,6 +1,6 @@
 """A client that stays: its connection comes back, and its channels have no gaps.
 
-For the terminal chat, for the replay, and for tests that need many clients at once.
+For the replay, and for tests that need many clients at once.
 """
 
 import asyncio

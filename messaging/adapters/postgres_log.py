@@ -65,8 +65,6 @@ ORDER BY number
 _KEY = "uq_messages_conversation_id_sender_id_idempotency_key"
 _SERIALIZATION_FAILURE = "40001"
 _DEADLOCK = "40P01"
-_LOCK_NOT_AVAILABLE = "55P03"
-_RESOURCES, _INTERVENTION, _SYSTEM = "53", "57", "58"
 
 
 async def append(connection: AsyncConnection, drafts: Sequence[Draft]) -> list[Fate]:
@@ -86,12 +84,6 @@ async def append(connection: AsyncConnection, drafts: Sequence[Draft]) -> list[F
 def is_overtaken(error: sa.exc.DBAPIError) -> bool:
     """Whether the same batch may succeed when it is tried again."""
     return _state(error) in (_SERIALIZATION_FAILURE, _DEADLOCK) or _KEY in str(error.orig)
-
-
-def is_away(error: sa.exc.DBAPIError) -> bool:
-    """Whether the server cannot work now: full, stopping, starting, or waiting for a lock."""
-    state = _state(error)
-    return state == _LOCK_NOT_AVAILABLE or state[:2] in (_RESOURCES, _INTERVENTION, _SYSTEM)
 
 
 def _state(error: sa.exc.DBAPIError) -> str:

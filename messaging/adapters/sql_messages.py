@@ -10,7 +10,7 @@ from kernel.adapters.database import Database, table_of
 from kernel.adapters.installation import epoch_of
 from kernel.adapters.sql_outbox import write_entries
 from kernel.clock import Clock
-from kernel.errors import Refusal, Unavailable
+from kernel.errors import Refusal
 from kernel.ids import UserId
 from kernel.metrics import Metrics
 from messaging.adapters import postgres_log, sqlite_log
@@ -98,27 +98,12 @@ class SqlMessages:
         except sa.exc.DBAPIError as error:
             if postgres_log.is_overtaken(error):
                 raise Overtaken("Others are writing to the same conversations.") from error
-            if error.connection_invalidated or _is_away(error):
-                raise _unavailable(error) from error
             raise
-        except (OSError, sa.exc.TimeoutError) as error:
-            raise _unavailable(error) from error
         return [fate.message if isinstance(fate, Placed) else fate for fate in fates]
 
     async def _read(self, statement: sa.Select[Any]) -> list[Message]:
         async with self._database.reading() as connection:
             return [_message(row) for row in await connection.execute(statement)]
-
-
-def _is_away(error: sa.exc.DBAPIError) -> bool:
-    """Whether the database, not the statement, is the reason."""
-    return isinstance(error, sa.exc.OperationalError) or postgres_log.is_away(error)
-
-
-def _unavailable(error: Exception) -> Unavailable:
-    # The end of a lost connection does not tell whether the transaction was kept; the
-    # idempotency key makes it safe to ask again.
-    return Unavailable(f"The database does not answer: {type(error).__name__}.")
 
 
 def _message(row: sa.Row[Any]) -> Message:
