@@ -19,12 +19,14 @@ class Publication:
     """One thing sent through a channel. `data` is JSON text in UTF-8, never re-encoded.
 
     With a position it belongs to a stream and can be found again; without one it is lost
-    when nobody hears it.
+    when nobody hears it. `extra` is what a room wants to travel beside the data; the bus
+    carries it and does not look into it.
     """
 
     channel: str
     data: bytes
     position: StreamPosition | None = None
+    extra: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -269,11 +269,16 @@ class RedisListener:
 
 
 def packed(publication: Publication) -> bytes:
-    """A publication on the wire: `1:<offset>:<epoch>` or `1`, a new line, then the data."""
-    position = publication.position
-    if position is None:
-        return b"1\n" + publication.data
-    return b"1:%d:%b\n%b" % (position.offset, position.epoch.encode(), publication.data)
+    """A publication on the wire: a head, a new line, the extra, the data.
+
+    The head is `1:<offset>:<epoch>`, or `1` without a position; with an extra it begins with 2
+    and ends with the extra's length: `2:<length>:<offset>:<epoch>`.
+    """
+    position, extra = publication.position, publication.extra
+    head = b"2:%d" % len(extra) if extra else b"1"
+    if position is not None:
+        head = b"%b:%d:%b" % (head, position.offset, position.epoch.encode())
+    return b"%b\n%b%b" % (head, extra, publication.data)
 
 
 def unpacked(channel: str, payload: bytes) -> Publication | None:
@@ -283,13 +288,22 @@ def unpacked(channel: str, payload: bytes) -> Publication | None:
     offset, as everything that gets lost.
     """
     head, _, data = payload.partition(b"\n")
-    version, *position = head.split(b":", 2)
-    if version != b"1":
-        return None
-    if not position:
-        return Publication(channel, data)
+    version, _, place = head.partition(b":")
+    extra = b""
     try:
-        offset, epoch = position
-        return Publication(channel, data, StreamPosition(int(offset), epoch.decode()))
+        if version == b"2":
+            size, _, place = place.partition(b":")
+            length = int(size)
+            if not 0 <= length <= len(data):
+                return None
+            extra, data = data[:length], data[length:]
+        elif version != b"1":
+            return None
+        if not place:
+            return Publication(channel, data, None, extra)
+        offset, colon, epoch = place.partition(b":")
+        if not colon:
+            return None
+        return Publication(channel, data, StreamPosition(int(offset), epoch.decode()), extra)
     except ValueError:
         return None

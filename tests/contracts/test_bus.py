@@ -75,6 +75,16 @@ async def test_a_publication_may_have_no_position(here, there):
         assert await heard(listener) == [fleeting]
 
 
+@pytest.mark.parametrize("position", [None, StreamPosition(7, "e:p")])
+async def test_what_a_room_adds_travels_beside_the_data(here, there, position):
+    joined = Publication("a", b"", position, extra='{"join": "سارة",\n"b":1}'.encode())
+    async with there.listen() as listener:
+        await listener.follow(frozenset({"a"}))
+        here.publish([joined])
+
+        assert await heard(listener) == [joined]
+
+
 async def test_a_node_hears_itself(here):
     async with here.listen() as listener:
         await listener.follow(frozenset({"a"}))

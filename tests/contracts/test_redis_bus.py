@@ -246,7 +246,7 @@ async def test_what_a_later_release_sends_is_left_out(valkey_url):
     stranger = Redis.from_url(valkey_url)
     async with bus.listen() as listener:
         await listener.follow(frozenset({"a"}))
-        await stranger.publish("later:a", b"2:whatever\n{}")
+        await stranger.publish("later:a", b"3:whatever\n{}")
         bus.publish(publications("a"))
 
         assert await heard(listener) == publications("a")
@@ -284,7 +284,18 @@ def test_options_that_make_no_sense_are_refused(wrong):
 
 
 @pytest.mark.parametrize(
-    "payload", [b"", b"2:1:e\n{}", b"1:5\n{}", b"1:x:e\n{}", b"1:1:\xff\n{}", b"hello"]
+    "payload",
+    [
+        b"",
+        b"3:1:e\n{}",
+        b"2:9:1:e\n{}",
+        b"2:-1\n{}",
+        b"2\n{}",
+        b"1:5\n{}",
+        b"1:x:e\n{}",
+        b"1:1:\xff\n{}",
+        b"hello",
+    ],
 )
 def test_what_nobody_of_ours_sent_is_left_out(payload):
     """It would end the connection that every channel of the node is heard on."""
