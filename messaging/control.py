@@ -1,4 +1,4 @@
-"""Orders to every node's hub about live connections. They travel on a channel of their own.
+"""Channels between nodes, and orders about live connections that travel on them.
 
 An order is a hint like any publication: whoever misses it finds out at its next look at the
 database, so nothing depends on its arrival but speed.
@@ -9,8 +9,13 @@ import msgspec
 from kernel.bus import Publication
 from kernel.ids import UserId
 
-CONTROL = "control"
-"""The channel every hub follows; no client can subscribe to it."""
+CONTROL = "\0control"
+"""The channel every hub follows; no client can name it."""
+
+
+def node_channel(node_id: str) -> str:
+    """The channel that the hub of one node follows alone."""
+    return f"\0node:{node_id}"
 
 
 class Unsubscribe(msgspec.Struct, frozen=True, kw_only=True, tag="unsubscribe"):
@@ -39,9 +44,9 @@ def publication_of_order(order: Order) -> Publication:
 
 
 def order_of(publication: Publication) -> Order | None:
-    """The order that a publication on `CONTROL` carries; None for one this version does not know.
+    """The order that a publication between nodes carries; None for what is no order.
 
-    During an upgrade newer nodes may send orders that older ones have never heard of.
+    It may be other news, or an order of a newer node that this version has never heard of.
     """
     try:
         return _decoder.decode(publication.data)

@@ -100,9 +100,9 @@ class Following:
 
     # --- the bus -------------------------------------------------------------------------------
 
-    async def begin(self, listener: Listener, *, control: str) -> None:
+    async def begin(self, listener: Listener, *, control: frozenset[str]) -> None:
         """Follow everything there is through a new listener; all of it may have missed news."""
-        await listener.follow(frozenset([control, *self._channels]))
+        await listener.follow(control.union(self._channels))
         self._listener = listener
         self.suspect(list(self))
 

@@ -27,11 +27,16 @@ class Hub:
 
     name = "hub"
 
-    def __init__(self, *, bus: Bus, following: Following, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self, *, node_id: str, bus: Bus, following: Following, clock: Clock, metrics: Metrics
+    ) -> None:
         self.connections: dict[Connection, None] = {}
         """Every live connection of this node, whether or not it said who it is."""
         self.unchecked = False
         """Whether orders may have been missed, so that all listeners must be checked."""
+        self.confidants: list[Callable[[Publication], None]] = []
+        """Who takes what other nodes send here that is no order about connections."""
+        self._control = frozenset({control.CONTROL, control.node_channel(node_id)})
         self._bus = bus
         self._following = following
         self._clock = clock
@@ -58,7 +63,7 @@ class Hub:
     async def run(self, stop: Stop) -> None:
         """Relay what the bus brings, until `stop` is asked."""
         async with self._bus.listen() as listener:
-            await self._following.begin(listener, control=control.CONTROL)
+            await self._following.begin(listener, control=self._control)
             self.unchecked = True
             self._following.pulse.beat()
             stopping = asyncio.create_task(stop.wait())
@@ -83,10 +88,8 @@ class Hub:
         for item in news:
             if isinstance(item, Gap):
                 self._missed(item.channels)
-            elif item.channel == control.CONTROL:
-                order = control.order_of(item)
-                if order is not None:
-                    self.obey(order)
+            elif item.channel in self._control:
+                self._confide(item)
             else:
                 live = find(item.channel)
                 if live is not None:
@@ -118,6 +121,14 @@ class Hub:
                 connection.disconnect(order.code, _disconnect_reason(order.code))
             else:
                 self.dismiss(connection, order.channel, order.code)
+
+    def _confide(self, publication: Publication) -> None:
+        order = control.order_of(publication)
+        if order is not None:
+            self.obey(order)
+            return
+        for take in self.confidants:
+            take(publication)
 
     def _missed(self, channels: frozenset[str]) -> None:
         self._following.suspect([live for live in self._following if live.name in channels])

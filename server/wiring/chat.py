@@ -120,7 +120,13 @@ class Chat:
             metrics=metrics,
             options=settings.hub,
         )
-        hub = Hub(bus=ground.bus, following=following, clock=clock, metrics=metrics)
+        hub = Hub(
+            node_id=ground.node_id,
+            bus=ground.bus,
+            following=following,
+            clock=clock,
+            metrics=metrics,
+        )
         catch_up = CatchUp(
             hub=hub,
             following=following,

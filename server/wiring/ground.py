@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from functools import partial
+from uuid import uuid4
 
 from kernel.adapters.database import Database
 from kernel.adapters.jwt import JwtVerifier
@@ -46,6 +47,8 @@ class Ground:
     ) -> None:
         self.settings = settings
         self.roles = roles
+        self.node_id = uuid4().hex
+        """What other nodes call this process."""
         self.clock: Clock = clock or SystemClock()
         self.metrics = Metrics()
         self.database = Database(settings.database)

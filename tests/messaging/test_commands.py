@@ -12,7 +12,7 @@ from kernel.errors import Kind, RateLimited, Unavailable
 from kernel.identity import Principal
 from kernel.ids import UserId
 from kernel.operations import Operation
-from messaging.control import Disconnect, publication_of_order
+from messaging.control import CONTROL, Disconnect, publication_of_order
 from messaging.gate import GateOptions
 from messaging.ports import Membership
 from messaging.protocol import requests, results
@@ -201,9 +201,16 @@ async def test_who_may_subscribe_to_what(node, amina):
     assert isinstance(await amina.subscribe(f"user:{AMINA}"), results.SubscribeResult)
     assert await amina.subscribe(channel_of(theirs)) == Error(103, "permission denied")
     assert await amina.subscribe(f"user:{KARIM}") == Error(103, "permission denied")
-    for unknown in ("control", "conversation:1", "news", "conversation:" + str(hers.id).upper()):
+    for unknown in (
+        "control",
+        CONTROL,
+        "conversation:1",
+        "news",
+        "conversation:" + str(hers.id).upper(),
+    ):
         assert await amina.subscribe(unknown) == Error(102, "unknown channel")
-    assert (await amina.subscribe("x" * 256)).code == 107
+    for no_name in ("x" * 256, CONTROL):
+        assert (await amina.subscribe(no_name)).code == 107
     assert await amina.subscribe(channel_of(hers)) == Error(105, "already subscribed")
 
 

@@ -10,7 +10,7 @@ import pytest
 from kernel.adapters.database import Database
 from kernel.adapters.memory_bus import MemoryBus
 from kernel.bus import Gap, Publication, StreamPosition
-from messaging.control import CONTROL, Unsubscribe, publication_of_order
+from messaging.control import CONTROL, Unsubscribe, node_channel, publication_of_order
 from messaging.following import HubOptions
 from messaging.protocol import events, frames, values
 from messaging.protocol.codes import UnsubscribeCode
@@ -364,6 +364,20 @@ async def test_an_order_ends_a_subscription_that_is_being_set_up(node, bus):
         assert not any(each.subscriptions for each in node.hub.connections)
 
 
+async def test_what_is_no_order_goes_to_whoever_asked_for_it(node, bus):
+    taken: list[Publication] = []
+    node.hub.confidants.append(taken.append)
+    to_all = Publication(CONTROL, b'{"type":"greeting"}')
+    to_us = Publication(node_channel(node.node_id), b'{"type":"greeting"}')
+    to_another = Publication(node_channel("another"), b'{"type":"greeting"}')
+    order = publication_of_order(Unsubscribe(user_id=KARIM, channel="a", code=2000))
+
+    bus.publish([to_all, to_another, order, to_us])
+    await node.until(lambda: len(taken) > 1)
+
+    assert taken == [to_all, to_us]
+
+
 # --- following ------------------------------------------------------------------------------------
 
 
@@ -404,7 +418,7 @@ async def test_a_hub_that_starts_again_follows_and_looks_at_everything(node, bus
         bus.fate = lambda each: [each]
 
         async with bus.listen() as another:
-            await node.following.begin(another, control=CONTROL)
+            await node.following.begin(another, control=frozenset({CONTROL}))
             await amina.until(lambda: amina.offsets(channel) == [1])
 
 

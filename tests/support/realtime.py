@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import jwt
 import uvicorn
@@ -121,7 +121,14 @@ class Node:
             metrics=metrics,
             options=self.hub_options,
         )
-        self.hub = Hub(bus=self.bus, following=self.following, clock=clock, metrics=metrics)
+        self.node_id = uuid4().hex
+        self.hub = Hub(
+            node_id=self.node_id,
+            bus=self.bus,
+            following=self.following,
+            clock=clock,
+            metrics=metrics,
+        )
         self.catchup = CatchUp(
             hub=self.hub,
             following=self.following,
