@@ -17,7 +17,8 @@ import pytest
 
 from kernel.adapters.database import Database, DatabaseOptions
 from kernel.adapters.memory_bus import MemoryBus
-from kernel.adapters.redis_bus import RedisBus, RedisOptions
+from kernel.adapters.redis_bus import RedisBus
+from kernel.adapters.redis_options import RedisOptions
 from kernel.bus import Bus
 from kernel.clock import SystemClock
 from kernel.metrics import Metrics

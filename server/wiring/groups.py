@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from kernel.adapters.database import DatabaseOptions
 from kernel.adapters.jwt import TokenOptions
-from kernel.adapters.redis_bus import RedisOptions
+from kernel.adapters.redis_options import RedisOptions
 from kernel.relay import RelayOptions
 from messaging.adapters.message_batches import BatchOptions
 from messaging.bodies import MessageLimits

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from kernel.adapters.memory_bus import MemoryBus
-from kernel.adapters.redis_bus import RedisBus, RedisOptions
+from kernel.adapters.redis_bus import RedisBus
+from kernel.adapters.redis_options import RedisOptions
 from kernel.bus import Publication, StreamPosition
 from kernel.clock import SystemClock
 from kernel.metrics import Metrics

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
-from kernel.adapters.redis_bus import RedisBus, RedisOptions, unpacked
+from kernel.adapters.redis_bus import RedisBus, unpacked
+from kernel.adapters.redis_options import RedisOptions
 from kernel.backoff import Backoff
 from kernel.bus import Gap, Publication
 from kernel.clock import SystemClock

@@ -3,7 +3,8 @@
 import pytest
 import uvloop
 
-from kernel.adapters.redis_bus import RedisBus, RedisOptions
+from kernel.adapters.redis_bus import RedisBus
+from kernel.adapters.redis_options import RedisOptions
 from kernel.bus import Publication
 from kernel.clock import SystemClock
 from kernel.metrics import Metrics
