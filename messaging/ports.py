@@ -1,6 +1,7 @@
 """What messaging needs from the outside. Guarantees here, mechanics in `adapters/`."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -8,7 +9,17 @@ from kernel.bus import Publication, StreamPosition
 from kernel.ids import UserId
 from kernel.outbox import Entry
 from kernel.paging import Page
-from messaging.types import Audience, Conversation, Draft, Member, Message, Presence, Role
+from messaging.types import (
+    Audience,
+    Conversation,
+    Draft,
+    Member,
+    Message,
+    Posted,
+    Posting,
+    Presence,
+    Role,
+)
 
 Membership = tuple[UUID, UserId]
 """A conversation, and a user who is or is not in it."""
@@ -111,6 +122,45 @@ class MessageStore(Protocol):
 
     async def epoch(self) -> str:
         """Names this life of the database; offsets are comparable within it."""
+        ...
+
+
+class PublicationStore(Protocol):
+    """The streams of channels that are no conversations. Every method is one transaction.
+
+    A stream's epoch is its own: one that was forgotten and begins anew has another.
+    """
+
+    async def append(self, posting: Posting) -> Posted:
+        """Give `posting` the next offset of its stream, and let go what is beyond its size.
+
+        Under an idempotency key that is remembered, or with a version that is not newer than
+        the stream's, nothing is written. Raises `Unavailable` when too many wait already.
+        """
+        ...
+
+    async def tops(
+        self, channels: Sequence[str], *, known_until: Mapping[str, datetime]
+    ) -> Mapping[str, StreamPosition]:
+        """Where each stream ends; one that is new begins here and is known until then."""
+        ...
+
+    async def since(self, channel: str, *, offset: int, limit: int) -> Sequence[Publication]:
+        """The publications after `offset` that are still kept, oldest first."""
+        ...
+
+    async def before(
+        self, channel: str, *, offset: int | None, limit: int
+    ) -> Sequence[Publication]:
+        """The kept publications before `offset` (None: from the newest), newest first."""
+        ...
+
+    async def remove(self, channel: str) -> None:
+        """Let go all publications of a stream; its offsets go on."""
+        ...
+
+    async def prune(self, *, limit: int) -> int:
+        """Delete what is over: publications, streams, keys; how many, about `limit` at most."""
         ...
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from kernel.bus import StreamPosition
 from kernel.ids import UserId
 
 
@@ -87,3 +88,32 @@ class Presence:
     user_id: UserId
     client: str
     info: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """A publication before its stream gave it an offset.
+
+    `data` is JSON text and `extra` what travels beside it. `size` is how many publications the
+    stream keeps, until `kept_until`. A posting with a `version` is for those only who have an
+    older one; versions of another `version_epoch` count anew.
+    """
+
+    channel: str
+    data: bytes
+    extra: bytes
+    size: int
+    kept_until: datetime
+    known_until: datetime
+    idempotency_key: str = ""
+    remembered_until: datetime | None = None
+    version: int = 0
+    version_epoch: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """Where a posting is in its stream, or where the one is that made it unnecessary."""
+
+    position: StreamPosition
+    is_new: bool

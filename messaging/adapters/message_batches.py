@@ -7,16 +7,18 @@ it has ended.
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
-from uuid import UUID
+from typing import Generic, TypeVar
 
 from kernel.errors import Refusal, Unavailable
-from kernel.ids import UserId
 from kernel.metrics import Metrics
 from kernel.options import option
-from messaging.ports import Consequences
-from messaging.types import Draft, Message
+
+A = TypeVar("A")
+"""What is to be appended."""
+S = TypeVar("S")
+"""What it is once it is stored."""
 
 TRIES = 5
 """How often a batch is tried that other writers overtake."""
@@ -38,54 +40,61 @@ class BatchOptions:
             raise ValueError("waiting must be at least size")
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
-    """A draft, and what follows once it is a message."""
-
-    draft: Draft
-    then: Consequences
-
-
-Commit = Callable[[Sequence[Append]], Awaitable[Sequence[Message | Refusal]]]
-"""Stores drafts of different keys in one transaction; a message or a refusal for each, in order.
+Commit = Callable[[Sequence[A]], Awaitable[Sequence[S | Refusal]]]
+"""Stores what has different keys in one transaction; what became of each, in order.
 
 Raises `Overtaken` if the same may succeed when it is tried again, `Unavailable` if nothing can
-be stored at the moment, and anything else if something is wrong with one of the drafts.
+be stored at the moment, and anything else if something is wrong with one of them.
 """
 
 
 class Overtaken(Exception):
-    """Other writers came in between and nothing was stored; its text goes to the sender."""
+    """Other writers came in between and nothing was stored; its text goes to the caller."""
 
 
-class MessageBatches:
-    """Joins appends of one process into transactions, one at a time, in order of arrival."""
+class Batches(Generic[A, S]):
+    """Joins appends of one process into transactions, one at a time, in order of arrival.
 
-    def __init__(self, commit: Commit, *, options: BatchOptions, metrics: Metrics) -> None:
+    Appends of the same `key` are one: all who wait for it are told the same. `noun` names what
+    is stored, in metrics.
+    """
+
+    def __init__(
+        self,
+        commit: Commit[A, S],
+        *,
+        key: Callable[[A], Hashable],
+        options: BatchOptions,
+        metrics: Metrics,
+        noun: str = "message",
+    ) -> None:
         self._commit = commit
+        self._key = key
+        self._noun = noun
         self._options = options
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[_Waiting[A, S]] = deque()
         self._draining: asyncio.Task[None] | None = None
         self._closed = False
         self._sizes = metrics.histogram(
-            "messaging_batch_messages",
-            "Messages stored by one transaction.",
+            f"messaging_batch_{noun}s",
+            f"How many {noun}s are stored by one transaction.",
             buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000),
         )
         self._overtaken = metrics.counter(
-            "messaging_batches_overtaken_total", "Batches tried again because of other writers."
+            f"messaging_{noun}_batches_overtaken_total",
+            "Batches tried again because of other writers.",
         )
 
-    async def append(self, draft: Draft, *, then: Consequences) -> Message:
-        """Store a draft with the next batch. What was accepted is stored, whoever still waits."""
+    async def append(self, item: A) -> S:
+        """Store something with the next batch. What was accepted is stored, whoever still waits."""
         if self._closed:
             raise Unavailable("The server is stopping.")
         if len(self._waiting) >= self._options.waiting:
-            raise Unavailable("Too many messages wait to be stored.")
-        stored: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(Append(draft, then), stored))
+            raise Unavailable(f"Too many {self._noun}s wait to be stored.")
+        stored: asyncio.Future[S] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(item, stored))
         if self._draining is None:
-            self._draining = asyncio.create_task(self._drain(), name="message-batches")
+            self._draining = asyncio.create_task(self._drain(), name=f"{self._noun}-batches")
         return await stored
 
     async def close(self) -> None:
@@ -102,11 +111,11 @@ class MessageBatches:
         finally:
             self._draining = None
 
-    async def _store(self, batch: Sequence["_Waiting"]) -> None:
-        by_key: dict[_Key, list[_Waiting]] = defaultdict(list)
+    async def _store(self, batch: Sequence["_Waiting[A, S]"]) -> None:
+        by_key: dict[Hashable, list[_Waiting[A, S]]] = defaultdict(list)
         for each in batch:
-            by_key[_key(each.append.draft)].append(each)
-        firsts = [same[0].append for same in by_key.values()]
+            by_key[self._key(each.item)].append(each)
+        firsts = [same[0].item for same in by_key.values()]
         for _ in range(TRIES):
             committing = asyncio.ensure_future(self._commit(firsts))
             # Whatever goes wrong is for the callers to know: none of them may wait for ever.
@@ -134,22 +143,15 @@ class MessageBatches:
             await self._store(batch[middle:])
 
 
-_Key = tuple[UUID, UserId, str]
-
-
-def _key(draft: Draft) -> _Key:
-    return draft.conversation_id, draft.sender_id, draft.idempotency_key
-
-
 @dataclass(frozen=True, slots=True)
-class _Waiting:
-    append: Append
-    stored: asyncio.Future[Message]
+class _Waiting(Generic[A, S]):
+    item: A
+    stored: asyncio.Future[S]
 
-    def settle(self, outcome: Message | BaseException) -> None:
+    def settle(self, outcome: S | BaseException) -> None:
         if self.stored.done():  # The caller has gone away.
             return
-        if isinstance(outcome, Message):
-            self.stored.set_result(outcome)
-        else:
+        if isinstance(outcome, BaseException):
             self.stored.set_exception(outcome)
+        else:
+            self.stored.set_result(outcome)

@@ -1,6 +1,7 @@
 """The log of each conversation in SQL: appended to in batches, read without a transaction."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from kernel.metrics import Metrics
 from messaging.adapters import postgres_log, sqlite_log
 from messaging.adapters.chunks import chunks
 from messaging.adapters.fates import Placed
-from messaging.adapters.message_batches import Append, BatchOptions, MessageBatches, Overtaken
+from messaging.adapters.message_batches import Batches, BatchOptions, Overtaken
 from messaging.adapters.tables import ConversationRow, MessageRow
 from messaging.ports import Consequences
 from messaging.types import Draft, Message
@@ -24,6 +25,14 @@ from messaging.types import Draft, Message
 _messages = table_of(MessageRow)
 _conversations = table_of(ConversationRow)
 _APPEND = {"sqlite": sqlite_log.append, "postgresql": postgres_log.append}
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """A draft, and what follows once it is a message."""
+
+    draft: Draft
+    then: Consequences
 
 
 class SqlMessages:
@@ -34,11 +43,11 @@ class SqlMessages:
     ) -> None:
         self._database = database
         self._clock = clock
-        self._batches = MessageBatches(self._commit, options=options, metrics=metrics)
+        self._batches = Batches(self._commit, key=_key, options=options, metrics=metrics)
         self._epoch: str | None = None
 
     async def append(self, draft: Draft, *, then: Consequences) -> Message:
-        return await self._batches.append(draft, then=then)
+        return await self._batches.append(Append(draft, then))
 
     async def since(self, conversation_id: UUID, *, offset: int, limit: int) -> Sequence[Message]:
         statement = (
@@ -104,6 +113,11 @@ class SqlMessages:
     async def _read(self, statement: sa.Select[Any]) -> list[Message]:
         async with self._database.reading() as connection:
             return [_message(row) for row in await connection.execute(statement)]
+
+
+def _key(append: Append) -> tuple[UUID, UserId, str]:
+    draft = append.draft
+    return draft.conversation_id, draft.sender_id, draft.idempotency_key
 
 
 def _message(row: sa.Row[Any]) -> Message:

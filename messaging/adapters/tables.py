@@ -9,6 +9,7 @@ from sqlmodel import Field
 from kernel.adapters.database import JSON_TEXT, Instant, Row
 
 USER_ID = sa.String(128)
+CHANNEL = sa.String(255)
 
 
 class ConversationRow(Row, table=True):
@@ -53,3 +54,51 @@ class MessageRow(Row, table=True):
     body: str = Field(sa_type=JSON_TEXT)
     idempotency_key: str = Field(sa_type=sa.String(64))
     sent_at: datetime = Field(sa_type=Instant)
+
+
+class StreamRow(Row, table=True):
+    """The place of a channel's stream. Its publications are gone once `kept_until` is over.
+
+    Where nothing was published until `known_until`, the stream itself may be forgotten; should
+    it begin anew, it does so with another epoch.
+    """
+
+    # Every publication rewrites it; see conversations.
+    __tablename__ = "streams"
+    __table_args__ = (
+        sa.Index("ix_streams_kept_until", "kept_until"),
+        sa.Index("ix_streams_known_until", "known_until"),
+        {"postgresql_with": {"fillfactor": 70}},
+    )
+
+    channel: str = Field(primary_key=True, sa_type=CHANNEL)
+    epoch: str = Field(sa_type=sa.String(16))
+    top: int = Field(default=0, sa_type=sa.BigInteger)
+    version: int = Field(default=0, sa_type=sa.BigInteger)
+    version_epoch: str = Field(default="", sa_type=sa.String(64))
+    kept_until: datetime | None = Field(default=None, sa_type=Instant)
+    known_until: datetime = Field(sa_type=Instant)
+
+
+class PublicationRow(Row, table=True):
+    """A publication of a stream. Its stream's row was locked when it was written."""
+
+    __tablename__ = "publications"
+
+    channel: str = Field(primary_key=True, sa_type=CHANNEL)
+    offset: int = Field(primary_key=True, sa_type=sa.BigInteger)
+    data: str = Field(sa_type=JSON_TEXT)
+    extra: str = Field(sa_type=JSON_TEXT)
+
+
+class PublicationKeyRow(Row, table=True):
+    """An idempotency key that was published under, and what came of it."""
+
+    __tablename__ = "publication_keys"
+    __table_args__ = (sa.Index("ix_publication_keys_expires_at", "expires_at"),)
+
+    channel: str = Field(primary_key=True, sa_type=CHANNEL)
+    key: str = Field(primary_key=True, sa_type=sa.String(64))
+    epoch: str = Field(sa_type=sa.String(16))
+    offset: int = Field(sa_type=sa.BigInteger)
+    expires_at: datetime = Field(sa_type=Instant)

@@ -9,16 +9,10 @@ from kernel.errors import Refusal, Unavailable
 from kernel.ids import new_id
 from kernel.metrics import Metrics
 from messaging.adapters.fates import placed
-from messaging.adapters.message_batches import (
-    TRIES,
-    Append,
-    BatchOptions,
-    MessageBatches,
-    Overtaken,
-)
-from messaging.types import Message
+from messaging.adapters.message_batches import TRIES, Batches, BatchOptions, Overtaken
+from messaging.types import Draft, Message
 from tests.support.clock import START
-from tests.support.factories_messaging import draft, nothing
+from tests.support.factories_messaging import draft
 from tests.support.metrics import value_of
 
 HERE = new_id(START)
@@ -35,22 +29,21 @@ class Log:
         self.overtaken = 0
         self.away = False
 
-    async def commit(self, appends: Sequence[Append]) -> Sequence[Message | Refusal]:
-        self.batches.append([each.draft.idempotency_key for each in appends])
+    async def commit(self, drafts: Sequence[Draft]) -> Sequence[Message | Refusal]:
+        self.batches.append([each.idempotency_key for each in drafts])
         await self.open.wait()
         if self.away:
             raise Unavailable("The database does not answer.")
         if self.overtaken:
             self.overtaken -= 1
             raise Overtaken("Others are writing.")
-        for each in appends:
-            if each.draft.body == b"bad":
+        for each in drafts:
+            if each.body == b"bad":
                 raise ValueError("bad")
         messages = [
-            placed(each.draft, offset=self.top + number).message
-            for number, each in enumerate(appends, 1)
+            placed(each, offset=self.top + number).message for number, each in enumerate(drafts, 1)
         ]
-        self.top += len(appends)
+        self.top += len(drafts)
         return messages
 
 
@@ -59,17 +52,19 @@ async def log() -> Log:
     return Log()
 
 
-def batches_over(log: Log, metrics: Metrics, **options: int) -> MessageBatches:
-    return MessageBatches(log.commit, options=BatchOptions(**options), metrics=metrics)
+def batches_over(log: Log, metrics: Metrics, **options: int) -> Batches[Draft, Message]:
+    return Batches(
+        log.commit,
+        key=lambda draft: draft.idempotency_key,
+        options=BatchOptions(**options),
+        metrics=metrics,
+    )
 
 
 def sending(
-    batches: MessageBatches, *keys: str, body: bytes = b"{}"
+    batches: Batches[Draft, Message], *keys: str, body: bytes = b"{}"
 ) -> list[asyncio.Task[Message]]:
-    return [
-        asyncio.create_task(batches.append(draft(HERE, key=key, body=body), then=nothing))
-        for key in keys
-    ]
+    return [asyncio.create_task(batches.append(draft(HERE, key=key, body=body))) for key in keys]
 
 
 async def turns() -> None:
@@ -121,7 +116,7 @@ async def test_when_too_many_wait_the_next_is_refused_at_once(log, metrics):
     await turns()
 
     with pytest.raises(Unavailable):
-        await batches.append(draft(HERE), then=nothing)
+        await batches.append(draft(HERE))
 
     log.open.set()
     assert len(await asyncio.gather(*under_way, *waiting)) == 3
@@ -144,7 +139,7 @@ async def test_an_overtaken_batch_is_tried_again(log, metrics):
     messages = await asyncio.gather(*sending(batches, "a", "b"))
 
     assert [message.offset for message in messages] == [1, 2]
-    assert value_of(metrics, "messaging_batches_overtaken_total") == TRIES - 1
+    assert value_of(metrics, "messaging_message_batches_overtaken_total") == TRIES - 1
 
 
 async def test_a_batch_that_is_always_overtaken_is_refused_for_now(log, metrics):
@@ -217,7 +212,7 @@ async def test_closing_finishes_what_was_accepted_and_accepts_nothing_more(log, 
     closing = asyncio.create_task(batches.close())
     await turns()
     with pytest.raises(Unavailable):
-        await batches.append(draft(HERE), then=nothing)
+        await batches.append(draft(HERE))
     assert not closing.done()
     log.open.set()
     await closing

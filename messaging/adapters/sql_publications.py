@@ -1,0 +1,328 @@
+"""The streams of channels in SQL: appended to in batches, read without a transaction."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import count
+from secrets import token_urlsafe
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kernel.adapters.database import Database, table_of
+from kernel.bus import Publication, StreamPosition
+from kernel.clock import Clock
+from kernel.errors import Refusal
+from kernel.metrics import Metrics
+from messaging.adapters import postgres_log
+from messaging.adapters.chunks import chunks
+from messaging.adapters.message_batches import Batches, BatchOptions, Overtaken
+from messaging.adapters.tables import PublicationKeyRow, PublicationRow, StreamRow
+from messaging.types import Posted, Posting
+
+_streams = table_of(StreamRow)
+_publications = table_of(PublicationRow)
+_keys = table_of(PublicationKeyRow)
+_s, _p, _k = _streams.c, _publications.c, _keys.c
+
+_EPOCH_BYTES = 6
+
+
+class SqlPublications:
+    """Fulfils `PublicationStore`. Close it before the database: it finishes what it accepted."""
+
+    def __init__(
+        self, *, database: Database, clock: Clock, metrics: Metrics, options: BatchOptions
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        unkeyed = count()
+        self._batches = Batches[Posting, Posted](
+            self._commit,
+            key=lambda each: (each.channel, each.idempotency_key or next(unkeyed)),
+            options=options,
+            metrics=metrics,
+            noun="publication",
+        )
+
+    async def append(self, posting: Posting) -> Posted:
+        return await self._batches.append(posting)
+
+    async def tops(
+        self, channels: Sequence[str], *, known_until: Mapping[str, datetime]
+    ) -> Mapping[str, StreamPosition]:
+        found: dict[str, StreamPosition] = {}
+        async with self._database.reading() as connection:
+            for some in chunks(channels):
+                rows = await connection.execute(_PLACES, {"channels": some})
+                found.update({row.channel: StreamPosition(row.top, row.epoch) for row in rows})
+        missing = [each for each in dict.fromkeys(channels) if each not in found]
+        if missing:
+            async with self._database.transaction() as connection:
+                for some in chunks(sorted(missing)):
+                    await self._begin(connection, {each: known_until[each] for each in some})
+                    rows = await connection.execute(_PLACES, {"channels": some})
+                    found.update({row.channel: StreamPosition(row.top, row.epoch) for row in rows})
+        return found
+
+    async def since(self, channel: str, *, offset: int, limit: int) -> Sequence[Publication]:
+        return await self._read(
+            _KEPT.where(_p.offset > offset).order_by(_p.offset).limit(limit), channel
+        )
+
+    async def before(
+        self, channel: str, *, offset: int | None, limit: int
+    ) -> Sequence[Publication]:
+        statement = _KEPT.order_by(_p.offset.desc()).limit(limit)
+        if offset is not None:
+            statement = statement.where(_p.offset < offset)
+        return await self._read(statement, channel)
+
+    async def remove(self, channel: str) -> None:
+        async with self._database.transaction() as connection:
+            # Whoever appends meanwhile holds this row, so nothing of theirs is half gone.
+            await connection.execute(
+                sa.select(_s.channel).where(_s.channel == channel).with_for_update()
+            )
+            await connection.execute(_publications.delete().where(_p.channel == channel))
+
+    async def prune(self, *, limit: int) -> int:
+        now = self._clock.now()
+        async with self._database.transaction() as connection:
+            old = sa.select(_p.channel, _p.offset).join(_streams, _s.channel == _p.channel)
+            gone = await _delete(
+                connection, _publications, old.where(_s.kept_until <= now).limit(limit)
+            )
+            unkept = ~sa.exists().where(_p.channel == _s.channel)
+            forgotten = sa.select(_s.channel).where(_s.known_until <= now, unkept)
+            gone += await _delete(connection, _streams, forgotten.limit(limit))
+            keys = sa.select(_k.channel, _k.key).where(_k.expires_at <= now)
+            return gone + await _delete(connection, _keys, keys.limit(limit))
+
+    async def close(self) -> None:
+        """Accept nothing more, and return when what was accepted is stored or refused."""
+        await self._batches.close()
+
+    async def _read(self, statement: sa.Select[Any], channel: str) -> list[Publication]:
+        asked = {"channel": channel, "now": self._clock.now()}
+        async with self._database.reading() as connection:
+            return [
+                Publication(
+                    channel,
+                    row.data.encode(),
+                    StreamPosition(row.offset, row.epoch),
+                    row.extra.encode(),
+                )
+                for row in await connection.execute(statement, asked)
+            ]
+
+    # --- appending -----------------------------------------------------------------------------
+
+    async def _commit(self, postings: Sequence[Posting]) -> Sequence[Posted | Refusal]:
+        try:
+            async with self._database.transaction() as connection:
+                return await self._append(connection, postings)
+        except sa.exc.DBAPIError as error:
+            if postgres_log.is_overtaken(error):
+                raise Overtaken("Others are publishing to the same channels.") from error
+            raise
+
+    async def _append(
+        self, connection: AsyncConnection, postings: Sequence[Posting]
+    ) -> list[Posted | Refusal]:
+        places = await self._locked(connection, postings)
+        repeated = await self._repeated(connection, postings)
+        outcomes: list[Posted | Refusal] = []
+        new: list[tuple[Posting, int]] = []
+        for posting in postings:
+            place = places[posting.channel]
+            before = repeated.get((posting.channel, posting.idempotency_key))
+            if before is not None:
+                outcomes.append(Posted(before, is_new=False))
+            elif not place.takes(posting):
+                outcomes.append(Posted(place.position, is_new=False))
+            else:
+                new.append((posting, place.grow(posting)))
+                outcomes.append(Posted(place.position, is_new=True))
+        if new:
+            await _write(connection, new, places)
+        return outcomes
+
+    async def _locked(
+        self, connection: AsyncConnection, postings: Iterable[Posting]
+    ) -> dict[str, "_Place"]:
+        """The streams of these postings, which nobody else writes to until we are done."""
+        wanted = {each.channel: each.known_until for each in postings}
+        now = self._clock.now()
+        places: dict[str, _Place] = {}
+        for _ in range(2):
+            missing = sorted(wanted.keys() - places.keys())
+            for some in chunks(missing):
+                rows = await connection.execute(_LOCK, {"channels": some})
+                places.update({row.channel: _Place(row, now) for row in rows})
+            missing = sorted(wanted.keys() - places.keys())
+            if not missing:
+                break
+            await self._begin(connection, {each: wanted[each] for each in missing})
+        return places
+
+    async def _begin(
+        self, connection: AsyncConnection, known_until: Mapping[str, datetime]
+    ) -> None:
+        """Begin streams, unless somebody else has."""
+        rows = [
+            {
+                "channel": channel,
+                "epoch": token_urlsafe(_EPOCH_BYTES),
+                "top": 0,
+                "version": 0,
+                "version_epoch": "",
+                "known_until": until,
+            }
+            for channel, until in known_until.items()
+        ]
+        await connection.execute(self._database.insert_new(_streams, on=["channel"]), rows)
+
+    async def _repeated(
+        self, connection: AsyncConnection, postings: Iterable[Posting]
+    ) -> dict[tuple[str, str], StreamPosition]:
+        """The places of what was published under these keys before."""
+        keys = [(each.channel, each.idempotency_key) for each in postings if each.idempotency_key]
+        found: dict[tuple[str, str], StreamPosition] = {}
+        for some in chunks(keys):
+            statement = sa.select(_keys).where(
+                sa.tuple_(_k.channel, _k.key).in_(some), _k.expires_at > self._clock.now()
+            )
+            for row in await connection.execute(statement):
+                found[row.channel, row.key] = StreamPosition(row.offset, row.epoch)
+        return found
+
+
+class _Place:
+    """A stream while a batch is appended to it."""
+
+    def __init__(self, row: sa.Row[Any], now: datetime) -> None:
+        self.epoch: str = row.epoch
+        self.top: int = row.top
+        self.floor = 0
+        """Publications up to this offset are let go."""
+        self.version: int = row.version
+        self.version_epoch: str = row.version_epoch
+        self.latest: Posting | None = None
+        if row.kept_until is not None and row.kept_until <= now:
+            self.floor = self.top
+
+    @property
+    def position(self) -> StreamPosition:
+        return StreamPosition(self.top, self.epoch)
+
+    def takes(self, posting: Posting) -> bool:
+        """Whether the posting's version, if it has one, is newer than the stream's."""
+        same_count = posting.version_epoch == self.version_epoch
+        return not (posting.version and same_count and posting.version <= self.version)
+
+    def grow(self, posting: Posting) -> int:
+        """Take the posting; its offset."""
+        self.top += 1
+        self.floor = max(self.floor, self.top - posting.size)
+        self.latest = posting
+        if posting.version:
+            self.version, self.version_epoch = posting.version, posting.version_epoch
+        return self.top
+
+
+async def _write(
+    connection: AsyncConnection,
+    new: Sequence[tuple[Posting, int]],
+    places: Mapping[str, _Place],
+) -> None:
+    grown = {channel: place for channel, place in places.items() if place.latest is not None}
+    rows = [
+        {
+            "channel": posting.channel,
+            "offset": offset,
+            "data": posting.data.decode(),
+            "extra": posting.extra.decode(),
+        }
+        for posting, offset in new
+        # What a burst pushes out of its stream at once need not be written.
+        if offset > places[posting.channel].floor
+    ]
+    await connection.execute(_publications.insert(), rows)
+    await connection.execute(
+        _GROW,
+        [
+            {
+                "grown": channel,
+                "to": place.top,
+                "version": place.version,
+                "version_epoch": place.version_epoch,
+                "kept_until": place.latest.kept_until,
+                "known_until": place.latest.known_until,
+            }
+            for channel, place in grown.items()
+            if place.latest is not None
+        ],
+    )
+    floors = [
+        {"gone": channel, "floor": place.floor} for channel, place in grown.items() if place.floor
+    ]
+    if floors:
+        await connection.execute(_LET_GO, floors)
+    keys = [
+        {
+            "channel": posting.channel,
+            "key": posting.idempotency_key,
+            "epoch": places[posting.channel].epoch,
+            "offset": offset,
+            "expires_at": posting.remembered_until,
+        }
+        for posting, offset in new
+        if posting.idempotency_key
+    ]
+    if keys:
+        await connection.execute(
+            _FORGET_KEYS, [{"at": k["channel"], "old": k["key"]} for k in keys]
+        )
+        await connection.execute(_keys.insert(), keys)
+
+
+async def _delete(connection: AsyncConnection, table: sa.Table, old: sa.Select[Any]) -> int:
+    """Delete the rows with these primary keys; how many."""
+    key = sa.tuple_(*table.primary_key.columns) if len(table.primary_key) > 1 else None
+    column = next(iter(table.primary_key.columns)) if key is None else key
+    return (await connection.execute(table.delete().where(column.in_(old)))).rowcount
+
+
+_PLACES = sa.select(_s.channel, _s.top, _s.epoch).where(
+    _s.channel.in_(sa.bindparam("channels", expanding=True))
+)
+_LOCK = (
+    sa.select(_streams)
+    .where(_s.channel.in_(sa.bindparam("channels", expanding=True)))
+    .order_by(_s.channel)
+    .with_for_update()
+)
+_KEPT = (
+    sa.select(_p.offset, _p.data, _p.extra, _s.epoch)
+    .join(_streams, _s.channel == _p.channel)
+    .where(
+        _p.channel == sa.bindparam("channel"),
+        _s.kept_until > sa.bindparam("now", type_=_s.kept_until.type),
+    )
+)
+_GROW = (
+    _streams.update()
+    .where(_s.channel == sa.bindparam("grown"))
+    .values(
+        top=sa.bindparam("to"),
+        version=sa.bindparam("version"),
+        version_epoch=sa.bindparam("version_epoch"),
+        kept_until=sa.bindparam("kept_until"),
+        known_until=sa.bindparam("known_until"),
+    )
+)
+_LET_GO = _publications.delete().where(
+    _p.channel == sa.bindparam("gone"), _p.offset <= sa.bindparam("floor")
+)
+_FORGET_KEYS = _keys.delete().where(_k.channel == sa.bindparam("at"), _k.key == sa.bindparam("old"))
