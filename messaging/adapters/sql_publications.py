@@ -17,6 +17,7 @@ from kernel.metrics import Metrics
 from messaging.adapters import postgres_log
 from messaging.adapters.chunks import chunks
 from messaging.adapters.message_batches import Batches, BatchOptions, Overtaken
+from messaging.adapters.places import Place, write
 from messaging.adapters.tables import PublicationKeyRow, PublicationRow, StreamRow
 from messaging.types import Posted, Posting
 
@@ -145,21 +146,21 @@ class SqlPublications:
                 new.append((posting, place.grow(posting)))
                 outcomes.append(Posted(place.position, is_new=True))
         if new:
-            await _write(connection, new, places)
+            await write(connection, new, places)
         return outcomes
 
     async def _locked(
         self, connection: AsyncConnection, postings: Iterable[Posting]
-    ) -> dict[str, "_Place"]:
+    ) -> dict[str, Place]:
         """The streams of these postings, which nobody else writes to until we are done."""
         wanted = {each.channel: each.known_until for each in postings}
         now = self._clock.now()
-        places: dict[str, _Place] = {}
+        places: dict[str, Place] = {}
         for _ in range(2):
             missing = sorted(wanted.keys() - places.keys())
             for some in chunks(missing):
                 rows = await connection.execute(_LOCK, {"channels": some})
-                places.update({row.channel: _Place(row, now) for row in rows})
+                places.update({row.channel: Place(row, now) for row in rows})
             missing = sorted(wanted.keys() - places.keys())
             if not missing:
                 break
@@ -198,95 +199,6 @@ class SqlPublications:
         return found
 
 
-class _Place:
-    """A stream while a batch is appended to it."""
-
-    def __init__(self, row: sa.Row[Any], now: datetime) -> None:
-        self.epoch: str = row.epoch
-        self.top: int = row.top
-        self.floor = 0
-        """Publications up to this offset are let go."""
-        self.version: int = row.version
-        self.version_epoch: str = row.version_epoch
-        self.latest: Posting | None = None
-        if row.kept_until is not None and row.kept_until <= now:
-            self.floor = self.top
-
-    @property
-    def position(self) -> StreamPosition:
-        return StreamPosition(self.top, self.epoch)
-
-    def takes(self, posting: Posting) -> bool:
-        """Whether the posting's version, if it has one, is newer than the stream's."""
-        same_count = posting.version_epoch == self.version_epoch
-        return not (posting.version and same_count and posting.version <= self.version)
-
-    def grow(self, posting: Posting) -> int:
-        """Take the posting; its offset."""
-        self.top += 1
-        self.floor = max(self.floor, self.top - posting.size)
-        self.latest = posting
-        if posting.version:
-            self.version, self.version_epoch = posting.version, posting.version_epoch
-        return self.top
-
-
-async def _write(
-    connection: AsyncConnection,
-    new: Sequence[tuple[Posting, int]],
-    places: Mapping[str, _Place],
-) -> None:
-    grown = {channel: place for channel, place in places.items() if place.latest is not None}
-    rows = [
-        {
-            "channel": posting.channel,
-            "offset": offset,
-            "data": posting.data.decode(),
-            "extra": posting.extra.decode(),
-        }
-        for posting, offset in new
-        # What a burst pushes out of its stream at once need not be written.
-        if offset > places[posting.channel].floor
-    ]
-    await connection.execute(_publications.insert(), rows)
-    await connection.execute(
-        _GROW,
-        [
-            {
-                "grown": channel,
-                "to": place.top,
-                "version": place.version,
-                "version_epoch": place.version_epoch,
-                "kept_until": place.latest.kept_until,
-                "known_until": place.latest.known_until,
-            }
-            for channel, place in grown.items()
-            if place.latest is not None
-        ],
-    )
-    floors = [
-        {"gone": channel, "floor": place.floor} for channel, place in grown.items() if place.floor
-    ]
-    if floors:
-        await connection.execute(_LET_GO, floors)
-    keys = [
-        {
-            "channel": posting.channel,
-            "key": posting.idempotency_key,
-            "epoch": places[posting.channel].epoch,
-            "offset": offset,
-            "expires_at": posting.remembered_until,
-        }
-        for posting, offset in new
-        if posting.idempotency_key
-    ]
-    if keys:
-        await connection.execute(
-            _FORGET_KEYS, [{"at": k["channel"], "old": k["key"]} for k in keys]
-        )
-        await connection.execute(_keys.insert(), keys)
-
-
 async def _delete(connection: AsyncConnection, table: sa.Table, old: sa.Select[Any]) -> int:
     """Delete the rows with these primary keys; how many."""
     key = sa.tuple_(*table.primary_key.columns) if len(table.primary_key) > 1 else None
@@ -311,18 +223,3 @@ _KEPT = (
         _s.kept_until > sa.bindparam("now", type_=_s.kept_until.type),
     )
 )
-_GROW = (
-    _streams.update()
-    .where(_s.channel == sa.bindparam("grown"))
-    .values(
-        top=sa.bindparam("to"),
-        version=sa.bindparam("version"),
-        version_epoch=sa.bindparam("version_epoch"),
-        kept_until=sa.bindparam("kept_until"),
-        known_until=sa.bindparam("known_until"),
-    )
-)
-_LET_GO = _publications.delete().where(
-    _p.channel == sa.bindparam("gone"), _p.offset <= sa.bindparam("floor")
-)
-_FORGET_KEYS = _keys.delete().where(_k.channel == sa.bindparam("at"), _k.key == sa.bindparam("old"))
