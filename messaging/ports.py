@@ -11,6 +11,7 @@ from kernel.outbox import Entry
 from kernel.paging import Page
 from messaging.types import (
     Audience,
+    ChannelMember,
     Conversation,
     Draft,
     Member,
@@ -203,4 +204,28 @@ class PresenceRegistry(Protocol):
 
     async def connections(self, user_ids: Sequence[UserId]) -> Mapping[str, Presence]:
         """Their connections, by client id."""
+        ...
+
+
+class ChannelPresenceRegistry(Protocol):
+    """Who is subscribed to a channel, on any node. A node that falls silent vanishes in seconds."""
+
+    async def enter(self, entries: Sequence[ChannelMember]) -> None:
+        """Subscriptions of this node begin; what was told of one of them before is replaced."""
+        ...
+
+    async def leave(self, entries: Sequence[ChannelMember]) -> None:
+        """Subscriptions of this node are over. Channel, client and user say which."""
+        ...
+
+    async def renew(self) -> None:
+        """Say that this node and all its subscriptions are still there. Called by a worker."""
+        ...
+
+    async def members(self, channel: str) -> Mapping[str, ChannelMember]:
+        """Everybody who is subscribed, by client id."""
+        ...
+
+    async def counts(self, channel: str) -> tuple[int, int]:
+        """How many clients are subscribed, and how many users they belong to."""
         ...

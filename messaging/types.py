@@ -117,3 +117,16 @@ class Posted:
 
     position: StreamPosition
     is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelMember:
+    """One connection's subscription to a channel, as others may see it. Infos are JSON text."""
+
+    channel: str
+    client: str
+    user_id: UserId
+    conn_info: bytes | None = None
+    """About the connection, the same in all its channels."""
+    chan_info: bytes | None = None
+    """About this subscription."""

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from kernel.ids import UserId
-from messaging.types import Presence
+from messaging.types import ChannelMember, Presence
 
 
 class MemoryPresence:
@@ -37,3 +37,32 @@ class MemoryPresence:
             for user_id in dict.fromkeys(user_ids)
             for client, presence in self._connections.get(user_id, {}).items()
         }
+
+
+class MemoryChannelPresence:
+    """Who is subscribed in this process. It ends with it, so nothing expires."""
+
+    def __init__(self) -> None:
+        self._channels: dict[str, dict[str, ChannelMember]] = defaultdict(dict)
+
+    async def enter(self, entries: Sequence[ChannelMember]) -> None:
+        for each in entries:
+            self._channels[each.channel][each.client] = each
+
+    async def leave(self, entries: Sequence[ChannelMember]) -> None:
+        for each in entries:
+            there = self._channels.get(each.channel)
+            if there is not None:
+                there.pop(each.client, None)
+                if not there:
+                    del self._channels[each.channel]
+
+    async def renew(self) -> None:
+        """Nothing expires."""
+
+    async def members(self, channel: str) -> Mapping[str, ChannelMember]:
+        return dict(self._channels.get(channel, {}))
+
+    async def counts(self, channel: str) -> tuple[int, int]:
+        there = self._channels.get(channel, {})
+        return len(there), len({each.user_id for each in there.values()})

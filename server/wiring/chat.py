@@ -89,9 +89,8 @@ class Chat:
         self._ground.closes(redis.aclose)
         return RedisPresence(
             redis,
-            clock=self._ground.clock,
             ttl_seconds=self._ground.settings.presence.ttl_seconds,
-            prefix=f"{options.prefix}presence",
+            prefix=f"{options.prefix}presence:user",
         )
 
     def relay(self) -> None:

@@ -1,14 +1,15 @@
 """What both presence registries promise."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
 from redis.asyncio import Redis
 
-from kernel.clock import SystemClock
 from kernel.errors import Unavailable
 from kernel.ids import UserId
+from messaging.adapters.living_hashes import PARTITIONS
 from messaging.adapters.memory_presence import MemoryPresence
 from messaging.adapters.redis_presence import RedisPresence
 from messaging.ports import PresenceRegistry
@@ -25,7 +26,7 @@ async def redis(valkey_url: str) -> AsyncIterator[Redis]:
 
 
 def node_of(redis: Redis, prefix: str, *, ttl: float = 5.0) -> RedisPresence:
-    return RedisPresence(redis, clock=SystemClock(), ttl_seconds=ttl, prefix=prefix)
+    return RedisPresence(redis, ttl_seconds=ttl, prefix=prefix)
 
 
 @pytest.fixture
@@ -129,11 +130,11 @@ async def test_a_node_that_dies_takes_its_users_with_it(redis, prefix):
     await alive.renew()
     await dead.enter([connection(AMINA, "1"), connection(KARIM, "2")])
     await alive.enter([connection(KARIM, "3")])
-    while await redis.exists(f"{prefix}:node:{dead._node}"):
+    while AMINA in await alive.present([AMINA]):
         pass
 
     assert set(await alive.connections([AMINA, KARIM])) == {"3"}
-    assert await redis.hkeys(f"{prefix}:user:{AMINA}") == []
+    assert [key async for key in redis.scan_iter(f"{prefix}:*:{AMINA}")] == []
 
 
 @pytest.mark.external
@@ -147,6 +148,50 @@ async def test_a_node_that_was_given_up_comes_back_with_all_its_users(redis, pre
     await node.renew()
 
     assert await other.present([AMINA]) == {AMINA}
+
+
+@pytest.mark.external
+async def test_who_left_while_their_node_was_given_up_does_not_come_back(redis, prefix):
+    node, other = node_of(redis, prefix, ttl=0.1), node_of(redis, prefix)
+    await node.renew()
+    await node.enter([connection(AMINA, "1"), connection(KARIM, "2")])
+    await asyncio.sleep(0.15)
+
+    await node.leave([connection(AMINA, "1")])
+    await node.renew()
+
+    assert await other.present([AMINA, KARIM]) == {KARIM}
+
+
+@pytest.mark.external
+async def test_a_shard_that_forgot_everything_is_told_again(redis, prefix):
+    """The other shards of a Redis Cluster still know that the node lives."""
+    node = node_of(redis, prefix)
+    await node.renew()
+    await node.enter([connection(user_id, f"c-{user_id}") for user_id in (AMINA, KARIM, LINA)])
+    [shard] = [key async for key in redis.scan_iter(f"{prefix}:*:{AMINA}")]
+    tag = shard.partition(b"{")[2].partition(b"}")[0].decode()
+    async for key in redis.scan_iter(f"{prefix}:{{{tag}}}*"):
+        await redis.delete(key)
+    assert AMINA not in await node.present([AMINA])
+
+    await node.renew()
+
+    assert await node.present([AMINA, KARIM, LINA]) == {AMINA, KARIM, LINA}
+
+
+@pytest.mark.external
+async def test_an_entry_that_a_failover_lost_is_made_up_for(redis, prefix):
+    node = node_of(redis, prefix)
+    await node.renew()
+    await node.enter([connection(AMINA, "1")])
+    [entry] = [key async for key in redis.scan_iter(f"{prefix}:*:{AMINA}")]
+    await redis.delete(entry)
+
+    for _ in range(PARTITIONS):
+        await node.renew()
+
+    assert await node.present([AMINA]) == {AMINA}
 
 
 @pytest.mark.external
