@@ -7,11 +7,12 @@ from kernel.metrics import Metrics
 from kernel.outbox import RETENTION, Outbox
 from kernel.workers import Stop, repeat
 from messaging.access import Access
+from messaging.channels import left_channel_of
+from messaging.control import LEFT, Unsubscribe
 from messaging.following import Following
 from messaging.hub import Hub
 from messaging.live import LiveChannel
 from messaging.ports import Streams
-from messaging.protocol.codes import UnsubscribeCode
 
 AT_ONCE = 8
 """Logs that are read at the same time."""
@@ -63,7 +64,7 @@ class CatchUp:
     async def step(self) -> int:
         """Make up for what was missed; how many channels were looked at."""
         await self._poll()
-        if self._hub.unchecked:
+        if self._hub.unchecked or self._hub.doubted:
             await self._check_listeners()
         looked = await self._check_suspects()
         behind = list(self._following.behind)
@@ -85,9 +86,13 @@ class CatchUp:
         if self._cursor is None or too_long:
             self._cursor = (await self._outbox.moved(None)).cursor
             self._following.suspect(list(self._following))
+            self._hub.unchecked = True
         else:
             moved = await self._outbox.moved(self._cursor)
             for channel, offset in moved.offsets.items():
+                left = left_channel_of(channel)
+                if left is not None:
+                    self._hub.doubted.add(left)
                 live = self._following.find(channel)
                 if live is not None and live.ordering is not None:
                     live.ordering.heard_of(offset)
@@ -103,15 +108,14 @@ class CatchUp:
         opened = [live for live in self._following.suspects if live.ready.done()]
         suspects = [live for live in opened if live.ordering is not None]
         if suspects:
+            places = [live.ordering.offset for live in suspects if live.ordering is not None]
             tops = await self._streams.tops([live.name for live in suspects])
-            for live in suspects:
+            # A channel may have moved on while its top was looked up, so its place from before
+            # is what the top must reach.
+            for live, place in zip(suspects, places, strict=True):
                 top = tops.get(live.name)
                 assert live.ordering is not None
-                if (
-                    top is None
-                    or top.epoch != live.ordering.epoch
-                    or top.offset < live.ordering.offset
-                ):
+                if top is None or top.epoch != live.ordering.epoch or top.offset < place:
                     # This is not the log that the channel was at.
                     self._hub.restart(live)
                 else:
@@ -144,15 +148,19 @@ class CatchUp:
         self._following.behind.pop(live, None)
 
     async def _check_listeners(self) -> None:
-        """Orders may have been missed: end the subscriptions of those who may not listen."""
-        self._hub.unchecked = False
-        listeners = {
-            live.name: frozenset(user_id for each in live if (user_id := each.user_id) is not None)
-            for live in self._following
-            if live.listeners
-        }
-        for channel, strangers in (await self._access.strangers(listeners)).items():
-            live = self._following.find(channel)
-            for connection in live or ():
-                if connection.user_id in strangers:
-                    self._hub.dismiss(connection, channel, UnsubscribeCode.SERVER)
+        """Orders may have been missed: end the subscriptions of those who may not listen.
+
+        Also those that are being set up: they may have been allowed before they were not.
+        """
+        hub = self._hub
+        unchecked, doubted = hub.unchecked, hub.doubted
+        hub.unchecked, hub.doubted = False, set()
+        try:
+            listeners = hub.listeners(None if unchecked else doubted)
+            strangers = await self._access.strangers(listeners)
+        except BaseException:
+            hub.unchecked, hub.doubted = hub.unchecked or unchecked, hub.doubted | doubted
+            raise
+        for channel, user_ids in strangers.items():
+            for user_id in user_ids:
+                hub.obey(Unsubscribe(user_id=user_id, channel=channel, code=LEFT))

@@ -6,6 +6,7 @@ from kernel.ids import UserId
 
 _CONVERSATION = "conversation:"
 _USER = "user:"
+_LEFT = "left:"
 
 CHANNEL_BYTES = 255
 """Longer names are refused before anything looks at them."""
@@ -19,6 +20,16 @@ def conversation_channel(conversation_id: UUID) -> str:
 def personal_channel(user_id: UserId) -> str:
     """Where a user's own news is published."""
     return f"{_USER}{user_id}"
+
+
+def leaving_channel(channel: str) -> str:
+    """Where the outbox tells that users lost the right to listen to a channel."""
+    return f"{_LEFT}{channel}"
+
+
+def left_channel_of(leaving: str) -> str | None:
+    """The channel whose `leaving_channel` this is, or None."""
+    return leaving[len(_LEFT) :] if leaving.startswith(_LEFT) else None
 
 
 def conversation_of(channel: str) -> UUID | None:

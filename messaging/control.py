@@ -8,9 +8,17 @@ import msgspec
 
 from kernel.bus import Publication
 from kernel.ids import UserId
+from messaging.protocol.codes import UnsubscribeCode
 
 CONTROL = "\0control"
 """The channel every hub follows; no client can name it."""
+
+LEFT = UnsubscribeCode.INSUFFICIENT_STATE.value
+"""With what a subscription ends whose user is no member any more: the client asks again.
+
+Then it is denied. An order may come so late that the user is a member again; a code that
+clients take for final would leave them offline without a reason.
+"""
 
 
 def node_channel(node_id: str) -> str:

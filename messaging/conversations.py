@@ -12,7 +12,7 @@ from kernel.options import option
 from kernel.outbox import Claimed, Entry
 from kernel.paging import Page
 from messaging.channels import conversation_channel
-from messaging.control import Unsubscribe, publication_of_order
+from messaging.control import LEFT, Unsubscribe, publication_of_order
 from messaging.errors import (
     ConversationFull,
     ConversationNotFound,
@@ -22,7 +22,6 @@ from messaging.errors import (
 )
 from messaging.facts import member_removed, removed_of
 from messaging.ports import ConversationStore
-from messaging.protocol.codes import UnsubscribeCode
 from messaging.titles import title_of
 from messaging.types import Conversation, ConversationKind, Member, Role
 
@@ -220,7 +219,7 @@ _RANK = {Role.MEMBER: 0, Role.ADMIN: 1, Role.OWNER: 2}
 
 def _end_of(conversation_id: UUID, user_id: UserId) -> Unsubscribe:
     channel = conversation_channel(conversation_id)
-    return Unsubscribe(user_id=user_id, channel=channel, code=UnsubscribeCode.SERVER.value)
+    return Unsubscribe(user_id=user_id, channel=channel, code=LEFT)
 
 
 def _check_user(user_id: UserId) -> None:

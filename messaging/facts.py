@@ -6,7 +6,7 @@ import msgspec
 
 from kernel.ids import UserId
 from kernel.outbox import Entry
-from messaging.channels import conversation_channel
+from messaging.channels import conversation_channel, leaving_channel
 from messaging.types import Message
 
 MESSAGE_SENT = "message.sent"
@@ -48,9 +48,14 @@ def message_sent(message: Message, *, preview: str) -> Entry:
 
 
 def member_removed(conversation_id: UUID, user_id: UserId) -> Entry:
-    """The entry of a removal."""
+    """The entry of a removal. It also tells nodes to look at who listens there."""
     fact = MemberRemoved(conversation_id=conversation_id, user_id=user_id)
-    return Entry(kind=MEMBER_REMOVED, payload=msgspec.json.encode(fact))
+    return Entry(
+        kind=MEMBER_REMOVED,
+        payload=msgspec.json.encode(fact),
+        channel=leaving_channel(conversation_channel(conversation_id)),
+        offset=1,
+    )
 
 
 def sent_of(payload: bytes) -> MessageSent:

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from kernel.bus import Bus, Gap, Publication
 from kernel.clock import Clock
@@ -34,6 +35,8 @@ class Hub:
         """Every live connection of this node, whether or not it said who it is."""
         self.unchecked = False
         """Whether orders may have been missed, so that all listeners must be checked."""
+        self.doubted: set[str] = set()
+        """Channels that somebody lost the right to listen to; this node may not know who."""
         self.confidants: list[Callable[[Publication], None]] = []
         """Who takes what other nodes send here that is no order about connections."""
         self._control = frozenset({control.CONTROL, control.node_channel(node_id)})
@@ -164,6 +167,16 @@ class Hub:
                 self._by_user[user_id] = rest
             else:
                 self._by_user.pop(user_id, None)
+
+    def listeners(self, channels: Collection[str] | None) -> Mapping[str, frozenset[UserId]]:
+        """The users who listen to each of some channels, or are about to; None is all of them."""
+        found: dict[str, set[UserId]] = defaultdict(set)
+        for user_id, connections in self._by_user.items():
+            for connection in connections:
+                for channel in connection.subscriptions or ():
+                    if channels is None or channel in channels:
+                        found[channel].add(user_id)
+        return {channel: frozenset(user_ids) for channel, user_ids in found.items()}
 
     # --- subscriptions -------------------------------------------------------------------------
 

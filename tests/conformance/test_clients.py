@@ -267,7 +267,7 @@ async def test_a_removed_member_stops_hearing_at_once(
     await send(owner, conversation, "not for everybody any more")
     await owner.event("publication", offset=1)
 
-    assert told["code"] == 2000
+    assert told["code"] == 103
     assert removed.offsets(channel(conversation)) == []
 
 

@@ -263,7 +263,7 @@ async def test_a_removal_ends_the_subscriptions_on_every_node_at_once(conversati
     )
 
     assert order_of(publication) == Unsubscribe(
-        user_id=LINA, channel=conversation_channel(party.id), code=2000
+        user_id=LINA, channel=conversation_channel(party.id), code=2500
     )
 
 
@@ -282,7 +282,7 @@ async def test_a_removal_is_announced_again_from_the_outbox(
         MemberRemoved(conversation_id=party.id, user_id=LINA)
     ]
     assert order_of(publication) == Unsubscribe(
-        user_id=LINA, channel=conversation_channel(party.id), code=2000
+        user_id=LINA, channel=conversation_channel(party.id), code=2500
     )
 
 

@@ -10,7 +10,9 @@ import pytest
 from kernel.adapters.database import Database
 from kernel.adapters.memory_bus import MemoryBus
 from kernel.bus import Gap, Publication, StreamPosition
-from messaging.control import CONTROL, Unsubscribe, node_channel, publication_of_order
+from kernel.errors import Unavailable
+from messaging.control import CONTROL, LEFT, Unsubscribe, node_channel, publication_of_order
+from messaging.facts import member_removed
 from messaging.following import HubOptions
 from messaging.protocol import events, frames, values
 from messaging.protocol.codes import UnsubscribeCode
@@ -49,7 +51,7 @@ def bus() -> UnreliableBus:
 @pytest.fixture
 async def node(sqlite_database: Database, bus: UnreliableBus) -> AsyncIterator[Node]:
     """It never polls by itself within a test, so that nothing is mended by chance."""
-    options = HubOptions(poll_seconds=3600, linger_seconds=0.1)
+    options = HubOptions(poll_seconds=200, linger_seconds=0.1)
     async with serving(Node(sqlite_database, bus=bus, hub_options=options)) as running:
         # The first look happens at once; from then on the tests decide.
         await running.until(lambda: running.catchup._cursor is not None)
@@ -134,6 +136,30 @@ async def test_a_gap_makes_the_hub_read_the_log(node, bus):
 
         await amina.until(lambda: len(amina.offsets(channel)) == 450)
         assert amina.offsets(channel) == list(range(1, 451))
+
+
+async def test_a_channel_that_moves_on_while_its_top_is_looked_up_keeps_its_place(node):
+    there = await node.conversation(AMINA)
+    channel = channel_of(there)
+    tops = node.streams.tops
+
+    async def overtaken(channels: Any) -> Any:
+        found = await tops(channels)
+        await node.say(there, AMINA, "one")
+        await node.until(lambda: node.following.find(channel).ordering.offset == 1)
+        return found
+
+    async with talking(node, AMINA) as amina:
+        await amina.subscribe(channel)
+        node.streams.tops = overtaken  # type: ignore[method-assign]
+        node.following.suspect([node.following.find(channel)])
+        await amina.until(lambda: amina.offsets(channel) == [1])
+        await node.until(lambda: not node.following.suspects)
+        node.streams.tops = tops  # type: ignore[method-assign]
+        await node.say(there, AMINA, "two")
+
+        await amina.until(lambda: amina.offsets(channel) == [1, 2])
+        assert node.metric("messaging_channel_restarts_total") == 0
 
 
 async def test_hearsay_of_what_is_not_in_the_log_does_no_harm(node, bus):
@@ -329,7 +355,20 @@ async def test_who_is_removed_hears_no_more_on_any_node(sqlite_database, bus):
             assert (await karim.subscribe(channel)).code == 103
 
         [push] = karim.pushes
-        assert push == frames.Push(events.Unsubscribe(2000, "server unsubscribe"), channel)
+        assert push == frames.Push(events.Unsubscribe(2500, "insufficient state"), channel)
+
+
+async def test_who_came_back_before_an_old_order_to_leave_arrives_subscribes_again(node):
+    there = await node.conversation(AMINA, KARIM)
+    channel = channel_of(there)
+    order = Unsubscribe(user_id=KARIM, channel=channel, code=LEFT)
+    async with talking(node, KARIM) as karim:
+        await karim.subscribe(channel)
+        node.hub.relay([publication_of_order(order)])
+        await karim.until(lambda: karim.pushes)
+
+        assert UnsubscribeCode(karim.pushes[0].event.code).resubscribes
+        assert not isinstance(await karim.subscribe(channel), Error)
 
 
 async def test_an_order_that_was_missed_is_made_up_for_after_a_gap(node, bus):
@@ -342,10 +381,62 @@ async def test_an_order_that_was_missed_is_made_up_for_after_a_gap(node, bus):
         bus.report(CONTROL)
 
         await karim.until(lambda: karim.pushes)
-        assert karim.pushes[0].event.code == UnsubscribeCode.SERVER
+        assert karim.pushes[0].event.code == LEFT
         await node.say(there, AMINA, "one")
         await amina.until(lambda: amina.offsets(channel) == [1])
         assert karim.offsets(channel) == []
+
+
+async def test_a_removal_whose_order_was_lost_is_found_in_the_outbox(node):
+    there = await node.conversation(AMINA, KARIM)
+    channel = channel_of(there)
+    removal = member_removed(there.id, KARIM)
+    async with talking(node, KARIM) as karim:
+        await karim.subscribe(channel)
+        await node.conversations.remove_member(there.id, KARIM, then=[removal])
+
+        await polled(node)
+
+        await karim.until(lambda: karim.pushes)
+        assert karim.pushes[0].event.code == LEFT
+
+
+async def test_who_may_not_listen_is_found_while_still_being_subscribed(node):
+    there = await node.conversation(AMINA, KARIM)
+    channel = channel_of(there)
+    open_channel = node.following.open
+
+    async def slowly(name: str) -> Any:
+        await node.conversations.remove_member(there.id, KARIM, then=[])
+        node.hub.unchecked = True
+        await node.catchup.step()
+        return await open_channel(name)
+
+    node.following.open = slowly  # type: ignore[method-assign]
+    async with talking(node, KARIM) as karim:
+        assert await karim.subscribe(channel) == Error(103, "permission denied")
+
+
+async def test_listeners_are_checked_again_when_the_database_could_not_tell(node):
+    there = await node.conversation(AMINA, KARIM)
+    strangers = node.access.strangers
+
+    async def away(_listeners: Any) -> Any:
+        raise Unavailable("The database does not answer.")
+
+    async with talking(node, KARIM) as karim:
+        await karim.subscribe(channel_of(there))
+        await node.conversations.remove_member(there.id, KARIM, then=[])
+        node.hub.unchecked = True
+        node.access.strangers = away  # type: ignore[method-assign]
+        with pytest.raises(Unavailable):
+            await node.catchup.step()
+        node.access.strangers = strangers  # type: ignore[method-assign]
+
+        await node.catchup.step()
+
+        await karim.until(lambda: karim.pushes)
+        assert karim.pushes[0].event.code == LEFT
 
 
 async def test_an_order_ends_a_subscription_that_is_being_set_up(node, bus):
