@@ -175,7 +175,12 @@ class Commands:
             return
         ttl = self._ttl(principal)
         result = ConnectResult(
-            client=connection.client, version=self._version, expires=ttl > 0, ttl=ttl
+            client=connection.client,
+            version=self._version,
+            expires=ttl > 0,
+            ttl=ttl,
+            session=connection.wire.session,
+            node=connection.wire.node,
         )
         if connection.is_open:
             connection.accept(command, result, principal)

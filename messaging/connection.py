@@ -12,7 +12,7 @@ from kernel.identity import Principal
 from kernel.ids import UserId
 from kernel.limits import TokenBucket
 from messaging.departures import Wire
-from messaging.protocol.codes import DisconnectCode, ErrorCode, ProtocolViolation
+from messaging.protocol.codes import DisconnectCode, ErrorCode, ProtocolViolation, disconnect_for
 from messaging.protocol.events import Unsubscribe
 from messaging.protocol.frames import Command, Push, Result
 from messaging.protocol.requests import ConnectRequest, RPCRequest, SubscribeRequest, Unfit
@@ -158,7 +158,9 @@ class Connection:
 
     def refuse(self, command: Command, error: Error) -> None:
         """Answer a command with an error. After a refused `connect` nothing else is done."""
-        if self.is_open and command.id:
+        if self.wire.codec.one_way:
+            self.disconnect(disconnect_for(error.code))
+        elif self.is_open and command.id:
             now = self._host.clock.monotonic()
             self.wire.send(self.protocol.refuse(command, error, now=now))
             if self.protocol.phase is Phase.REFUSED:

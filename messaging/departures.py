@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 from kernel.options import option
 from messaging.protocol.codec import Codec
+from messaging.protocol.codes import close_reason
+from messaging.protocol.events import Disconnect
+from messaging.protocol.frames import Push
 
 FRAME_BYTES = 65_536
 """Answers are joined into one frame up to this size; a larger answer travels alone."""
@@ -68,6 +71,13 @@ class Wire(ABC):
 
     __slots__ = ("answers", "batches", "codec", "departures", "due", "slot")
 
+    medium: str = "websocket"
+    """What carries it, by the name that clients have for it."""
+    session: str = ""
+    """The secret by which later requests of the client find its connection, if it makes any."""
+    node: str = ""
+    """Where to look for it."""
+
     def __init__(self, codec: Codec, departures: "Departures") -> None:
         self.codec = codec
         self.departures = departures
@@ -76,6 +86,11 @@ class Wire(ABC):
         """Where the timer wheel keeps this wire."""
         self.answers: list[bytes] | None = None
         self.batches: list[Batch] | None = None
+
+    @property
+    def transport(self) -> str:
+        """How the client is connected, by the last part of the address it connects to."""
+        return f"uni_{self.medium}" if self.codec.one_way else self.medium
 
     def send(self, answer: bytes) -> None:
         """Let an encoded answer leave at the end of this turn, before any publication."""
@@ -97,7 +112,8 @@ class Wire(ABC):
         answers, self.answers = self.answers, None
         if not answers:
             return []
-        if len(answers) == 1:
+        if len(answers) == 1 or self.codec.one_way:
+            # Whoever listens without one of the SDKs takes a frame for one push.
             return answers
         frames: list[bytes] = []
         together: list[bytes] = []
@@ -110,6 +126,10 @@ class Wire(ABC):
             size += len(answer) + 1
         frames.append(self.codec.join(together))
         return frames
+
+    def farewell(self, code: int, reason: str) -> bytes:
+        """The last push: why the connection ends, where that cannot be said otherwise."""
+        return self.codec.encode_push(Push(Disconnect(code, close_reason(reason))))
 
     @abstractmethod
     def deliver(self, batch: Batch) -> None:

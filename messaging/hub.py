@@ -59,7 +59,9 @@ class Hub:
         self._subscriptions = metrics.gauge(
             "messaging_subscriptions", "Subscriptions of this node's connections."
         )
-        self._connected = metrics.gauge("messaging_connections", "Live connections of this node.")
+        self._connected = metrics.gauge(
+            "messaging_connections", "Live connections of this node.", ["transport"]
+        )
 
     # --- the bus -------------------------------------------------------------------------------
 
@@ -144,7 +146,7 @@ class Hub:
     def opened(self, connection: Connection) -> None:
         """There is a new connection; who it is remains to be seen."""
         self.connections[connection] = None
-        self._connected.set(len(self.connections))
+        self._connected.labels(connection.wire.transport).inc()
 
     def enter(self, connection: Connection) -> None:
         """A connection said who it is."""
@@ -157,8 +159,9 @@ class Hub:
         for channel in connection.subscriptions or ():
             self._discard(connection, channel)
         connection.subscriptions = None
-        self.connections.pop(connection, None)
-        self._connected.set(len(self.connections))
+        if connection in self.connections:
+            del self.connections[connection]
+            self._connected.labels(connection.wire.transport).dec()
         user_id = connection.user_id
         if user_id is not None:
             there = self._by_user.get(user_id, ())

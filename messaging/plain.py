@@ -68,6 +68,8 @@ class AsgiWire(Wire):
     def close(self, code: int, reason: str) -> None:
         if self._closing is None:
             self._queue.extend(self._waiting())
+            if self.codec.one_way:
+                self._queue.append(self.farewell(code, reason))
             until = self._wheel.now() + self.options.close_seconds
             self._closing = (code, close_reason(reason), until)
             self._wheel.by(self, until)

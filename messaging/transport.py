@@ -202,7 +202,10 @@ class SocketWire(Wire, asyncio.Protocol):
             if not self._transport.is_closing():
                 self.abort()
             return
-        data = self._waiting() + close_frame(code, close_reason(reason))
+        data = self._waiting()
+        if self.codec.one_way:
+            data += frame_of(self.farewell(code, reason), binary=self.codec.binary)
+        data += close_frame(code, close_reason(reason))
         self._closing = self._wheel.now() + self.options.close_seconds
         self._write(data)
         self._fd = -1

@@ -14,7 +14,7 @@ from websockets.typing import Subprotocol
 from kernel.clock import Clock
 from messaging.protocol import events, requests, results
 from messaging.protocol.client import Answered, ClientProtocol
-from messaging.protocol.codec import Codec
+from messaging.protocol.codec import ClientCodec
 from messaging.protocol.codes import ErrorCode, ProtocolViolation, reconnects
 from messaging.protocol.frames import Push, Request, Result
 from messaging.protocol.json_codec import JSON
@@ -45,7 +45,7 @@ class LiveClient:
         token: Callable[[], str],
         heard: Heard,
         clock: Clock,
-        codec: Codec = JSON,
+        codec: ClientCodec = JSON,
         patience: Patience | None = None,
     ) -> None:
         self.urls = urls

@@ -7,8 +7,9 @@ Nothing here waits, reads a clock, draws a random number or knows the rest of th
   `results`, `events` and `values`. Names follow `client.proto` to the letter; every payload
   (`data`, `conn_info`, ...) is `bytes` holding JSON text, on both wire formats, and empty when
   absent.
-- `codec`: the port `Codec`, and what both formats demand of a payload.
+- `codec`: the ports `Codec` and `ClientCodec`, and what both formats demand of a payload.
 - `json_codec.JSON`, `protobuf_codec.PROTOBUF`: the two codecs. Stateless: one each per process.
+- `unidirectional`: the same two where only the server speaks: bare pushes, one connect.
 - `negotiation`: which codec a WebSocket handshake asks for.
 - `server.ServerProtocol`: one connection, seen from the server.
 - `client.ClientProtocol`: the same, seen from the client; for tests, tools and examples.

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Final, NamedTuple
 
 from messaging.protocol import events, requests, results
-from messaging.protocol.codec import Codec
+from messaging.protocol.codec import ClientCodec
 from messaging.protocol.codes import DisconnectCode, ProtocolViolation
 from messaging.protocol.frames import Answer, Command, Push, Reply, Request, Result
 from messaging.protocol.results import ConnectResult, Error, SubscribeResult
@@ -47,7 +47,7 @@ class ClientProtocol:
     """
 
     def __init__(
-        self, codec: Codec, *, positions: Mapping[str, StreamPosition] | None = None
+        self, codec: ClientCodec, *, positions: Mapping[str, StreamPosition] | None = None
     ) -> None:
         self.codec = codec
         self.positions = dict(positions or {})

@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 
 from messaging.protocol.frames import Answer, Command, Push, Reply
+from messaging.protocol.requests import ConnectRequest
 from messaging.protocol.values import ClientInfo
 
 PAYLOAD_DEPTH = 64
@@ -18,7 +19,7 @@ _json_text = msgspec.json.Decoder(msgspec.Raw)
 
 
 class Codec(Protocol):
-    """Values to bytes and back. Stateless, so that all connections share one.
+    """The server's half: bytes to commands, values to bytes. Stateless: all connections share one.
 
     Decoding raises `ProtocolViolation` and nothing else, whatever the bytes are. Encoding
     trusts its values: they are ours.
@@ -27,6 +28,8 @@ class Codec(Protocol):
     name: str
     subprotocol: str
     binary: bool
+    one_way: bool
+    """Whether only the server speaks: no replies but pushes, no pongs, errors close."""
     ping: bytes
     pong: bytes
 
@@ -34,11 +37,9 @@ class Codec(Protocol):
         """The commands of one frame, in order; more than `limit` are a violation."""
         ...
 
-    def decode_answers(self, frame: bytes) -> list[Answer]:
-        """The replies, pushes and pings of one frame, in order."""
+    def decode_connect(self, frame: bytes) -> ConnectRequest:
+        """A connect request alone, as it opens a one-way connection."""
         ...
-
-    def encode_command(self, command: Command) -> bytes: ...
 
     def encode_reply(self, reply: Reply) -> bytes: ...
 
@@ -53,6 +54,16 @@ class Codec(Protocol):
     def join(self, encoded: Iterable[bytes]) -> bytes:
         """One frame of several encoded answers, or commands."""
         ...
+
+
+class ClientCodec(Codec, Protocol):
+    """Both halves."""
+
+    def decode_answers(self, frame: bytes) -> list[Answer]:
+        """The replies, pushes and pings of one frame, in order."""
+        ...
+
+    def encode_command(self, command: Command) -> bytes: ...
 
 
 def is_payload(data: bytes) -> bool:

@@ -1,8 +1,9 @@
 """The protocol's numbers, what they say, and what clients make of them."""
 
 import json
+from collections.abc import Mapping
 from enum import IntEnum
-from typing import Self
+from typing import Final, Self
 
 REASON_BYTES = 123
 """A WebSocket close frame has no room for a longer reason."""
@@ -108,6 +109,19 @@ class ProtocolViolation(Exception):
         self.code = code
         self.reason = reason or code.reason
         super().__init__(f"{self.reason} ({int(code)})")
+
+
+def disconnect_for(error: int) -> DisconnectCode:
+    """What a one-way connection is closed with, which can be told of no error."""
+    return _DISCONNECTS.get(error, DisconnectCode.INTERNAL)
+
+
+_DISCONNECTS: Final[Mapping[int, DisconnectCode]] = {
+    ErrorCode.PERMISSION_DENIED: DisconnectCode.PERMISSION_DENIED,
+    ErrorCode.TOKEN_EXPIRED: DisconnectCode.EXPIRED,
+    ErrorCode.EXPIRED: DisconnectCode.EXPIRED,
+    ErrorCode.TOO_MANY_REQUESTS: DisconnectCode.TOO_MANY_REQUESTS,
+}
 
 
 def reconnects(close_code: int) -> bool:

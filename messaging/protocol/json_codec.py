@@ -18,6 +18,7 @@ from messaging.protocol.frames import (
     Request,
     Result,
 )
+from messaging.protocol.requests import ConnectRequest
 from messaging.protocol.results import Error
 from messaging.protocol.shapes import EVENTS, REQUESTS, RESULTS, Field, Form, fields_of
 from messaging.protocol.values import ClientInfo, Publication, Uint32, Value
@@ -31,6 +32,7 @@ class JsonCodec:
     name = "json"
     subprotocol = "centrifuge-json"
     binary = False
+    one_way = False
     ping = b"{}"
     pong = b"{}"
 
@@ -41,6 +43,10 @@ class JsonCodec:
         if len(lines) > limit:
             raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "too many commands in a frame")
         return [_command(line) for line in lines]
+
+    def decode_connect(self, frame: bytes) -> ConnectRequest:
+        wire = _decoded(_connect_text, frame)
+        return cast(ConnectRequest, _shapes[ConnectRequest].from_wire(wire))
 
     def decode_answers(self, frame: bytes) -> list[Answer]:
         return [_answer(line) for line in _lines(_answer_lines, frame)]
@@ -88,15 +94,19 @@ def _one_line(text: bytes) -> bytes:
 
 
 def _lines(decode: Callable[[bytes], list[Any]], frame: bytes) -> list[Any]:
-    try:
-        # msgspec passes payloads through without looking whether they are UTF-8.
-        frame.decode()
-        lines = decode(frame)
-    except (ValueError, RecursionError) as error:
-        raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "frame is not understood") from error
+    lines: list[Any] = _decoded(decode, frame)
     if not lines:
         raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "frame is empty")
     return lines
+
+
+def _decoded(decode: Callable[[bytes], Any], frame: bytes) -> Any:
+    try:
+        # msgspec passes payloads through without looking whether they are UTF-8.
+        frame.decode()
+        return decode(frame)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "frame is not understood") from error
 
 
 def _command(line: Any) -> Command:
@@ -246,3 +256,4 @@ _command_lines = msgspec.json.Decoder(
 _answer_lines = msgspec.json.Decoder(
     _line_of("Reply", _RESULTS, ("id", Uint32, 0), ("push", _push_line | None, None))
 ).decode_lines
+_connect_text = msgspec.json.Decoder(_shapes[ConnectRequest].wire).decode

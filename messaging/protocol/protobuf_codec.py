@@ -21,6 +21,7 @@ from messaging.protocol.frames import (
     Request,
     Result,
 )
+from messaging.protocol.requests import ConnectRequest
 from messaging.protocol.results import Error
 from messaging.protocol.shapes import EVENTS, REQUESTS, RESULTS, Field, Form, fields_of
 from messaging.protocol.values import ClientInfo, Publication, Value
@@ -42,6 +43,7 @@ class ProtobufCodec:
     name = "protobuf"
     subprotocol = "centrifuge-protobuf"
     binary = True
+    one_way = False
     ping = b"\x00"
     pong = b"\x00"
 
@@ -52,6 +54,11 @@ class ProtobufCodec:
                 raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "too many commands in a frame")
             commands.append(_command(encoded))
         return commands
+
+    def decode_connect(self, frame: bytes) -> ConnectRequest:
+        message = client_pb2.ConnectRequest()
+        _parse(message, frame)
+        return cast(ConnectRequest, _shapes[ConnectRequest].from_wire(message))
 
     def decode_answers(self, frame: bytes) -> list[Answer]:
         return [_answer(encoded) for encoded in _messages(frame)]

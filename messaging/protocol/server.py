@@ -88,8 +88,11 @@ class ServerProtocol:
     def receive(self, frame: bytes) -> list[Command]:
         """The commands of a frame, in order, pongs taken out.
 
-        What the protocol itself declines comes as a command whose request is `Unfit`.
+        What the protocol itself declines comes as a command whose request is `Unfit`. On a
+        one-way connection nothing is heard after the connect.
         """
+        if self.codec.one_way and self.phase is not Phase.NEW:
+            return []
         commands = []
         for command in self.codec.decode_commands(frame, limit=self.rules.commands_per_frame):
             if command.id == 0 and type(command.request) is not SendRequest:
@@ -113,7 +116,8 @@ class ServerProtocol:
         every = self.rules.ping_every
         if every:
             self._ping_at = now + every * first_ping
-            result = msgspec.structs.replace(result, ping=every, pong=True)
+            pong = not self.codec.one_way
+            result = msgspec.structs.replace(result, ping=every, pong=pong)
         self.expire(now + result.ttl if result.expires else None)
         return self.codec.encode_reply(Reply(command.id, result))
 
@@ -153,7 +157,8 @@ class ServerProtocol:
         if now >= self._pong_by:
             raise ProtocolViolation(DisconnectCode.NO_PONG)
         self._ping_at = now + self.rules.ping_every
-        self._pong_by = now + self.rules.pong_within
+        if not self.codec.one_way:
+            self._pong_by = now + self.rules.pong_within
         self._settle_deadline()
         return self.codec.ping
 

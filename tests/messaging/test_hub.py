@@ -540,10 +540,10 @@ async def test_metrics_tell_what_the_hub_does(node, bus):
         await node.say(there, AMINA, "one")
         await amina.until(lambda: amina.offsets(channel) == [1])
 
-        assert node.metric("messaging_connections") == 1
+        assert node.metric("messaging_connections", transport="websocket") == 1
         assert node.metric("messaging_subscriptions") == 1
         assert node.metric("messaging_channels") == 1
         assert node.metric("messaging_publications_relayed_total") == 1
         assert node.metric("messaging_publications_odd_total", kind="stale") == 1
-    await node.until(lambda: node.metric("messaging_connections") == 0)
+    await node.until(lambda: node.metric("messaging_connections", transport="websocket") == 0)
     assert node.metric("messaging_subscriptions") == 0
