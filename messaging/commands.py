@@ -44,6 +44,7 @@ from messaging.protocol.results import (
 from messaging.protocol.values import ClientInfo
 from messaging.publications import one_line
 from messaging.quotas import ConnectionOptions
+from messaging.rates import ConnectionRates, RateOptions
 from messaging.refusals import Declined, answer_to
 from messaging.subscriptions import Subscriptions
 from messaging.types import Presence
@@ -75,12 +76,15 @@ class Commands:
         metrics: Metrics,
         connection_options: ConnectionOptions,
         gate: Gate,
+        rate_options: RateOptions,
         on_send: Callable[[Principal, bytes], None] | None = None,
     ) -> None:
         self.clock = clock
         self.wheel = wheel
         self.options = connection_options
         self.rules = connection_options.rules()
+        rates = ConnectionRates(rate_options, total=connection_options.total())
+        self.rates = rates if rates else None
         self._version = version
         self._verifier = verifier
         self._operations = operations

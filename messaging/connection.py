@@ -10,7 +10,6 @@ from typing import Any, Protocol
 from kernel.clock import Clock
 from kernel.identity import Principal
 from kernel.ids import UserId
-from kernel.limits import TokenBucket
 from messaging.departures import Wire
 from messaging.protocol.codes import DisconnectCode, ErrorCode, ProtocolViolation, disconnect_for
 from messaging.protocol.events import Unsubscribe
@@ -19,6 +18,7 @@ from messaging.protocol.requests import ConnectRequest, RPCRequest, SubscribeReq
 from messaging.protocol.results import ConnectResult, Error
 from messaging.protocol.server import Phase, Rules, ServerProtocol
 from messaging.quotas import ConnectionOptions
+from messaging.rates import ConnectionRates, Spent
 from messaging.wheel import TimerWheel
 
 REREAD = 1.0
@@ -35,6 +35,7 @@ class Host(Protocol):
     wheel: TimerWheel
     options: ConnectionOptions
     rules: Rules
+    rates: ConnectionRates | None
 
     def overlaps(self, method: str) -> bool:
         """Whether calls of a method may run beside each other, and still keep their order."""
@@ -63,7 +64,7 @@ class Connection:
     """
 
     __slots__ = (
-        "_bucket", "_host", "_paused", "_running", "_waiting", "client", "is_open", "principal",
+        "_host", "_paused", "_running", "_spent", "_waiting", "client", "is_open", "principal",
         "protocol", "subscriptions", "wire",
     )  # fmt: skip
 
@@ -79,7 +80,7 @@ class Connection:
         self._host = host
         self._waiting: deque[Command] | None = None
         self._running: dict[Lane | None, asyncio.Task[None]] | None = None
-        self._bucket: TokenBucket | None = None
+        self._spent: Spent | None = None
         self._paused = False
         host.wheel.by(wire, self.protocol.deadline)
 
@@ -166,6 +167,9 @@ class Connection:
             if self.protocol.phase is Phase.REFUSED:
                 self._waiting = None
                 self._host.wheel.by(self.wire, self.protocol.deadline)
+            rates = self._host.rates
+            if rates is not None and rates.gives_up(self._spending(), now):
+                self.disconnect(rates.error_code)
 
     def unsubscribed(self, channel: str, code: int, reason: str) -> None:
         """Tell the client that the server ended a subscription."""
@@ -250,12 +254,15 @@ class Connection:
                 return Error.of(ErrorCode.ALREADY_SUBSCRIBED)
             if len(self.subscriptions) >= options.channels:
                 return Error.of(ErrorCode.LIMIT_EXCEEDED)
-        if options.commands_per_second:
-            if self._bucket is None:
-                self._bucket = TokenBucket(options.commands_per_second, options.commands_burst)
-            if self._bucket.take(self._host.clock.monotonic()):
-                return Error.of(ErrorCode.TOO_MANY_REQUESTS)
+        rates, now = self._host.rates, self._host.clock.monotonic
+        if rates is not None and rates.refuses(self._spending(), request, now()):
+            return Error.of(ErrorCode.TOO_MANY_REQUESTS)
         return None
+
+    def _spending(self) -> Spent:
+        if self._spent is None:
+            self._spent = {}
+        return self._spent
 
     def _pause(self, pause: bool) -> None:
         self._paused = pause

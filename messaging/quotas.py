@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from kernel.options import option
 from messaging.protocol.server import Rules
+from messaging.rates import Bucket, Buckets
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,9 @@ class ConnectionOptions:
         256, "Commands of one connection that may wait, before nothing more is read from it."
     )
     commands_per_second: float = option(
-        100.0, "Commands that one connection may keep sending. 0 is no limit."
+        100.0,
+        "Commands that one connection may keep sending, unless `rates.connection` says so. 0 is no"
+        " limit.",
     )
     commands_burst: float = option(400.0, "Commands that one connection may send at once.")
     rpcs_at_once: int = option(32, "Calls of one connection that may run at the same time.")
@@ -35,6 +38,13 @@ class ConnectionOptions:
         if self.commands_per_second < 0 or self.commands_burst < 1:
             raise ValueError("commands_per_second must not be negative, commands_burst at least 1")
         self.rules()
+
+    def total(self) -> Buckets:
+        """The bucket that all commands of one connection take from, if there is one."""
+        if not self.commands_per_second:
+            return ()
+        burst = round(self.commands_burst)
+        return (Bucket(burst, burst / self.commands_per_second),)
 
     def rules(self) -> Rules:
         """The part of it that the protocol enforces."""

@@ -158,6 +158,7 @@ class Chat:
             metrics=metrics,
             connection_options=settings.connections,
             gate=Gate(settings.gate),
+            rate_options=settings.rates,
         )
         gateway = Gateway(
             hub=hub,

@@ -15,6 +15,7 @@ from messaging.gate import GateOptions
 from messaging.gateway import GatewayOptions
 from messaging.presence import PresenceOptions
 from messaging.quotas import ConnectionOptions
+from messaging.rates import RateOptions
 from messaging.recovery import RecoveryOptions
 from notifications.adapters.apns import ApnsOptions
 from notifications.adapters.fcm import FcmOptions
@@ -38,6 +39,7 @@ class Settings:
     tokens: TokenOptions = field(default_factory=TokenOptions)
     relay: RelayOptions = field(default_factory=RelayOptions)
     connections: ConnectionOptions = field(default_factory=ConnectionOptions)
+    rates: RateOptions = field(default_factory=RateOptions)
     wire: WireOptions = field(default_factory=WireOptions)
     gateway: GatewayOptions = field(default_factory=GatewayOptions)
     gate: GateOptions = field(default_factory=GateOptions)

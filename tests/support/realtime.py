@@ -58,6 +58,7 @@ from messaging.protocol.json_codec import JSON
 from messaging.protocol.results import Error
 from messaging.protocol.values import StreamPosition
 from messaging.quotas import ConnectionOptions
+from messaging.rates import RateOptions
 from messaging.recovery import RecoveryOptions
 from messaging.routes import operations
 from messaging.streams import ConversationStreams
@@ -87,6 +88,7 @@ class Node:
     wire_options: WireOptions = field(default_factory=WireOptions)
     hub_options: HubOptions = field(default_factory=lambda: HubOptions(poll_seconds=0.05))
     gate_options: GateOptions = field(default_factory=GateOptions)
+    rate_options: RateOptions = field(default_factory=RateOptions)
     gateway_options: GatewayOptions = field(default_factory=GatewayOptions)
     recovery_options: RecoveryOptions = field(default_factory=RecoveryOptions)
     more_operations: Sequence[AnyOperation] = ()
@@ -165,6 +167,7 @@ class Node:
             metrics=metrics,
             connection_options=self.connection_options,
             gate=Gate(self.gate_options),
+            rate_options=self.rate_options,
             on_send=self.on_send,
         )
         self.gateway = Gateway(

@@ -1,0 +1,183 @@
+"""How often commands may be asked, by their kind: buckets of a connection and of a user. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from kernel.limits import TokenBucket
+from kernel.options import option
+from messaging.protocol.codes import DisconnectCode
+from messaging.protocol.frames import Request
+from messaging.protocol.requests import (
+    ConnectRequest,
+    HistoryRequest,
+    PresenceRequest,
+    PresenceStatsRequest,
+    PublishRequest,
+    RefreshRequest,
+    RPCRequest,
+    SendRequest,
+    SubRefreshRequest,
+    SubscribeRequest,
+    UnsubscribeRequest,
+)
+
+KINDS: Mapping[type, str] = {
+    ConnectRequest: "connect",
+    SubscribeRequest: "subscribe",
+    UnsubscribeRequest: "unsubscribe",
+    PublishRequest: "publish",
+    HistoryRequest: "history",
+    PresenceRequest: "presence",
+    PresenceStatsRequest: "presence_stats",
+    RPCRequest: "rpc",
+    SendRequest: "send",
+    RefreshRequest: "refresh",
+    SubRefreshRequest: "sub_refresh",
+}
+"""What each command is called where its rate is set."""
+
+METHOD = "rpc:"
+"""With a method's name behind it: the buckets of that method, in place of those of `rpc`."""
+
+TOTAL, DEFAULT, ERROR = "total", "default", "error"
+
+ERROR_CODES = (DisconnectCode.TOO_MANY_REQUESTS, DisconnectCode.TOO_MANY_ERRORS)
+"""What a connection with too many errors may be closed with."""
+
+
+class Bucket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`rate` commands in `interval` seconds, all at once if they like."""
+
+    rate: Annotated[int, Meta(ge=1)]
+    interval: Annotated[float, Meta(gt=0)]
+
+    def __str__(self) -> str:
+        return f"{self.rate}/{self.interval:g}s"
+
+
+Buckets = tuple[Bucket, ...]
+Draws = tuple[tuple[str, Buckets], ...]
+"""The buckets that one command takes from, each group with its name."""
+
+Spent = dict[str, tuple[TokenBucket, ...]]
+"""What is left in the buckets of one connection or user, by the name of their group."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateOptions:
+    """How often clients may ask; see docs/users.md for the kinds of commands."""
+
+    connection: dict[str, Buckets] = option(  # noqa: RUF009
+        {},
+        "By kind of command, the buckets of one connection, as in"
+        " `publish = [{rate = 10, interval = 1}]`. Beyond them error 111 is answered.",
+    )
+    user: dict[str, Buckets] = option(  # noqa: RUF009
+        {},
+        "By kind of command, the buckets that all connections of a user share: on all nodes where"
+        " there is Redis, on each node by itself where there is none or it is away.",
+    )
+    error_code: int = option(
+        int(DisconnectCode.TOO_MANY_REQUESTS),
+        "What a connection is closed with that had more errors than `connection.error` allows:"
+        " 3013 lets clients come back after a while, 3509 ends it for good.",
+    )
+
+    def __post_init__(self) -> None:
+        known = {*KINDS.values(), TOTAL, DEFAULT}
+        for name, table, more in (
+            ("connection", self.connection, {ERROR}),
+            ("user", self.user, set[str]()),
+        ):
+            for kind in table:
+                if kind not in known | more and not _is_method(kind):
+                    raise ValueError(f"{name} must be by kind of command, and {kind} is none")
+        if self.error_code not in ERROR_CODES:
+            raise ValueError("error_code must be 3013 or 3509")
+
+
+def _is_method(kind: str) -> bool:
+    return kind.startswith(METHOD) and kind != METHOD
+
+
+class RateTable:
+    """Which buckets a command takes from: those of its kind, or the default ones, and the total."""
+
+    def __init__(self, table: Mapping[str, Buckets]) -> None:
+        self.errors: Draws = _group(table, ERROR)
+        self._total = _group(table, TOTAL)
+        default = _group(table, DEFAULT)
+        self._by_type: dict[type, Draws] = {
+            kind: self._total + (_group(table, name) or default) for kind, name in KINDS.items()
+        }
+        self._by_method: dict[str, Draws] = {
+            name.removeprefix(METHOD): self._total + _group(table, name)
+            for name in table
+            if name.startswith(METHOD)
+        }
+
+    def __bool__(self) -> bool:
+        """Whether anything is limited at all."""
+        limited = (*self._by_type.values(), *self._by_method.values(), self.errors)
+        return any(limited)
+
+    def draws(self, request: Request | None) -> Draws:
+        """What a command takes from; nothing when it is not limited."""
+        if self._by_method and type(request) is RPCRequest:
+            found = self._by_method.get(request.method)
+            if found is not None:
+                return found
+        return self._by_type.get(type(request), self._total)
+
+
+def _group(table: Mapping[str, Buckets], name: str) -> Draws:
+    buckets = table.get(name, ())
+    return ((name, buckets),) if buckets else ()
+
+
+def take(spent: Spent, draws: Draws, now: float) -> float:
+    """Take one from each bucket and give 0.0; or the seconds until all have one, taking none."""
+    buckets = [each for name, sizes in draws for each in _filled(spent, name, sizes, now)]
+    wait = max((bucket.wait(now) for bucket in buckets), default=0.0)
+    if wait == 0.0:
+        for bucket in buckets:
+            bucket.tokens -= 1.0
+    return wait
+
+
+def _filled(spent: Spent, name: str, sizes: Buckets, now: float) -> Iterable[TokenBucket]:
+    found = spent.get(name)
+    if found is None:
+        found = spent[name] = tuple(
+            TokenBucket(each.rate / each.interval, each.rate, at=now) for each in sizes
+        )
+    return found
+
+
+class ConnectionRates:
+    """What each connection may ask, and how many errors it may have."""
+
+    def __init__(self, options: RateOptions, *, total: Buckets = ()) -> None:
+        """`total` holds where the options say nothing about the total."""
+        table = dict(options.connection)
+        if total:
+            table.setdefault(TOTAL, total)
+        self.error_code = next(each for each in ERROR_CODES if each == options.error_code)
+        self._table = RateTable(table)
+
+    def __bool__(self) -> bool:
+        return bool(self._table)
+
+    def refuses(self, spent: Spent, request: Request | None, now: float) -> bool:
+        """Whether a command comes too soon; if not, it is counted."""
+        draws = self._table.draws(request)
+        return bool(draws) and take(spent, draws, now) > 0.0
+
+    def gives_up(self, spent: Spent, now: float) -> bool:
+        """Count an error; whether there were too many of them."""
+        errors = self._table.errors
+        return bool(errors) and take(spent, errors, now) > 0.0
