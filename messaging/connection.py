@@ -95,6 +95,8 @@ class Connection:
         """Take a frame of the client."""
         if not self.is_open:
             return
+        if self.wire.departures.tap is not None:
+            self.wire.departures.tap.heard(self.wire, frame)
         try:
             commands = self.protocol.receive(frame)
         except ProtocolViolation as violation:
@@ -182,6 +184,8 @@ class Connection:
         if self.is_open:
             if not reason and isinstance(code, DisconnectCode):
                 reason = code.reason
+            if self.wire.departures.tap is not None:
+                self.wire.departures.tap.closed(self.wire, code, reason)
             self.wire.close(code, reason)
             self.lost()
 

@@ -15,6 +15,7 @@ from messaging.protocol.codec import Codec
 from messaging.protocol.codes import close_reason
 from messaging.protocol.events import Disconnect
 from messaging.protocol.frames import Push
+from messaging.tapping import Tap
 
 FRAME_BYTES = 65_536
 """Answers are joined into one frame up to this size; a larger answer travels alone."""
@@ -99,6 +100,8 @@ class Wire(ABC):
         else:
             self.answers.append(answer)
         self.departures.add(self)
+        if self.departures.tap is not None:
+            self.departures.tap.answered(self, answer)
 
     def append(self, batch: Batch) -> None:
         """Let a channel's batch leave with whatever else this wire has to say."""
@@ -201,6 +204,8 @@ class Fanout:
             self._waiting = {}
             self._departures.add_fanout(self)
         self._waiting.setdefault(codec, []).append(encoded)
+        if self._departures.tap is not None:
+            self._departures.tap.pushed(self._groups.get(codec, ()), codec, encoded)
 
     def depart(self, *, merging: bool) -> None:
         """Write what waits, or leave it with the wires when they have other things to say."""
@@ -230,9 +235,10 @@ class Fanout:
 class Departures:
     """Everything that leaves at the end of this turn of the event loop."""
 
-    __slots__ = ("_fanouts", "_hopeless", "_scheduled", "_wires")
+    __slots__ = ("_fanouts", "_hopeless", "_scheduled", "_wires", "tap")
 
     def __init__(self) -> None:
+        self.tap: Tap | None = None
         self._wires: list[Wire] = []
         self._fanouts: list[Fanout] = []
         self._hopeless: list[Wire] = []

@@ -153,12 +153,20 @@ class Hub:
         user_id = connection.user_id
         assert user_id is not None, "only a connection that is accepted can enter"
         self._by_user[user_id] = (*self._by_user.get(user_id, ()), connection)
+        if connection.wire.departures.tap is not None:
+            connection.wire.departures.tap.entered(connection)
+
+    def of_user(self, user_id: UserId) -> tuple[Connection, ...]:
+        """A user's connections on this node."""
+        return self._by_user.get(user_id, ())
 
     def leave(self, connection: Connection) -> None:
         """A connection is over."""
         for channel in connection.subscriptions or ():
             self._discard(connection, channel)
         connection.subscriptions = None
+        if connection.wire.departures.tap is not None:
+            connection.wire.departures.tap.left(connection)
         if connection in self.connections:
             del self.connections[connection]
             self._connected.labels(connection.wire.transport).dec()
@@ -204,6 +212,8 @@ class Hub:
         connection.subscriptions[live.name] = True
         live.add(connection)
         self._subscriptions.inc()
+        if connection.wire.departures.tap is not None:
+            connection.wire.departures.tap.joined(connection, live.name)
 
     def quit(self, connection: Connection, channel: str) -> None:
         """End a subscription, or the setting up of one; nothing is told to the client."""
@@ -235,6 +245,8 @@ class Hub:
         if live is not None and connection in live.listeners:
             live.discard(connection, now=self._clock.monotonic())
             self._subscriptions.dec()
+            if connection.wire.departures.tap is not None:
+                connection.wire.departures.tap.quit(connection, channel)
 
 
 def _unsubscribe_reason(code: int) -> str:
