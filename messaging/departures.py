@@ -192,6 +192,9 @@ class Fanout:
 
     def discard(self, wire: Wire) -> None:
         """Send nothing more to `wire`, not even what waits."""
+        if wire.batches is not None:
+            # What was left with the wire is older than the news that it is unsubscribed.
+            wire.depart()
         group = self._groups.get(wire.codec)
         if group is not None:
             group.pop(wire, None)

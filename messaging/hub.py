@@ -198,7 +198,14 @@ class Hub:
         else:
             connection.subscriptions[channel] = False
 
-    def join(self, live: LiveChannel, connection: Connection, answer: Callable[[], None]) -> None:
+    def join(
+        self,
+        live: LiveChannel,
+        connection: Connection,
+        answer: Callable[[], None],
+        *,
+        delta: bool = False,
+    ) -> None:
         """Answer a subscription and let what comes afterwards follow, in this same turn.
 
         Raises `Unavailable` if the channel lost its place meanwhile.
@@ -210,7 +217,7 @@ class Hub:
         # The channel's own text as the key is shared by all who listen.
         del connection.subscriptions[live.name]
         connection.subscriptions[live.name] = True
-        live.add(connection)
+        live.add(connection, delta=delta)
         self._subscriptions.inc()
         if connection.wire.departures.tap is not None:
             connection.wire.departures.tap.joined(connection, live.name)

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from kernel.bus import Publication, StreamPosition
 from messaging.connection import Connection
+from messaging.deltas import DeltaFanout
 from messaging.departures import Departures, Fanout
 from messaging.ordering import Ordering
+from messaging.protocol import values
 
 TAIL = 128
 TAIL_BYTES = 65_536
@@ -21,8 +23,8 @@ class LiveChannel:
     position and joins the others, in one turn of the event loop.
     """
 
-    __slots__ = ("_fanout", "_tail", "_tail_bytes", "idle_since", "listeners", "name", "ordering",
-                 "ready", "told")  # fmt: skip
+    __slots__ = ("_deltas", "_departures", "_fanout", "_tail", "_tail_bytes", "idle_since",
+                 "listeners", "name", "ordering", "ready", "told")  # fmt: skip
 
     def __init__(self, name: str, departures: Departures) -> None:
         self.name = name
@@ -34,7 +36,10 @@ class LiveChannel:
         """The highest offset that was heard of before that."""
         self.idle_since: float | None = None
         self.listeners: dict[Connection, None] = {}
+        self._departures = departures
         self._fanout = Fanout(departures)
+        self._deltas: DeltaFanout | None = None
+        """Nothing, and no work, until somebody asks for deltas."""
         self._tail: deque[Publication] = deque()
         self._tail_bytes = 0
 
@@ -51,10 +56,20 @@ class LiveChannel:
         if not self.ready.done():
             self.ready.set_result(None)
 
-    def add(self, connection: Connection) -> None:
-        """From now on `connection` is sent what goes out."""
+    @property
+    def deltas(self) -> DeltaFanout:
+        """Those who are sent what changed from one publication to the next."""
+        if self._deltas is None:
+            self._deltas = DeltaFanout(self.name, self._departures)
+        return self._deltas
+
+    def add(self, connection: Connection, *, delta: bool = False) -> None:
+        """From now on `connection` is sent what goes out, with `delta` what changed in it."""
         self.listeners[connection] = None
-        self._fanout.add(connection.wire)
+        if delta:
+            self.deltas.add(connection.wire)
+        else:
+            self._fanout.add(connection.wire)
         self.idle_since = None
 
     def discard(self, connection: Connection, *, now: float) -> None:
@@ -62,6 +77,8 @@ class LiveChannel:
         if connection in self.listeners:
             del self.listeners[connection]
             self._fanout.discard(connection.wire)
+            if self._deltas is not None:
+                self._deltas.discard(connection.wire)
             if not self.listeners:
                 self.idle_since = now
 
@@ -95,6 +112,8 @@ class LiveChannel:
         for codec in self._fanout.codecs:
             encoded = codec.encode_publication(self.name, publication.data, offset=offset)
             self._fanout.send(codec, encoded)
+        if self._deltas is not None and len(self._deltas):
+            self._deltas.send(values.Publication(publication.data, offset=offset))
 
     def _keep(self, publication: Publication) -> None:
         self._tail.append(publication)

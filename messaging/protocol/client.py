@@ -8,12 +8,17 @@ from collections.abc import Iterable, Mapping
 from itertools import count
 from typing import Final, NamedTuple
 
-from messaging.protocol import events, requests, results
+import msgspec
+
+from messaging.protocol import events, fossil, requests, results
 from messaging.protocol.codec import ClientCodec
 from messaging.protocol.codes import DisconnectCode, ProtocolViolation
 from messaging.protocol.frames import Answer, Command, Push, Reply, Request, Result
 from messaging.protocol.results import ConnectResult, Error, SubscribeResult
 from messaging.protocol.values import Publication, StreamPosition
+
+WHOLE_BYTES: Final = 1_048_576
+"""No publication that a delta makes is larger."""
 
 _RESULTS: Final[Mapping[type[Request], type[Result]]] = {
     requests.ConnectRequest: results.ConnectResult,
@@ -54,6 +59,8 @@ class ClientProtocol:
         self.channels: set[str] = set()
         self.session: ConnectResult | None = None
         self.disconnect: events.Disconnect | None = None
+        self._before: dict[str, bytes | None] = {}
+        """Of each channel with deltas, the payload that the next one is compared with."""
         self._ids = count(1)
         self._waiting: dict[int, Request] = {}
         self._output: list[bytes] = []
@@ -67,8 +74,13 @@ class ClientProtocol:
         subs = {channel: self._resumed(channel) for channel in recover}
         return self.request(requests.ConnectRequest(token=token, data=data, name=name, subs=subs))
 
-    def subscribe(self, channel: str, *, token: str = "", flag: int = 1) -> int:
-        """Ask for a channel, from its position if one is known."""
+    def subscribe(
+        self, channel: str, *, token: str = "", flag: int = 1, delta: bool = False
+    ) -> int:
+        """Ask for a channel, from its position if one is known; with `delta` for what changes.
+
+        Publications are reported whole either way.
+        """
         position = self.positions.get(channel)
         return self.request(
             requests.SubscribeRequest(
@@ -78,6 +90,7 @@ class ClientProtocol:
                 recover=position is not None,
                 offset=position.offset if position else 0,
                 epoch=position.epoch if position else "",
+                delta="fossil" if delta else "",
             )
         )
 
@@ -139,8 +152,7 @@ class ClientProtocol:
         if isinstance(answer, Reply):
             return self._match(answer)
         if isinstance(answer, Push):
-            self._follow(answer)
-            return answer
+            return self._follow(answer)
         if self.session is None:
             raise _broken("a ping came before the connection was on")
         if self.session.pong:
@@ -160,20 +172,23 @@ class ClientProtocol:
                 for channel, subscribed in result.subs.items():
                     self._subscribed(channel, subscribed)
             case requests.SubscribeRequest(), SubscribeResult():
-                self._subscribed(request.channel, result)
+                if result.delta and not request.delta:
+                    raise _broken(f"nobody asked for the deltas of {request.channel!r}")
+                result = self._subscribed(request.channel, result)
             case requests.UnsubscribeRequest(), results.UnsubscribeResult():
                 self.channels.discard(request.channel)
             case _:
                 pass
         return Answered(reply.id, request, result)
 
-    def _follow(self, push: Push) -> None:
+    def _follow(self, push: Push) -> Push:
         channel = push.channel
         match push.event:
             case Publication() as publication:
                 if channel not in self.channels:
                     raise _broken(f"a publication came for {channel!r}, which is not subscribed")
                 self._advance(channel, publication)
+                return Push(self._whole(channel, publication), channel)
             case events.Subscribe() as event:
                 self._subscribed(
                     channel,
@@ -190,17 +205,39 @@ class ClientProtocol:
                 self.disconnect = event
             case _:
                 pass
+        return push
 
-    def _subscribed(self, channel: str, result: SubscribeResult) -> None:
+    def _subscribed(self, channel: str, result: SubscribeResult) -> SubscribeResult:
+        """Take note of a subscription; its result with whole publications."""
         self.channels.add(channel)
+        self._before.pop(channel, None)
+        if result.delta:
+            self._before[channel] = None
+        whole = [self._whole(channel, each) for each in result.publications]
+        result = msgspec.structs.replace(result, publications=tuple(whole))
         if not (result.recoverable or result.positioned):
-            return
+            return result
         before = self.positions.get(channel)
         if result.recovered and (before is None or before.offset != result.offset):
             raise _broken(f"{channel!r} was recovered from a position it was not at")
         self.positions[channel] = StreamPosition(result.offset, result.epoch)
         for publication in result.publications:
             self._advance(channel, publication)
+        return result
+
+    def _whole(self, channel: str, publication: Publication) -> Publication:
+        """The publication as it was before the server looked for what changed."""
+        if channel not in self._before:
+            if publication.delta:
+                raise _broken(f"a delta came for {channel!r}, which has none")
+            return publication
+        before, data = self._before[channel], self.codec.unquoted(publication.data)
+        if publication.delta:
+            if before is None:
+                raise _broken(f"the first publication of {channel!r} was no whole one")
+            data = fossil.apply(before, data, limit=WHOLE_BYTES)
+        self._before[channel] = data
+        return msgspec.structs.replace(publication, data=data, delta=False)
 
     def _advance(self, channel: str, publication: Publication) -> None:
         """Move on by a publication. One without an offset belongs to no stream."""

@@ -51,6 +51,10 @@ class Codec(Protocol):
         """What `encode_push` gives for a publication with these fields, sooner."""
         ...
 
+    def quoted(self, text: bytes) -> bytes:
+        """A payload, or a delta, as it stands in publications of a subscription with deltas."""
+        ...
+
     def join(self, encoded: Iterable[bytes]) -> bytes:
         """One frame of several encoded answers, or commands."""
         ...
@@ -64,6 +68,10 @@ class ClientCodec(Codec, Protocol):
         ...
 
     def encode_command(self, command: Command) -> bytes: ...
+
+    def unquoted(self, data: bytes) -> bytes:
+        """What was quoted. Raises `ProtocolViolation` for what cannot have been."""
+        ...
 
 
 def is_payload(data: bytes) -> bool:

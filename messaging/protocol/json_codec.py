@@ -24,6 +24,7 @@ from messaging.protocol.shapes import EVENTS, REQUESTS, RESULTS, Field, Form, fi
 from messaging.protocol.values import ClientInfo, Publication, Uint32, Value
 
 _encode = msgspec.json.Encoder().encode
+_text = msgspec.json.Decoder(str)
 
 
 class JsonCodec:
@@ -73,6 +74,15 @@ class JsonCodec:
             b'{"push":{"channel":%b,"pub":{"data":%b,"offset":%d}}}'
             % (_encode(channel), data, offset)
         )
+
+    def quoted(self, text: bytes) -> bytes:
+        return _encode(text.decode())
+
+    def unquoted(self, data: bytes) -> bytes:
+        try:
+            return _text.decode(data).encode()
+        except ValueError as error:
+            raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "data is no text") from error
 
     def join(self, encoded: Iterable[bytes]) -> bytes:
         return b"\n".join(encoded)

@@ -86,6 +86,12 @@ class ProtobufCodec:
         push = _CHANNEL + _delimited(name) + _PUB + _delimited(publication)
         return _delimited(_PUSH + _delimited(push))
 
+    def quoted(self, text: bytes) -> bytes:
+        return text
+
+    def unquoted(self, data: bytes) -> bytes:
+        return data
+
     def join(self, encoded: Iterable[bytes]) -> bytes:
         return b"".join(encoded)
 

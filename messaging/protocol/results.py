@@ -22,7 +22,10 @@ class Error(Value, frozen=True):
 
 
 class SubscribeResult(Value, frozen=True):
-    """The subscription is on, from `offset`; `publications` come before anything live."""
+    """The subscription is on, from `offset`; `publications` come before anything live.
+
+    With `delta` every payload of the channel travels quoted; see `Codec.quoted`.
+    """
 
     expires: bool = False
     ttl: Uint32 = 0
@@ -34,6 +37,7 @@ class SubscribeResult(Value, frozen=True):
     positioned: bool = False
     data: Payload = b""
     was_recovering: bool = False
+    delta: bool = False
 
 
 class ConnectResult(Value, frozen=True):

@@ -50,6 +50,9 @@ class Unidirectional:
     ) -> bytes:
         return self._bare(self._codec.encode_publication(channel, data, offset=offset, info=info))
 
+    def quoted(self, text: bytes) -> bytes:
+        return self._codec.quoted(text)
+
     def join(self, encoded: Iterable[bytes]) -> bytes:
         return self._codec.join(encoded)
 

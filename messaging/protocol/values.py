@@ -30,12 +30,16 @@ class ClientInfo(Value, frozen=True):
 
 
 class Publication(Value, frozen=True):
-    """One thing sent through a channel; without a stream its offset is 0."""
+    """One thing sent through a channel; without a stream its offset is 0.
+
+    With `delta` its data is what changed since the publication before it.
+    """
 
     data: Payload = b""
     info: ClientInfo | None = None
     offset: Uint64 = 0
     tags: dict[str, str] = field(default_factory=dict)
+    delta: bool = False
     time: Int64 = 0
 
 

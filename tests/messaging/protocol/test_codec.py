@@ -76,6 +76,15 @@ def test_the_short_way_to_a_publication_leads_to_the_same_place(codec, channel, 
 
 
 @both
+@given(text=st.text())
+def test_what_is_quoted_is_found_again_and_stays_on_its_line(codec, text):
+    quoted = codec.quoted(text.encode())
+
+    assert codec.unquoted(quoted) == text.encode()
+    assert codec.binary or (is_payload(quoted) and b"\n" not in quoted)
+
+
+@both
 @given(sent=st.lists(commands, min_size=1, max_size=4))
 def test_a_frame_keeps_its_commands_in_order(codec, sent):
     frame = codec.join(map(codec.encode_command, sent))
