@@ -26,13 +26,13 @@ $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Zaffa needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/python
+$(VENV)/.runtime: requirements.lock pyproject.toml hatch_build.py messaging/native.c | $(BIN)/python
 	@echo "installing what Zaffa needs (once)"
 	$(PIP) install --require-hashes --only-binary :all: -r requirements.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.development: requirements-dev.lock pyproject.toml | $(BIN)/python
+$(VENV)/.development: requirements-dev.lock pyproject.toml hatch_build.py messaging/native.c | $(BIN)/python
 	@echo "installing what Zaffa's tests need (once)"
 	$(PIP) install --require-hashes --only-binary :all: -r requirements-dev.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .

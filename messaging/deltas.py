@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from messaging.departures import Batch, Departures, Fanout, Wire
+from messaging.departures import Batch, Departures, Wire
+from messaging.fanout import Fanout
 from messaging.protocol import fossil
 from messaging.protocol.codec import Codec
 from messaging.protocol.frames import Push

@@ -7,15 +7,20 @@ with replies of its own, or in several busy channels, gets all of it joined.
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from kernel.options import option
+from messaging.framing import frame_of
 from messaging.protocol.codec import Codec
 from messaging.protocol.codes import close_reason
 from messaging.protocol.events import Disconnect
 from messaging.protocol.frames import Push
+from messaging.sending import IN_PYTHON, Writers
 from messaging.tapping import Tap
+
+if TYPE_CHECKING:
+    from messaging.fanout import Fanout
 
 FRAME_BYTES = 65_536
 """Answers are joined into one frame up to this size; a larger answer travels alone."""
@@ -33,6 +38,9 @@ class WireOptions:
     )
     close_seconds: float = option(
         5.0, "How long a client may take to answer that its connection is closed."
+    )
+    compiled: bool = option(
+        True, "Whether to write to sockets with the part in C, where it was compiled."
     )
 
     def __post_init__(self) -> None:
@@ -70,7 +78,7 @@ class Batch:
 class Wire(ABC):
     """One connection's way to its client. Nothing here waits, and nothing raises."""
 
-    __slots__ = ("answers", "batches", "codec", "departures", "due", "slot")
+    __slots__ = ("answers", "batches", "codec", "departures", "due", "slot", "socket")
 
     medium: str = "websocket"
     """What carries it, by the name that clients have for it."""
@@ -83,6 +91,8 @@ class Wire(ABC):
         self.codec = codec
         self.departures = departures
         self.due = False
+        self.socket = -1
+        """The descriptor that frames may be written to straight away; -1 while that is not so."""
         self.slot = 0
         """Where the timer wheel keeps this wire."""
         self.answers: list[bytes] | None = None
@@ -134,6 +144,15 @@ class Wire(ABC):
         """The last push: why the connection ends, where that cannot be said otherwise."""
         return self.codec.encode_push(Push(Disconnect(code, close_reason(reason))))
 
+    def framed(self) -> bytes:
+        """Take all that waits as WebSocket frames: answers first, then what channels were sent."""
+        binary = self.codec.binary
+        frames = [frame_of(frame, binary=binary) for frame in self.frames()]
+        if self.batches is not None:
+            frames += [batch.framed for batch in self.batches]
+            self.batches = None
+        return frames[0] if len(frames) == 1 else b"".join(frames)
+
     @abstractmethod
     def deliver(self, batch: Batch) -> None:
         """Write a batch now: this wire has nothing else to say in this turn."""
@@ -141,6 +160,10 @@ class Wire(ABC):
     @abstractmethod
     def depart(self) -> None:
         """Write everything that waits."""
+
+    def fell_short(self, data: bytes, written: int) -> None:
+        """See to the rest: `socket` took only so many bytes of `data`, or is broken if below 0."""
+        raise AssertionError("only a wire with a socket is written to past itself")
 
     @abstractmethod
     def close(self, code: int, reason: str) -> None:
@@ -166,82 +189,14 @@ class Wire(ABC):
         """The client cannot keep up: end the connection. Called between turns."""
 
 
-class Fanout:
-    """The wires of one channel's subscribers, by wire format, and what they are to be sent."""
-
-    __slots__ = ("_departures", "_groups", "_waiting")
-
-    def __init__(self, departures: "Departures") -> None:
-        self._departures = departures
-        self._groups: dict[Codec, dict[Wire, None]] = {}
-        self._waiting: dict[Codec, list[bytes]] | None = None
-
-    def __len__(self) -> int:
-        return sum(map(len, self._groups.values()))
-
-    @property
-    def codecs(self) -> Iterable[Codec]:
-        """The formats that somebody listens in."""
-        return self._groups
-
-    def add(self, wire: Wire) -> None:
-        """From now on send to `wire`; what waits already is not for it and leaves first."""
-        if self._waiting:
-            self._depart(merging=False)
-        self._groups.setdefault(wire.codec, {})[wire] = None
-
-    def discard(self, wire: Wire) -> None:
-        """Send nothing more to `wire`, not even what waits."""
-        if wire.batches is not None:
-            # What was left with the wire is older than the news that it is unsubscribed.
-            wire.depart()
-        group = self._groups.get(wire.codec)
-        if group is not None:
-            group.pop(wire, None)
-            if not group:
-                del self._groups[wire.codec]
-
-    def send(self, codec: Codec, encoded: bytes) -> None:
-        """Let a publication leave at the end of this turn to all who listen in this format."""
-        if self._waiting is None:
-            self._waiting = {}
-            self._departures.add_fanout(self)
-        self._waiting.setdefault(codec, []).append(encoded)
-        if self._departures.tap is not None:
-            self._departures.tap.pushed(self._groups.get(codec, ()), codec, encoded)
-
-    def depart(self, *, merging: bool) -> None:
-        """Write what waits, or leave it with the wires when they have other things to say."""
-        if self._waiting:
-            self._depart(merging=merging)
-
-    def _depart(self, *, merging: bool) -> None:
-        waiting, self._waiting = self._waiting, None
-        assert waiting is not None
-        for codec, parts in waiting.items():
-            wires = self._groups.get(codec)
-            if wires is None:
-                continue
-            batch = Batch(parts, binary=codec.binary)
-            if merging:
-                for wire in wires:
-                    self._departures.add(wire)
-                    wire.append(batch)
-            else:
-                for wire in wires:
-                    if wire.due:
-                        wire.append(batch)
-                    else:
-                        wire.deliver(batch)
-
-
 class Departures:
     """Everything that leaves at the end of this turn of the event loop."""
 
-    __slots__ = ("_fanouts", "_hopeless", "_scheduled", "_wires", "tap")
+    __slots__ = ("_fanouts", "_hopeless", "_scheduled", "_wires", "_writers", "tap")
 
-    def __init__(self) -> None:
+    def __init__(self, writers: Writers = IN_PYTHON) -> None:
         self.tap: Tap | None = None
+        self._writers = writers
         self._wires: list[Wire] = []
         self._fanouts: list[Fanout] = []
         self._hopeless: list[Wire] = []
@@ -254,7 +209,7 @@ class Departures:
             self._wires.append(wire)
             self._schedule()
 
-    def add_fanout(self, fanout: Fanout) -> None:
+    def add_fanout(self, fanout: "Fanout") -> None:
         """This channel has something to say."""
         self._fanouts.append(fanout)
         self._schedule()
@@ -264,6 +219,19 @@ class Departures:
         self._hopeless.append(wire)
         self._schedule()
 
+    def deliver(self, wires: list[Wire], batch: Batch) -> None:
+        """Write a batch to these now; those that have more to say keep it for later in the turn."""
+        sockets = [-1 if wire.due else wire.socket for wire in wires]
+        frame = batch.framed
+        for index, written in self._writers.to_all(sockets, frame):
+            wire = wires[index]
+            if wire.due:
+                wire.append(batch)
+            elif sockets[index] < 0:
+                wire.deliver(batch)
+            else:
+                wire.fell_short(frame, written)
+
     def leave(self) -> None:
         """Write everything that is due. The event loop calls this at the end of the turn."""
         self._scheduled = False
@@ -272,9 +240,17 @@ class Departures:
         for fanout in fanouts:
             fanout.depart(merging=merging)
         wires, self._wires = self._wires, []
+        straight: list[Wire] = []
+        frames: list[bytes] = []
         for wire in wires:
             wire.due = False
-            wire.depart()
+            if wire.socket < 0:
+                wire.depart()
+            elif frame := wire.framed():
+                straight.append(wire)
+                frames.append(frame)
+        for index, written in self._writers.to_each([each.socket for each in straight], frames):
+            straight[index].fell_short(frames[index], written)
         hopeless, self._hopeless = self._hopeless, []
         for wire in hopeless:
             wire.give_up()
@@ -283,14 +259,3 @@ class Departures:
         if not self._scheduled:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self.leave)
-
-
-def frame_of(payload: bytes, *, binary: bool) -> bytes:
-    """One unfragmented, unmasked WebSocket frame, as a server sends it."""
-    first = b"\x82" if binary else b"\x81"
-    size = len(payload)
-    if size < 126:
-        return b"%b%c%b" % (first, size, payload)
-    if size < 65_536:
-        return b"%b\x7e%b%b" % (first, size.to_bytes(2, "big"), payload)
-    return b"%b\x7f%b%b" % (first, size.to_bytes(8, "big"), payload)

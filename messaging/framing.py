@@ -1,4 +1,4 @@
-"""WebSocket frames from a client (RFC 6455, 5 and 7.4), without I/O."""
+"""WebSocket frames of both directions (RFC 6455, 5 and 7.4), without I/O."""
 
 from collections.abc import Iterator
 from enum import IntEnum
@@ -138,6 +138,17 @@ class FrameReader:
         if opcode == Opcode.TEXT and not payload.isascii():
             _check_utf8(payload)
         return opcode, payload
+
+
+def frame_of(payload: bytes, *, binary: bool) -> bytes:
+    """One unfragmented, unmasked WebSocket frame, as a server sends it."""
+    first = b"\x82" if binary else b"\x81"
+    size = len(payload)
+    if size < 126:
+        return b"%b%c%b" % (first, size, payload)
+    if size < 65_536:
+        return b"%b\x7e%b%b" % (first, size.to_bytes(2, "big"), payload)
+    return b"%b\x7f%b%b" % (first, size.to_bytes(8, "big"), payload)
 
 
 def close_frame(code: int, reason: str = "") -> bytes:

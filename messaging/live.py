@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from kernel.bus import Publication, StreamPosition
 from messaging.connection import Connection
 from messaging.deltas import DeltaFanout
-from messaging.departures import Departures, Fanout
+from messaging.departures import Departures
+from messaging.fanout import Fanout
 from messaging.ordering import Ordering
 from messaging.protocol import values
 

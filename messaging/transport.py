@@ -13,13 +13,14 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request
 
 from messaging.connection import Connection
-from messaging.departures import Batch, Departures, Wire, WireOptions, frame_of
+from messaging.departures import Batch, Departures, Wire, WireOptions
 from messaging.framing import (
     FrameReader,
     FrameViolation,
     Opcode,
     close_code_of,
     close_frame,
+    frame_of,
     pong_frame,
 )
 from messaging.protocol.codec import Codec
@@ -111,8 +112,8 @@ _LET_GO: Final = _LetGo()
 class SocketWire(Wire, asyncio.Protocol):
     """A WebSocket over a transport of the event loop, after the handshake.
 
-    All writing goes through `_write`: straight into the socket while nothing waits, through
-    the transport as soon as something does, so that frames never overtake each other.
+    All writing goes in one way: straight into `socket` while nothing waits, through the transport
+    as soon as something does, so that frames never overtake each other.
     """
 
     __slots__ = ("_backlog", "_closing", "_fd", "_reader", "_transport", "_wheel", "connection",
@@ -142,7 +143,7 @@ class SocketWire(Wire, asyncio.Protocol):
         transport.set_write_buffer_limits(high=0)
         socket = transport.get_extra_info("socket")
         if socket is not None and transport.get_extra_info("sslcontext") is None:
-            self._fd = socket.fileno()
+            self.socket = self._fd = socket.fileno()
 
     # --- from the event loop -----------------------------------------------------------------
 
@@ -166,12 +167,14 @@ class SocketWire(Wire, asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._backlog = True
+        self.socket = -1
 
     def resume_writing(self) -> None:
         self._backlog = False
+        self.socket = self._fd
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._fd = -1
+        self.socket = self._fd = -1
         self._closing = self._closing or 1.0
         self.peers.discard(self)
         self._wheel.forget(self)
@@ -193,28 +196,35 @@ class SocketWire(Wire, asyncio.Protocol):
         if self._closing:
             self.answers = self.batches = None
             return
-        data = self._waiting()
+        data = self.framed()
         if data:
             self._write(data)
+
+    def fell_short(self, data: bytes, written: int) -> None:
+        if written < 0:
+            # The client is gone; the transport would only find out when it reads.
+            self.abort()
+        else:
+            self._queue(memoryview(data)[written:])
 
     def close(self, code: int, reason: str) -> None:
         if self._closing:
             if not self._transport.is_closing():
                 self.abort()
             return
-        data = self._waiting()
+        data = self.framed()
         if self.codec.one_way:
             data += frame_of(self.farewell(code, reason), binary=self.codec.binary)
         data += close_frame(code, close_reason(reason))
         self._closing = self._wheel.now() + self.options.close_seconds
         self._write(data)
-        self._fd = -1
+        self.socket = self._fd = -1
         self._wheel.by(self, self._closing)
         self._transport.resume_reading()
         self.connection.lost()
 
     def abort(self) -> None:
-        self._fd = -1
+        self.socket = self._fd = -1
         self._closing = self._closing or 1.0
         self._transport.abort()
 
@@ -237,33 +247,24 @@ class SocketWire(Wire, asyncio.Protocol):
 
     # --- writing -------------------------------------------------------------------------------
 
-    def _waiting(self) -> bytes:
-        """Take everything that waits: answers first, then what channels were sent."""
-        binary = self.codec.binary
-        frames = [frame_of(frame, binary=binary) for frame in self.frames()]
-        if self.batches is not None:
-            frames += [batch.framed for batch in self.batches]
-            self.batches = None
-        return frames[0] if len(frames) == 1 else b"".join(frames)
-
     def _control(self, frame: bytes) -> None:
-        self._write(self._waiting() + frame)
+        self._write(self.framed() + frame)
 
     def _write(self, data: bytes) -> None:
-        rest: bytes | memoryview = data
-        if not self._backlog and self._fd >= 0:
-            try:
-                written = os.write(self._fd, data)
-            except (BlockingIOError, InterruptedError):
-                written = 0
-            except OSError:
-                # The client is gone; the transport would only find out when it reads.
-                self.abort()
-                return
-            if written == len(data):
-                return
-            rest = memoryview(data)[written:]
-        self._transport.write(rest)
+        if self.socket < 0:
+            self._queue(data)
+            return
+        try:
+            written = os.write(self.socket, data)
+        except BlockingIOError:
+            written = 0
+        except OSError:
+            written = -1
+        if written != len(data):
+            self.fell_short(data, written)
+
+    def _queue(self, data: bytes | memoryview) -> None:
+        self._transport.write(data)
         if (
             self._backlog
             and not self._closing
@@ -276,8 +277,8 @@ class SocketWire(Wire, asyncio.Protocol):
         if not self._closing:
             code = close_code_of(payload)
             self._closing = self._wheel.now() + self.options.close_seconds
-            self._write(self._waiting() + close_frame(code))
+            self._write(self.framed() + close_frame(code))
             self._wheel.by(self, self._closing)
             self.connection.lost()
-        self._fd = -1
+        self.socket = self._fd = -1
         self._transport.close()

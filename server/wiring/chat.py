@@ -29,6 +29,7 @@ from messaging.hub import Hub
 from messaging.messages import Messages
 from messaging.ports import PresenceRegistry
 from messaging.presence import PresenceKeeper, Presences
+from messaging.sending import writers
 from messaging.streams import ConversationStreams
 from messaging.subscriptions import Subscriptions
 from messaging.wheel import TimerWheel
@@ -110,7 +111,7 @@ class Chat:
         clock, metrics = ground.clock, ground.metrics
         streams = ConversationStreams(self._message_store)
         access = Access(self._conversation_store)
-        departures = Departures()
+        departures = Departures(writers(compiled=settings.wire.compiled))
         wheel = TimerWheel(clock=clock)
         following = Following(
             streams=streams,

@@ -4,7 +4,9 @@ import asyncio
 
 import pytest
 
-from messaging.departures import FRAME_BYTES, Batch, Departures, Fanout, Wire, frame_of
+from messaging.departures import FRAME_BYTES, Batch, Departures, Wire
+from messaging.fanout import Fanout
+from messaging.framing import frame_of
 from messaging.protocol.codec import Codec
 from messaging.protocol.json_codec import JSON
 from messaging.protocol.protobuf_codec import PROTOBUF

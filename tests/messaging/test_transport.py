@@ -30,9 +30,11 @@ async def echo(websocket: WebSocket) -> None:
         await websocket.send_text(text)
 
 
-@pytest.fixture
-async def node(sqlite_database: Database) -> AsyncIterator[Node]:
-    wires = WireOptions(message_bytes=65_536, backlog_bytes=262_144, close_seconds=0.5)
+@pytest.fixture(params=[True, False], ids=["compiled", "in Python"])
+async def node(sqlite_database: Database, request: pytest.FixtureRequest) -> AsyncIterator[Node]:
+    wires = WireOptions(
+        message_bytes=65_536, backlog_bytes=262_144, close_seconds=0.5, compiled=request.param
+    )
     routes = [WebSocketRoute("/echo", echo)]
     async with serving(Node(sqlite_database, wire_options=wires, routes=routes)) as running:
         yield running

@@ -61,6 +61,7 @@ from messaging.quotas import ConnectionOptions
 from messaging.rates import RateOptions
 from messaging.recovery import RecoveryOptions
 from messaging.routes import operations
+from messaging.sending import writers
 from messaging.streams import ConversationStreams
 from messaging.subscriptions import Subscriptions
 from messaging.transport import WebSocketProtocol
@@ -114,7 +115,7 @@ class Node:
         )
         self.streams = ConversationStreams(self.store)
         self.access = Access(self.conversations)
-        self.departures = Departures()
+        self.departures = Departures(writers(compiled=self.wire_options.compiled))
         self.wheel = TimerWheel(clock=clock)
         self.following = Following(
             streams=self.streams,
