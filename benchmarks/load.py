@@ -1,4 +1,4 @@
-"""A WebSocket load client: it opens connections here, and fans out in C (`fan_out.c`).
+"""A WebSocket load client: it opens connections here, and writes and reads in C (`load.c`).
 
 It reports how busy it was itself, so that a run in which it had no time left can be told from
 a good one.
@@ -38,10 +38,12 @@ class Dialect:
     """What connection number n says once it is open."""
     answers: Sequence[tuple[bytes, bytes]]
     """When the first is seen in what arrives, say the second (empty: nothing)."""
-    publish: bytes
-    """What publishes a message; each `INSTANT` and `COUNT` in it is replaced."""
-    marker: bytes = b'"t":"'
+    say: Callable[[int], bytes]
+    """What connection n says; each `INSTANT` and `COUNT` in it is replaced. All of one size."""
+    delivery: bytes | None = b'"t":"'
     """Occurs exactly once in each delivered message, just before the instant."""
+    answer: bytes = b""
+    """Occurs exactly once in each answer to what is said."""
 
 
 @dataclass(slots=True)
@@ -57,28 +59,43 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a run showed. Latencies are from publishing to reading, in milliseconds."""
+    """What a run showed. Latencies are in milliseconds."""
 
     messages_per_second: float
     deliveries_per_second: float
     p50_ms: float
+    """From publishing to reading."""
     p99_ms: float
+    answer_p50_ms: float
+    """From asking to the answer."""
+    answer_p99_ms: float
     client_busy: float
-    server_cpu_us_per_delivery: float
+    server_cores: float
+    """Processor time of the server per second; the warm-up is in this figure too."""
+
+    @property
+    def server_us_per_delivery(self) -> float:
+        return self.server_cores / self.deliveries_per_second * 1e6
+
+    @property
+    def server_us_per_message(self) -> float:
+        return self.server_cores / self.messages_per_second * 1e6
 
 
 class _Load(ctypes.Structure):
     _fields_ = (
         ("sockets", ctypes.POINTER(ctypes.c_int)),
-        ("subscribers", ctypes.c_int),
-        ("frame", ctypes.c_char_p),
+        ("count", ctypes.c_int),
+        ("frames", ctypes.POINTER(ctypes.c_char_p)),
         ("frame_size", ctypes.c_int),
         ("stamps", ctypes.POINTER(ctypes.c_int)),
         ("stamp_count", ctypes.c_int),
         ("counts", ctypes.POINTER(ctypes.c_int)),
         ("count_count", ctypes.c_int),
-        ("marker", ctypes.c_char_p),
+        ("delivery", ctypes.c_char_p),
+        ("answer", ctypes.c_char_p),
         ("in_flight", ctypes.c_int),
+        ("pause", ctypes.c_double),
         ("warm_up", ctypes.c_double),
         ("seconds", ctypes.c_double),
     )
@@ -92,17 +109,21 @@ class _Measured(ctypes.Structure):
         ("received", ctypes.c_uint64),
         ("sample_count", ctypes.c_uint64),
         ("samples", ctypes.POINTER(ctypes.c_int64)),
+        ("answer_count", ctypes.c_uint64),
+        ("answers", ctypes.POINTER(ctypes.c_int64)),
     )
 
 
 @dataclass(slots=True)
 class Load:
-    """Connections to one server on 127.0.0.1; the last one opened publishes."""
+    """Connections to a server on 127.0.0.1; the last one opened publishes."""
 
     port: int
     dialect: Dialect
-    pid: int
-    """The server's process, whose processor time is looked at."""
+    pids: Sequence[int]
+    """The server's processes, whose processor time is looked at."""
+    ports: Sequence[int] = ()
+    """Those of several nodes, in turn."""
     connections: list[Connection] = field(default_factory=list)
     _epoll: select.epoll = field(default_factory=select.epoll)
     _by_fd: dict[int, Connection] = field(default_factory=dict)
@@ -124,7 +145,8 @@ class Load:
         return count / (time.monotonic() - started)
 
     def _open(self, number: int) -> None:
-        sock = socket.create_connection(("127.0.0.1", self.port))
+        port = self.ports[number % len(self.ports)] if self.ports else self.port
+        sock = socket.create_connection(("127.0.0.1", port))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.sendall(
             (
@@ -168,42 +190,66 @@ class Load:
         self._epoll.unregister(connection.sock.fileno())
         self._ready += 1
 
-    def fan_out(self, *, in_flight: int, seconds: float, warm_up: float = 1.0) -> Measured:
+    def fan_out(
+        self, *, in_flight: int, seconds: float, warm_up: float = 1.0, pause: float = 0.0
+    ) -> Measured:
         """Keep `in_flight` messages under way for a while; everybody but the publisher counts."""
-        publishing = frame(self.dialect.publish)
-        stamps = _all(publishing, INSTANT.encode())
-        counts = _all(publishing, COUNT.encode())
+        return self._run(
+            _library().fan_out,
+            in_flight=in_flight,
+            pause=pause,
+            warm_up=warm_up,
+            seconds=seconds,
+        )
+
+    def exchange(self, *, seconds: float, warm_up: float = 1.0) -> Measured:
+        """Let every connection ask, wait for its answer and ask again, for a while."""
+        return self._run(_library().exchange, warm_up=warm_up, seconds=seconds)
+
+    def _run(self, loop: Callable[..., int], **how: float) -> Measured:
+        said = [frame(self.dialect.say(each.number)) for each in self.connections]
+        assert len(set(map(len, said))) == 1, "what connections say must be of one size"
+        changed_in_place = [ctypes.create_string_buffer(each, len(each) + 1) for each in said]
+        frames = (ctypes.c_char_p * len(said))(
+            *(ctypes.cast(each, ctypes.c_char_p) for each in changed_in_place)
+        )
+        stamps = _all(said[-1], INSTANT.encode())
+        counts = _all(said[-1], COUNT.encode())
         sockets = [connection.sock.fileno() for connection in self.connections]
-        changed_in_place = ctypes.create_string_buffer(publishing, len(publishing) + 1)
         load = _Load(
             sockets=(ctypes.c_int * len(sockets))(*sockets),
-            subscribers=len(sockets) - 1,
-            frame=ctypes.cast(changed_in_place, ctypes.c_char_p),
-            frame_size=len(publishing),
+            count=len(sockets),
+            frames=frames,
+            frame_size=len(said[-1]),
             stamps=(ctypes.c_int * len(stamps))(*stamps),
             stamp_count=len(stamps),
             counts=(ctypes.c_int * len(counts))(*counts),
             count_count=len(counts),
-            marker=self.dialect.marker,
-            in_flight=in_flight,
-            warm_up=warm_up,
-            seconds=seconds,
+            delivery=self.dialect.delivery,
+            answer=self.dialect.answer,
+            **how,
         )
-        result = _Measured(samples=(ctypes.c_int64 * _SAMPLES)())
-        server_before, started = cpu_seconds(self.pid), time.monotonic()
-        if _library().fan_out(ctypes.byref(load), ctypes.byref(result)):
-            raise ConnectionError(f"fan-out ended: {os.strerror(ctypes.get_errno())}")
-        # The warm-up is in this figure too; it does the same work.
-        server = (cpu_seconds(self.pid) - server_before) / (time.monotonic() - started)
-        latencies = sorted(result.samples[: result.sample_count])
+        samples, answers = (ctypes.c_int64 * _SAMPLES)(), (ctypes.c_int64 * _SAMPLES)()
+        result = _Measured(samples=samples, answers=answers)
+        before, started = self._cpu_seconds(), time.monotonic()
+        if loop(ctypes.byref(load), ctypes.byref(result)):
+            raise ConnectionError(f"the load ended: {os.strerror(ctypes.get_errno())}")
+        cores = (self._cpu_seconds() - before) / (time.monotonic() - started)
+        delivered = sorted(samples[: result.sample_count])
+        answered = sorted(answers[: result.answer_count])
         return Measured(
             messages_per_second=result.published / result.elapsed,
             deliveries_per_second=result.received / result.elapsed,
-            p50_ms=_percentile(latencies, 0.50),
-            p99_ms=_percentile(latencies, 0.99),
+            p50_ms=_percentile(delivered, 0.50),
+            p99_ms=_percentile(delivered, 0.99),
+            answer_p50_ms=_percentile(answered, 0.50),
+            answer_p99_ms=_percentile(answered, 0.99),
             client_busy=result.busy,
-            server_cpu_us_per_delivery=server / (result.received / result.elapsed) * 1e6,
+            server_cores=cores,
         )
+
+    def _cpu_seconds(self) -> float:
+        return sum(map(cpu_seconds, self.pids))
 
     def close(self) -> None:
         for connection in self.connections:
@@ -216,8 +262,8 @@ def _library() -> ctypes.CDLL:
     compiler = shutil.which("cc")
     if compiler is None:
         raise RuntimeError("make bench needs a C compiler (cc) for its load client")
-    target = Path(tempfile.mkdtemp(prefix="zaffa-bench-")) / "fan_out.so"
-    source = Path(__file__).with_name("fan_out.c")
+    target = Path(tempfile.mkdtemp(prefix="zaffa-bench-")) / "load.so"
+    source = Path(__file__).with_name("load.c")
     subprocess.run([compiler, "-O2", "-Wall", "-shared", "-fPIC", "-o", target, source], check=True)
     return ctypes.CDLL(str(target), use_errno=True)
 
