@@ -73,6 +73,9 @@ class Following:
         """The channels that are followed now, safe against changes meanwhile."""
         return iter(list(self._channels.values()))
 
+    def __len__(self) -> int:
+        return len(self._channels)
+
     def find(self, channel: str) -> LiveChannel | None:
         """The channel, if it is followed."""
         return self._channels.get(channel)

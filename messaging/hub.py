@@ -16,6 +16,7 @@ from messaging.connection import Connection
 from messaging.following import Following
 from messaging.live import LiveChannel
 from messaging.protocol.codes import DisconnectCode, UnsubscribeCode
+from messaging.types import NodeCounts
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ class Hub:
         self._restarts = metrics.counter(
             "messaging_channel_restarts_total", "Channels that lost their place in their stream."
         )
+        self._subscribed = 0
         self._subscriptions = metrics.gauge(
             "messaging_subscriptions", "Subscriptions of this node's connections."
         )
@@ -189,6 +191,15 @@ class Hub:
                         found[channel].add(user_id)
         return {channel: frozenset(user_ids) for channel, user_ids in found.items()}
 
+    def counts(self) -> NodeCounts:
+        """How much this node holds."""
+        return NodeCounts(
+            clients=len(self.connections),
+            users=len(self._by_user),
+            subscriptions=self._subscribed,
+            channels=len(self._following),
+        )
+
     # --- subscriptions -------------------------------------------------------------------------
 
     def reserve(self, connection: Connection, channel: str) -> None:
@@ -218,7 +229,8 @@ class Hub:
         del connection.subscriptions[live.name]
         connection.subscriptions[live.name] = True
         live.add(connection, delta=delta)
-        self._subscriptions.inc()
+        self._subscribed += 1
+        self._subscriptions.set(self._subscribed)
         if connection.wire.departures.tap is not None:
             connection.wire.departures.tap.joined(connection, live.name)
 
@@ -251,7 +263,8 @@ class Hub:
         live = self._following.find(channel)
         if live is not None and connection in live.listeners:
             live.discard(connection, now=self._clock.monotonic())
-            self._subscriptions.dec()
+            self._subscribed -= 1
+            self._subscriptions.set(self._subscribed)
             if connection.wire.departures.tap is not None:
                 connection.wire.departures.tap.quit(connection, channel)
 

@@ -130,3 +130,13 @@ class ChannelMember:
     """About the connection, the same in all its channels."""
     chan_info: bytes | None = None
     """About this subscription."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCounts:
+    """How much a node holds."""
+
+    clients: int
+    users: int
+    subscriptions: int
+    channels: int

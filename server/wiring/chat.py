@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from socket import gethostname
 from typing import Any
 
 from redis.asyncio import Redis
@@ -27,13 +28,16 @@ from messaging.gateway import Gateway
 from messaging.history import History
 from messaging.hub import Hub
 from messaging.messages import Messages
+from messaging.nodes import Nodes
 from messaging.ports import PresenceRegistry
 from messaging.presence import PresenceKeeper, Presences
 from messaging.sending import writers
 from messaging.streams import ConversationStreams
 from messaging.subscriptions import Subscriptions
+from messaging.surveys import Surveys
 from messaging.wheel import TimerWheel
 from server import __version__
+from server.vitals import Vitals
 from server.wiring.ground import Ground
 
 
@@ -136,6 +140,19 @@ class Chat:
             clock=clock,
             metrics=metrics,
         )
+        nodes = Nodes(
+            node_id=ground.node_id,
+            node_name=settings.nodes.name or f"{gethostname()}_{settings.server.port}",
+            version=__version__,
+            counts=hub.counts,
+            measures=Vitals(clock),
+            bus=ground.bus,
+            clock=clock,
+            metrics=metrics,
+            options=settings.nodes,
+        )
+        surveys = Surveys(nodes=nodes, bus=ground.bus, metrics=metrics)
+        hub.confidants += [nodes.take, surveys.take]
         keeper = PresenceKeeper(self.registry, clock=clock, options=settings.presence)
         commands = Commands(
             version=f"zaffa {__version__}",
@@ -170,5 +187,5 @@ class Chat:
             wire_options=settings.wire,
             options=settings.gateway,
         )
-        ground.workers += [hub, catch_up, wheel, keeper]
+        ground.workers += [hub, catch_up, wheel, keeper, nodes, surveys]
         return Realtime(websocket=Endpoint(gateway).serve, drain=gateway.drain)

@@ -13,6 +13,7 @@ from messaging.departures import WireOptions
 from messaging.following import HubOptions
 from messaging.gate import GateOptions
 from messaging.gateway import GatewayOptions
+from messaging.nodes import NodeOptions
 from messaging.presence import PresenceOptions
 from messaging.quotas import ConnectionOptions
 from messaging.rates import RateOptions
@@ -45,6 +46,7 @@ class Settings:
     gate: GateOptions = field(default_factory=GateOptions)
     hub: HubOptions = field(default_factory=HubOptions)
     recovery: RecoveryOptions = field(default_factory=RecoveryOptions)
+    nodes: NodeOptions = field(default_factory=NodeOptions)
     presence: PresenceOptions = field(default_factory=PresenceOptions)
     conversations: ConversationLimits = field(default_factory=ConversationLimits)
     messages: MessageLimits = field(default_factory=MessageLimits)

@@ -48,6 +48,7 @@ from messaging.gateway import Gateway, GatewayOptions
 from messaging.history import History
 from messaging.hub import Hub
 from messaging.messages import Messages
+from messaging.nodes import NodeOptions, Nodes
 from messaging.ports import PresenceRegistry
 from messaging.presence import PresenceKeeper, PresenceOptions, Presences
 from messaging.protocol import values
@@ -64,6 +65,7 @@ from messaging.routes import operations
 from messaging.sending import writers
 from messaging.streams import ConversationStreams
 from messaging.subscriptions import Subscriptions
+from messaging.surveys import Surveys
 from messaging.transport import WebSocketProtocol
 from messaging.types import Conversation, Message
 from messaging.wheel import TimerWheel
@@ -91,6 +93,7 @@ class Node:
     gate_options: GateOptions = field(default_factory=GateOptions)
     rate_options: RateOptions = field(default_factory=RateOptions)
     gateway_options: GatewayOptions = field(default_factory=GatewayOptions)
+    node_options: NodeOptions = field(default_factory=NodeOptions)
     recovery_options: RecoveryOptions = field(default_factory=RecoveryOptions)
     more_operations: Sequence[AnyOperation] = ()
     on_send: Callable[[Principal, bytes], None] | None = None
@@ -141,6 +144,19 @@ class Node:
             clock=clock,
             metrics=metrics,
         )
+        self.nodes = Nodes(
+            node_id=self.node_id,
+            node_name="test",
+            version="test",
+            counts=self.hub.counts,
+            measures=dict,
+            bus=self.bus,
+            clock=clock,
+            metrics=metrics,
+            options=self.node_options,
+        )
+        self.surveys = Surveys(nodes=self.nodes, bus=self.bus, metrics=metrics)
+        self.hub.confidants += [self.nodes.take, self.surveys.take]
         self.keeper = PresenceKeeper(self.registry, clock=clock, options=PresenceOptions())
         asked = [
             *operations(conversations=rooms, messages=self.messages),
@@ -185,7 +201,7 @@ class Node:
 
     @property
     def workers(self) -> list[Worker]:
-        return [self.hub, self.catchup, self.wheel, self.keeper]
+        return [self.hub, self.catchup, self.wheel, self.keeper, self.nodes, self.surveys]
 
     @property
     def url(self) -> str:
