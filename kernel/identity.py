@@ -10,11 +10,15 @@ from uuid import UUID
 from kernel.errors import Denied
 from kernel.ids import UserId
 
+ANONYMOUS = UserId("")
+"""Who does not say who they are."""
+
 
 class Scope(StrEnum):
     """What a server's API key may be allowed to do."""
 
     USERS = "users"
+    CHANNELS = "channels"
     CONVERSATIONS = "conversations"
     DEVICES = "devices"
     PUSHES = "pushes"
@@ -26,6 +30,9 @@ class Scope(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Who makes this request: a user (`user_id`) or a server (`key_id`), never both.
+
+    A client that does not say who it is has an empty user id: it may listen where that is
+    allowed, and ask for nothing that takes a user.
 
     `expires_at` is when the proof ends: the connection must be refreshed by then.
     `info` is what the application wants others to see of a user; `claims` stays with us.
@@ -40,8 +47,8 @@ class Principal:
 
     @property
     def user(self) -> UserId:
-        """The user who asks; a server that asks as nobody is refused."""
-        if self.user_id is None:
+        """The user who asks; a server, and a client that is nobody, are refused."""
+        if not self.user_id:
             raise Denied("This needs a user's access token.")
         return self.user_id
 
@@ -62,15 +69,27 @@ class ApiKey:
     revoked_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a token says, as JSON text, and when what it proves ends."""
+
+    payload: bytes = field(repr=False)
+    expires_at: datetime | None
+
+
 class TokenVerifier(Protocol):
-    """Turns an access token into a principal."""
+    """Reads tokens that the application signs.
+
+    Both methods raise `TokenExpired` if a token was good once, `Unavailable` while nobody can
+    say, and `Unauthenticated` for anything else.
+    """
 
     async def verify(self, token: str) -> Principal:
-        """Who the token is for.
+        """Whom an access token is for; anonymous if it names nobody."""
+        ...
 
-        Raises `TokenExpired` if it was good once, `Unavailable` while nobody can say, and
-        `Unauthenticated` for anything else.
-        """
+    async def claims(self, token: str) -> Claims:
+        """What a token of any other purpose says. Its signature and times are good."""
         ...
 
 

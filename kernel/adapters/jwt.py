@@ -1,6 +1,7 @@
 """Access tokens as JSON Web Tokens: signed by the application, checked here."""
 
 import asyncio
+from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ import msgspec
 from kernel.adapters.jwks import Key, PublishedKeys, key_in_pem
 from kernel.clock import Clock
 from kernel.errors import TokenExpired, Unauthenticated, Unavailable
-from kernel.identity import Principal
+from kernel.identity import Claims, Principal
 from kernel.ids import UserId, is_user_id
 from kernel.options import option
 
@@ -77,6 +78,11 @@ class TokenOptions:
         if self.leeway_seconds < 0:
             raise ValueError("leeway_seconds must not be negative")
 
+    @property
+    def has_keys(self) -> bool:
+        """Whether any token can be accepted."""
+        return bool(self.hmac_keys or self.public_key_files or self.jwks_url)
+
 
 class JwtVerifier:
     """PyJWT checks signatures; what the claims say is decided here, by our own clock."""
@@ -109,13 +115,22 @@ class JwtVerifier:
                 raise ValueError(f"{path} holds no public key that can be used: {error}") from error
 
     async def verify(self, token: str) -> Principal:
+        return self._principal(await self._payload(token))
+
+    async def claims(self, token: str) -> Claims:
+        payload = await self._payload(token)
+        _, expires_at = self._current(payload)
+        return Claims(payload, expires_at)
+
+    async def _payload(self, token: str) -> bytes:
+        """What a token says, if a key of ours signed it."""
         algorithm, key_id = self._header(token)
         payload = _signed(token, algorithm, self._fitting(self._keys, algorithm, key_id))
         if payload is None and self._published is not None and not algorithm.startswith("HS"):
             payload = await self._by_published(self._published, token, algorithm, key_id)
         if payload is None:
             raise Unauthenticated("The access token is not signed with a key known here.")
-        return self._principal(payload)
+        return payload
 
     def _header(self, token: str) -> tuple[str, str]:
         """The algorithm and the key's id (or "") that a token names."""
@@ -150,36 +165,39 @@ class JwtVerifier:
         return [key for key in keys if key.fits(algorithm, key_id)]
 
     def _principal(self, payload: bytes) -> Principal:
+        claims, expires_at = self._current(payload)
+        if claims.channel is not msgspec.UNSET:
+            raise Unauthenticated("This is a subscription token, not an access token.")
+        if claims.sub and not is_user_id(claims.sub):
+            raise Unauthenticated("The access token names no user in `sub`.")
+        return Principal(
+            user_id=UserId(claims.sub),
+            expires_at=expires_at,
+            info=_info(claims),
+            claims=msgspec.json.decode(payload, type=dict[str, Any]),
+        )
+
+    def _current(self, payload: bytes) -> tuple["_Claims", datetime | None]:
+        """The claims of a token for us that is in its time, and when what it proves ends."""
         try:
             claims = msgspec.json.decode(payload, type=_Claims)
-            everything = msgspec.json.decode(payload, type=dict[str, Any])
             begins = [_instant(each) for each in (claims.nbf, claims.iat) if each is not None]
             ends = None if claims.exp is None else _instant(claims.exp)
             expires_at = _expiry(claims, ends)
         except (msgspec.DecodeError, OverflowError, OSError, ValueError):
             raise Unauthenticated("The access token holds claims that make no sense.") from None
-        now = self._clock.now()
         self._check_purpose(claims)
+        now = self._clock.now()
         if any(now + self._leeway < begin for begin in begins):
             raise Unauthenticated("The access token is not valid yet.")
         for end in (ends, expires_at):
             if end is not None and now - self._leeway >= end:
                 raise TokenExpired("The access token has expired.")
-        info = bytes(claims.info)
-        return Principal(
-            user_id=UserId(claims.sub),
-            expires_at=expires_at,
-            info=None if info in (b"", b"null") else info,
-            claims=everything,
-        )
+        return claims, expires_at
 
     def _check_purpose(self, claims: "_Claims") -> None:
-        """Refuse a token that is good, but meant for somebody or something else."""
+        """Refuse a token that is good, but meant for somebody else."""
         options = self._options
-        if claims.channel is not msgspec.UNSET:
-            raise Unauthenticated("This is a subscription token, not an access token.")
-        if not is_user_id(claims.sub):
-            raise Unauthenticated("The access token names no user in `sub`.")
         audiences = [claims.aud] if isinstance(claims.aud, str) else claims.aud
         if options.audience and options.audience not in audiences:
             raise Unauthenticated("The access token is for another audience.")
@@ -222,6 +240,7 @@ class _Claims(msgspec.Struct):
     aud: str | list[str] = ""
     iss: str | None = None
     info: msgspec.Raw = msgspec.Raw(b"")
+    b64info: str = ""
     channel: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -234,6 +253,19 @@ def _signed(token: str, algorithm: str, keys: Sequence[Key]) -> bytes | None:
             continue
         return payload
     return None
+
+
+def _info(claims: _Claims) -> bytes | None:
+    """What the application wants others to see: JSON, or JSON text in base 64."""
+    info = bytes(claims.info)
+    if claims.b64info:
+        try:
+            info = b64decode(claims.b64info, validate=True)
+            msgspec.json.decode(info, type=msgspec.Raw)
+            info.decode()
+        except ValueError:
+            raise Unauthenticated("The access token's b64info holds no JSON.") from None
+    return None if info in (b"", b"null") else info
 
 
 def _instant(seconds: float) -> datetime:

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import jwt
 import pytest
@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernel.adapters.jwt import ALGORITHMS, JwtVerifier, TokenOptions, sign_token
-from kernel.errors import TokenExpired, Unauthenticated, Unavailable
+from kernel.errors import Denied, TokenExpired, Unauthenticated, Unavailable
+from kernel.identity import ANONYMOUS
 from tests.support.clock import START, ManualClock
 from tests.support.tokens import SECRET, TOKEN_OPTIONS, access_token
 
@@ -128,7 +129,39 @@ async def test_a_token_from_the_future_is_refused_until_then(tokens, clock, clai
     await tokens.verify(text)
 
 
-@pytest.mark.parametrize("sub", ["", "two words", "x" * 129, "\u202e", 7, None])
+@pytest.mark.parametrize("claims", [{"sub": ""}, {}])
+async def test_who_is_not_named_is_anonymous(tokens, claims):
+    principal = await tokens.verify(token({**claims, "exp": NOW + 60}))
+
+    assert principal.user_id == ANONYMOUS
+    with pytest.raises(Denied):
+        _ = principal.user
+
+
+async def test_info_may_come_in_base_64(tokens):
+    principal = await tokens.verify(token({"sub": "amina", "b64info": "eyJuIjogMX0="}))
+
+    assert principal.info == b'{"n": 1}'
+
+
+@pytest.mark.parametrize("b64info", ["eyJuIjo=", "no base 64", "/w=="])
+async def test_info_in_base_64_that_is_no_json_is_refused(tokens, b64info):
+    await refused(tokens, token({"sub": "amina", "b64info": b64info}))
+
+
+async def test_a_token_of_another_purpose_says_what_it_says(tokens):
+    claims = await tokens.claims(token({"sub": "amina", "channel": "news", "exp": NOW + 60}))
+
+    assert json.loads(claims.payload)["channel"] == "news"
+    assert claims.expires_at == datetime.fromtimestamp(NOW + 60, UTC)
+
+
+async def test_a_token_of_another_purpose_ends_as_well(tokens):
+    with pytest.raises(TokenExpired):
+        await tokens.claims(token({"channel": "news", "exp": NOW - 60}))
+
+
+@pytest.mark.parametrize("sub", ["two words", "x" * 129, "\u202e", 7, None])
 async def test_what_cannot_name_a_user_is_refused(tokens, sub):
     payload = json.dumps({"sub": sub}).encode()
 
@@ -142,7 +175,6 @@ async def test_a_subscription_token_is_no_access_token(tokens):
 @pytest.mark.parametrize(
     "claims",
     [
-        {},
         {"sub": "amina", "exp": "soon"},
         {"sub": "amina", "exp": 1e18},
         {"sub": "amina", "exp": -1e18},
