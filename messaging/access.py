@@ -1,44 +1,107 @@
-"""Who may listen to which channel."""
+"""Who may do what in which channel."""
 
 from collections.abc import Mapping
-from enum import Enum
+from enum import Enum, StrEnum
 
 from kernel.ids import UserId
 from messaging.channels import conversation_of, user_of
+from messaging.namespaces import ChannelOptions, Namespaces, is_private, users_named_by
 from messaging.ports import ConversationStore, Membership
 from messaging.rounds import Rounds
 
 
 class Answer(Enum):
-    """Whether a user may listen to a channel."""
+    """Whether a user may do something in a channel."""
 
     ALLOWED = "allowed"
     DENIED = "denied"
     UNKNOWN = "unknown"
+    UNAVAILABLE = "unavailable"
+    """Nobody can: the channel does not keep what is asked for."""
+
+
+class Action(StrEnum):
+    """What may be done in a channel beside listening, as the options of namespaces say it."""
+
+    PUBLISH = "publish"
+    HISTORY = "history"
+    PRESENCE = "presence"
 
 
 class Access:
     """Conversations are for their members, a personal channel for its user.
 
-    That a conversation exists is not for strangers to know: they are denied either way.
+    That a conversation exists is not for strangers to know: they are denied either way. Other
+    channels have the rules of their namespace. With `insecure` those rules let everybody do
+    everything; conversations and personal channels stay what they are.
     """
 
-    def __init__(self, conversations: ConversationStore) -> None:
+    def __init__(
+        self,
+        conversations: ConversationStore,
+        namespaces: Namespaces | None = None,
+        *,
+        insecure: bool = False,
+    ) -> None:
         self._conversations = conversations
+        self._namespaces = namespaces or Namespaces()
+        self._insecure = insecure
         # Looked up after it was asked: who is removed later is told by an order, and an order
         # finds every subscription that was being set up when it came.
         self._members = Rounds[Membership](conversations.memberships)
 
-    async def may_listen(self, user_id: UserId, channel: str) -> Answer:
-        """Whether the user may listen to the channel now."""
+    async def may_listen(
+        self, user_id: UserId, channel: str, *, with_token: bool = False
+    ) -> Answer:
+        """Whether the user may listen to the channel now.
+
+        `with_token` says that the application signed a token for it. That opens any channel
+        of a namespace, and no conversation: who is in those, we know better.
+        """
+        conversation_id = conversation_of(channel)
+        if conversation_id is not None:
+            is_member = user_id != "" and await self._members.ask((conversation_id, user_id))
+            return Answer.ALLOWED if is_member else Answer.DENIED
+        options = self._namespaces.options_of(channel)
+        if options is None:
+            return Answer.UNKNOWN
         owner = user_of(channel)
         if owner is not None:
-            return Answer.ALLOWED if owner == user_id else Answer.DENIED
-        conversation_id = conversation_of(channel)
-        if conversation_id is None:
+            return _either(owner == user_id != "")
+        if with_token or self._insecure:
+            return Answer.ALLOWED
+        if is_private(channel):
+            return Answer.DENIED
+        named = users_named_by(channel) if options.allow_user_limited_channels else None
+        if named is not None:
+            return _either(user_id in named and user_id != "")
+        allowed = options.allow_subscribe_for_client
+        if not user_id:
+            allowed = options.allow_subscribe_for_anonymous
+        return _either(allowed)
+
+    async def may(
+        self, action: Action, user_id: UserId, channel: str, *, subscribed: bool
+    ) -> Answer:
+        """Whether the user may do this in the channel now. `subscribed` are they already."""
+        if conversation_of(channel) is not None:
+            # Nothing is published past the use cases: what a message is, they decide.
+            if action is Action.PUBLISH:
+                return Answer.DENIED
+            return Answer.ALLOWED if subscribed else await self.may_listen(user_id, channel)
+        options = self._namespaces.options_of(channel)
+        if options is None:
             return Answer.UNKNOWN
-        is_member = await self._members.ask((conversation_id, user_id))
-        return Answer.ALLOWED if is_member else Answer.DENIED
+        if action is Action.HISTORY and not options.keeps:
+            return Answer.UNAVAILABLE
+        owner = user_of(channel)
+        if action is Action.PRESENCE and owner is None and not options.presence:
+            return Answer.UNAVAILABLE
+        if owner is not None and action is not Action.PUBLISH:
+            return _either(owner == user_id != "")
+        if self._insecure:
+            return Answer.ALLOWED
+        return _either(_permits(options, action, user_id, subscribed=subscribed))
 
     async def strangers(
         self, listeners: Mapping[str, frozenset[UserId]]
@@ -58,13 +121,27 @@ class Access:
                 gone[channel] = strangers
         return gone
 
-    async def users_of(self, channel: str) -> list[UserId]:
-        """The users who may listen to a channel that exists."""
+    async def users_of(self, channel: str) -> list[UserId] | None:
+        """The users whose channel it is; None where others may be in it as well."""
         owner = user_of(channel)
         if owner is not None:
             return [owner]
         conversation_id = conversation_of(channel)
         if conversation_id is None:
-            return []
+            return None
         members = await self._conversations.members([conversation_id])
         return [member.user_id for member in members.get(conversation_id, ())]
+
+
+def _either(allowed: bool) -> Answer:
+    return Answer.ALLOWED if allowed else Answer.DENIED
+
+
+def _permits(options: ChannelOptions, action: Action, user_id: UserId, *, subscribed: bool) -> bool:
+    """Centrifugo's rule: users where users may, subscribers where they may; nobodies by name."""
+    if not user_id and not getattr(options, f"allow_{action}_for_anonymous"):
+        return False
+    return bool(
+        getattr(options, f"allow_{action}_for_client")
+        or (subscribed and getattr(options, f"allow_{action}_for_subscriber"))
+    )

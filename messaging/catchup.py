@@ -7,7 +7,7 @@ from kernel.metrics import Metrics
 from kernel.outbox import RETENTION, Outbox
 from kernel.workers import Stop, repeat
 from messaging.access import Access
-from messaging.channels import left_channel_of
+from messaging.channels import conversation_of, left_channel_of
 from messaging.control import LEFT, Unsubscribe
 from messaging.following import Following
 from messaging.hub import Hub
@@ -48,6 +48,7 @@ class CatchUp:
         self._options = following.options
         self._cursor: int | None = None
         self._polled_at = float("-inf")
+        self._compared_at = clock.monotonic()
         self._reads = metrics.counter(
             "messaging_log_reads_total", "Reads of a channel's log.", ["cause"]
         ).labels("behind")
@@ -100,6 +101,12 @@ class CatchUp:
                         self._following.lies_behind(live)
             self._cursor = moved.cursor
         self._polled_at = now
+        if now - self._compared_at >= self._options.compare_seconds:
+            # The outbox tells of conversations only.
+            self._compared_at = now
+            self._following.suspect(
+                [live for live in self._following if conversation_of(live.name) is None]
+            )
 
     async def _check_suspects(self) -> int:
         """Compare the places of channels that may have missed something with their logs."""
@@ -156,7 +163,7 @@ class CatchUp:
         unchecked, doubted = hub.unchecked, hub.doubted
         hub.unchecked, hub.doubted = False, set()
         try:
-            listeners = hub.listeners(None if unchecked else doubted)
+            listeners = hub.roster.listeners(None if unchecked else doubted)
             strangers = await self._access.strangers(listeners)
         except BaseException:
             hub.unchecked, hub.doubted = hub.unchecked or unchecked, hub.doubted | doubted

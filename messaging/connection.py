@@ -1,57 +1,30 @@
 """One live connection: its protocol, its subscriptions, its limits."""
 
 import asyncio
+import math
 import random
 from collections import deque
-from collections.abc import Coroutine
 from functools import partial
-from typing import Any, Protocol
+from math import inf
 
-from kernel.clock import Clock
 from kernel.identity import Principal
 from kernel.ids import UserId
 from messaging.departures import Wire
+from messaging.grants import Subscription
+from messaging.host import Host
 from messaging.protocol.codes import DisconnectCode, ErrorCode, ProtocolViolation, disconnect_for
-from messaging.protocol.events import Unsubscribe
+from messaging.protocol.events import Refresh, Subscribe, Unsubscribe
 from messaging.protocol.frames import Command, Push, Result
 from messaging.protocol.requests import ConnectRequest, RPCRequest, SubscribeRequest, Unfit
-from messaging.protocol.results import ConnectResult, Error
-from messaging.protocol.server import Phase, Rules, ServerProtocol
-from messaging.quotas import ConnectionOptions
-from messaging.rates import ConnectionRates, Spent
-from messaging.wheel import TimerWheel
+from messaging.protocol.results import ConnectResult, Error, SubscribeResult
+from messaging.protocol.server import Phase, ServerProtocol
+from messaging.rates import Spent
 
 REREAD = 1.0
 """Seconds after which a client that was not read from is judged again."""
 
 Lane = tuple[str, int]
 """Commands in the same lane run one after the other: a method, or one call of it."""
-
-
-class Host(Protocol):
-    """What a connection needs of its node."""
-
-    clock: Clock
-    wheel: TimerWheel
-    options: ConnectionOptions
-    rules: Rules
-    rates: ConnectionRates | None
-
-    def overlaps(self, method: str) -> bool:
-        """Whether calls of a method may run beside each other, and still keep their order."""
-        ...
-
-    def handle(self, connection: "Connection", command: Command) -> Coroutine[Any, Any, None]:
-        """Do what a command asks, and answer it."""
-        ...
-
-    def failed(self, connection: "Connection", command: Command, error: BaseException) -> None:
-        """Answer a command whose handling raised."""
-        ...
-
-    def ended(self, connection: "Connection") -> None:
-        """The connection is over. Called once, and must not wait."""
-        ...
 
 
 class Connection:
@@ -64,8 +37,8 @@ class Connection:
     """
 
     __slots__ = (
-        "_host", "_paused", "_running", "_spent", "_waiting", "client", "is_open", "principal",
-        "protocol", "subscriptions", "wire",
+        "_host", "_paused", "_running", "_spent", "_subscriptions_due", "_waiting", "client",
+        "is_open", "principal", "protocol", "subscriptions", "wire",
     )  # fmt: skip
 
     def __init__(self, host: Host, wire: Wire, *, client: str) -> None:
@@ -74,8 +47,9 @@ class Connection:
         self.wire = wire
         self.principal: Principal | None = None
         self.protocol = ServerProtocol(wire.codec, rules=host.rules, now=now)
-        self.subscriptions: dict[str, bool] | None = None
-        """By channel, whether it is complete; False while it is being set up."""
+        self.subscriptions: dict[str, Subscription] | None = None
+        """By channel, also those that are being set up."""
+        self._subscriptions_due = inf
         self.is_open = True
         self._host = host
         self._waiting: deque[Command] | None = None
@@ -123,7 +97,9 @@ class Connection:
             return None
         if ping is not None:
             self.wire.send(ping)
-        return self.protocol.deadline
+        if now >= self._subscriptions_due:
+            self._end_expired(now)
+        return min(self.protocol.deadline, self._subscriptions_due)
 
     def slow(self) -> None:
         """The client does not read what it is sent."""
@@ -179,6 +155,33 @@ class Connection:
             push = Push(Unsubscribe(code, reason), channel)
             self.wire.send(self.wire.codec.encode_push(push))
 
+    def subscribed(self, channel: str, result: SubscribeResult) -> None:
+        """Tell the client that the server subscribed it to a channel, and what it missed."""
+        if self.is_open:
+            encode = self.wire.codec.encode_push
+            event = Subscribe(
+                result.recoverable, result.epoch, result.offset, result.positioned, result.data
+            )
+            self.wire.send(encode(Push(event, channel)))
+            for publication in result.publications:
+                self.wire.send(encode(Push(publication, channel)))
+
+    def prolong(self, seconds: float | None) -> None:
+        """Let the connection expire in so many seconds, or never; the client is told."""
+        if self.is_open:
+            now = self._host.clock.monotonic()
+            self.protocol.expire(None if seconds is None else now + seconds)
+            event = Refresh(seconds is not None, math.ceil(seconds or 0))
+            self.wire.send(self.wire.codec.encode_push(Push(event)))
+            self._host.wheel.by(self.wire, self.protocol.deadline)
+
+    def expire_subscription(self, subscription: Subscription, seconds: float) -> None:
+        """Let a subscription end in so many seconds, and the grace, unless it is refreshed."""
+        now = self._host.clock.monotonic()
+        subscription.expires_at = now + seconds + self._host.options.expiry_grace_seconds
+        self._subscriptions_due = min(self._subscriptions_due, subscription.expires_at)
+        self._host.wheel.by(self.wire, self._subscriptions_due)
+
     def disconnect(self, code: int, reason: str = "") -> None:
         """Close the connection; clients take from the code whether they should come back."""
         if self.is_open:
@@ -188,6 +191,14 @@ class Connection:
                 self.wire.departures.tap.closed(self.wire, code, reason)
             self.wire.close(code, reason)
             self.lost()
+
+    def _end_expired(self, now: float) -> None:
+        """End the subscriptions whose time is over, and see which is the next."""
+        for channel, subscription in list((self.subscriptions or {}).items()):
+            if now >= subscription.expires_at:
+                self._host.expired(self, channel)
+        due = [each.expires_at for each in (self.subscriptions or {}).values()]
+        self._subscriptions_due = min(due, default=inf)
 
     # --- commands ------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ import msgspec
 
 from kernel.bus import Publication
 from kernel.ids import UserId
+from messaging.grants import Override
 from messaging.protocol.codes import UnsubscribeCode
 
 CONTROL = "\0control"
@@ -26,22 +27,53 @@ def node_channel(node_id: str) -> str:
     return f"\0node:{node_id}"
 
 
-class Unsubscribe(msgspec.Struct, frozen=True, kw_only=True, tag="unsubscribe"):
-    """End the subscriptions of a user's connections to a channel, with an unsubscribe code."""
+class Addressed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Whom an order is about: a user's connections, or only the one of this client or session."""
 
     user_id: UserId
+    client: str = ""
+    session: str = ""
+
+
+class Unsubscribe(Addressed, frozen=True, kw_only=True, omit_defaults=True, tag="unsubscribe"):
+    """End subscriptions to a channel, or with an empty one to all, with an unsubscribe code."""
+
     channel: str
     code: int
+    reason: str = ""
 
 
-class Disconnect(msgspec.Struct, frozen=True, kw_only=True, tag="disconnect"):
-    """Close a user's connections, with a disconnect code."""
+class Disconnect(Addressed, frozen=True, kw_only=True, omit_defaults=True, tag="disconnect"):
+    """Close connections, except those of the clients in `spared`, with a disconnect code."""
 
-    user_id: UserId
     code: int
+    reason: str = ""
+    spared: tuple[str, ...] = ()
 
 
-Order = Unsubscribe | Disconnect
+class Subscribe(Addressed, frozen=True, kw_only=True, omit_defaults=True, tag="subscribe"):
+    """Subscribe connections to a channel, on the server's side.
+
+    `since` is the position from which they recover what they missed; `expire_at` is in seconds
+    since 1970.
+    """
+
+    channel: str
+    info: msgspec.Raw = msgspec.Raw(b"null")
+    data: msgspec.Raw = msgspec.Raw(b"null")
+    override: Override | None = None
+    expire_at: int = 0
+    since: tuple[int, str] | None = None
+
+
+class Refresh(Addressed, frozen=True, kw_only=True, omit_defaults=True, tag="refresh"):
+    """Move when connections expire, in seconds since 1970 (0 is never); or end them now."""
+
+    expired: bool = False
+    expire_at: int = 0
+
+
+Order = Unsubscribe | Disconnect | Subscribe | Refresh
 
 _decoder: msgspec.json.Decoder[Order] = msgspec.json.Decoder(Order)
 

@@ -57,3 +57,10 @@ class NotAGroup(Refusal):
 
     kind = Kind.CONFLICT
     code = "conversation.not_a_group"
+
+
+class ChannelUnknown(Refusal):
+    """The channel's name belongs to no namespace of the settings."""
+
+    kind = Kind.NOT_FOUND
+    code = "channel.unknown"

@@ -28,14 +28,20 @@ class HubOptions:
     poll_seconds: float = option(
         2.0, "Rest between looks at the database for publications that the bus lost."
     )
+    compare_seconds: float = option(
+        10.0,
+        "Seconds between comparisons of channels with a history, conversations apart, with what"
+        " the database has of them.",
+    )
     page: int = option(200, "Publications read from a log at once.")
     behind: int = option(
         1000, "Publications a channel may lie behind its log before its listeners start anew."
     )
 
     def __post_init__(self) -> None:
-        if min(self.follow_seconds, self.linger_seconds, self.poll_seconds) <= 0:
-            raise ValueError("follow_seconds, linger_seconds and poll_seconds must be above 0")
+        for name in ("follow_seconds", "linger_seconds", "poll_seconds", "compare_seconds"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be above 0")
         if self.page < 1 or self.behind < self.page:
             raise ValueError("page must be at least 1, behind at least page")
 

@@ -6,8 +6,9 @@ from uuid import uuid4
 
 from kernel.clock import Clock
 from kernel.options import option
-from messaging.connection import Connection, Host
+from messaging.connection import Connection
 from messaging.departures import Departures, Wire, WireOptions
+from messaging.host import Host
 from messaging.hub import Hub
 from messaging.protocol.codes import DisconnectCode
 from messaging.wheel import TimerWheel
@@ -63,7 +64,7 @@ class Gateway:
     def connect(self, wire: Wire) -> Connection:
         """A connection over `wire`, which must hand it what the client says."""
         connection = Connection(self._host, wire, client=str(uuid4()))
-        self._hub.opened(connection)
+        self._hub.roster.opened(connection)
         return connection
 
     async def drain(self, seconds: float) -> None:

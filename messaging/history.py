@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from kernel.bus import Publication, StreamPosition
+from messaging.extras import value_of
 from messaging.ports import Streams
 from messaging.protocol import values
 from messaging.protocol.codes import ErrorCode
@@ -38,11 +39,7 @@ class History:
                 found = await self._streams.before(request.channel, offset=before, limit=limit)
             else:
                 found = await self._forward(request.channel, top, since, limit)
-        publications = tuple(
-            values.Publication(data=each.data, offset=each.position.offset)
-            for each in found
-            if each.position is not None
-        )
+        publications = tuple(map(value_of, found))
         newest = max((each.offset for each in publications), default=0)
         return HistoryResult(publications, top.epoch, max(top.offset, newest))
 

@@ -2,20 +2,28 @@
 
 import asyncio
 import logging
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from kernel.bus import Bus, Gap, Publication
 from kernel.clock import Clock
 from kernel.errors import Unavailable
-from kernel.ids import UserId
 from kernel.metrics import Metrics
 from kernel.workers import Stop
 from messaging import control
+from messaging.attendance import Attendances
 from messaging.connection import Connection
 from messaging.following import Following
+from messaging.grants import Grant, Subscription
 from messaging.live import LiveChannel
-from messaging.protocol.codes import DisconnectCode, UnsubscribeCode
+from messaging.protocol.codes import (
+    DisconnectCode,
+    ErrorCode,
+    UnsubscribeCode,
+    disconnect_reason,
+    unsubscribe_reason,
+)
+from messaging.refusals import Declined
+from messaging.roster import Roster
 from messaging.types import NodeCounts
 
 log = logging.getLogger(__name__)
@@ -30,10 +38,18 @@ class Hub:
     name = "hub"
 
     def __init__(
-        self, *, node_id: str, bus: Bus, following: Following, clock: Clock, metrics: Metrics
+        self,
+        *,
+        node_id: str,
+        bus: Bus,
+        following: Following,
+        clock: Clock,
+        metrics: Metrics,
+        attendances: Attendances | None = None,
     ) -> None:
-        self.connections: dict[Connection, None] = {}
-        """Every live connection of this node, whether or not it said who it is."""
+        self.roster = Roster(metrics)
+        self.subscribing: Callable[[Connection, control.Subscribe], None] = _nobody_subscribes
+        """Who subscribes connections on the server's side."""
         self.unchecked = False
         """Whether orders may have been missed, so that all listeners must be checked."""
         self.doubted: set[str] = set()
@@ -44,7 +60,7 @@ class Hub:
         self._bus = bus
         self._following = following
         self._clock = clock
-        self._by_user: dict[UserId, tuple[Connection, ...]] = {}
+        self._attendances = attendances
         self._relayed = metrics.counter(
             "messaging_publications_relayed_total", "Publications that went to listeners."
         )
@@ -60,9 +76,6 @@ class Hub:
         self._subscribed = 0
         self._subscriptions = metrics.gauge(
             "messaging_subscriptions", "Subscriptions of this node's connections."
-        )
-        self._connected = metrics.gauge(
-            "messaging_connections", "Live connections of this node.", ["transport"]
         )
 
     # --- the bus -------------------------------------------------------------------------------
@@ -123,11 +136,30 @@ class Hub:
 
     def obey(self, order: control.Order) -> None:
         """Carry out what was ordered about a user's connections, here or on another node."""
-        for connection in self._by_user.get(order.user_id, ()):
-            if isinstance(order, control.Disconnect):
-                connection.disconnect(order.code, _disconnect_reason(order.code))
+        for connection in self.roster.meant_by(order):
+            match order:
+                case control.Disconnect(code=code, reason=reason, spared=spared):
+                    if connection.client not in spared:
+                        connection.disconnect(code, reason or disconnect_reason(code))
+                case control.Unsubscribe(channel=channel, code=code, reason=reason):
+                    for each in [channel] if channel else list(connection.subscriptions or ()):
+                        self.dismiss(connection, each, code, reason)
+                case control.Subscribe():
+                    self.subscribing(connection, order)
+                case control.Refresh(expired=expired, expire_at=expire_at):
+                    self._refresh(connection, expired=expired, expire_at=expire_at)
+
+    def _refresh(self, connection: Connection, *, expired: bool, expire_at: int) -> None:
+        if expired:
+            connection.disconnect(DisconnectCode.EXPIRED)
+        elif not expire_at:
+            connection.prolong(None)
+        else:
+            seconds = expire_at - self._clock.now().timestamp()
+            if seconds <= 0:
+                connection.disconnect(DisconnectCode.EXPIRED)
             else:
-                self.dismiss(connection, order.channel, order.code)
+                connection.prolong(seconds)
 
     def _confide(self, publication: Publication) -> None:
         order = control.order_of(publication)
@@ -145,111 +177,104 @@ class Hub:
 
     # --- connections ---------------------------------------------------------------------------
 
-    def opened(self, connection: Connection) -> None:
-        """There is a new connection; who it is remains to be seen."""
-        self.connections[connection] = None
-        self._connected.labels(connection.wire.transport).inc()
-
-    def enter(self, connection: Connection) -> None:
-        """A connection said who it is."""
-        user_id = connection.user_id
-        assert user_id is not None, "only a connection that is accepted can enter"
-        self._by_user[user_id] = (*self._by_user.get(user_id, ()), connection)
-        if connection.wire.departures.tap is not None:
-            connection.wire.departures.tap.entered(connection)
-
-    def of_user(self, user_id: UserId) -> tuple[Connection, ...]:
-        """A user's connections on this node."""
-        return self._by_user.get(user_id, ())
+    @property
+    def connections(self) -> dict[Connection, None]:
+        """Every live connection of this node."""
+        return self.roster.connections
 
     def leave(self, connection: Connection) -> None:
         """A connection is over."""
-        for channel in connection.subscriptions or ():
-            self._discard(connection, channel)
+        for channel, subscription in (connection.subscriptions or {}).items():
+            self._discard(connection, channel, subscription)
         connection.subscriptions = None
         if connection.wire.departures.tap is not None:
             connection.wire.departures.tap.left(connection)
-        if connection in self.connections:
-            del self.connections[connection]
-            self._connected.labels(connection.wire.transport).dec()
-        user_id = connection.user_id
-        if user_id is not None:
-            there = self._by_user.get(user_id, ())
-            rest = tuple(each for each in there if each is not connection)
-            if rest:
-                self._by_user[user_id] = rest
-            else:
-                self._by_user.pop(user_id, None)
-
-    def listeners(self, channels: Collection[str] | None) -> Mapping[str, frozenset[UserId]]:
-        """The users who listen to each of some channels, or are about to; None is all of them."""
-        found: dict[str, set[UserId]] = defaultdict(set)
-        for user_id, connections in self._by_user.items():
-            for connection in connections:
-                for channel in connection.subscriptions or ():
-                    if channels is None or channel in channels:
-                        found[channel].add(user_id)
-        return {channel: frozenset(user_ids) for channel, user_ids in found.items()}
+        self.roster.leave(connection)
 
     def counts(self) -> NodeCounts:
         """How much this node holds."""
         return NodeCounts(
             clients=len(self.connections),
-            users=len(self._by_user),
+            users=self.roster.users,
             subscriptions=self._subscribed,
             channels=len(self._following),
         )
 
     # --- subscriptions -------------------------------------------------------------------------
 
-    def reserve(self, connection: Connection, channel: str) -> None:
+    def reserve(
+        self, connection: Connection, channel: str, *, server_side: bool = False
+    ) -> Subscription:
         """A subscription is being set up: from now on orders to end it are heeded."""
+        subscription = Subscription(server_side=server_side)
         if connection.subscriptions is None:
-            connection.subscriptions = {channel: False}
+            connection.subscriptions = {channel: subscription}
         else:
-            connection.subscriptions[channel] = False
+            connection.subscriptions[channel] = subscription
+        return subscription
 
-    def join(
-        self,
-        live: LiveChannel,
-        connection: Connection,
-        answer: Callable[[], None],
-        *,
-        delta: bool = False,
+    def check_joinable(
+        self, live: LiveChannel, connection: Connection, subscription: Subscription
     ) -> None:
-        """Answer a subscription and let what comes afterwards follow, in this same turn.
+        """Refuse unless `join` can be called in this same turn.
 
-        Raises `Unavailable` if the channel lost its place meanwhile.
+        Raises `Unavailable` if the channel lost its place meanwhile, `Declined` if the
+        subscription was ended while it was being set up.
         """
-        assert connection.subscriptions is not None, "a subscription is reserved first"
         if self._following.find(live.name) is not live:
             raise Unavailable("The channel is being opened anew.")
-        answer()
+        if (connection.subscriptions or {}).get(live.name) is not subscription:
+            raise Declined(ErrorCode.PERMISSION_DENIED)
+
+    def join(
+        self, live: LiveChannel, connection: Connection, subscription: Subscription, grant: Grant
+    ) -> None:
+        """Let what comes from now on go to a connection whose client was just answered."""
+        assert connection.subscriptions is not None, "a subscription is reserved first"
         # The channel's own text as the key is shared by all who listen.
         del connection.subscriptions[live.name]
-        connection.subscriptions[live.name] = True
-        live.add(connection, delta=delta)
+        connection.subscriptions[live.name] = subscription
+        subscription.complete = True
+        subscription.grant = grant
+        live.add(connection, delta=grant.delta, hears_attendance=grant.hears_attendance)
         self._subscribed += 1
         self._subscriptions.set(self._subscribed)
+        if grant.expires_at is not None:
+            seconds = (grant.expires_at - self._clock.now()).total_seconds()
+            connection.expire_subscription(subscription, seconds)
+        if self._attendances is not None:
+            self._attendances.came(connection, live.name, grant)
         if connection.wire.departures.tap is not None:
             connection.wire.departures.tap.joined(connection, live.name)
 
     def quit(self, connection: Connection, channel: str) -> None:
         """End a subscription, or the setting up of one; nothing is told to the client."""
         if connection.subscriptions is not None and channel in connection.subscriptions:
-            self._discard(connection, channel)
-            del connection.subscriptions[channel]
+            self._discard(connection, channel, connection.subscriptions.pop(channel))
             if not connection.subscriptions:
                 connection.subscriptions = None
 
-    def dismiss(self, connection: Connection, channel: str, code: int) -> None:
-        """End a subscription and tell the client why; one being set up finds itself ended."""
-        if connection.subscriptions is None or channel not in connection.subscriptions:
+    def dismiss(self, connection: Connection, channel: str, code: int, reason: str = "") -> None:
+        """End a subscription and tell the client why; one being set up finds itself ended.
+
+        Clients do not subscribe again by themselves where the server did it, so for that they
+        have to connect again.
+        """
+        subscription = (connection.subscriptions or {}).get(channel)
+        if subscription is None:
             return
-        complete = connection.subscriptions[channel]
         self.quit(connection, channel)
-        if complete:
-            connection.unsubscribed(channel, code, _unsubscribe_reason(code))
+        if not subscription.complete:
+            return
+        if subscription.server_side and code >= UnsubscribeCode.INSUFFICIENT_STATE:
+            expired = code == UnsubscribeCode.EXPIRED
+            connection.disconnect(
+                DisconnectCode.SUBSCRIPTION_EXPIRED
+                if expired
+                else DisconnectCode.INSUFFICIENT_STATE
+            )
+        else:
+            connection.unsubscribed(channel, code, reason or unsubscribe_reason(code))
 
     def restart(self, live: LiveChannel) -> None:
         """What was missed cannot be made up: everybody who listens must subscribe anew."""
@@ -259,7 +284,7 @@ class Hub:
             self.dismiss(connection, live.name, UnsubscribeCode.INSUFFICIENT_STATE)
         self._following.forget(live)
 
-    def _discard(self, connection: Connection, channel: str) -> None:
+    def _discard(self, connection: Connection, channel: str, subscription: Subscription) -> None:
         live = self._following.find(channel)
         if live is not None and connection in live.listeners:
             live.discard(connection, now=self._clock.monotonic())
@@ -267,11 +292,9 @@ class Hub:
             self._subscriptions.set(self._subscribed)
             if connection.wire.departures.tap is not None:
                 connection.wire.departures.tap.quit(connection, channel)
+        if subscription.complete and self._attendances is not None:
+            self._attendances.went(connection, channel, subscription.grant)
 
 
-def _unsubscribe_reason(code: int) -> str:
-    return next((each.reason for each in UnsubscribeCode if each == code), "unsubscribed")
-
-
-def _disconnect_reason(code: int) -> str:
-    return next((each.reason for each in DisconnectCode if each == code), "disconnected")
+def _nobody_subscribes(_connection: Connection, _order: control.Subscribe) -> None:
+    """Until somebody does."""

@@ -8,9 +8,12 @@ from kernel.bus import Publication, StreamPosition
 from messaging.connection import Connection
 from messaging.deltas import DeltaFanout
 from messaging.departures import Departures
+from messaging.extras import Attendance, Extra, read
 from messaging.fanout import Fanout
 from messaging.ordering import Ordering
 from messaging.protocol import values
+from messaging.protocol.events import Join, Leave
+from messaging.protocol.frames import Push
 
 TAIL = 128
 TAIL_BYTES = 65_536
@@ -24,8 +27,8 @@ class LiveChannel:
     position and joins the others, in one turn of the event loop.
     """
 
-    __slots__ = ("_deltas", "_departures", "_fanout", "_tail", "_tail_bytes", "idle_since",
-                 "listeners", "name", "ordering", "ready", "told")  # fmt: skip
+    __slots__ = ("_curious", "_deltas", "_departures", "_fanout", "_tail", "_tail_bytes",
+                 "idle_since", "listeners", "name", "ordering", "ready", "told")  # fmt: skip
 
     def __init__(self, name: str, departures: Departures) -> None:
         self.name = name
@@ -41,6 +44,8 @@ class LiveChannel:
         self._fanout = Fanout(departures)
         self._deltas: DeltaFanout | None = None
         """Nothing, and no work, until somebody asks for deltas."""
+        self._curious: Fanout | None = None
+        """Those who are told who comes and goes."""
         self._tail: deque[Publication] = deque()
         self._tail_bytes = 0
 
@@ -64,13 +69,19 @@ class LiveChannel:
             self._deltas = DeltaFanout(self.name, self._departures)
         return self._deltas
 
-    def add(self, connection: Connection, *, delta: bool = False) -> None:
+    def add(
+        self, connection: Connection, *, delta: bool = False, hears_attendance: bool = False
+    ) -> None:
         """From now on `connection` is sent what goes out, with `delta` what changed in it."""
         self.listeners[connection] = None
         if delta:
             self.deltas.add(connection.wire)
         else:
             self._fanout.add(connection.wire)
+        if hears_attendance:
+            if self._curious is None:
+                self._curious = Fanout(self._departures)
+            self._curious.add(connection.wire)
         self.idle_since = None
 
     def discard(self, connection: Connection, *, now: float) -> None:
@@ -80,6 +91,8 @@ class LiveChannel:
             self._fanout.discard(connection.wire)
             if self._deltas is not None:
                 self._deltas.discard(connection.wire)
+            if self._curious is not None:
+                self._curious.discard(connection.wire)
             if not self.listeners:
                 self.idle_since = now
 
@@ -110,11 +123,32 @@ class LiveChannel:
         return list(self._tail)[-missing:]
 
     def _send(self, publication: Publication, offset: int) -> None:
+        if not publication.extra:
+            for codec in self._fanout.codecs:
+                encoded = codec.encode_publication(self.name, publication.data, offset=offset)
+                self._fanout.send(codec, encoded)
+            if self._deltas is not None and len(self._deltas):
+                self._deltas.send(values.Publication(publication.data, offset=offset))
+            return
+        extra = read(publication.extra)
+        if extra.attendance is not None:
+            self._tell(extra)
+            return
+        full = values.Publication(publication.data, extra.info, offset, extra.tags)
+        push = Push(full, self.name)
         for codec in self._fanout.codecs:
-            encoded = codec.encode_publication(self.name, publication.data, offset=offset)
-            self._fanout.send(codec, encoded)
+            self._fanout.send(codec, codec.encode_push(push))
         if self._deltas is not None and len(self._deltas):
-            self._deltas.send(values.Publication(publication.data, offset=offset))
+            self._deltas.send(full)
+
+    def _tell(self, extra: Extra) -> None:
+        """Tell those who asked for it that somebody came or went."""
+        if self._curious is None or extra.by is None:
+            return
+        happened = Join if extra.attendance is Attendance.JOIN else Leave
+        push = Push(happened(extra.by.as_value()), self.name)
+        for codec in self._curious.codecs:
+            self._curious.send(codec, codec.encode_push(push))
 
     def _keep(self, publication: Publication) -> None:
         self._tail.append(publication)

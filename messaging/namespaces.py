@@ -111,10 +111,6 @@ class ChannelOptions(
     allowed_delta_types: Annotated[
         tuple[str, ...], Meta(description='Delta formats that clients may ask for: ["fossil"].')
     ] = ()
-    delta_publish: Annotated[
-        bool,
-        Meta(description="Send deltas for every publication; else only where the publisher asks."),
-    ] = False
 
     def __post_init__(self) -> None:
         if bool(self.history_size) is not bool(self.history_seconds):

@@ -140,6 +140,10 @@ class PublicationStore(Protocol):
         """
         ...
 
+    async def remember(self, channel: str, key: str, *, until: datetime) -> bool:
+        """Remember a key under which nothing is kept; whether it was not remembered before."""
+        ...
+
     async def tops(
         self, channels: Sequence[str], *, known_until: Mapping[str, datetime]
     ) -> Mapping[str, StreamPosition]:

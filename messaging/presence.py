@@ -1,14 +1,18 @@
 """Who is connected now, and whether a push to them would be noise."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 from kernel.clock import Clock
 from kernel.ids import UserId
 from kernel.options import option
 from kernel.workers import Pulse, Stop, repeat
-from messaging.ports import PresenceRegistry
-from messaging.types import Presence
+from messaging.ports import ChannelPresenceRegistry, PresenceRegistry
+from messaging.types import ChannelMember, Presence
+
+T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,36 +44,56 @@ class Presences:
         return await self._registry.connections(user_ids)
 
 
-class PresenceKeeper:
-    """Tells the registry who comes and goes, and that this node is alive.
+class Registry(Protocol[T_contra]):
+    """Where a keeper carries what it is told."""
+
+    async def enter(self, entries: Sequence[T_contra], /) -> None: ...
+
+    async def leave(self, entries: Sequence[T_contra], /) -> None: ...
+
+    async def renew(self) -> None: ...
+
+
+class Keeper(Generic[T]):
+    """Tells a registry who comes and goes, and that this node is alive.
 
     Connections never wait for the registry: what they say is written down and carried over by
     this worker, in one go for all of them, and again when the registry could not be reached.
+    `key` tells entries apart; who comes back under the same key replaces what was there.
     """
 
-    name = "presence"
-
     def __init__(
-        self, registry: PresenceRegistry, *, clock: Clock, options: PresenceOptions
+        self,
+        registry: Registry[T],
+        *,
+        name: str,
+        key: Callable[[T], Hashable],
+        clock: Clock,
+        options: PresenceOptions,
     ) -> None:
+        self.name = name
         self._registry = registry
+        self._key = key
         self._clock = clock
         self._options = options
         self._pulse = Pulse()
-        self._entered: dict[str, Presence] = {}
-        self._left: dict[str, Presence] = {}
+        self._entered: dict[Hashable, T] = {}
+        self._left: dict[Hashable, T] = {}
         self._renewed_at = float("-inf")
 
-    def entered(self, connection: Presence) -> None:
-        """A connection of this node begins."""
-        self._entered[connection.client] = connection
+    def entered(self, entry: T) -> None:
+        """Something of this node begins."""
+        key = self._key(entry)
+        self._left.pop(key, None)
+        self._entered[key] = entry
         self._pulse.beat()
 
-    def left(self, connection: Presence) -> None:
-        """A connection of this node is over."""
-        if self._entered.pop(connection.client, None) is None:
-            self._left[connection.client] = connection
-            self._pulse.beat()
+    def left(self, entry: T) -> None:
+        """It is over."""
+        key = self._key(entry)
+        self._entered.pop(key, None)
+        self._left[key] = entry
+        self._pulse.beat()
 
     async def run(self, stop: Stop) -> None:
         await repeat(
@@ -86,15 +110,40 @@ class PresenceKeeper:
         if now - self._renewed_at >= self._options.renew_seconds:
             await self._registry.renew()
             self._renewed_at = now
-        entered, left = list(self._entered.values()), list(self._left.values())
+        entered, left = dict(self._entered), dict(self._left)
         if entered:
-            await self._registry.enter(entered)
-        for each in entered:
-            # One that left while it was being entered was not written down as left.
-            if self._entered.pop(each.client, None) is None:
-                self._left[each.client] = each
+            await self._registry.enter(list(entered.values()))
+            _settle(self._entered, entered)
         if left:
-            await self._registry.leave(left)
-        for each in left:
-            self._left.pop(each.client, None)
+            await self._registry.leave(list(left.values()))
+            _settle(self._left, left)
         return len(entered) + len(left)
+
+
+def connection_keeper(
+    registry: PresenceRegistry, *, clock: Clock, options: PresenceOptions
+) -> Keeper[Presence]:
+    """The keeper of who is connected."""
+    return Keeper(
+        registry, name="presence", key=lambda each: each.client, clock=clock, options=options
+    )
+
+
+def channel_keeper(
+    registry: ChannelPresenceRegistry, *, clock: Clock, options: PresenceOptions
+) -> Keeper[ChannelMember]:
+    """The keeper of who is subscribed to channels."""
+    return Keeper(
+        registry,
+        name="channel-presence",
+        key=lambda each: (each.channel, each.client),
+        clock=clock,
+        options=options,
+    )
+
+
+def _settle(waiting: dict[Hashable, T], done: Mapping[Hashable, T]) -> None:
+    """Forget what was carried over, but not what was said again meanwhile."""
+    for key, entry in done.items():
+        if waiting.get(key) is entry:
+            del waiting[key]

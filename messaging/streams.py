@@ -1,21 +1,52 @@
 """The logs behind channels: a conversation's messages are its channel's stream."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from uuid import UUID
 
 from kernel.bus import Publication, StreamPosition
+from kernel.clock import Clock
 from messaging.channels import conversation_channel, conversation_of
-from messaging.ports import MessageStore
+from messaging.namespaces import Namespaces
+from messaging.ports import MessageStore, PublicationStore
 from messaging.publications import publication_of
 
 
-class ConversationStreams:
-    """`Streams` over the message store. Other channels have no log: what is lost is lost."""
+class ChannelStreams:
+    """`Streams` over conversations' logs, and over the channels whose namespace keeps them.
 
-    def __init__(self, messages: MessageStore) -> None:
+    Other channels have no log: what is lost is lost.
+    """
+
+    def __init__(
+        self,
+        messages: MessageStore,
+        publications: PublicationStore,
+        *,
+        namespaces: Namespaces,
+        clock: Clock,
+    ) -> None:
         self._messages = messages
+        self._publications = publications
+        self._namespaces = namespaces
+        self._clock = clock
 
     async def tops(self, channels: Sequence[str]) -> Mapping[str, StreamPosition]:
-        ids = [each for each in map(conversation_of, channels) if each is not None]
+        ids = {channel: conversation_of(channel) for channel in channels}
+        found = await self._conversation_tops([each for each in ids.values() if each is not None])
+        now = self._clock.now()
+        known_until = {
+            channel: now + timedelta(seconds=options.history_meta_seconds)
+            for channel, conversation_id in ids.items()
+            if conversation_id is None
+            and (options := self._namespaces.options_of(channel)) is not None
+            and options.keeps
+        }
+        if known_until:
+            found |= await self._publications.tops(list(known_until), known_until=known_until)
+        return found
+
+    async def _conversation_tops(self, ids: Sequence[UUID]) -> dict[str, StreamPosition]:
         if not ids:
             return {}
         epoch = await self._messages.epoch()
@@ -28,7 +59,7 @@ class ConversationStreams:
     async def since(self, channel: str, *, offset: int, limit: int) -> Sequence[Publication]:
         conversation_id = conversation_of(channel)
         if conversation_id is None:
-            return []
+            return await self._publications.since(channel, offset=offset, limit=limit)
         epoch = await self._messages.epoch()
         messages = await self._messages.since(conversation_id, offset=offset, limit=limit)
         return [publication_of(message, epoch=epoch) for message in messages]
@@ -38,7 +69,7 @@ class ConversationStreams:
     ) -> Sequence[Publication]:
         conversation_id = conversation_of(channel)
         if conversation_id is None:
-            return []
+            return await self._publications.before(channel, offset=offset, limit=limit)
         epoch = await self._messages.epoch()
         messages = await self._messages.before(conversation_id, offset=offset, limit=limit)
         return [publication_of(message, epoch=epoch) for message in messages]

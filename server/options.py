@@ -1,6 +1,7 @@
 """What operators may set about the server itself: where it listens, how much it takes."""
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from kernel.options import option
 
@@ -45,6 +46,14 @@ class ServerOptions:
     drain_limit_seconds: float = option(
         20.0, "How long unfinished requests, and then unfinished steps, may hold up a node's end."
     )
+    insecure: bool = option(
+        False,
+        "For development: clients without tokens may do everything in channels, and the server"
+        " API takes the key `insecure`. Refuses to listen beyond this machine.",
+    )
+    insecure_anywhere: bool = option(
+        False, "Let an insecure server listen beyond this machine all the same."
+    )
     metrics_port: int = option(
         9180, "With --workers, node N answers /metrics on 127.0.0.1 at this port plus N."
     )
@@ -67,6 +76,10 @@ class ServerOptions:
             raise ValueError("public_url must begin with http:// or https://")
         if bool(self.tls_certificate) != bool(self.tls_key):
             raise ValueError("tls_key must be set together with tls_certificate")
+        if self.insecure and not self.insecure_anywhere and not _is_loopback(self.host):
+            raise ValueError(
+                "insecure must not be set while host is not of this machine, such as 127.0.0.1"
+            )
         if self.body_bytes < 1_024:
             raise ValueError("body_bytes must be at least 1024")
         positive = ("head_seconds", "body_seconds", "requests_per_second", "failures_per_second")
@@ -85,3 +98,10 @@ class ServerOptions:
             raise ValueError("log_format must be one of " + ", ".join(LOG_FORMATS))
         if self.log_level not in LOG_LEVELS:
             raise ValueError("log_level must be one of " + ", ".join(LOG_LEVELS))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -214,14 +214,30 @@ def _converted(given: Given, kind: Any) -> object:
     value = given.value
     if given.is_text and get_origin(kind) in (list, tuple, set, frozenset):
         value = [part.strip() for part in str(value).split(",") if part.strip()]
-    elif given.is_text and get_origin(kind) is dict:
+    elif given.is_text and _is_table(kind):
         try:
             value = msgspec.json.decode(str(value))
         except msgspec.DecodeError as error:
             raise msgspec.ValidationError(f"Expected JSON: {error}") from None
+        given = given._replace(is_text=False)
+    if get_origin(kind) is dict and isinstance(value, dict):
+        return {name: _entry(name, each, get_args(kind)[1]) for name, each in value.items()}
     if kind is Path and isinstance(value, str):
         return Path(value)
     return msgspec.convert(value, kind, strict=not given.is_text)
+
+
+def _entry(name: str, value: object, kind: Any) -> object:
+    """One entry of a table of tables; a complaint names it."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        text = str(error)
+        raise msgspec.ValidationError(f"in {name}: {text[:1].lower()}{text[1:]}") from None
+
+
+def _is_table(kind: Any) -> bool:
+    return get_origin(kind) is dict or (isinstance(kind, type) and issubclass(kind, msgspec.Struct))
 
 
 def _type_rule(setting: Setting) -> str:
@@ -234,7 +250,7 @@ def _type_name(kind: Any) -> str:
         return names[kind]
     if get_origin(kind) in (list, tuple, set, frozenset):
         return "list of " + _type_name(get_args(kind)[0])
-    if get_origin(kind) is dict:
+    if _is_table(kind):
         return "table"
     return getattr(kind, "__name__", str(kind))
 
@@ -270,7 +286,7 @@ def documentation(groups: type) -> str:
 
 
 def _shown(default: object) -> str:
-    if default is None or default == "" or default == () or default == []:
+    if default is None or default in ("", (), [], {}) or isinstance(default, msgspec.Struct):
         return "none"
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"

@@ -49,6 +49,16 @@ class SqlPublications:
     async def append(self, posting: Posting) -> Posted:
         return await self._batches.append(posting)
 
+    async def remember(self, channel: str, key: str, *, until: datetime) -> bool:
+        row = {"channel": channel, "key": key, "epoch": "", "offset": 0, "expires_at": until}
+        over = _k.expires_at <= self._clock.now()
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                _keys.delete().where(_k.channel == channel, _k.key == key, over)
+            )
+            insert = self._database.insert_new(_keys, on=["channel", "key"])
+            return bool((await connection.execute(insert, row)).rowcount)
+
     async def tops(
         self, channels: Sequence[str], *, known_until: Mapping[str, datetime]
     ) -> Mapping[str, StreamPosition]:

@@ -102,6 +102,16 @@ class DisconnectCode(IntEnum):
         return reconnects(self)
 
 
+def unsubscribe_reason(code: int) -> str:
+    """What an unsubscribe code says; the application's own say nothing."""
+    return next((each.reason for each in UnsubscribeCode if each == code), "unsubscribed")
+
+
+def disconnect_reason(code: int) -> str:
+    """What a disconnect code says; the application's own say nothing."""
+    return next((each.reason for each in DisconnectCode if each == code), "disconnected")
+
+
 class ProtocolViolation(Exception):
     """The peer broke the protocol, or its time ran out: close with this code and reason."""
 

@@ -1,7 +1,7 @@
 """Messaging, wired."""
 
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from socket import gethostname
 from typing import Any
 
@@ -10,35 +10,24 @@ from starlette.websockets import WebSocket
 
 from kernel.operations import AnyOperation
 from messaging import routes
-from messaging.access import Access
-from messaging.adapters.memory_presence import MemoryPresence
-from messaging.adapters.redis_presence import RedisPresence
+from messaging.adapters.memory_presence import MemoryChannelPresence, MemoryPresence
+from messaging.adapters.redis_presence import RedisChannelPresence, RedisPresence
 from messaging.adapters.sql_conversations import SqlConversations
 from messaging.adapters.sql_messages import SqlMessages
+from messaging.adapters.sql_publications import SqlPublications
 from messaging.away import Away
-from messaging.catchup import CatchUp
-from messaging.commands import Commands
 from messaging.conversations import Conversations, Removals
-from messaging.departures import Departures
 from messaging.endpoint import Endpoint
 from messaging.facts import MEMBER_REMOVED, MESSAGE_SENT
-from messaging.following import Following
-from messaging.gate import Gate
-from messaging.gateway import Gateway
-from messaging.history import History
-from messaging.hub import Hub
 from messaging.messages import Messages
-from messaging.nodes import Nodes
-from messaging.ports import PresenceRegistry
-from messaging.presence import PresenceKeeper, Presences
-from messaging.sending import writers
-from messaging.streams import ConversationStreams
-from messaging.subscriptions import Subscriptions
-from messaging.surveys import Surveys
-from messaging.wheel import TimerWheel
+from messaging.namespaces import Namespaces
+from messaging.ports import ChannelPresenceRegistry, PresenceRegistry
+from messaging.presence import Presences
+from messaging.upkeep import StreamUpkeep
 from server import __version__
 from server.vitals import Vitals
 from server.wiring.ground import Ground
+from server.wiring.realtime import Ports, RealtimeOptions, RealtimeParts
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +52,15 @@ class Chat:
             options=settings.ingest,
         )
         ground.closes(self._message_store.close)
-        self.registry = self._presence_registry()
+        self._publication_store = SqlPublications(
+            database=ground.database,
+            clock=ground.clock,
+            metrics=ground.metrics,
+            options=settings.ingest,
+        )
+        ground.closes(self._publication_store.close)
+        self.namespaces = Namespaces(settings.channels)
+        self.registry, self.channel_registry = self._presence_registries()
         self.conversations = Conversations(
             store=self._conversation_store,
             bus=ground.bus,
@@ -82,20 +79,20 @@ class Chat:
             conversations=self.conversations, messages=self.messages
         )
 
-    def _presence_registry(self) -> PresenceRegistry:
-        options = self._ground.settings.redis
+    def _presence_registries(self) -> tuple[PresenceRegistry, ChannelPresenceRegistry]:
+        options, ttl = self._ground.settings.redis, self._ground.settings.presence.ttl_seconds
         if not options.url:
-            return MemoryPresence()
+            return MemoryPresence(), MemoryChannelPresence()
         redis = Redis.from_url(
             options.url,
             socket_timeout=options.timeout_seconds,
             socket_connect_timeout=options.timeout_seconds,
         )
         self._ground.closes(redis.aclose)
-        return RedisPresence(
-            redis,
-            ttl_seconds=self._ground.settings.presence.ttl_seconds,
-            prefix=f"{options.prefix}presence:user",
+        prefix = f"{options.prefix}presence"
+        return (
+            RedisPresence(redis, ttl_seconds=ttl, prefix=f"{prefix}:user"),
+            RedisChannelPresence(redis, ttl_seconds=ttl, prefix=f"{prefix}:channel"),
         )
 
     def relay(self) -> None:
@@ -105,6 +102,9 @@ class Chat:
             looking=Presences(self.registry).looking,
             clock=self._ground.clock,
         )
+        self._ground.workers.append(
+            StreamUpkeep(store=self._publication_store, clock=self._ground.clock)
+        )
         removals = Removals(store=self._conversation_store, bus=self._ground.bus)
         self._ground.handlers[MESSAGE_SENT] = away.handle
         self._ground.handlers[MEMBER_REMOVED] = removals.handle
@@ -112,80 +112,45 @@ class Chat:
     def gateway(self, operations: list[AnyOperation]) -> Realtime:
         """Connections, which may call those `operations` that are open to RPC."""
         ground, settings = self._ground, self._ground.settings
-        clock, metrics = ground.clock, ground.metrics
-        streams = ConversationStreams(self._message_store)
-        access = Access(self._conversation_store)
-        departures = Departures(writers(compiled=settings.wire.compiled))
-        wheel = TimerWheel(clock=clock)
-        following = Following(
-            streams=streams,
-            departures=departures,
-            clock=clock,
-            metrics=metrics,
-            options=settings.hub,
-        )
-        hub = Hub(
+        ports = Ports(
             node_id=ground.node_id,
             bus=ground.bus,
-            following=following,
-            clock=clock,
-            metrics=metrics,
-        )
-        catch_up = CatchUp(
-            hub=hub,
-            following=following,
-            streams=streams,
+            clock=ground.clock,
+            metrics=ground.metrics,
             outbox=ground.outbox,
-            access=access,
-            clock=clock,
-            metrics=metrics,
+            tokens=ground.tokens,
+            subscription_tokens=ground.subscription_tokens,
+            conversations=self._conversation_store,
+            messages=self._message_store,
+            publications=self._publication_store,
+            presence=self.registry,
+            channel_presence=self.channel_registry,
         )
-        nodes = Nodes(
-            node_id=ground.node_id,
-            node_name=settings.nodes.name or f"{gethostname()}_{settings.server.port}",
-            version=__version__,
-            counts=hub.counts,
-            measures=Vitals(clock),
-            bus=ground.bus,
-            clock=clock,
-            metrics=metrics,
-            options=settings.nodes,
-        )
-        surveys = Surveys(nodes=nodes, bus=ground.bus, metrics=metrics)
-        hub.confidants += [nodes.take, surveys.take]
-        keeper = PresenceKeeper(self.registry, clock=clock, options=settings.presence)
-        commands = Commands(
-            version=f"zaffa {__version__}",
-            verifier=ground.tokens,
-            operations={each.name: each for each in operations if each.rpc},
-            hub=hub,
-            subscriptions=Subscriptions(
-                hub=hub,
-                following=following,
-                access=access,
-                streams=streams,
-                metrics=metrics,
-                options=settings.recovery,
+        options = RealtimeOptions(
+            namespaces=self.namespaces,
+            connecting=replace(
+                settings.connecting,
+                allow_anonymous_connect_without_token=settings.server.insecure
+                or settings.connecting.allow_anonymous_connect_without_token,
             ),
-            access=access,
-            history=History(streams, limit=settings.recovery.publications),
-            presences=Presences(self.registry),
-            keeper=keeper,
-            wheel=wheel,
-            clock=clock,
-            metrics=metrics,
-            connection_options=settings.connections,
-            gate=Gate(settings.gate),
-            rate_options=settings.rates,
+            connections=settings.connections,
+            rates=settings.rates,
+            wire=settings.wire,
+            gateway=settings.gateway,
+            gate=settings.gate,
+            hub=settings.hub,
+            recovery=settings.recovery,
+            presence=settings.presence,
+            nodes=settings.nodes,
+            insecure=settings.server.insecure,
         )
-        gateway = Gateway(
-            hub=hub,
-            host=commands,
-            departures=departures,
-            wheel=wheel,
-            clock=clock,
-            wire_options=settings.wire,
-            options=settings.gateway,
+        parts = RealtimeParts(
+            ports,
+            options,
+            version=__version__,
+            node_name=settings.nodes.name or f"{gethostname()}_{settings.server.port}",
+            measures=Vitals(ground.clock),
+            operations=operations,
         )
-        ground.workers += [hub, catch_up, wheel, keeper, nodes, surveys]
-        return Realtime(websocket=Endpoint(gateway).serve, drain=gateway.drain)
+        ground.workers += parts.workers
+        return Realtime(websocket=Endpoint(parts.gateway).serve, drain=parts.gateway.drain)

@@ -55,13 +55,18 @@ class Ground:
         self.outbox = SqlOutbox(self.database, self.clock)
         self.api_keys = SqlApiKeys(self.database, self.clock)
         self.tokens = JwtVerifier(settings.tokens, self.clock)
+        self.subscription_tokens = self.tokens
+        if settings.subscription_tokens.has_keys:
+            self.subscription_tokens = JwtVerifier(settings.subscription_tokens, self.clock)
         self.bus: Bus = MemoryBus()
         if settings.redis.url:
             self.bus = RedisBus(settings.redis, clock=self.clock, metrics=self.metrics)
         self.relaying = Pulse()
         """Beats when something was put into the outbox by this process."""
         self.workers: list[Worker] = []
-        self.parts: list[Part] = [OpenedPart(open=self.tokens.open)]
+        self.parts: list[Part] = [
+            OpenedPart(open=each.open) for each in {self.tokens, self.subscription_tokens}
+        ]
         self.handlers: dict[str, Handler] = {}
         self.operations: list[AnyOperation] = []
 

@@ -8,11 +8,13 @@ from kernel.adapters.redis_options import RedisOptions
 from kernel.relay import RelayOptions
 from messaging.adapters.message_batches import BatchOptions
 from messaging.bodies import MessageLimits
+from messaging.connecting import ConnectingOptions
 from messaging.conversations import ConversationLimits
 from messaging.departures import WireOptions
 from messaging.following import HubOptions
 from messaging.gate import GateOptions
 from messaging.gateway import GatewayOptions
+from messaging.namespaces import ChannelSettings
 from messaging.nodes import NodeOptions
 from messaging.presence import PresenceOptions
 from messaging.quotas import ConnectionOptions
@@ -38,7 +40,10 @@ class Settings:
     database: DatabaseOptions = field(default_factory=DatabaseOptions)
     redis: RedisOptions = field(default_factory=RedisOptions)
     tokens: TokenOptions = field(default_factory=TokenOptions)
+    subscription_tokens: TokenOptions = field(default_factory=TokenOptions)
     relay: RelayOptions = field(default_factory=RelayOptions)
+    connecting: ConnectingOptions = field(default_factory=ConnectingOptions)
+    channels: ChannelSettings = field(default_factory=ChannelSettings)
     connections: ConnectionOptions = field(default_factory=ConnectionOptions)
     rates: RateOptions = field(default_factory=RateOptions)
     wire: WireOptions = field(default_factory=WireOptions)

@@ -164,6 +164,16 @@ async def test_a_key_is_forgotten_in_time(store, clock):
     assert again.position.offset == 2
 
 
+async def test_a_key_can_be_remembered_where_nothing_is_kept(store, clock):
+    until = START + MINUTE
+    assert await store.remember("news:1", "k", until=until)
+    assert not await store.remember("news:1", "k", until=until)
+    assert await store.remember("news:2", "k", until=until)
+
+    clock.move(minutes=2)
+    assert await store.remember("news:1", "k", until=START + 3 * MINUTE)
+
+
 async def test_a_version_that_is_not_newer_publishes_nothing(store):
     outcomes = [
         await store.append(posting(version=version, version_epoch=epoch))

@@ -14,6 +14,7 @@ from kernel.errors import Unavailable
 from messaging.control import CONTROL, LEFT, Unsubscribe, node_channel, publication_of_order
 from messaging.facts import member_removed
 from messaging.following import HubOptions
+from messaging.namespaces import ChannelOptions, ChannelSettings
 from messaging.protocol import events, frames, values
 from messaging.protocol.codes import UnsubscribeCode
 from messaging.protocol.results import Error
@@ -52,7 +53,14 @@ def bus() -> UnreliableBus:
 async def node(sqlite_database: Database, bus: UnreliableBus) -> AsyncIterator[Node]:
     """It never polls by itself within a test, so that nothing is mended by chance."""
     options = HubOptions(poll_seconds=200, linger_seconds=0.1)
-    async with serving(Node(sqlite_database, bus=bus, hub_options=options)) as running:
+    open_to_all = ChannelOptions(allow_subscribe_for_client=True)
+    node = Node(
+        sqlite_database,
+        bus=bus,
+        hub_options=options,
+        channel_settings=ChannelSettings(without_namespace=open_to_all),
+    )
+    async with serving(node) as running:
         # The first look happens at once; from then on the tests decide.
         await running.until(lambda: running.catchup._cursor is not None)
         yield running
@@ -210,7 +218,7 @@ async def test_a_new_epoch_makes_everybody_subscribe_anew(node, bus):
 
 
 async def test_what_has_no_place_in_the_stream_goes_out_as_it_comes(node, bus):
-    channel = f"user:{AMINA}"
+    channel = "news"
     async with talking(node, AMINA) as amina:
         result = await amina.subscribe(channel)
         assert not result.recoverable

@@ -4,7 +4,7 @@ import pytest
 
 from kernel.errors import Unavailable
 from messaging.adapters.memory_presence import MemoryPresence
-from messaging.presence import PresenceKeeper, PresenceOptions, Presences
+from messaging.presence import Keeper, PresenceOptions, Presences, connection_keeper
 from messaging.types import Presence
 from tests.support.factories_messaging import AMINA, KARIM
 
@@ -34,9 +34,9 @@ def registry() -> Registry:
 
 
 @pytest.fixture
-def keeper(registry, clock) -> PresenceKeeper:
+def keeper(registry, clock) -> Keeper[Presence]:
     options = PresenceOptions(ttl_seconds=6, renew_seconds=2)
-    return PresenceKeeper(registry, clock=clock, options=options)
+    return connection_keeper(registry, clock=clock, options=options)
 
 
 AMINAS, KARIMS = Presence(AMINA, "1"), Presence(KARIM, "2")
@@ -58,8 +58,40 @@ async def test_who_came_and_went_between_two_steps_was_never_there(keeper, regis
     keeper.entered(AMINAS)
     keeper.left(AMINAS)
 
-    assert await keeper.step() == 0
+    await keeper.step()
     assert await registry.present([AMINA]) == frozenset()
+
+
+async def test_who_went_and_came_back_between_two_steps_is_there(keeper, registry):
+    keeper.entered(AMINAS)
+    await keeper.step()
+    keeper.left(AMINAS)
+    keeper.entered(AMINAS)
+
+    await keeper.step()
+    assert await registry.present([AMINA]) == {AMINA}
+
+
+async def test_who_came_back_and_went_again_is_gone(keeper, registry):
+    keeper.entered(AMINAS)
+    await keeper.step()
+    keeper.left(AMINAS)
+    keeper.entered(AMINAS)
+    keeper.left(AMINAS)
+
+    await keeper.step()
+    assert await registry.present([AMINA]) == frozenset()
+
+
+async def test_who_comes_back_changed_while_being_entered_is_entered_again(keeper, registry):
+    changed = Presence(AMINA, "1", b'{"n":2}')
+    keeper.entered(AMINAS)
+    registry.meanwhile = lambda: keeper.entered(changed)
+    await keeper.step()
+    registry.meanwhile = lambda: None
+
+    await keeper.step()
+    assert await registry.connections([AMINA]) == {"1": changed}
 
 
 async def test_who_leaves_while_being_entered_is_gone_in_the_end(keeper, registry):

@@ -30,27 +30,24 @@ from kernel.ids import UserId
 from kernel.metrics import Metrics
 from kernel.operations import AnyOperation
 from kernel.workers import Stop, Worker
-from messaging.access import Access
-from messaging.adapters.memory_presence import MemoryPresence
+from messaging.adapters.memory_presence import MemoryChannelPresence, MemoryPresence
 from messaging.adapters.message_batches import BatchOptions
 from messaging.adapters.sql_conversations import SqlConversations
 from messaging.adapters.sql_messages import SqlMessages
+from messaging.adapters.sql_publications import SqlPublications
 from messaging.bodies import MessageLimits
-from messaging.catchup import CatchUp
 from messaging.channels import conversation_channel
-from messaging.commands import Commands
+from messaging.connecting import ConnectingOptions
 from messaging.conversations import ConversationLimits, Conversations
-from messaging.departures import Departures, WireOptions
+from messaging.departures import WireOptions
 from messaging.endpoint import Endpoint
-from messaging.following import Following, HubOptions
-from messaging.gate import Gate, GateOptions
-from messaging.gateway import Gateway, GatewayOptions
-from messaging.history import History
-from messaging.hub import Hub
+from messaging.following import HubOptions
+from messaging.gate import GateOptions
+from messaging.gateway import GatewayOptions
 from messaging.messages import Messages
-from messaging.nodes import NodeOptions, Nodes
-from messaging.ports import PresenceRegistry
-from messaging.presence import PresenceKeeper, PresenceOptions, Presences
+from messaging.namespaces import ChannelSettings, Namespaces
+from messaging.nodes import NodeOptions
+from messaging.ports import ChannelPresenceRegistry, PresenceRegistry
 from messaging.protocol import values
 from messaging.protocol.client import Answered, ClientProtocol
 from messaging.protocol.codec import Codec
@@ -62,13 +59,9 @@ from messaging.quotas import ConnectionOptions
 from messaging.rates import RateOptions
 from messaging.recovery import RecoveryOptions
 from messaging.routes import operations
-from messaging.sending import writers
-from messaging.streams import ConversationStreams
-from messaging.subscriptions import Subscriptions
-from messaging.surveys import Surveys
 from messaging.transport import WebSocketProtocol
 from messaging.types import Conversation, Message
-from messaging.wheel import TimerWheel
+from server.wiring.realtime import Ports, RealtimeOptions, RealtimeParts
 from tests.support.factories_messaging import group, members
 
 SECRET = "a secret that only the tests know, long enough"
@@ -83,6 +76,10 @@ class Node:
     bus: Bus = field(default_factory=MemoryBus)
     clock: Clock = field(default_factory=SystemClock)
     registry: PresenceRegistry = field(default_factory=MemoryPresence)
+    channel_registry: ChannelPresenceRegistry = field(default_factory=MemoryChannelPresence)
+    channel_settings: ChannelSettings = field(default_factory=ChannelSettings)
+    connecting_options: ConnectingOptions = field(default_factory=ConnectingOptions)
+    insecure: bool = False
     native: bool = True
     """Whether uvicorn runs our WebSocket protocol, or its own."""
     tls: ssl.SSLContext | None = None
@@ -116,100 +113,65 @@ class Node:
         rooms = Conversations(
             store=self.conversations, bus=self.bus, clock=clock, limits=ConversationLimits()
         )
-        self.streams = ConversationStreams(self.store)
-        self.access = Access(self.conversations)
-        self.departures = Departures(writers(compiled=self.wire_options.compiled))
-        self.wheel = TimerWheel(clock=clock)
-        self.following = Following(
-            streams=self.streams,
-            departures=self.departures,
-            clock=clock,
-            metrics=metrics,
-            options=self.hub_options,
+        self.publications = SqlPublications(
+            database=self.database, clock=clock, metrics=metrics, options=BatchOptions()
         )
         self.node_id = uuid4().hex
-        self.hub = Hub(
-            node_id=self.node_id,
-            bus=self.bus,
-            following=self.following,
-            clock=clock,
-            metrics=metrics,
-        )
-        self.catchup = CatchUp(
-            hub=self.hub,
-            following=self.following,
-            streams=self.streams,
-            outbox=SqlOutbox(self.database, clock),
-            access=self.access,
-            clock=clock,
-            metrics=metrics,
-        )
-        self.nodes = Nodes(
-            node_id=self.node_id,
-            node_name="test",
-            version="test",
-            counts=self.hub.counts,
-            measures=dict,
-            bus=self.bus,
-            clock=clock,
-            metrics=metrics,
-            options=self.node_options,
-        )
-        self.surveys = Surveys(nodes=self.nodes, bus=self.bus, metrics=metrics)
-        self.hub.confidants += [self.nodes.take, self.surveys.take]
-        self.keeper = PresenceKeeper(self.registry, clock=clock, options=PresenceOptions())
-        asked = [
-            *operations(conversations=rooms, messages=self.messages),
-            *self.more_operations,
-        ]
-        self.commands = Commands(
-            version="zaffa test",
-            verifier=JwtVerifier(TokenOptions(hmac_keys=(f":{SECRET}",)), clock),
-            operations={each.name: each for each in asked if each.rpc},
-            hub=self.hub,
-            subscriptions=Subscriptions(
-                hub=self.hub,
-                following=self.following,
-                access=self.access,
-                streams=self.streams,
+        verifier = JwtVerifier(TokenOptions(hmac_keys=(f":{SECRET}",)), clock)
+        self.parts = parts = RealtimeParts(
+            Ports(
+                node_id=self.node_id,
+                bus=self.bus,
+                clock=clock,
                 metrics=metrics,
-                options=self.recovery_options,
+                outbox=SqlOutbox(self.database, clock),
+                tokens=verifier,
+                subscription_tokens=verifier,
+                conversations=self.conversations,
+                messages=self.store,
+                publications=self.publications,
+                presence=self.registry,
+                channel_presence=self.channel_registry,
             ),
-            access=self.access,
-            history=History(self.streams, limit=self.recovery_options.publications),
-            presences=Presences(self.registry),
-            keeper=self.keeper,
-            wheel=self.wheel,
-            clock=clock,
-            metrics=metrics,
-            connection_options=self.connection_options,
-            gate=Gate(self.gate_options),
-            rate_options=self.rate_options,
+            RealtimeOptions(
+                namespaces=Namespaces(self.channel_settings),
+                connecting=self.connecting_options,
+                connections=self.connection_options,
+                rates=self.rate_options,
+                wire=self.wire_options,
+                gateway=self.gateway_options,
+                gate=self.gate_options,
+                hub=self.hub_options,
+                recovery=self.recovery_options,
+                nodes=self.node_options,
+                insecure=self.insecure,
+            ),
+            version="test",
+            node_name="test",
+            measures=dict,
+            operations=[
+                *operations(conversations=rooms, messages=self.messages),
+                *self.more_operations,
+            ],
             on_send=self.on_send,
         )
-        self.gateway = Gateway(
-            hub=self.hub,
-            host=self.commands,
-            departures=self.departures,
-            wheel=self.wheel,
-            clock=clock,
-            wire_options=self.wire_options,
-            options=self.gateway_options,
-        )
+        self.streams, self.access, self.publishing = parts.streams, parts.access, parts.publishing
+        self.departures, self.wheel, self.following = parts.departures, parts.wheel, parts.following
+        self.hub, self.catchup, self.keeper = parts.hub, parts.catchup, parts.keeper
+        self.nodes, self.surveys = parts.nodes, parts.surveys
+        self.commands, self.gateway, self.workers = parts.commands, parts.gateway, parts.workers
         self.port = 0
         self.server: uvicorn.Server | None = None
-
-    @property
-    def workers(self) -> list[Worker]:
-        return [self.hub, self.catchup, self.wheel, self.keeper, self.nodes, self.surveys]
 
     @property
     def url(self) -> str:
         scheme = "wss" if self.tls_files else "ws"
         return f"{scheme}://127.0.0.1:{self.port}/connection/websocket"
 
-    def token(self, user_id: str, *, seconds: float | None = None, secret: str = SECRET) -> str:
-        claims: dict[str, Any] = {"sub": user_id}
+    def token(
+        self, user_id: str, *, seconds: float | None = None, secret: str = SECRET, **more: Any
+    ) -> str:
+        claims: dict[str, Any] = {"sub": user_id, **more}
         if seconds is not None:
             claims["exp"] = int((self.clock.now() + timedelta(seconds=seconds)).timestamp())
         return jwt.encode(claims, secret, "HS256")
@@ -289,6 +251,7 @@ async def serving(node: Node, *, workers: Sequence[Worker] | None = None) -> Asy
         stop.ask()
         await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE)
         await node.store.close()
+        await node.publications.close()
 
 
 class Talker:

@@ -1,0 +1,44 @@
+"""What a connection needs of its node."""
+
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Protocol
+
+from kernel.clock import Clock
+from messaging.protocol.frames import Command
+from messaging.protocol.server import Rules
+from messaging.quotas import ConnectionOptions
+from messaging.rates import ConnectionRates
+from messaging.wheel import TimerWheel
+
+if TYPE_CHECKING:
+    from messaging.connection import Connection
+
+
+class Host(Protocol):
+    """What a connection needs of its node."""
+
+    clock: Clock
+    wheel: TimerWheel
+    options: ConnectionOptions
+    rules: Rules
+    rates: ConnectionRates | None
+
+    def overlaps(self, method: str) -> bool:
+        """Whether calls of a method may run beside each other, and still keep their order."""
+        ...
+
+    def handle(self, connection: "Connection", command: Command) -> Coroutine[Any, Any, None]:
+        """Do what a command asks, and answer it."""
+        ...
+
+    def failed(self, connection: "Connection", command: Command, error: BaseException) -> None:
+        """Answer a command whose handling raised."""
+        ...
+
+    def expired(self, connection: "Connection", channel: str) -> None:
+        """A subscription was not refreshed in time. Must not wait."""
+        ...
+
+    def ended(self, connection: "Connection") -> None:
+        """The connection is over. Called once, and must not wait."""
+        ...

@@ -1,0 +1,78 @@
+"""Who is connected to this node: by user, and whom an order means."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+
+from kernel.ids import UserId
+from kernel.metrics import Metrics
+from messaging.connection import Connection
+from messaging.control import Addressed
+
+
+class Roster:
+    """Every live connection of this node, whether or not it said who it is."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self.connections: dict[Connection, None] = {}
+        self._by_user: dict[UserId, tuple[Connection, ...]] = {}
+        self._connected = metrics.gauge(
+            "messaging_connections", "Live connections of this node.", ["transport"]
+        )
+
+    def __iter__(self) -> Iterator[Connection]:
+        """All of them, safe against those who leave meanwhile."""
+        return iter(list(self.connections))
+
+    def opened(self, connection: Connection) -> None:
+        """There is a new connection; who it is remains to be seen."""
+        self.connections[connection] = None
+        self._connected.labels(connection.wire.transport).inc()
+
+    def enter(self, connection: Connection) -> None:
+        """A connection said who it is."""
+        user_id = connection.user_id
+        assert user_id is not None, "only a connection that is accepted can enter"
+        self._by_user[user_id] = (*self._by_user.get(user_id, ()), connection)
+        if connection.wire.departures.tap is not None:
+            connection.wire.departures.tap.entered(connection)
+
+    def leave(self, connection: Connection) -> None:
+        """A connection is over."""
+        if connection in self.connections:
+            del self.connections[connection]
+            self._connected.labels(connection.wire.transport).dec()
+        user_id = connection.user_id
+        if user_id is not None:
+            there = self._by_user.get(user_id, ())
+            rest = tuple(each for each in there if each is not connection)
+            if rest:
+                self._by_user[user_id] = rest
+            else:
+                self._by_user.pop(user_id, None)
+
+    def of_user(self, user_id: UserId) -> tuple[Connection, ...]:
+        """The connections of a user."""
+        return self._by_user.get(user_id, ())
+
+    @property
+    def users(self) -> int:
+        """How many users are connected."""
+        return len(self._by_user)
+
+    def meant_by(self, order: Addressed) -> list[Connection]:
+        """The connections that an order is about."""
+        return [
+            each
+            for each in self.of_user(order.user_id)
+            if order.client in ("", each.client) and order.session in ("", each.wire.session)
+        ]
+
+    def listeners(self, channels: Collection[str] | None) -> Mapping[str, frozenset[UserId]]:
+        """The users who listen to each of some channels, or are about to; None is all of them."""
+        found: dict[str, set[UserId]] = defaultdict(set)
+        for user_id, connections in self._by_user.items():
+            for connection in connections:
+                for channel in connection.subscriptions or ():
+                    if channels is None or channel in channels:
+                        found[channel].add(user_id)
+        return {channel: frozenset(user_ids) for channel, user_ids in found.items()}

@@ -1,0 +1,242 @@
+"""A gateway's realtime half, wired: from ports and options to everything between them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kernel.bus import Bus
+from kernel.clock import Clock
+from kernel.identity import Principal, TokenVerifier
+from kernel.metrics import Metrics
+from kernel.operations import AnyOperation
+from kernel.outbox import Outbox
+from kernel.workers import Worker
+from messaging.access import Access
+from messaging.attendance import AttendanceBook, Attendances
+from messaging.catchup import CatchUp
+from messaging.commands import Commands
+from messaging.connecting import Connecting, ConnectingOptions
+from messaging.departures import Departures, WireOptions
+from messaging.doors import Doors
+from messaging.following import Following, HubOptions
+from messaging.gate import Gate, GateOptions
+from messaging.gateway import Gateway, GatewayOptions
+from messaging.history import History
+from messaging.hub import Hub
+from messaging.namespaces import Namespaces
+from messaging.nodes import NodeOptions, Nodes
+from messaging.ports import (
+    ChannelPresenceRegistry,
+    ConversationStore,
+    MessageStore,
+    PresenceRegistry,
+    PublicationStore,
+)
+from messaging.presence import PresenceOptions, Presences, channel_keeper, connection_keeper
+from messaging.publishing import Publishing
+from messaging.quotas import ConnectionOptions
+from messaging.rates import RateOptions
+from messaging.recovering import Recoveries
+from messaging.recovery import RecoveryOptions
+from messaging.sending import writers
+from messaging.server_side import ServerSide
+from messaging.streams import ChannelStreams
+from messaging.subscriptions import Subscriptions
+from messaging.surveys import Surveys
+from messaging.wheel import TimerWheel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """What a realtime half stands on."""
+
+    node_id: str
+    bus: Bus
+    clock: Clock
+    metrics: Metrics
+    outbox: Outbox
+    tokens: TokenVerifier
+    subscription_tokens: TokenVerifier
+    conversations: ConversationStore
+    messages: MessageStore
+    publications: PublicationStore
+    presence: PresenceRegistry
+    channel_presence: ChannelPresenceRegistry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RealtimeOptions:
+    """The options of its parts."""
+
+    namespaces: Namespaces = field(default_factory=Namespaces)
+    connecting: ConnectingOptions = field(default_factory=ConnectingOptions)
+    connections: ConnectionOptions = field(default_factory=ConnectionOptions)
+    rates: RateOptions = field(default_factory=RateOptions)
+    wire: WireOptions = field(default_factory=WireOptions)
+    gateway: GatewayOptions = field(default_factory=GatewayOptions)
+    gate: GateOptions = field(default_factory=GateOptions)
+    hub: HubOptions = field(default_factory=HubOptions)
+    recovery: RecoveryOptions = field(default_factory=RecoveryOptions)
+    presence: PresenceOptions = field(default_factory=PresenceOptions)
+    nodes: NodeOptions = field(default_factory=NodeOptions)
+    insecure: bool = False
+
+
+class RealtimeParts:
+    """Everything that connections of one node need, and the workers that keep it going."""
+
+    def __init__(
+        self,
+        ports: Ports,
+        options: RealtimeOptions,
+        *,
+        version: str,
+        node_name: str,
+        measures: Callable[[], Mapping[str, float]],
+        operations: Sequence[AnyOperation] = (),
+        on_send: Callable[[Principal, bytes], None] | None = None,
+    ) -> None:
+        clock, metrics, bus = ports.clock, ports.metrics, ports.bus
+        namespaces = options.namespaces
+        self.streams = ChannelStreams(
+            ports.messages, ports.publications, namespaces=namespaces, clock=clock
+        )
+        self.access = Access(ports.conversations, namespaces, insecure=options.insecure)
+        self.publishing = Publishing(
+            store=ports.publications, bus=bus, namespaces=namespaces, clock=clock
+        )
+        self.departures = Departures(writers(compiled=options.wire.compiled))
+        self.wheel = TimerWheel(clock=clock)
+        self.following = Following(
+            streams=self.streams,
+            departures=self.departures,
+            clock=clock,
+            metrics=metrics,
+            options=options.hub,
+        )
+        self.keeper = connection_keeper(ports.presence, clock=clock, options=options.presence)
+        self.channel_keeper = channel_keeper(
+            ports.channel_presence, clock=clock, options=options.presence
+        )
+        self.hub = Hub(
+            node_id=ports.node_id,
+            bus=bus,
+            following=self.following,
+            clock=clock,
+            metrics=metrics,
+            attendances=Attendances(bus=bus, keeper=self.channel_keeper),
+        )
+        self.catchup = CatchUp(
+            hub=self.hub,
+            following=self.following,
+            streams=self.streams,
+            outbox=ports.outbox,
+            access=self.access,
+            clock=clock,
+            metrics=metrics,
+        )
+        self.nodes = Nodes(
+            node_id=ports.node_id,
+            node_name=node_name,
+            version=version,
+            counts=self.hub.counts,
+            measures=measures,
+            bus=bus,
+            clock=clock,
+            metrics=metrics,
+            options=options.nodes,
+        )
+        self.surveys = Surveys(nodes=self.nodes, bus=bus, metrics=metrics)
+        self.hub.confidants += [self.nodes.take, self.surveys.take]
+        self.attendance = AttendanceBook(
+            access=self.access,
+            presences=Presences(ports.presence),
+            channels=ports.channel_presence,
+        )
+        self.history = History(self.streams, limit=options.recovery.publications)
+        self.gate = Gate(options.gate)
+        self.commands = self._commands(ports, options, version, operations, on_send)
+        self.gateway = Gateway(
+            hub=self.hub,
+            host=self.commands,
+            departures=self.departures,
+            wheel=self.wheel,
+            clock=clock,
+            wire_options=options.wire,
+            options=options.gateway,
+        )
+
+    @property
+    def workers(self) -> list[Worker]:
+        """What must run while there are connections; the hub comes first."""
+        return [
+            self.hub,
+            self.catchup,
+            self.wheel,
+            self.keeper,
+            self.channel_keeper,
+            self.nodes,
+            self.surveys,
+        ]
+
+    def _commands(
+        self,
+        ports: Ports,
+        options: RealtimeOptions,
+        version: str,
+        operations: Sequence[AnyOperation],
+        on_send: Any,
+    ) -> Commands:
+        doors = Doors(
+            access=self.access,
+            namespaces=options.namespaces,
+            verifier=ports.subscription_tokens,
+        )
+        recoveries = Recoveries(
+            hub=self.hub, streams=self.streams, metrics=ports.metrics, options=options.recovery
+        )
+        subscriptions = Subscriptions(
+            hub=self.hub,
+            following=self.following,
+            doors=doors,
+            recoveries=recoveries,
+            clock=ports.clock,
+        )
+        server_side = ServerSide(
+            hub=self.hub,
+            following=self.following,
+            doors=doors,
+            recoveries=recoveries,
+            subscriptions=subscriptions,
+            limit=options.connections.channels,
+        )
+        connecting = Connecting(
+            version=f"zaffa {version}",
+            verifier=ports.tokens,
+            hub=self.hub,
+            server_side=server_side,
+            keeper=self.keeper,
+            namespaces=options.namespaces,
+            gate=self.gate,
+            clock=ports.clock,
+            channels=options.connections.channels,
+            options=options.connecting,
+        )
+        return Commands(
+            connecting=connecting,
+            operations={each.name: each for each in operations if each.rpc},
+            hub=self.hub,
+            subscriptions=subscriptions,
+            doors=doors,
+            publishing=self.publishing,
+            history=self.history,
+            attendance=self.attendance,
+            keeper=self.keeper,
+            wheel=self.wheel,
+            clock=ports.clock,
+            metrics=ports.metrics,
+            connection_options=options.connections,
+            gate=self.gate,
+            rate_options=options.rates,
+            on_send=on_send,
+        )
