@@ -82,11 +82,12 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         assert self._early is not None, "whoever reads from a WebSocket cannot take it over"
         transport, early = self.transport, bytes(self._early)
         self.stop_keepalive()
-        self.transport = _LET_GO
-        self.connections.discard(self)
         if transport.is_closing() or self.disconnected:
+            # The client is gone, and the handshake is told of it, or was.
             connection.lost()
             return
+        self.transport = _LET_GO
+        self.connections.discard(self)
         wire.connection = connection
         wire.peers = self.connections
         wire.begin(transport)

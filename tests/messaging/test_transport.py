@@ -17,7 +17,7 @@ from messaging.departures import WireOptions
 from messaging.endpoint import Endpoint
 from messaging.protocol.results import ConnectResult
 from messaging.quotas import ConnectionOptions
-from messaging.transport import EARLY_BYTES, WebSocketProtocol
+from messaging.transport import EARLY_BYTES, EXTENSION, WebSocketProtocol
 from tests.support.factories_messaging import AMINA, KARIM, LINA
 from tests.support.rawsocket import RawSocket, masked, raw_socket, raw_websocket
 from tests.support.realtime import Node, channel_of, serving, talking
@@ -245,6 +245,31 @@ async def test_a_client_that_vanishes_during_the_handshake_leaves_nothing(node):
         client.send(client.request())
     async with talking(node, AMINA):
         await node.until(lambda: len(node.hub.connections) == 1)
+
+
+async def test_a_client_that_is_gone_before_the_takeover_is_no_surprise(sqlite_database):
+    node = Node(sqlite_database)
+    surprises: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: surprises.append(context))
+
+    async def too_late(websocket: WebSocket) -> None:
+        accept = websocket.accept
+
+        async def then_reset(**more: object) -> None:
+            await accept(**more)
+            websocket.scope["extensions"][EXTENSION].__self__.transport.abort()
+
+        websocket.accept = then_reset
+        await Endpoint(node.gateway).serve(websocket)
+
+    node.routes = [WebSocketRoute("/too-late", too_late)]
+    async with serving(node), raw_socket(node.port) as client:
+        client.send(client.request(path="/too-late"))
+        assert await client.ended()
+        await node.until(lambda: not node.server.server_state.connections)
+
+    assert not node.hub.connections
+    assert surprises == []
 
 
 # --- writing --------------------------------------------------------------------------------------
