@@ -12,22 +12,20 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Subprotocol
 
 from kernel.clock import Clock
-from messaging.protocol import events, requests, results
+from messaging.protocol import requests, results
 from messaging.protocol.client import Answered, ClientProtocol
 from messaging.protocol.codec import ClientCodec
 from messaging.protocol.codes import ErrorCode, ProtocolViolation, reconnects
 from messaging.protocol.frames import Push, Request, Result
 from messaging.protocol.json_codec import JSON
 from messaging.protocol.results import Error
-from messaging.protocol.values import Publication, StreamPosition
-from server.live_channel import FollowedChannel, Heard
+from messaging.protocol.values import StreamPosition
+from server.live_channel import Heard
+from server.live_channels import Dismissed, FollowedChannels
 from server.live_line import Line, Lost, Patience, Question, Refused
 
-PAGE = 300
-"""Publications asked for at once when a server no longer recovers what was missed."""
-
-RESUBSCRIBE = 2500
-"""Unsubscribe codes from here on ask the client to subscribe again at once."""
+Witness = Callable[[Line, Answered | Push], None]
+"""Is told of everything that a server says, before the client makes anything of it."""
 
 
 class LiveClient:
@@ -47,7 +45,10 @@ class LiveClient:
         clock: Clock,
         codec: ClientCodec = JSON,
         patience: Patience | None = None,
+        witness: Witness | None = None,
+        dismissed: Dismissed | None = None,
     ) -> None:
+        """Without `dismissed`, a channel that the server ends for good ends the client."""
         self.urls = urls
         """Where the nodes are; may be changed at any time."""
         self.connections = 0
@@ -55,12 +56,14 @@ class LiveClient:
         self.violations: list[str] = []
         """What servers did that they must never do."""
         self._token = token
-        self._heard = heard
         self._clock = clock
         self._codec = codec
         self._patience = patience or Patience()
         self._questions: dict[Question, None] = {}
-        self._channels: dict[str, FollowedChannel] = {}
+        self._witness = witness
+        self._channels = FollowedChannels(
+            heard=heard, backoff=self._patience.backoff, dismissed=dismissed
+        )
         self._line: Line | None = None
         self._closing = False
 
@@ -83,8 +86,7 @@ class LiveClient:
             self._closing = True
             for question in self._questions:
                 question.answer.cancel()
-            for channel in self._channels.values():
-                channel.subscribed.cancel()
+            self._channels.close()
 
     async def close(self) -> None:
         """Leave; `run` returns."""
@@ -112,11 +114,13 @@ class LiveClient:
 
     async def follow(self, channel: str, *, since: StreamPosition | None = None) -> None:
         """Hear a channel from now on, or from a position on. Raises `Refused`."""
-        followed = FollowedChannel(channel, heard=self._heard, since=since)
-        self._channels[channel] = followed
-        if self._line is not None:
-            self._subscribe(self._line, followed)
-        await followed.subscribed
+        await self._channels.follow(channel, since)
+
+    async def unfollow(self, channel: str) -> StreamPosition | None:
+        """Hear a channel no more; how far it was heard."""
+        position = self._channels.forget(channel)
+        await self.ask(requests.UnsubscribeRequest(channel))
+        return position
 
     def drop(self) -> None:
         """Cut the connection, as a tunnel would."""
@@ -150,12 +154,8 @@ class LiveClient:
             max_size=None,
             proxy=None,
         ) as websocket:
-            positions = {
-                each.name: each.position
-                for each in self._channels.values()
-                if each.position is not None
-            }
-            line = Line(websocket, ClientProtocol(self._codec, positions=positions))
+            protocol = ClientProtocol(self._codec, positions=self._channels.positions())
+            line = Line(websocket, protocol)
             sending = asyncio.create_task(line.send())
             try:
                 line.protocol.connect(token=self._token())
@@ -163,6 +163,7 @@ class LiveClient:
                 await self._listen(line)
             finally:
                 self._line = None
+                self._channels.connected(None)
                 sending.cancel()
                 with suppress(asyncio.CancelledError):
                     await sending
@@ -176,8 +177,10 @@ class LiveClient:
             async with asyncio.timeout(None if within == float("inf") else within):
                 frame = await line.websocket.recv()
             for said in line.protocol.receive(frame.encode() if isinstance(frame, str) else frame):
+                if self._witness is not None:
+                    self._witness(line, said)
                 if isinstance(said, Push):
-                    self._pushed(line, said)
+                    self._channels.pushed(said)
                 else:
                     self._answered(line, said)
             line.wake()
@@ -192,9 +195,9 @@ class LiveClient:
             case requests.ConnectRequest():
                 self._connected(line, said.result)
             case requests.SubscribeRequest(channel=name):
-                self._subscribed(line, self._channels[name], said.result)
+                self._channels.subscribed(name, said.result)
             case requests.HistoryRequest(channel=name):
-                self._filled(line, self._channels[name], said.result)
+                self._channels.filled(name, said.result)
             case _:
                 raise AssertionError(f"nobody asked for {said.request}")
 
@@ -207,8 +210,7 @@ class LiveClient:
         self._line = line
         if self._closing:
             raise Lost("nobody wants it any more")
-        for channel in self._channels.values():
-            self._subscribe(line, channel)
+        self._channels.connected(line)
         for question in self._questions:
             self._pose(line, question)
 
@@ -234,66 +236,3 @@ class LiveClient:
     def _pose(self, line: Line, question: Question) -> None:
         line.questions[line.protocol.request(question.request)] = question
         line.wake()
-
-    # --- channels --------------------------------------------------------------------------------
-
-    def _subscribe(self, line: Line, channel: FollowedChannel) -> None:
-        if line is self._line:
-            channel.restart()
-            if channel.position is not None:
-                line.protocol.positions[channel.name] = channel.position
-            line.protocol.subscribe(channel.name)
-            line.wake()
-
-    def _fill(self, line: Line, channel: FollowedChannel) -> None:
-        if line is self._line:
-            line.protocol.history(channel.name, limit=PAGE, since=channel.position)
-            line.wake()
-
-    def _later(self, channel: FollowedChannel, act: Callable[[], None]) -> None:
-        channel.failures += 1
-        delay = self._patience.backoff.delay(channel.failures)
-        asyncio.get_running_loop().call_later(delay, act)
-
-    def _subscribed(self, line: Line, channel: FollowedChannel, result: Result | Error) -> None:
-        if isinstance(result, Error):
-            if result.temporary:
-                self._later(channel, lambda: self._subscribe(line, channel))
-            else:
-                self._ended(channel, Refused(result.code, result.message))
-            return
-        assert isinstance(result, results.SubscribeResult)
-        if channel.begin(result):
-            self._fill(line, channel)
-
-    def _filled(self, line: Line, channel: FollowedChannel, result: Result | Error) -> None:
-        if isinstance(result, Error):
-            if not result.temporary:
-                raise Refused(result.code, result.message)
-            self._later(channel, lambda: self._fill(line, channel))
-            return
-        assert isinstance(result, results.HistoryResult)
-        if channel.fill(result.publications):
-            self._fill(line, channel)
-
-    def _pushed(self, line: Line, push: Push) -> None:
-        channel = self._channels.get(push.channel)
-        if channel is None:
-            return
-        match push.event:
-            case Publication() as publication:
-                channel.take(publication)
-            case events.Unsubscribe(code=code, reason=reason):
-                if code < RESUBSCRIBE:
-                    self._ended(channel, Refused(code, reason))
-                else:
-                    self._subscribe(line, channel)
-            case _:
-                pass
-
-    def _ended(self, channel: FollowedChannel, why: Refused) -> None:
-        """Hear no more of a channel: who waits for it is told, or else whoever runs the client."""
-        del self._channels[channel.name]
-        if channel.subscribed.done():
-            raise why
-        channel.subscribed.set_exception(why)

@@ -14,6 +14,7 @@ from messaging.protocol import requests, results
 from messaging.protocol.json_codec import JSON
 from messaging.protocol.protobuf_codec import PROTOBUF
 from messaging.protocol.values import Publication
+from server.demo.channel_record import Delivery, Sent
 from server.demo.replay_cast import Cast, cast_of
 from server.demo.replay_log import ChatLine
 from server.demo.replay_pushes import PushRecord
@@ -21,9 +22,7 @@ from server.demo.replay_stage import CannotReplay, Manner, Progress, Stage, prep
 from server.demo.replay_verdict import (
     Allowances,
     Arrived,
-    Delivery,
     Observations,
-    Sent,
     Verdict,
     judge,
 )

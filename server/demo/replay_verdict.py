@@ -1,35 +1,25 @@
 """What a replay must have led to, checked against what everybody saw. Pure."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from kernel.ids import UserId
 from messaging.bodies import preview_of
-
-SHOWN = 5
-"""Problems of one sort that are named; the rest is counted."""
+from server.demo.channel_record import (
+    Acknowledged,
+    ChannelRecord,
+    Delivery,
+    Heard,
+    Reader,
+    Sent,
+    Session,
+)
+from server.demo.channel_verdict import problems_of, ranges, some
 
 _COMPARED = 40
 """Characters of a push's text that are compared: providers and templates shorten long ones."""
-
-
-class Sent(NamedTuple):
-    """Something a client set out to send, under this idempotency key."""
-
-    key: str
-    sender: UserId
-    text: str
-
-
-class Delivery(NamedTuple):
-    """A message as a reader was given it."""
-
-    offset: int
-    key: str
-    sender: str
-    text: str
 
 
 class Arrived(NamedTuple):
@@ -119,14 +109,9 @@ def judge(seen: Observations, allowances: Allowances | None = None) -> Verdict:
     by_offset = {offsets[each.key]: each for each in seen.sent if each.key in offsets}
     counted = _Pushes(seen, by_offset, allowed)
     problems = [
-        *_some("the client side", seen.violations),
-        *_some("sending", _sending(seen, offsets)),
-        *(
-            problem
-            for reader, heard in seen.delivered.items()
-            for problem in _some(f"reader {reader}", _reading(heard, by_offset, len(seen.sent)))
-        ),
-        *_some("pushes", counted.problems()),
+        *some("the client side", seen.violations),
+        *problems_of(_record(seen)),
+        *some("pushes", counted.problems()),
     ]
     return Verdict(
         sent=len(seen.sent),
@@ -142,49 +127,16 @@ def judge(seen: Observations, allowances: Allowances | None = None) -> Verdict:
     )
 
 
-def _sending(seen: Observations, offsets: Mapping[str, int]) -> Iterator[str]:
-    """Everything acknowledged, at offsets 1 to n, each sender's lines in the order spoken."""
-    for key, offset in seen.acknowledged:
-        if offsets[key] != offset:
-            yield f"{key} was acknowledged at {offset} and at {offsets[key]}"
-    keys = {each.key for each in seen.sent}
-    for key in offsets.keys() - keys:
-        yield f"{key} was acknowledged, but never sent"
-    for key in sorted(keys - offsets.keys()):
-        yield f"{key} was never acknowledged"
-    used = Counter(offsets[key] for key in offsets.keys() & keys)
-    for offset, times in sorted(used.items()):
-        if times > 1:
-            yield f"offset {offset} was given to {times} messages"
-        if not 1 <= offset <= len(keys):
-            yield f"offset {offset} was given out, but only {len(keys)} messages were sent"
-    last: dict[UserId, int] = defaultdict(int)
-    for each in seen.sent:
-        offset = offsets.get(each.key, 0)
-        if offset and offset < last[each.sender]:
-            yield f"{each.key} of {each.sender} was put before what they said earlier"
-        last[each.sender] = max(last[each.sender], offset)
-
-
-def _reading(heard: Sequence[Delivery], by_offset: Mapping[int, Sent], count: int) -> Iterator[str]:
-    """Offsets 1 to n, once and in order, each with what was sent there."""
-    before = 0
-    seen: set[int] = set()
-    for each in heard:
-        if each.offset in seen:
-            yield f"got offset {each.offset} again"
-        elif each.offset < before:
-            yield f"got offset {each.offset} after {before}"
-        seen.add(each.offset)
-        before = max(before, each.offset)
-        sent = by_offset.get(each.offset)
-        if sent is None:
-            yield f"got {each.key} at offset {each.offset}, which nobody here was told of"
-        elif (each.key, each.sender, each.text) != sent:
-            yield f"got {each.key} by {each.sender} at offset {each.offset} instead of {sent.key}"
-    missing = [offset for offset in range(1, count + 1) if offset not in seen]
-    if missing:
-        yield f"never got {_ranges(missing)}"
+def _record(seen: Observations) -> ChannelRecord:
+    """The replayed conversation: everybody is a member, and reads it from its first message."""
+    return ChannelRecord(
+        sent=seen.sent,
+        acknowledged=[Acknowledged(key, offset) for key, offset in seen.acknowledged],
+        readers=[
+            Reader(user, [Session(heard=[Heard(each) for each in heard])])
+            for user, heard in seen.delivered.items()
+        ],
+    )
 
 
 class _Pushes:
@@ -210,7 +162,7 @@ class _Pushes:
         for address, user in self._away.items():
             missing = [offset for offset in self._by_offset if (address, offset) not in self._found]
             if missing:
-                yield f"{user} got no push for {_ranges(sorted(missing))}"
+                yield f"{user} got no push for {ranges(sorted(missing))}"
         everybody = {**self._present, **self._away}
         for (address, offset), copies in self._found.items():
             if address in everybody:
@@ -244,25 +196,3 @@ def _tells(text: str, sent: Sent) -> bool:
     """Whether a push shows who said something, and the beginning of it."""
     beginning = preview_of(sent.text)[:_COMPARED]
     return sent.sender in text and beginning in text
-
-
-def _some(where: str, problems: Iterable[str]) -> Iterator[str]:
-    """Some of many problems, and how many there are in all."""
-    found = list(problems)
-    for problem in found[:SHOWN]:
-        yield f"{where}: {problem}"
-    if len(found) > SHOWN:
-        yield f"{where}: and {len(found) - SHOWN} more like these"
-
-
-def _ranges(numbers: Sequence[int]) -> str:
-    """Offsets, which are sorted, as ranges: 1 to 3, 7, 9 to 12."""
-    ranges: list[list[int]] = []
-    for number in numbers:
-        if ranges and number == ranges[-1][1] + 1:
-            ranges[-1][1] = number
-        else:
-            ranges.append([number, number])
-    shown = [str(a) if a == b else f"{a} to {b}" for a, b in ranges[:SHOWN]]
-    more = f" and {len(ranges) - SHOWN} more ranges" if len(ranges) > SHOWN else ""
-    return "offset " + ", ".join(shown) + more

@@ -5,15 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from kernel.ids import UserId
-from server.demo.replay_verdict import (
-    SHOWN,
-    Allowances,
-    Arrived,
-    Delivery,
-    Observations,
-    Sent,
-    judge,
-)
+from server.demo.channel_record import Delivery, Sent
+from server.demo.channel_verdict import SHOWN
+from server.demo.replay_verdict import Allowances, Arrived, Observations, judge
 
 AMINA, KARIM, LINA, YACINE = map(UserId, ("amina", "karim", "lina", "yacine"))
 COUNT = 10
