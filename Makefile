@@ -71,7 +71,7 @@ bench: $(VENV)/.development
 	$(BIN)/python -m benchmarks
 
 soak: $(VENV)/.development
-	ZAFFA_TEST_SOAK_SECONDS=3600 $(BIN)/pytest -m crash --timeout 7200 tests/crash
+	ZAFFA_TEST_SOAK_SECONDS=3600 $(BIN)/pytest -s -m crash --timeout 7200 tests/crash
 
 # --- making ---------------------------------------------------------------------------------
 

@@ -73,7 +73,7 @@ async def test_whatever_happens_to_an_embedded_house_nothing_is_lost(
     async with Arena.embedded(tmp_path, settings) as arena:
         for dice in rounds:
             habits = Habits(stable=6, coming_and_going=2, conversations=2)
-            problems = await survived(arena, dice, habits, seconds=8.0)
+            problems = await survived(arena, dice, habits, seconds=6.0)
             assert not problems, problems
 
 
@@ -94,5 +94,5 @@ async def test_whatever_happens_to_a_cluster_nothing_is_lost(
         valkey=valkey_server,
     ) as arena:
         for dice in rounds:
-            problems = await survived(arena, dice, Habits(), seconds=20.0)
+            problems = await survived(arena, dice, Habits(), seconds=14.0)
             assert not problems, problems

@@ -38,7 +38,7 @@ class Habits:
     coming_and_going: int = 4
     """Users whom the owner brings in and puts out again."""
     conversations: int = 3
-    pause: float = 0.4
+    pause: float = 0.2
     """Seconds between the messages of one user, on average."""
     long_text: int = 4_000
 
@@ -195,15 +195,17 @@ class Crowd:
     async def _follow(self, guest: Guest, channel: str) -> None:
         """Follow a channel as long as they may; a denial from before they might is asked again."""
         while guest.inside[channel]:
+            self.chronicle.ends(guest.user, channel)
+            # What an earlier stay may have left is over before this one begins.
+            await guest.client.unfollow(channel)
             self.chronicle.begins(guest.user, channel)
             try:
                 await guest.client.follow(channel)
                 return
             except Refused as refused:
+                self.chronicle.ends(guest.user, channel)
                 if refused.code != DENIED:
                     raise
-            self.chronicle.ends(guest.user, channel)
-            await guest.client.unfollow(channel)
             await asyncio.sleep(0.2)
 
     def _dismissed(self, user: UserId, channel: str, why: Refused) -> None:
