@@ -96,10 +96,15 @@ class Connection:
             self.disconnect(violation.code, violation.reason)
             return None
         if ping is not None:
-            self.wire.send(ping)
+            self.wire.ping(ping)
         if now >= self._subscriptions_due:
             self._end_expired(now)
         return min(self.protocol.deadline, self._subscriptions_due)
+
+    def ponged(self) -> None:
+        """What carries the frames answered its ping."""
+        if self.is_open and self.protocol.phase is Phase.CONNECTED:
+            self.protocol.ponged()
 
     def slow(self) -> None:
         """The client does not read what it is sent."""
@@ -124,6 +129,7 @@ class Connection:
                     result,
                     now=self._host.clock.monotonic(),
                     first_ping=random.uniform(0.5, 1.0),  # noqa: S311
+                    native_pings=self.wire.native_pings,
                 )
             )
             self._host.wheel.by(self.wire, self.protocol.deadline)

@@ -86,6 +86,8 @@ class Wire(ABC):
     """The secret by which later requests of the client find its connection, if it makes any."""
     node: str = ""
     """Where to look for it."""
+    native_pings: bool = False
+    """Whether what carries the frames pings, instead of the protocol."""
 
     def __init__(self, codec: Codec, departures: "Departures") -> None:
         self.codec = codec
@@ -112,6 +114,10 @@ class Wire(ABC):
         self.departures.add(self)
         if self.departures.tap is not None:
             self.departures.tap.answered(self, answer)
+
+    def ping(self, encoded: bytes) -> None:
+        """Ask the client whether it is there."""
+        self.send(encoded)
 
     def append(self, batch: Batch) -> None:
         """Let a channel's batch leave with whatever else this wire has to say."""

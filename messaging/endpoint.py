@@ -35,6 +35,7 @@ class Endpoint:
                 departures=gateway.departures,
                 wheel=gateway.wheel,
                 options=gateway.wire_options,
+                native_pings=agreement.native_pings,
             )
             takeover(gateway.connect(wire), wire)
         else:

@@ -157,6 +157,9 @@ def close_frame(code: int, reason: str = "") -> bytes:
     return bytes((_FIN | Opcode.CLOSE, len(payload))) + payload
 
 
+PING_FRAME: Final = bytes((_FIN | Opcode.PING, 0))
+
+
 def pong_frame(payload: bytes) -> bytes:
     """The answer to a ping with the same payload."""
     return bytes((_FIN | Opcode.PONG, len(payload))) + payload

@@ -15,6 +15,7 @@ from websockets.http11 import Request
 from messaging.connection import Connection
 from messaging.departures import Batch, Departures, Wire, WireOptions
 from messaging.framing import (
+    PING_FRAME,
     FrameReader,
     FrameViolation,
     Opcode,
@@ -118,12 +119,19 @@ class SocketWire(Wire, asyncio.Protocol):
     """
 
     __slots__ = ("_backlog", "_closing", "_fd", "_reader", "_transport", "_wheel", "connection",
-                 "options", "peers")  # fmt: skip
+                 "native_pings", "options", "peers")  # fmt: skip
 
     def __init__(
-        self, codec: Codec, *, departures: Departures, wheel: TimerWheel, options: WireOptions
+        self,
+        codec: Codec,
+        *,
+        departures: Departures,
+        wheel: TimerWheel,
+        options: WireOptions,
+        native_pings: bool = False,
     ) -> None:
         super().__init__(codec, departures)
+        self.native_pings = native_pings
         self.options = options
         self._wheel = wheel
         self._reader = FrameReader()
@@ -157,6 +165,9 @@ class SocketWire(Wire, asyncio.Protocol):
                 elif opcode == Opcode.PING:
                     if not self._closing:
                         self._control(pong_frame(payload))
+                elif opcode == Opcode.PONG:
+                    if self.native_pings:
+                        self.connection.ponged()
                 elif opcode == Opcode.CLOSE:
                     self._closed_by_client(payload)
                     return
@@ -228,6 +239,13 @@ class SocketWire(Wire, asyncio.Protocol):
         self.socket = self._fd = -1
         self._closing = self._closing or 1.0
         self._transport.abort()
+
+    def ping(self, encoded: bytes) -> None:
+        if self.native_pings:
+            if not self._closing:
+                self._control(PING_FRAME)
+        else:
+            self.send(encoded)
 
     def pause_reading(self) -> None:
         self._transport.pause_reading()

@@ -14,7 +14,7 @@ class Agreement(NamedTuple):
     """What a handshake agrees on.
 
     `subprotocol` is the one to name in the answer, if any. With `native_pings` the client wants
-    the WebSocket's own pings instead of the protocol's.
+    the WebSocket's own pings instead of the protocol's; over plain ASGI it gets the protocol's.
     """
 
     codec: Codec

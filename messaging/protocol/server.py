@@ -96,16 +96,25 @@ class ServerProtocol:
         commands = []
         for command in self.codec.decode_commands(frame, limit=self.rules.commands_per_frame):
             if command.id == 0 and type(command.request) is not SendRequest:
-                self._pong_arrived()
+                self.ponged()
             else:
                 self._advance(command)
                 commands.append(_checked(command))
         return commands
 
     def accept(
-        self, command: Command, result: ConnectResult, *, now: float, first_ping: float
+        self,
+        command: Command,
+        result: ConnectResult,
+        *,
+        now: float,
+        first_ping: float,
+        native_pings: bool = False,
     ) -> bytes:
         """Answer `connect`: from now on the connection is on.
+
+        With `native_pings` what carries the frames pings as well, so the client hears of none;
+        the caller sends those instead, and calls `ponged`.
 
         `first_ping` says after which part of the interval the first ping goes, 0.5 to 1: drawn
         at random, it keeps connections that were made together from being pinged together.
@@ -116,8 +125,9 @@ class ServerProtocol:
         every = self.rules.ping_every
         if every:
             self._ping_at = now + every * first_ping
-            pong = not self.codec.one_way
-            result = msgspec.structs.replace(result, ping=every, pong=pong)
+            if not native_pings:
+                pong = not self.codec.one_way
+                result = msgspec.structs.replace(result, ping=every, pong=pong)
         self.expire(now + result.ttl if result.expires else None)
         return self.codec.encode_reply(Reply(command.id, result))
 
@@ -162,6 +172,14 @@ class ServerProtocol:
         self._settle_deadline()
         return self.codec.ping
 
+    def ponged(self) -> None:
+        """Believe the client for another interval. A pong nobody asked for does no harm."""
+        if self.phase is Phase.NEW:
+            raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "connect must come first")
+        if self._pong_by != inf:
+            self._pong_by = inf
+            self._settle_deadline()
+
     def _advance(self, command: Command) -> None:
         """Let a command move the connection on, or find that it comes at the wrong time."""
         is_connect = type(command.request) is ConnectRequest
@@ -175,14 +193,6 @@ class ServerProtocol:
             raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "connect was refused")
         elif is_connect:
             raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "connect must come only once")
-
-    def _pong_arrived(self) -> None:
-        """Believe the client for another interval. A pong nobody asked for does no harm."""
-        if self.phase is Phase.NEW:
-            raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "connect must come first")
-        if self._pong_by != inf:
-            self._pong_by = inf
-            self._settle_deadline()
 
     def _settle_deadline(self) -> None:
         self.deadline = min(self._ping_at, self._pong_by, self._expires_at)
