@@ -165,9 +165,8 @@ class SocketWire(Wire, asyncio.Protocol):
                 elif opcode == Opcode.PING:
                     if not self._closing:
                         self._control(pong_frame(payload))
-                elif opcode == Opcode.PONG:
-                    if self.native_pings:
-                        self.connection.ponged()
+                elif opcode == Opcode.PONG and self.native_pings:
+                    self.connection.ponged()
                 elif opcode == Opcode.CLOSE:
                     self._closed_by_client(payload)
                     return
@@ -241,11 +240,10 @@ class SocketWire(Wire, asyncio.Protocol):
         self._transport.abort()
 
     def ping(self, encoded: bytes) -> None:
-        if self.native_pings:
-            if not self._closing:
-                self._control(PING_FRAME)
-        else:
+        if not self.native_pings:
             self.send(encoded)
+        elif not self._closing:
+            self._control(PING_FRAME)
 
     def pause_reading(self) -> None:
         self._transport.pause_reading()
