@@ -207,8 +207,7 @@ class SocketWire(Wire, asyncio.Protocol):
         if self._closing:
             self.answers = self.batches = None
             return
-        data = self.framed()
-        if data:
+        if data := self.framed():
             self._write(data)
 
     def fell_short(self, data: bytes, written: int) -> None:
