@@ -240,6 +240,21 @@ class Database:
             set_={name: getattr(statement.excluded, name) for name in update},
         )
 
+    def upsert_latest(self, table: sa.Table, *, on: Sequence[str], update: Iterable[str]) -> Any:
+        """The same, but each named column keeps the greater of both values; null is the least."""
+        dialect = sqlite if self.is_sqlite else postgresql
+        statement = dialect.insert(table)
+        return statement.on_conflict_do_update(
+            index_elements=list(on),
+            set_={
+                name: sa.case(
+                    (table.c[name] > statement.excluded[name], table.c[name]),
+                    else_=sa.func.coalesce(statement.excluded[name], table.c[name]),
+                )
+                for name in update
+            },
+        )
+
 
 def storable(text: str) -> str:
     """A stranger's words without what PostgreSQL refuses to store."""

@@ -3,6 +3,7 @@
 from sqlalchemy import MetaData
 
 import kernel.adapters.tables
+import messaging.adapters.standing_tables
 import messaging.adapters.tables
 import notifications.adapters.tables
 import reminders.adapters.tables
@@ -10,6 +11,7 @@ from kernel.adapters.database import Row
 
 TABLES = (
     kernel.adapters.tables,
+    messaging.adapters.standing_tables,
     messaging.adapters.tables,
     notifications.adapters.tables,
     reminders.adapters.tables,
