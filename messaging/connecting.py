@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kernel.clock import Clock
-from kernel.errors import TokenExpired, Unauthenticated
+from kernel.errors import Denied, TokenExpired, Unauthenticated
 from kernel.identity import ANONYMOUS, Principal, TokenVerifier
 from kernel.options import option
 from messaging.connection import Connection
@@ -139,6 +139,8 @@ class Connecting:
         except Unauthenticated as error:
             log.info("access token refused", extra={"reason": error.message})
             raise ProtocolViolation(DisconnectCode.INVALID_TOKEN) from None
+        except Denied:
+            raise ProtocolViolation(DisconnectCode.PERMISSION_DENIED) from None
 
     def _wanted(self, principal: Principal) -> Mapping[str, ServerSubscription]:
         """The channels that a client finds itself subscribed to."""

@@ -1,6 +1,6 @@
 """What messaging refuses."""
 
-from kernel.errors import Kind, Refusal
+from kernel.errors import Denied, Kind, Refusal, TokenExpired
 
 
 class ConversationNotFound(Refusal):
@@ -64,3 +64,22 @@ class ChannelUnknown(Refusal):
 
     kind = Kind.NOT_FOUND
     code = "channel.unknown"
+
+
+class UserBlocked(Denied):
+    """The user may not connect or ask for anything, for now or for good."""
+
+    code = "user.blocked"
+
+
+class TokenRevoked(TokenExpired):
+    """The token was good once, until it was taken back; a fresh one will do."""
+
+    code = "token_revoked"
+
+
+class NothingStands(Refusal):
+    """The user is not blocked."""
+
+    kind = Kind.NOT_FOUND
+    code = "user.not_blocked"

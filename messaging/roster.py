@@ -59,6 +59,10 @@ class Roster:
         """How many users are connected."""
         return len(self._by_user)
 
+    def user_ids(self) -> Collection[UserId]:
+        """The users who are connected."""
+        return self._by_user.keys()
+
     def meant_by(self, order: Addressed) -> list[Connection]:
         """The connections that an order is about."""
         return [

@@ -28,6 +28,7 @@ from server import __version__
 from server.vitals import Vitals
 from server.wiring.ground import Ground
 from server.wiring.realtime import Ports, RealtimeOptions, RealtimeParts
+from server.wiring.users import Users
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class Chat:
         ground.operations += routes.operations(
             conversations=self.conversations, messages=self.messages
         )
+        self.users = Users(ground, registry=self.registry)
 
     def _presence_registries(self) -> tuple[PresenceRegistry, ChannelPresenceRegistry]:
         options, ttl = self._ground.settings.redis, self._ground.settings.presence.ttl_seconds
@@ -118,8 +120,8 @@ class Chat:
             clock=ground.clock,
             metrics=ground.metrics,
             outbox=ground.outbox,
-            tokens=ground.tokens,
-            subscription_tokens=ground.subscription_tokens,
+            tokens=self.users.tokens,
+            subscription_tokens=self.users.subscription_tokens,
             conversations=self._conversation_store,
             messages=self._message_store,
             publications=self._publication_store,
@@ -153,4 +155,5 @@ class Chat:
             operations=operations,
         )
         ground.workers += parts.workers
+        self.users.gateway(parts.hub)
         return Realtime(websocket=Endpoint(parts.gateway).serve, drain=parts.gateway.drain)

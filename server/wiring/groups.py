@@ -20,6 +20,8 @@ from messaging.presence import PresenceOptions
 from messaging.quotas import ConnectionOptions
 from messaging.rates import RateOptions
 from messaging.recovery import RecoveryOptions
+from messaging.standing import StandingOptions
+from messaging.statuses import StatusOptions
 from notifications.adapters.apns import ApnsOptions
 from notifications.adapters.fcm import FcmOptions
 from notifications.devices import DeviceOptions
@@ -52,6 +54,8 @@ class Settings:
     hub: HubOptions = field(default_factory=HubOptions)
     recovery: RecoveryOptions = field(default_factory=RecoveryOptions)
     nodes: NodeOptions = field(default_factory=NodeOptions)
+    standing: StandingOptions = field(default_factory=StandingOptions)
+    status: StatusOptions = field(default_factory=StatusOptions)
     presence: PresenceOptions = field(default_factory=PresenceOptions)
     conversations: ConversationLimits = field(default_factory=ConversationLimits)
     messages: MessageLimits = field(default_factory=MessageLimits)

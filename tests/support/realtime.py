@@ -25,7 +25,7 @@ from kernel.adapters.memory_bus import MemoryBus
 from kernel.adapters.sql_outbox import SqlOutbox
 from kernel.bus import Bus
 from kernel.clock import Clock, SystemClock
-from kernel.identity import Principal
+from kernel.identity import Principal, TokenVerifier
 from kernel.ids import UserId
 from kernel.metrics import Metrics
 from kernel.operations import AnyOperation
@@ -68,6 +68,11 @@ SECRET = "a secret that only the tests know, long enough"
 PATIENCE = 10.0
 
 
+def verifier(clock: Clock) -> TokenVerifier:
+    """Takes what `Node.token` makes."""
+    return JwtVerifier(TokenOptions(hmac_keys=(f":{SECRET}",)), clock)
+
+
 @dataclass
 class Node:
     """One node; everything a test may want to look at or disturb."""
@@ -92,6 +97,8 @@ class Node:
     gateway_options: GatewayOptions = field(default_factory=GatewayOptions)
     node_options: NodeOptions = field(default_factory=NodeOptions)
     recovery_options: RecoveryOptions = field(default_factory=RecoveryOptions)
+    tokens: TokenVerifier | None = None
+    """Reads tokens; without one, only their signatures and times count."""
     more_operations: Sequence[AnyOperation] = ()
     on_send: Callable[[Principal, bytes], None] | None = None
     routes: Sequence[WebSocketRoute] = ()
@@ -117,7 +124,7 @@ class Node:
             database=self.database, clock=clock, metrics=metrics, options=BatchOptions()
         )
         self.node_id = uuid4().hex
-        verifier = JwtVerifier(TokenOptions(hmac_keys=(f":{SECRET}",)), clock)
+        tokens = self.tokens or verifier(clock)
         self.parts = parts = RealtimeParts(
             Ports(
                 node_id=self.node_id,
@@ -125,8 +132,8 @@ class Node:
                 clock=clock,
                 metrics=metrics,
                 outbox=SqlOutbox(self.database, clock),
-                tokens=verifier,
-                subscription_tokens=verifier,
+                tokens=tokens,
+                subscription_tokens=tokens,
                 conversations=self.conversations,
                 messages=self.store,
                 publications=self.publications,

@@ -1,0 +1,65 @@
+"""What is known of users and stands against them, wired."""
+
+from messaging import user_routes
+from messaging.activity import Activity
+from messaging.adapters.sql_restrictions import SqlRestrictions
+from messaging.adapters.sql_statuses import SqlAcquaintances, SqlStatuses
+from messaging.expulsion import Expulsion
+from messaging.hub import Hub
+from messaging.ports import PresenceRegistry
+from messaging.sanctions import Sanctions
+from messaging.sightings import Sightings
+from messaging.standing import CheckedTokens, Standing
+from messaging.statuses import Statuses
+from server.wiring.ground import Ground
+
+
+class Users:
+    """Statuses, blocks and revocations, on any role."""
+
+    def __init__(self, ground: Ground, *, registry: PresenceRegistry) -> None:
+        settings = ground.settings
+        self._ground = ground
+        self._statuses = SqlStatuses(ground.database)
+        restrictions = SqlRestrictions(ground.database)
+        self._standing = Standing(
+            restrictions, clock=ground.clock, metrics=ground.metrics, options=settings.standing
+        )
+        self.tokens = CheckedTokens(ground.tokens, self._standing)
+        """Access tokens of those against whom nothing stands."""
+        self.subscription_tokens = CheckedTokens(ground.subscription_tokens, self._standing)
+        self._sanctions = Sanctions(restrictions, bus=ground.bus, clock=ground.clock)
+        self._activity = Activity(
+            self._statuses, clock=ground.clock, write_seconds=settings.status.write_seconds
+        )
+        ground.operations += user_routes.operations(
+            statuses=Statuses(
+                self._statuses,
+                registry=registry,
+                acquaintances=SqlAcquaintances(ground.database),
+                clock=ground.clock,
+                options=settings.status,
+            ),
+            activity=self._activity,
+            sanctions=self._sanctions,
+        )
+
+    def gateway(self, hub: Hub) -> None:
+        """What a node with connections does for them."""
+        ground, standing = self._ground, self._standing
+        expulsion = Expulsion(hub, clock=ground.clock, metrics=ground.metrics)
+        standing.on_change.append(expulsion.tell)
+        hub.confidants.append(standing.take)
+        self._sanctions.look_here = standing.look
+        ground.parts.append(standing)
+        ground.workers += [
+            standing,
+            self._activity,
+            Sightings(
+                self._statuses,
+                node_id=ground.node_id,
+                users=hub.roster.user_ids,
+                clock=ground.clock,
+                options=ground.settings.status,
+            ),
+        ]
