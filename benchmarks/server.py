@@ -1,6 +1,7 @@
-"""The house with one operation more: `bench.publish` sends to a channel without storing.
+"""The house with two operations more: `bench.publish` sends to a channel without storing, and
+`bench.echo` gives back what it is given.
 
-It is for the fan-out benchmark alone: everything else is wired as `zaffa serve` wires it.
+They are for the benchmarks alone: everything else is wired as `zaffa serve` wires it.
 """
 
 import argparse
@@ -51,12 +52,36 @@ def bench_publish(bus: Bus) -> Operation[Publish, Nothing]:
     )
 
 
+class Echo(msgspec.Struct, frozen=True):
+    """Any JSON, there and back."""
+
+    body: msgspec.Raw
+
+
+def bench_echo() -> Operation[Echo, Echo]:
+    """An answer that needs no database."""
+
+    async def echo(_principal: Principal, asked: Echo) -> Echo:
+        return asked
+
+    return Operation(
+        name="bench.echo",
+        method="POST",
+        path="/v1/bench/echo",
+        summary="Give back what is given.",
+        takes=Echo,
+        gives=Echo,
+        run=echo,
+        rpc=True,
+    )
+
+
 def main(port: int) -> None:
     settings = prepare(load(Settings, environment=os.environ))
     logs.configure(format=settings.server.log_format, level=settings.server.log_level)
     asyncio.run(migrations.upgrade(settings.database.url))
     ground = Ground(settings, ALL)
-    ground.operations.append(bench_publish(ground.bus))
+    ground.operations += [bench_publish(ground.bus), bench_echo()]
     house = assemble(ground)
     run(house, websocket_class=WEBSOCKET_CLASS, sockets=[listening_socket("127.0.0.1", port)])
 

@@ -157,24 +157,26 @@ async def house_on_one_core(
 def zaffa(
     house: RunningHouse,
     users: Sequence[str],
-    channel: Callable[[int], str],
+    channel: Callable[[int], str] | None,
     *,
     say: Callable[[int], str],
     delivery: bytes | None = b'"t":"',
     answer: bytes = b'"rpc":{',
 ) -> Dialect:
-    """The Centrifuge protocol: connection n connects as a user, and subscribes to a channel."""
+    """The Centrifuge protocol: connection n connects as a user, and may subscribe to a channel."""
     tokens = [house.token(user) for user in users]
 
     def hello(number: int) -> list[bytes]:
         connect = {"id": 1, "connect": {"token": tokens[number % len(tokens)], "name": "bench"}}
+        if channel is None:
+            return [json.dumps(connect).encode()]
         subscribe = {"id": 2, "subscribe": {"channel": channel(number)}}
         return [f"{json.dumps(connect)}\n{json.dumps(subscribe)}".encode()]
 
     return Dialect(
         path="/connection/websocket",
         hello=hello,
-        answers=[(b'"subscribe":{', b"")],
+        answers=[(b'"connect":{' if channel is None else b'"subscribe":{', b"")],
         say=lambda number: say(number).encode(),
         delivery=delivery,
         answer=answer,
@@ -195,3 +197,8 @@ def send_to(conversation: str) -> str:
 def publish_to(channel: str) -> str:
     """What `benchmarks/server.py` has beside the house: sends on without storing."""
     return rpc("bench.publish", f'{{"channel":"{channel}","body":{padded(SIZE)}}}')
+
+
+def echo() -> str:
+    """What `benchmarks/server.py` has beside the house: gives back what it is given."""
+    return rpc("bench.echo", f'{{"body":{padded(SIZE)}}}')
