@@ -21,6 +21,11 @@ class TokenBucket:
 
         `now` is monotonic seconds. A cost above `burst` waits for a full bucket.
         """
+        if now > self.at:
+            self._fill(now)
+        if cost <= self.tokens:
+            self.tokens -= cost
+            return 0.0
         wait = self.wait(now, cost)
         if wait == 0.0:
             self.tokens -= cost
@@ -29,6 +34,9 @@ class TokenBucket:
     def wait(self, now: float, cost: float = 1.0) -> float:
         """The seconds until it may happen; nothing is taken."""
         if now > self.at:
-            self.tokens = min(self.burst, self.tokens + (now - self.at) * self.rate)
-            self.at = now
+            self._fill(now)
         return max(0.0, (min(cost, self.burst) - self.tokens) / self.rate)
+
+    def _fill(self, now: float) -> None:
+        self.tokens = min(self.burst, self.tokens + (now - self.at) * self.rate)
+        self.at = now

@@ -153,6 +153,9 @@ class Wire(ABC):
     def framed(self) -> bytes:
         """Take all that waits as WebSocket frames: answers first, then what channels were sent."""
         binary = self.codec.binary
+        if self.batches is None and self.answers is not None and len(self.answers) == 1:
+            [answer], self.answers = self.answers, None
+            return frame_of(answer, binary=binary)
         frames = [frame_of(frame, binary=binary) for frame in self.frames()]
         if self.batches is not None:
             frames += [batch.framed for batch in self.batches]

@@ -33,6 +33,8 @@ class CloseCode(IntEnum):
 
 _CODES = frozenset(Opcode)
 _FIN, _RSV, _OPCODE, _CONTROL, _MASKED, _LENGTH = 0x80, 0x70, 0x0F, 0x08, 0x80, 0x7F
+_TEXT = _FIN | Opcode.TEXT
+_WHOLE = frozenset([_TEXT, _FIN | Opcode.BINARY])
 
 
 class FrameViolation(Exception):
@@ -57,6 +59,26 @@ class FrameReader:
         self._rest: bytes | bytearray = b""
         self._message: bytearray | None = None
         self._opcode = 0
+
+    def message_in(self, data: bytes, *, limit: int) -> bytes | None:
+        """The message that `data` is, if it is just one whole one, as it nearly always is.
+
+        None, and nothing taken, when `feed` must see it.
+        """
+        if self._rest or self._message is not None or len(data) < 6:
+            return None
+        first, length = data[0], data[1] - _MASKED
+        start = 6
+        if length == 126:
+            start, length = 8, int.from_bytes(data[2:4], "big")
+        elif not 0 <= length < 126:
+            return None
+        if first not in _WHOLE or length > limit or len(data) != start + length:
+            return None
+        payload = apply_mask(data[start:], data[start - 4 : start])
+        if first == _TEXT and not payload.isascii():
+            _check_utf8(payload)
+        return payload
 
     def feed(self, data: bytes, *, limit: int) -> Iterator[tuple[int, bytes]]:
         """What is complete now: text, binary, close, ping and pong, each with its payload.

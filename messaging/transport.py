@@ -157,8 +157,14 @@ class SocketWire(Wire, asyncio.Protocol):
     # --- from the event loop -----------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
+        limit = self.options.message_bytes
         try:
-            for opcode, payload in self._reader.feed(data, limit=self.options.message_bytes):
+            message = self._reader.message_in(data, limit=limit)
+            if message is not None:
+                if not self._closing:
+                    self.connection.received(message)
+                return
+            for opcode, payload in self._reader.feed(data, limit=limit):
                 if opcode in (Opcode.TEXT, Opcode.BINARY):
                     if not self._closing:
                         self.connection.received(payload)

@@ -41,6 +41,10 @@ class Codec(Protocol):
         """A connect request alone, as it opens a one-way connection."""
         ...
 
+    def is_payload(self, data: bytes) -> bool:
+        """Whether what a command brought is fit to be a payload."""
+        ...
+
     def encode_reply(self, reply: Reply) -> bytes: ...
 
     def encode_push(self, push: Push) -> bytes: ...
@@ -81,6 +85,11 @@ def is_payload(data: bytes) -> bool:
         _json_text.decode(data)
     except (ValueError, RecursionError):
         return False
+    return is_shallow(data)
+
+
+def is_shallow(data: bytes) -> bool:
+    """Whether a JSON text is not nested too deep."""
     if data.count(b"[") + data.count(b"{") <= PAYLOAD_DEPTH:
         return True
     return _depth(data) <= PAYLOAD_DEPTH

@@ -9,6 +9,7 @@ from google.protobuf.message import DecodeError
 from google.protobuf.message import Message as ProtobufMessage
 
 from messaging.protocol import client_pb2
+from messaging.protocol.codec import is_payload
 from messaging.protocol.codes import DisconnectCode, ProtocolViolation
 from messaging.protocol.frames import (
     PING,
@@ -85,6 +86,9 @@ class ProtobufCodec:
         publication = _DATA + _delimited(data) + _OFFSET + _varint(offset)
         push = _CHANNEL + _delimited(name) + _PUB + _delimited(publication)
         return _delimited(_PUSH + _delimited(push))
+
+    def is_payload(self, data: bytes) -> bool:
+        return is_payload(data)
 
     def quoted(self, text: bytes) -> bytes:
         return text

@@ -6,7 +6,7 @@ from math import inf
 
 import msgspec
 
-from messaging.protocol.codec import Codec, is_payload
+from messaging.protocol.codec import Codec
 from messaging.protocol.codes import DisconnectCode, ErrorCode, ProtocolViolation
 from messaging.protocol.frames import Command, Reply, Request, Result
 from messaging.protocol.requests import (
@@ -99,7 +99,7 @@ class ServerProtocol:
                 self.ponged()
             else:
                 self._advance(command)
-                commands.append(_checked(command))
+                commands.append(_checked(command, self.codec))
         return commands
 
     def accept(
@@ -198,22 +198,22 @@ class ServerProtocol:
         self.deadline = min(self._ping_at, self._pong_by, self._expires_at)
 
 
-def _checked(command: Command) -> Command:
+def _checked(command: Command, codec: Codec) -> Command:
     """The command itself, or in its place an unfit one. Raises for what no client may send."""
-    unfit = _fault(command.request)
+    unfit = _fault(command.request, codec)
     return command if unfit is None else Command(command.id, unfit)
 
 
-def _fault(request: Request | None) -> Unfit | None:
+def _fault(request: Request | None, codec: Codec) -> Unfit | None:
     match request:
         case RPCRequest(data=data) | ConnectRequest(data=data):
-            return _UNFIT_PAYLOAD if data and not is_payload(data) else None
+            return _UNFIT_PAYLOAD if data and not codec.is_payload(data) else None
         case SubscribeRequest():
-            return _subscribe_fault(request)
+            return _subscribe_fault(request, codec)
         case PublishRequest(channel=channel, data=data):
-            return _channel_fault(channel) or (None if is_payload(data) else _UNFIT_PAYLOAD)
+            return _channel_fault(channel) or (None if codec.is_payload(data) else _UNFIT_PAYLOAD)
         case SendRequest(data=data):
-            if data and not is_payload(data):
+            if data and not codec.is_payload(data):
                 # A send has no reply that could tell the client.
                 raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "data must be JSON text")
             return None
@@ -234,7 +234,7 @@ def _fault(request: Request | None) -> Unfit | None:
             return _channel_fault(request.channel)
 
 
-def _subscribe_fault(request: SubscribeRequest) -> Unfit | None:
+def _subscribe_fault(request: SubscribeRequest, codec: Codec) -> Unfit | None:
     if request.delta not in ("", "fossil"):
         raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "delta is of an unknown kind")
     if fault := _channel_fault(request.channel):
@@ -243,7 +243,7 @@ def _subscribe_fault(request: SubscribeRequest) -> Unfit | None:
         return _NOT_AVAILABLE
     if request.tf is not None:
         return _UNFIT_FILTER
-    return _UNFIT_PAYLOAD if request.data and not is_payload(request.data) else None
+    return _UNFIT_PAYLOAD if request.data and not codec.is_payload(request.data) else None
 
 
 def _channel_fault(channel: str) -> Unfit | None:

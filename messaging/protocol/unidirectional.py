@@ -36,6 +36,9 @@ class Unidirectional:
     def decode_connect(self, frame: bytes) -> ConnectRequest:
         return self._codec.decode_connect(frame)
 
+    def is_payload(self, data: bytes) -> bool:
+        return self._codec.is_payload(data)
+
     def encode_reply(self, reply: Reply) -> bytes:
         result = reply.result
         assert type(result) is ConnectResult, "only a connect is answered"

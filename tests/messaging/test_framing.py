@@ -1,6 +1,6 @@
 """What a client may send between the bytes, and what it may not."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given
@@ -43,6 +43,33 @@ def test_messages_arrive_whole_however_the_bytes_are_cut(messages, cuts):
         data = data[size:]
 
     assert read(*chunks) == messages
+
+
+@given(
+    st.sampled_from([1, 2, 8, 9]),
+    st.text(max_size=200).map(str.encode) | st.binary(max_size=200) | st.binary(min_size=990),
+    st.booleans(),
+    st.binary(max_size=3),
+)
+def test_a_message_that_came_alone_is_read_as_any_other(opcode, payload, fin, more):
+    data = masked(payload, opcode=opcode, fin=fin) + more
+    alone = _outcome(lambda reader: reader.message_in(data, limit=LIMIT))
+    fed = _outcome(lambda reader: list(reader.feed(data, limit=LIMIT)))
+
+    assert alone is None or alone == fed or [(opcode, alone)] == fed
+
+
+def _outcome(take: Callable[[FrameReader], object]) -> object:
+    """What a fresh reader made of it."""
+    try:
+        return take(FrameReader())
+    except FrameViolation as violation:
+        return violation.code
+
+
+def test_a_message_that_came_alone_goes_the_short_way():
+    assert FrameReader().message_in(masked("مبروك".encode()), limit=LIMIT) == "مبروك".encode()
+    assert FrameReader().message_in(masked(b"x" * LIMIT), limit=LIMIT) == b"x" * LIMIT
 
 
 @given(st.lists(st.binary(max_size=200), max_size=5))
