@@ -49,6 +49,9 @@ class Operation(Generic[I, O]):
     Only for an operation that takes its place in a queue before it first waits.
     """
 
+    instant: bool = False
+    """`run` never waits: over RPC it is answered in the very turn in which it was asked."""
+
     status: int = 200
     refusals: tuple[type[Refusal], ...] = ()
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -97,17 +98,29 @@ class Commands:
         self._decoders: dict[str, msgspec.json.Decoder[Any]] = {
             name: msgspec.json.Decoder(operation.takes) for name, operation in operations.items()
         }
+        self._instant = frozenset(each.name for each in operations.values() if each.instant)
         self._encoder = msgspec.json.Encoder()
         self._handled = metrics.counter(
             "messaging_commands_total", "Commands by what was asked and how it ended.",
             ["command", "outcome"],
         )  # fmt: skip
+        self._rpcs_done = self._handled.labels("rpc", "done")
 
     # --- what a connection needs of its node ---------------------------------------------------
 
     def overlaps(self, method: str) -> bool:
         operation = self._operations.get(method)
         return operation is not None and operation.pipelined
+
+    def at_once(self, connection: Connection, command: Command) -> bool:
+        request = command.request
+        if type(request) is not RPCRequest or request.method not in self._instant:
+            return False
+        with suppress(StopIteration):
+            self._rpc(connection, command, request).send(None)
+            raise AssertionError(f"{request.method} is declared to be instant, and waits")
+        self._rpcs_done.inc()
+        return True
 
     async def handle(self, connection: Connection, command: Command) -> None:
         match command.request:

@@ -16,7 +16,7 @@ from messaging.protocol.codes import DisconnectCode, ErrorCode, ProtocolViolatio
 from messaging.protocol.events import Refresh, Subscribe, Unsubscribe
 from messaging.protocol.frames import Command, Push, Result
 from messaging.protocol.requests import ConnectRequest, RPCRequest, SubscribeRequest, Unfit
-from messaging.protocol.results import ConnectResult, Error, SubscribeResult
+from messaging.protocol.results import ConnectResult, Error, RefreshResult, SubscribeResult
 from messaging.protocol.server import Phase, ServerProtocol
 from messaging.rates import Spent
 
@@ -77,6 +77,9 @@ class Connection:
             self.disconnect(violation.code, violation.reason)
             return
         if commands:
+            if len(commands) == 1 and self._waiting is None and self._running is None:
+                self._start(commands[0])
+                return
             if self._waiting is None:
                 self._waiting = deque(commands)
             else:
@@ -139,7 +142,8 @@ class Connection:
         if self.is_open:
             now = self._host.clock.monotonic()
             self.wire.send(self.protocol.reply(command, result, now=now))
-            self._host.wheel.by(self.wire, self.protocol.deadline)
+            if type(result) is RefreshResult:
+                self._host.wheel.by(self.wire, self.protocol.deadline)
 
     def refuse(self, command: Command, error: Error) -> None:
         """Answer a command with an error. After a refused `connect` nothing else is done."""
@@ -211,10 +215,9 @@ class Connection:
     def _advance(self) -> None:
         """Start whatever may start now."""
         while self.is_open and self._waiting:
-            lane = self._lane(self._waiting[0])
-            if not self._is_free(lane):
+            if self._running and not self._is_free(self._lane(self._waiting[0])):
                 break
-            self._start(self._waiting.popleft(), lane)
+            self._start(self._waiting.popleft())
         waiting = len(self._waiting) if self._waiting else 0
         if waiting == 0:
             self._waiting = None
@@ -230,19 +233,25 @@ class Connection:
 
     def _is_free(self, lane: Lane | None) -> bool:
         running = self._running
-        if not running:
-            return True
+        assert running is not None
         if None in running:
             return False
         return lane is None or (
             lane not in running and len(running) < self._host.options.rpcs_at_once
         )
 
-    def _start(self, command: Command, lane: Lane | None) -> None:
-        error = self._limit(command)
-        if error is not None:
-            self.refuse(command, error)
+    def _start(self, command: Command) -> None:
+        declined = self._limit(command)
+        if declined is not None:
+            self.refuse(command, declined)
             return
+        try:
+            if self._host.at_once(self, command):
+                return
+        except Exception as error:  # noqa: BLE001 - as for a task: how, is for the host to say
+            self._host.failed(self, command, error)
+            return
+        lane = self._lane(command)
         task = asyncio.get_running_loop().create_task(self._host.handle(self, command))
         task.add_done_callback(partial(self._finished, command, lane))
         if self._running is None:

@@ -27,6 +27,10 @@ class Host(Protocol):
         """Whether calls of a method may run beside each other, and still keep their order."""
         ...
 
+    def at_once(self, connection: "Connection", command: Command) -> bool:
+        """Do what a command asks if nothing must be waited for; otherwise False, and `handle`."""
+        ...
+
     def handle(self, connection: "Connection", command: Command) -> Coroutine[Any, Any, None]:
         """Do what a command asks, and answer it."""
         ...

@@ -51,10 +51,10 @@ async def _limited(_: Principal, __: Count) -> Count:
     raise RateLimited("Not so fast.", retry_after=3.0)
 
 
-def _operation(name: str, run: Any) -> Operation[Count, Count]:
+def _operation(name: str, run: Any, *, instant: bool = False) -> Operation[Count, Count]:
     return Operation(
         name=name, method="POST", path=f"/v1/{name}", summary=name, takes=Count, gives=Count,
-        run=run, rpc=True,
+        run=run, rpc=True, instant=instant,
     )  # fmt: skip
 
 
@@ -63,6 +63,9 @@ OPERATIONS = [
     _operation("test.burst", _burst),
     _operation("test.busy", _busy),
     _operation("test.limited", _limited),
+    _operation("instant.double", _double, instant=True),
+    _operation("instant.burst", _burst, instant=True),
+    _operation("instant.limited", _limited, instant=True),
 ]
 
 
@@ -269,6 +272,9 @@ async def test_an_operation_takes_and_gives_json(node, amina):
         ("test.burst", b"{}", 100, "internal server error", True),
         ("test.busy", b"{}", 503, "unavailable: The database is away.", True),
         ("test.limited", b"{}", 429, "rate_limited: Not so fast.", True),
+        ("instant.double", b'{"number":"x"}', 400, "number", False),
+        ("instant.burst", b"{}", 100, "internal server error", True),
+        ("instant.limited", b"{}", 429, "rate_limited: Not so fast.", True),
     ],
 )
 async def test_what_goes_wrong_is_told_and_the_connection_goes_on(
@@ -280,6 +286,18 @@ async def test_what_goes_wrong_is_told_and_the_connection_goes_on(
         assert says in error.message
 
         assert isinstance(await talker.rpc("test.double"), results.RPCResult)
+
+
+async def test_instant_operations_are_answered_together_when_they_are_asked_together(node):
+    async with raw_websocket(node.port) as client:
+        client.send(masked(b'{"id":1,"connect":{"token":"%b"}}' % node.token(AMINA).encode()))
+        await client.frame()
+        asked = b'{"id":%d,"rpc":{"method":"instant.double","data":{"number":%d}}}'
+        client.send(masked(b"\n".join(asked % (number, number) for number in range(2, 6))))
+
+        answered = b'{"id":%d,"rpc":{"data":{"number":%d}}}'
+        [_, text] = await client.frame()
+        assert text == b"\n".join(answered % (number, 2 * number) for number in range(2, 6))
 
 
 async def test_a_foreign_conversation_does_not_exist(node, amina):
