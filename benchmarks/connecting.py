@@ -10,6 +10,7 @@ import asyncio
 import os
 import statistics
 import time
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 
@@ -56,7 +57,7 @@ async def main(rounds: int) -> None:
                         measured = connect(load, CONNECTING, server.pid)
                     finally:
                         load.close()
-                    time.sleep(1)
+                    await asyncio.sleep(1)
                 if number:  # The first round warms up.
                     results[server.name].append(measured)
         for server in servers:
@@ -85,9 +86,9 @@ def show(results: dict[str, list[Connected]], memory: dict[str, float]) -> None:
         [
             name,
             f"{statistics.median(run.per_second for run in runs):,.0f}",
-            f"{_median_ratio([a.per_second / b.per_second for a, b in zip(runs, rival)]):.2f}",
+            f"{_median(a.per_second / b.per_second for a, b in zip(runs, rival, strict=True)):.2f}",
             f"{statistics.median(run.server_us for run in runs):.0f}",
-            f"{_median_ratio([b.server_us / a.server_us for a, b in zip(runs, rival)]):.2f}",
+            f"{_median(b.server_us / a.server_us for a, b in zip(runs, rival, strict=True)):.2f}",
             f"{max(run.client_busy for run in runs):.0%}",
             f"{memory[name] / 1024:.2f}",
         ]
@@ -105,7 +106,7 @@ def show(results: dict[str, list[Connected]], memory: dict[str, float]) -> None:
     )
 
 
-def _median_ratio(ratios: list[float]) -> float:
+def _median(ratios: Iterable[float]) -> float:
     return statistics.median(ratios)
 
 

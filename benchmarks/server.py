@@ -73,6 +73,7 @@ def bench_echo() -> Operation[Echo, Echo]:
         gives=Echo,
         run=echo,
         rpc=True,
+        instant=True,
     )
 
 
