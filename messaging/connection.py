@@ -80,10 +80,8 @@ class Connection:
             if len(commands) == 1 and self._waiting is None and self._running is None:
                 self._start(commands[0])
                 return
-            if self._waiting is None:
-                self._waiting = deque(commands)
-            else:
-                self._waiting.extend(commands)
+            self._waiting = self._waiting or deque()
+            self._waiting.extend(commands)
             self._advance()
 
     def tick(self, now: float) -> float | None:

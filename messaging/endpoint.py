@@ -6,9 +6,10 @@ from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocket
 
 from messaging.gateway import Gateway
+from messaging.handshake import EXTENSION
 from messaging.plain import AsgiWire
 from messaging.protocol.negotiation import agree
-from messaging.transport import EXTENSION, SocketWire
+from messaging.transport import SocketWire
 
 
 class Endpoint:

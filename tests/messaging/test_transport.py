@@ -15,9 +15,9 @@ from starlette.websockets import WebSocket
 from kernel.adapters.database import Database
 from messaging.departures import WireOptions
 from messaging.endpoint import Endpoint
+from messaging.handshake import EARLY_BYTES, EXTENSION, WebSocketProtocol
 from messaging.protocol.results import ConnectResult
 from messaging.quotas import ConnectionOptions
-from messaging.transport import EARLY_BYTES, EXTENSION, WebSocketProtocol
 from tests.support.factories_messaging import AMINA, KARIM, LINA
 from tests.support.rawsocket import RawSocket, masked, raw_socket, raw_websocket
 from tests.support.realtime import Node, channel_of, serving, talking

@@ -44,6 +44,7 @@ from messaging.endpoint import Endpoint
 from messaging.following import HubOptions
 from messaging.gate import GateOptions
 from messaging.gateway import GatewayOptions
+from messaging.handshake import WebSocketProtocol
 from messaging.messages import Messages
 from messaging.namespaces import ChannelSettings, Namespaces
 from messaging.nodes import NodeOptions
@@ -59,7 +60,6 @@ from messaging.quotas import ConnectionOptions
 from messaging.rates import RateOptions
 from messaging.recovery import RecoveryOptions
 from messaging.routes import operations
-from messaging.transport import WebSocketProtocol
 from messaging.types import Conversation, Message
 from server.wiring.realtime import Ports, RealtimeOptions, RealtimeParts
 from tests.support.factories_messaging import group, members
