@@ -1,34 +1,53 @@
 """The WebSocket endpoint: decides whom to let in and in which format, then hands over."""
 
-from urllib.parse import urlsplit
-
 from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocket
 
 from messaging.gateway import Gateway
 from messaging.handshake import EXTENSION
+from messaging.origins import Origins
 from messaging.plain import AsgiWire
-from messaging.protocol.negotiation import agree
+from messaging.protocol.codec import Codec
+from messaging.protocol.codes import ProtocolViolation
+from messaging.protocol.negotiation import Agreement, agree
+from messaging.protocol.unidirectional import ONE_WAY
 from messaging.transport import SocketWire
 
 
 class Endpoint:
-    """`/connection/websocket`. Who a client is, it says in its first command."""
+    """`/connection/websocket`. Who a client is, it says in its first command.
 
-    def __init__(self, gateway: Gateway) -> None:
+    One-way it is `/connection/uni_websocket`: whoever listens says who they are in the first
+    message or in `cf_connect`, and nothing else.
+    """
+
+    def __init__(self, gateway: Gateway, *, one_way: bool = False) -> None:
         self._gateway = gateway
+        self._one_way = one_way
+        self._origins = Origins(gateway.options.origins)
 
     async def serve(self, websocket: WebSocket) -> None:
         """Accept a WebSocket and give it to a connection of this node."""
-        gateway = self._gateway
+        gateway, headers = self._gateway, websocket.headers
         if not gateway.accepting:
             await _deny(websocket, 503, "This node takes no connections at the moment.")
             return
-        if not self._welcome(websocket):
+        if not self._origins.welcome(headers.get("origin"), host=headers.get("host", "")):
             await _deny(websocket, 403, "Pages of this origin may not connect.")
             return
         agreement = agree(websocket.scope["subprotocols"], websocket.query_params)
+        first = b""
+        if self._one_way:
+            agreement = agreement._replace(codec=ONE_WAY[agreement.codec])
+            first = websocket.query_params.get("cf_connect", "").encode()
+            if first and not _is_connect(agreement.codec, first):
+                await _deny(websocket, 400, "This is no connect request.")
+                return
         await websocket.accept(subprotocol=agreement.subprotocol)
+        await self._hand_over(websocket, agreement, first)
+
+    async def _hand_over(self, websocket: WebSocket, agreement: Agreement, first: bytes) -> None:
+        gateway = self._gateway
         takeover = websocket.scope.get("extensions", {}).get(EXTENSION)
         if takeover is not None:
             wire = SocketWire(
@@ -38,7 +57,10 @@ class Endpoint:
                 options=gateway.wire_options,
                 native_pings=agreement.native_pings,
             )
-            takeover(gateway.connect(wire), wire)
+            connection = gateway.connect(wire)
+            takeover(connection, wire)
+            if first:
+                connection.received(first)
         else:
             plain = AsgiWire(
                 agreement.codec,
@@ -46,16 +68,15 @@ class Endpoint:
                 wheel=gateway.wheel,
                 options=gateway.wire_options,
             )
-            await plain.serve(websocket, gateway.connect(plain))
+            await plain.serve(websocket, gateway.connect(plain), first)
 
-    def _welcome(self, websocket: WebSocket) -> bool:
-        """Whether the page that wants to connect may; applications send no origin and may."""
-        origin = websocket.headers.get("origin")
-        if origin is None:
-            return True
-        allowed = self._gateway.options.origins
-        host = websocket.headers.get("host", "")
-        return "*" in allowed or origin in allowed or urlsplit(origin).netloc == host
+
+def _is_connect(codec: Codec, text: bytes) -> bool:
+    try:
+        codec.decode_connect(text)
+    except ProtocolViolation:
+        return False
+    return True
 
 
 async def _deny(websocket: WebSocket, status: int, why: str) -> None:

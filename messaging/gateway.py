@@ -16,6 +16,9 @@ from messaging.wheel import TimerWheel
 WAVE = 0.25
 """Seconds between the waves in which connections are sent away."""
 
+TRANSPORTS = ("http_stream", "sse", "uni_websocket", "uni_http_stream", "uni_sse")
+"""Ways to connect that an operator may leave out."""
+
 
 @dataclass(frozen=True, slots=True)
 class GatewayOptions:
@@ -26,10 +29,18 @@ class GatewayOptions:
         (),
         "Web origins whose pages may connect, besides the server's own; * lets all of them.",
     )
+    transports: tuple[str, ...] = option(
+        ("http_stream", "sse"),
+        "Ways to connect beside WebSocket: http_stream and sse, which SDKs fall back to where "
+        "WebSockets are blocked; uni_websocket, uni_http_stream and uni_sse for programs that "
+        "only listen and use no SDK.",
+    )
 
     def __post_init__(self) -> None:
         if self.connections < 1:
             raise ValueError("connections must be at least 1")
+        if not set(self.transports) <= set(TRANSPORTS):
+            raise ValueError("transports must be some of " + ", ".join(TRANSPORTS))
 
 
 class Gateway:

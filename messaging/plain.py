@@ -38,9 +38,11 @@ class AsgiWire(Wire):
         self._closing: tuple[int, str, float] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def serve(self, websocket: WebSocket, connection: Connection) -> None:
-        """Run an accepted WebSocket until either side ends it."""
+    async def serve(self, websocket: WebSocket, connection: Connection, first: bytes) -> None:
+        """Run an accepted WebSocket until either side ends it; `first` came with its request."""
         self.connection = connection
+        if first:
+            connection.received(first)
         self._tasks = {
             asyncio.create_task(self._read(websocket)),
             asyncio.create_task(self._write(websocket)),

@@ -10,7 +10,6 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -23,7 +22,7 @@ from server.errors import ErrorBody, NoSuchPath, error_answer, refusal_answer
 from server.health import LEAVING, Health
 from server.house import House
 from server.logs import request_id
-from server.middleware import SAFE_HEADERS, Requests
+from server.middleware import SAFE_HEADERS, CrossOrigin, Requests
 from server.openapi import Document, admin_document, client_document
 from server.operations import answer_of, input_of
 from server.pages import index_page, reference_page
@@ -74,7 +73,7 @@ def _cross_origin(house: House) -> list[Middleware]:
         return []
     return [
         Middleware(
-            CORSMiddleware,
+            CrossOrigin,
             allow_origins=house.origins,
             allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
             allow_headers=("authorization", "content-type", "x-request-id"),
@@ -89,6 +88,7 @@ def _gateway(house: House) -> list[BaseRoute]:
         return []
     return [
         WebSocketRoute("/connection/websocket", house.websocket),
+        *house.streams,
         *_Gateways(house).routes(),
         *_documents(house),
     ]

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from starlette.routing import BaseRoute
 from starlette.websockets import WebSocket
 
 from kernel.bus import Bus
@@ -71,6 +72,8 @@ class House:
     disconnect_all: Callable[[float], Coroutine[Any, Any, None]]
     """Tell every connection to reconnect elsewhere, spread over so many seconds."""
     supervisor: Supervisor
+    streams: Sequence[BaseRoute] = ()
+    """The other paths on which clients connect, and speak."""
     parts: Sequence[Part] = ()
     hints: Hints = field(default_factory=Hints)
     origins: Sequence[str] = ()

@@ -2,10 +2,13 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from messaging.streaming.endpoint import EXTENSION
 
 log = logging.getLogger(__name__)
 
@@ -14,13 +17,17 @@ HEAD_BYTES = 65_536
 
 
 class PunctualHttp(HttpToolsProtocol):
-    """Closes connections that do not finish a request's head: they would cost us for ever."""
+    """Closes connections that do not finish a request's head: they would cost us for ever.
+
+    An answer that does not end may `hold` the connection: it hears when the server stops.
+    """
 
     def __init__(self, *arguments: Any, head_seconds: float, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self._head_seconds = head_seconds
         self._head_bytes = 0
         self._late: asyncio.TimerHandle | None = None
+        self._leave: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -36,8 +43,20 @@ class PunctualHttp(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._leave = None
+        cast(dict[str, Any], self.scope)["extensions"] = {EXTENSION: self.hold}
         if self._late is None:
             self._expect_head()
+
+    def hold(self, leave: Callable[[], None]) -> Callable[[], None]:
+        """Have `leave` called when the server stops; what is returned cuts the connection."""
+        self._leave = leave
+        return self.transport.abort
+
+    def shutdown(self) -> None:
+        if self._leave is not None and not self.cycle.response_complete:
+            self._leave()
+        super().shutdown()
 
     def on_headers_complete(self) -> None:
         self._head_came()

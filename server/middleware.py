@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kernel.clock import Clock
@@ -28,7 +29,18 @@ SAFE_HEADERS: Mapping[str, str] = {
 """On every answer that does not say otherwise."""
 
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_QUIET = frozenset({"/livez", "/readyz", "/metrics"})
+_QUIET = frozenset({"/livez", "/readyz", "/metrics", "/emulation"})
+"""Asked so often that one line each would drown the others."""
+
+
+class CrossOrigin(CORSMiddleware):
+    """Lets pages of other origins call the API. Connections have a rule of their own."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(("/connection/", "/emulation")):
+            await self.app(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 class Requests:

@@ -53,6 +53,7 @@ def assemble(ground: Ground, *, hints: Hints | None = None) -> House:
         api_keys=ground.api_keys,
         operations=ground.operations if realtime else (),
         websocket=realtime.websocket if realtime else None,
+        streams=realtime.streams if realtime else (),
         disconnect_all=realtime.drain if realtime else _nobody_to_tell,
         supervisor=Supervisor(
             ground.workers,

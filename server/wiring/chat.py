@@ -1,11 +1,12 @@
 """Messaging, wired."""
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from socket import gethostname
 from typing import Any
 
 from redis.asyncio import Redis
+from starlette.routing import BaseRoute
 from starlette.websockets import WebSocket
 
 from kernel.operations import AnyOperation
@@ -28,6 +29,7 @@ from server import __version__
 from server.vitals import Vitals
 from server.wiring.ground import Ground
 from server.wiring.realtime import Ports, RealtimeOptions, RealtimeParts
+from server.wiring.streaming import other_transports
 from server.wiring.users import Users
 
 
@@ -36,6 +38,7 @@ class Realtime:
     """What the house needs of a gateway."""
 
     websocket: Callable[[WebSocket], Awaitable[None]]
+    streams: Sequence[BaseRoute]
     drain: Callable[[float], Coroutine[Any, Any, None]]
 
 
@@ -156,4 +159,12 @@ class Chat:
         )
         ground.workers += parts.workers
         self.users.gateway(parts.hub)
-        return Realtime(websocket=Endpoint(parts.gateway).serve, drain=parts.gateway.drain)
+        streams = other_transports(
+            parts.gateway,
+            parts.sessions,
+            transports=settings.gateway.transports,
+            body_seconds=settings.server.body_seconds,
+        )
+        return Realtime(
+            websocket=Endpoint(parts.gateway).serve, streams=streams, drain=parts.gateway.drain
+        )

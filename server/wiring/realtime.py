@@ -40,6 +40,7 @@ from messaging.recovering import Recoveries
 from messaging.recovery import RecoveryOptions
 from messaging.sending import writers
 from messaging.server_side import ServerSide
+from messaging.streaming.sessions import Sessions
 from messaging.streams import ChannelStreams
 from messaging.subscriptions import Subscriptions
 from messaging.surveys import Surveys
@@ -147,7 +148,8 @@ class RealtimeParts:
             options=options.nodes,
         )
         self.surveys = Surveys(nodes=self.nodes, bus=bus, metrics=metrics)
-        self.hub.confidants += [self.nodes.take, self.surveys.take]
+        self.sessions = Sessions(node_id=ports.node_id, bus=bus, others=self.nodes.others)
+        self.hub.confidants += [self.nodes.take, self.surveys.take, self.sessions.take]
         self.attendance = AttendanceBook(
             access=self.access,
             presences=Presences(ports.presence),

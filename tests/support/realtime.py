@@ -43,7 +43,7 @@ from messaging.departures import WireOptions
 from messaging.endpoint import Endpoint
 from messaging.following import HubOptions
 from messaging.gate import GateOptions
-from messaging.gateway import GatewayOptions
+from messaging.gateway import TRANSPORTS, GatewayOptions
 from messaging.handshake import WebSocketProtocol
 from messaging.messages import Messages
 from messaging.namespaces import ChannelSettings, Namespaces
@@ -61,7 +61,9 @@ from messaging.rates import RateOptions
 from messaging.recovery import RecoveryOptions
 from messaging.routes import operations
 from messaging.types import Conversation, Message
+from server.http_protocol import punctual_http
 from server.wiring.realtime import Ports, RealtimeOptions, RealtimeParts
+from server.wiring.streaming import other_transports
 from tests.support.factories_messaging import group, members
 
 SECRET = "a secret that only the tests know, long enough"
@@ -102,6 +104,7 @@ class Node:
     more_operations: Sequence[AnyOperation] = ()
     on_send: Callable[[Principal, bytes], None] | None = None
     routes: Sequence[WebSocketRoute] = ()
+    body_seconds: float = 5.0
 
     def __post_init__(self) -> None:
         clock, metrics = self.clock, Metrics()
@@ -165,7 +168,7 @@ class Node:
         self.streams, self.access, self.publishing = parts.streams, parts.access, parts.publishing
         self.departures, self.wheel, self.following = parts.departures, parts.wheel, parts.following
         self.hub, self.catchup, self.keeper = parts.hub, parts.catchup, parts.keeper
-        self.nodes, self.surveys = parts.nodes, parts.surveys
+        self.nodes, self.surveys, self.sessions = parts.nodes, parts.surveys, parts.sessions
         self.commands, self.gateway, self.workers = parts.commands, parts.gateway, parts.workers
         self.port = 0
         self.server: uvicorn.Server | None = None
@@ -174,6 +177,10 @@ class Node:
     def url(self) -> str:
         scheme = "wss" if self.tls_files else "ws"
         return f"{scheme}://127.0.0.1:{self.port}/connection/websocket"
+
+    @property
+    def http_url(self) -> str:
+        return f"{'https' if self.tls_files else 'http'}://127.0.0.1:{self.port}"
 
     def token(
         self, user_id: str, *, seconds: float | None = None, secret: str = SECRET, **more: Any
@@ -222,11 +229,19 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def serving(node: Node, *, workers: Sequence[Worker] | None = None) -> AsyncIterator[Node]:
     """Serve a node on a free port; `workers` are those that run, all of them by default."""
-    endpoint = Endpoint(node.gateway)
-    app = Starlette(routes=[WebSocketRoute("/connection/websocket", endpoint.serve), *node.routes])
+    app = Starlette(
+        routes=[
+            WebSocketRoute("/connection/websocket", Endpoint(node.gateway).serve),
+            *other_transports(
+                node.gateway, node.sessions, transports=TRANSPORTS, body_seconds=node.body_seconds
+            ),
+            *node.routes,
+        ]
+    )
     certificate, key = node.tls_files or (None, None)
     config = uvicorn.Config(
         app,
+        http=punctual_http(5.0) if node.native else "httptools",
         ws=WebSocketProtocol if node.native else "websockets-sansio",
         ws_max_size=node.wire_options.message_bytes,
         ws_ping_interval=None,

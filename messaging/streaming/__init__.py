@@ -1,0 +1,1 @@
+"""Connections over plain HTTP: a stream down, and requests up where clients speak at all."""

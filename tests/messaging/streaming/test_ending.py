@@ -1,0 +1,159 @@
+"""How streams end: told why, in order, and without holding anybody up."""
+
+import asyncio
+import json
+import socket
+from contextlib import asynccontextmanager
+
+import pytest
+
+from messaging.connection import Connection
+from messaging.departures import WireOptions
+from tests.support.factories_messaging import AMINA, KARIM
+from tests.support.realtime import PATIENCE, Node, channel_of, serving, talking
+from tests.support.streaming import streaming
+
+TRANSPORTS = ["sse", "http_stream", "uni_sse", "uni_http_stream"]
+
+
+@pytest.fixture(params=[True, False], ids=["our protocol", "plain ASGI"])
+async def node(sqlite_database, request):
+    wires = WireOptions(backlog_bytes=65_536, close_seconds=0.5)
+    async with serving(Node(sqlite_database, native=request.param, wire_options=wires)) as running:
+        yield running
+
+
+def only(node) -> Connection:
+    (connection,) = node.hub.connections
+    return connection
+
+
+@asynccontextmanager
+async def unread(node, user_id):
+    """A stream whose client reads its head and then nothing."""
+    with socket.socket() as client:
+        # As little as the system gives: what is not read shows soon.
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        client.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(client, ("127.0.0.1", node.port))
+        body = json.dumps({"id": 1, "connect": {"token": node.token(user_id)}})
+        head = f"POST /connection/http_stream HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}"
+        await loop.sock_sendall(client, f"{head}\r\n\r\n{body}".encode())
+        await node.until(lambda: node.hub.connections and only(node).principal)
+        yield client
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_stream_that_is_closed_says_why_and_ends(node, transport):
+    async with streaming(node, AMINA, transport=transport) as stream:
+        only(node).disconnect(4_501, "enough")
+
+        assert await stream.farewell() == {"code": 4_501, "reason": "enough"}
+    assert node.hub.connections == {}
+
+
+async def test_what_was_still_to_be_said_comes_before_the_farewell(node):
+    there = await node.conversation(AMINA)
+    channel = channel_of(there)
+    async with streaming(node, AMINA) as stream:
+        await stream.say({"id": 2, "subscribe": {"channel": channel}})
+        await stream.answer(2)
+        await node.say(there, AMINA, "one", "two")
+        await stream.until(lambda: stream.offsets(channel) == [1, 2])
+
+        connection = only(node)
+        connection.unsubscribed(channel, 2000, "over")
+        connection.disconnect(4_000, "over")
+
+        await stream.farewell()
+        first, last = (answer["push"] for answer in stream.answers[-2:])
+        assert (first["unsubscribe"]["code"], last["disconnect"]["code"]) == (2000, 4_000)
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_draining_node_sends_its_streams_away(node, transport):
+    async with streaming(node, AMINA, transport=transport) as stream:
+        await node.gateway.drain(0.1)
+
+        assert await stream.farewell() == {"code": 3001, "reason": "shutdown"}
+    async with streaming(node) as late:
+        await late.open("uni_sse", b"{}")
+        assert late.response.status == 503
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_server_that_stops_undrained_ends_its_streams_as_well(sqlite_database, transport):
+    async with (
+        serving(Node(sqlite_database)) as node,
+        streaming(node, AMINA, transport=transport) as stream,
+    ):
+        assert node.server is not None
+        node.server.should_exit = True
+
+        assert await stream.farewell() == {"code": 3001, "reason": "shutdown"}
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_client_that_leaves_is_noticed(node, transport):
+    async with streaming(node, AMINA, transport=transport) as stream:
+        stream.close()
+
+        await node.until(lambda: not node.hub.connections)
+
+
+async def test_a_connection_is_used_again_after_its_stream_ended(node):
+    async with streaming(node, AMINA) as stream:
+        only(node).disconnect(4_000, "over")
+        await stream.farewell()
+
+        assert await stream.say({}) == 204
+
+
+async def test_who_does_not_read_is_sent_away_and_the_others_keep_receiving(node):
+    there = await node.conversation(AMINA, KARIM)
+    channel = channel_of(there)
+    async with unread(node, AMINA), talking(node, KARIM) as brisk:
+        slow = next(each for each in node.hub.connections if each.user_id == AMINA)
+        slow.wire.received(json.dumps({"id": 2, "subscribe": {"channel": channel}}).encode())
+        await brisk.subscribe(channel)
+        await node.until(lambda: slow.subscriptions == {channel: True})
+        said = 0
+        while len(node.hub.connections) > 1 and said < 2_000:
+            said += 1
+            await node.say(there, KARIM, f"{said} " + "س" * 7_000)
+            await brisk.until(lambda: len(brisk.offsets(channel)) == said)  # noqa: B023
+
+        assert not slow.is_open
+        assert brisk.offsets(channel) == list(range(1, said + 1))
+
+
+async def test_who_does_not_take_the_farewell_is_cut_off(node):
+    async with unread(node, AMINA) as client:
+        connection = only(node)
+        wire = connection.wire
+        for _ in range(800):
+            wire.send(b'{"x":"%b"}' % (b"x" * 8_000))
+            await asyncio.sleep(0)
+        await node.until(lambda: not connection.is_open)
+
+        await node.until(lambda: wire._gone or wire._limit.expired())
+
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(PATIENCE):
+            try:
+                while await loop.sock_recv(client, 65_536):
+                    pass
+            except ConnectionResetError:
+                pass
+
+
+async def test_a_queue_that_was_taken_counts_no_more(node):
+    async with streaming(node, AMINA) as stream:
+        wire = only(node).wire
+        for number in range(20):
+            wire.send(b'{"id":%d,"x":"%b"}' % (number + 2, b"x" * 60_000))
+            await stream.answer(number + 2)
+
+        assert wire._queued == 0
+        assert only(node).is_open
