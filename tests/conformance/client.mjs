@@ -1,8 +1,9 @@
 // The official JavaScript client behind a line protocol: commands come in on stdin, answers and
 // events go out on stdout, one JSON object a line. It adds nothing to the client's behaviour.
 import { createInterface } from 'node:readline';
+import { EventSource } from 'eventsource';
 
-const [url, format, tokens] = process.argv.slice(2);
+const [url, format, tokens, transports, emulationEndpoint] = process.argv.slice(2);
 const { Centrifuge } = await import(
   format === 'protobuf' ? 'centrifuge/build/protobuf' : 'centrifuge'
 );
@@ -14,7 +15,11 @@ const out = (data) => (binary ? encoder.encode(JSON.stringify(data)) : data);
 const into = (data) => (binary && data?.length ? JSON.parse(decoder.decode(data)) : data);
 
 const waiting = JSON.parse(tokens);
-const client = new Centrifuge(url, {
+// Without a list of transports the client knows only the WebSocket at `url`.
+const fallbacks = JSON.parse(transports);
+const client = new Centrifuge(fallbacks.length ? fallbacks : url, {
+  emulationEndpoint,
+  eventsource: EventSource,
   token: waiting.shift() ?? '',
   getToken: async () => {
     tell({ event: 'token' });

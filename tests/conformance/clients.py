@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from centrifuge import CentrifugeError, Client, ClientEventHandler, SubscriptionEventHandler
 from centrifuge.types import StreamPosition
@@ -73,11 +75,25 @@ class Events:
 
 
 class JavaScriptClient(Events):
-    """`centrifuge` from npm, in a Node.js process of its own."""
+    """`centrifuge` from npm, in a Node.js process of its own.
 
-    def __init__(self, url: str, tokens: list[str], *, protobuf: bool) -> None:
+    It connects to the WebSocket at `url`, or with the first of `transports` that works, where it
+    says what it has to say at the address `emulation`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        tokens: list[str],
+        *,
+        protobuf: bool,
+        transports: Sequence[tuple[str, str]] = (),
+        emulation: str = "",
+    ) -> None:
         super().__init__()
-        self._arguments = (url, "protobuf" if protobuf else "json", json.dumps(tokens))
+        ways = [{"transport": name, "endpoint": endpoint} for name, endpoint in transports]
+        form = "protobuf" if protobuf else "json"
+        self._arguments = (url, form, json.dumps(tokens), json.dumps(ways), emulation)
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._number = 0
 
@@ -243,11 +259,35 @@ class PythonClient(Events):
 KINDS = ("javascript-json", "javascript-protobuf", "python-json", "python-protobuf")
 
 
-def client_of(kind: str, url: str, tokens: list[str]) -> JavaScriptClient | PythonClient:
-    """One of the four official clients that judge."""
-    language, _, form = kind.partition("-")
-    made = JavaScriptClient if language == "javascript" else PythonClient
-    return made(url, tokens, protobuf=form == "protobuf")
+STREAMS = ("javascript-json-http_stream", "javascript-protobuf-http_stream", "javascript-json-sse")
+"""Those that need no WebSocket."""
+
+
+def client_of(
+    kind: str, url: str, tokens: list[str], *, elsewhere: str = ""
+) -> JavaScriptClient | PythonClient:
+    """One of the official clients that judge; `url` is a node's WebSocket.
+
+    A client of streams says what it has to say there, or to the node whose WebSocket is
+    `elsewhere`.
+    """
+    language, form, *rest = kind.split("-")
+    protobuf = form == "protobuf"
+    if language == "python":
+        return PythonClient(url, tokens, protobuf=protobuf)
+    if not rest:
+        return JavaScriptClient(url, tokens, protobuf=protobuf)
+    return JavaScriptClient(
+        url,
+        tokens,
+        protobuf=protobuf,
+        transports=[(rest[0], _at(url, f"/connection/{rest[0]}"))],
+        emulation=_at(elsewhere or url, "/emulation"),
+    )
+
+
+def _at(websocket_url: str, path: str) -> str:
+    return f"http://{urlsplit(websocket_url).netloc}{path}"
 
 
 class _ClientEvents(ClientEventHandler):

@@ -7,7 +7,15 @@ from uuid import uuid4
 
 import pytest
 
-from tests.conformance.clients import KINDS, ClientError, JavaScriptClient, PythonClient, client_of
+from tests.conformance.clients import (
+    KINDS,
+    STREAMS,
+    ClientError,
+    JavaScriptClient,
+    PythonClient,
+    client_of,
+)
+from tests.support.cluster import RunningCluster
 from tests.support.running import RunningHouse
 
 pytestmark = [pytest.mark.external]
@@ -16,17 +24,42 @@ AnyClient = JavaScriptClient | PythonClient
 Connect = Callable[..., Awaitable[AnyClient]]
 
 
-@pytest.fixture(params=KINDS)
+ELSEWHERE = " elsewhere"
+"""Marks a client whose stream is with one node while it speaks to another."""
+
+
+@pytest.fixture(params=[*KINDS, *STREAMS, *(f"{kind}{ELSEWHERE}" for kind in STREAMS[1:])])
+def kind(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def running_house(kind: str, request: pytest.FixtureRequest) -> RunningHouse:
+    """The node that clients of this kind connect to."""
+    if kind.endswith(ELSEWHERE):
+        cluster: RunningCluster = request.getfixturevalue("running_cluster")
+        return cluster.gateways[0]
+    house: RunningHouse = request.getfixturevalue("running_house")
+    return house
+
+
+@pytest.fixture
 async def connect(
-    request: pytest.FixtureRequest, running_house: RunningHouse
+    kind: str, request: pytest.FixtureRequest, running_house: RunningHouse
 ) -> AsyncIterator[Connect]:
     """Makes a client of one kind for a user, and closes it when the test ends."""
     made: list[AnyClient] = []
+    elsewhere = ""
+    if kind.endswith(ELSEWHERE):
+        elsewhere = request.getfixturevalue("running_cluster").gateways[1].websocket_url
 
     async def connect(user: str, *, tokens: list[str] | None = None) -> AnyClient:
         if tokens is None:
             tokens = [running_house.token(user)]
-        client = client_of(request.param, running_house.websocket_url, tokens)
+        client = client_of(
+            kind.removesuffix(ELSEWHERE), running_house.websocket_url, tokens, elsewhere=elsewhere
+        )
         made.append(client)
         await client.start()
         await client.do("connect")

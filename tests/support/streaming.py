@@ -110,14 +110,20 @@ class Stream:
 
 @asynccontextmanager
 async def streaming(
-    node: Node, user_id: str | None = None, *, transport: str = "http_stream", **more: Any
+    node: Node,
+    user_id: str | None = None,
+    *,
+    transport: str = "http_stream",
+    claims: Mapping[str, Any] | None = None,
+    subs: Mapping[str, Any] | None = None,
+    **more: Any,
 ) -> AsyncIterator[Stream]:
     """A stream, connected as a user if one is named."""
     async with aiohttp.ClientSession(headers={"content-type": "application/json"}) as session:
         stream = Stream(node, session)
         try:
             if user_id is not None:
-                request = {"token": node.token(user_id)}
+                request = {"token": node.token(user_id, **(claims or {})), "subs": subs or {}}
                 command = request if transport.startswith("uni_") else {"id": 1, "connect": request}
                 await stream.open(transport, json.dumps(command).encode(), **more)
                 await stream.until(lambda: stream.answers)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 from urllib.parse import quote
 
 import aiohttp
@@ -9,12 +10,13 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from messaging.control import Subscribe, Unsubscribe
 from messaging.gate import GateOptions
 from messaging.protocol import client_pb2
 from messaging.quotas import ConnectionOptions
 from tests.support.factories_messaging import AMINA
 from tests.support.realtime import PATIENCE, Node, channel_of, serving
-from tests.support.streaming import streaming
+from tests.support.streaming import Stream, streaming
 
 STREAMS = ["uni_sse", "uni_http_stream"]
 
@@ -45,24 +47,52 @@ async def test_pings_come_and_want_no_answer(node, transport):
 
 
 @pytest.mark.parametrize("transport", STREAMS)
-async def test_a_publication_is_a_bare_push(node, transport):
+async def test_the_channels_of_the_token_are_listened_to(node, transport):
     there = await node.conversation(AMINA)
     channel = channel_of(there)
-    async with streaming(node, AMINA, transport=transport) as stream:
-        await subscribed(node, channel)
+    claims = {"channels": [channel]}
+    async with streaming(node, AMINA, transport=transport, claims=claims) as stream:
         await node.say(there, AMINA, "مرحبا")
 
         await stream.until(lambda: stream.offsets(channel) == [1])
         push = next(answer for answer in stream.answers if answer.get("channel") == channel)
         assert push["pub"]["data"]["body"] == {"text": "مرحبا"}
+        assert stream.connected["subs"][channel]["recoverable"] is True
 
 
-async def subscribed(node: Node, channel: str) -> None:
-    """As a server-side subscription does."""
-    (connection,) = node.hub.connections
-    live = await node.following.open(channel)
-    node.hub.reserve(connection, channel)
-    node.hub.join(live, connection, lambda: None)
+@pytest.mark.parametrize("transport", STREAMS)
+async def test_what_was_missed_comes_with_the_connect(node, transport):
+    there = await node.conversation(AMINA)
+    channel = channel_of(there)
+    claims = {"channels": [channel]}
+    async with streaming(node, AMINA, transport=transport, claims=claims) as stream:
+        epoch = stream.connected["subs"][channel]["epoch"]
+    await node.say(there, AMINA, "one", "two")
+    subs = {channel: {"recover": True, "epoch": epoch, "offset": 0}}
+
+    async with streaming(node, AMINA, transport=transport, claims=claims, subs=subs) as stream:
+        recovered = stream.connected["subs"][channel]
+
+    assert recovered["recovered"] is True
+    assert [each["offset"] for each in recovered["publications"]] == [1, 2]
+
+
+@pytest.mark.parametrize("transport", STREAMS)
+async def test_a_channel_may_be_added_and_taken_away(node, transport):
+    there = await node.conversation(AMINA)
+    channel = channel_of(there)
+    async with streaming(node, AMINA, transport=transport) as stream:
+        node.hub.obey(Subscribe(user_id=AMINA, channel=channel))
+        await stream.until(lambda: {"recoverable"} <= _of(stream, channel, "subscribe").keys())
+        node.hub.obey(Unsubscribe(user_id=AMINA, channel=channel, code=2000))
+
+        await stream.until(lambda: _of(stream, channel, "unsubscribe").get("code") == 2000)
+
+
+def _of(stream: Stream, channel: str, event: str) -> dict[str, Any]:
+    """What was said of this kind, if it was."""
+    found = (answer for answer in stream.answers if answer.get("channel") == channel)
+    return next((answer[event] for answer in found if event in answer), {})
 
 
 @pytest.mark.parametrize("transport", STREAMS)
@@ -82,7 +112,7 @@ async def test_a_refused_connect_is_a_disconnect(node, transport, seconds, secre
 
 async def test_a_node_that_is_too_busy_says_so_by_a_disconnect(sqlite_database):
     node = Node(sqlite_database, gate_options=GateOptions(admitted=1))
-    async with serving(node), node.commands._gate.admitted(), streaming(node) as stream:
+    async with serving(node), node.parts.gate.admitted(), streaming(node) as stream:
         request = json.dumps({"token": node.token(AMINA)}).encode()
         await stream.open("uni_sse", request)
 
