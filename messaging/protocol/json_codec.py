@@ -41,7 +41,13 @@ class JsonCodec:
     def decode_commands(self, frame: bytes, *, limit: int) -> list[Command]:
         if frame == self.pong:
             return [PONG]
-        lines = _lines(_command_lines, frame)
+        ends = frame.count(b"\n")
+        if not ends:
+            return [_command(_decoded(_command_line, frame))]
+        # Before anything is made of them; some lines may be empty.
+        if ends > 2 * limit:
+            raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "too many lines in a frame")
+        lines = _lines(_command_line, frame)
         if len(lines) > limit:
             raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "too many commands in a frame")
         return [_command(line) for line in lines]
@@ -51,7 +57,7 @@ class JsonCodec:
         return cast(ConnectRequest, _shapes[ConnectRequest].from_wire(wire))
 
     def decode_answers(self, frame: bytes) -> list[Answer]:
-        return [_answer(line) for line in _lines(_answer_lines, frame)]
+        return [_answer(line) for line in _lines(_answer_line, frame)]
 
     def encode_command(self, command: Command) -> bytes:
         if command.request is None:
@@ -112,8 +118,9 @@ def _one_line(text: bytes) -> bytes:
     return text
 
 
-def _lines(decode: Callable[[bytes], list[Any]], frame: bytes) -> list[Any]:
-    lines: list[Any] = _decoded(decode, frame)
+def _lines(decode: Callable[[bytes], Any], frame: bytes) -> list[Any]:
+    """What stands on each line that is not empty: one object, and it ends there."""
+    lines = [_decoded(decode, line) for line in frame.split(b"\n") if line and not line.isspace()]
     if not lines:
         raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "frame is empty")
     return lines
@@ -278,10 +285,8 @@ _KEYS: Final = {
 }
 
 _push_line = _line_of("Push", _EVENTS, ("channel", str, ""))
-_command_lines = msgspec.json.Decoder(
-    _line_of("Command", _REQUESTS, ("id", Uint32, 0))
-).decode_lines
-_answer_lines = msgspec.json.Decoder(
+_command_line = msgspec.json.Decoder(_line_of("Command", _REQUESTS, ("id", Uint32, 0))).decode
+_answer_line = msgspec.json.Decoder(
     _line_of("Reply", _RESULTS, ("id", Uint32, 0), ("push", _push_line | None, None))
-).decode_lines
+).decode
 _connect_text = msgspec.json.Decoder(_shapes[ConnectRequest].wire).decode

@@ -157,6 +157,11 @@ def test_white_space_around_commands_is_no_command():
     assert [each.id for each in JSON.decode_commands(frame, limit=2)] == [1, 2]
 
 
+def test_many_lines_are_refused_before_anything_is_made_of_them():
+    with pytest.raises(ProtocolViolation, match="too many lines"):
+        JSON.decode_commands(b"{}\n" * 21, limit=10)
+
+
 def test_unknown_fields_are_ignored():
     frame = b'{"id":1,"new":[1],"rpc":{"method":"m","newer":{"a":null}}}'
 
@@ -187,6 +192,10 @@ def test_a_send_needs_no_data():
         b'"{}"',
         b"{",
         b"{}{",
+        b"{}{}",
+        b"{} {}",
+        b"{}\r{}",
+        b'{"id":1,\n"rpc":{}}',
         b"\xef\xbb\xbf{}",
         b"\x00",
         b'{"id":"1"}',
