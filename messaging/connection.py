@@ -37,8 +37,8 @@ class Connection:
     """
 
     __slots__ = (
-        "_host", "_paused", "_running", "_spent", "_subscriptions_due", "_waiting", "client",
-        "is_open", "principal", "protocol", "subscriptions", "wire",
+        "_host", "_kept", "_paused", "_running", "_spent", "_subscriptions_due", "_waiting",
+        "client", "is_open", "principal", "protocol", "subscriptions", "wire",
     )  # fmt: skip
 
     def __init__(self, host: Host, wire: Wire, *, client: str) -> None:
@@ -53,6 +53,7 @@ class Connection:
         self.is_open = True
         self._host = host
         self._waiting: deque[Command] | None = None
+        self._kept = 0  # Bytes of the frames that came since no command waited.
         self._running: dict[Lane | None, asyncio.Task[None]] | None = None
         self._spent: Spent | None = None
         self._paused = False
@@ -80,6 +81,7 @@ class Connection:
             if len(commands) == 1 and self._waiting is None and self._running is None:
                 self._start(commands[0])
                 return
+            self._kept += len(frame)
             self._waiting = self._waiting or deque()
             self._waiting.extend(commands)
             self._advance()
@@ -216,11 +218,16 @@ class Connection:
             if self._running and not self._is_free(self._lane(self._waiting[0])):
                 break
             self._start(self._waiting.popleft())
-        waiting = len(self._waiting) if self._waiting else 0
-        if waiting == 0:
-            self._waiting = None
-        if self._paused is (waiting < self._host.options.commands_waiting):
-            self._pause(not self._paused)
+        waiting, options = len(self._waiting or ()), self._host.options
+        if not waiting:
+            self._waiting, self._kept = None, 0
+        full = waiting >= options.commands_waiting or self._kept >= options.waiting_bytes
+        if full is not self._paused:
+            self._paused = full
+            if full:
+                self.wire.pause_reading()
+            elif self.is_open:
+                self.wire.resume_reading()
 
     def _lane(self, command: Command) -> Lane | None:
         """What must be done before the command may start; None is everything before it."""
@@ -291,10 +298,3 @@ class Connection:
         if self._spent is None:
             self._spent = {}
         return self._spent
-
-    def _pause(self, pause: bool) -> None:
-        self._paused = pause
-        if pause:
-            self.wire.pause_reading()
-        elif self.is_open:
-            self.wire.resume_reading()

@@ -109,13 +109,17 @@ class DeltaFanout:
 
     def _hand_over(self, wires: Iterable[Wire], encode: Callable[[Codec], bytes]) -> None:
         """Leave something with the wires themselves, encoded once for each format."""
-        batches: dict[Codec, Batch] = {}
+        groups: dict[Codec, list[Wire]] = {}
         for wire in wires:
-            codec = wire.codec
-            if codec not in batches:
-                batches[codec] = Batch([encode(codec)], binary=codec.binary)
-            self._departures.add(wire)
-            wire.append(batches[codec])
+            groups.setdefault(wire.codec, []).append(wire)
+        for codec, group in groups.items():
+            encoded = encode(codec)
+            batch = Batch([encoded], binary=codec.binary)
+            for wire in group:
+                self._departures.add(wire)
+                wire.append(batch)
+            if self._departures.tap is not None:
+                self._departures.tap.pushed(group, codec, encoded)
 
     def _encoded(self, publication: Publication, codec: Codec) -> bytes:
         return codec.encode_push(Push(_quoted(publication, codec), self._channel))

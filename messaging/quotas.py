@@ -24,6 +24,9 @@ class ConnectionOptions:
     commands_waiting: int = option(
         256, "Commands of one connection that may wait, before nothing more is read from it."
     )
+    waiting_bytes: int = option(
+        262_144, "Bytes of frames whose commands may wait, before nothing more is read either."
+    )
     commands_per_second: float = option(
         100.0,
         "Commands that one connection may keep sending, unless `rates.connection` says so. 0 is no"
@@ -35,6 +38,8 @@ class ConnectionOptions:
     def __post_init__(self) -> None:
         if self.channels < 1 or self.commands_waiting < 1 or self.rpcs_at_once < 1:
             raise ValueError("channels, commands_waiting and rpcs_at_once must be at least 1")
+        if self.waiting_bytes < 1:
+            raise ValueError("waiting_bytes must be at least 1")
         if self.commands_per_second < 0 or self.commands_burst < 1:
             raise ValueError("commands_per_second must not be negative, commands_burst at least 1")
         self.rules()
