@@ -2,12 +2,13 @@
 PYTHON ?= python3
 VENV   ?= .venv
 WORKERS ?= 2
+FUZZ_SECONDS ?= 60
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast check format lint types contracts bench soak migration protocol \
-        lock build clean
+.PHONY: help run test test-fast check format lint types contracts bench soak fuzz migration \
+        protocol lock build clean
 
 help:
 	@echo "make run        the server with demo data, on http://127.0.0.1:8000"
@@ -15,6 +16,7 @@ help:
 	@echo "make check      format, lint, types, import contracts and the fast tests"
 	@echo "make bench      the benchmarks, peers beside us in the same run"
 	@echo "make soak       the crash tests, for an hour"
+	@echo "make fuzz       the coverage-guided fuzzer, for FUZZ_SECONDS=60; on Linux"
 	@echo "make migration m='Say what changes.'   a new migration from the tables"
 	@echo "make build      wheel and source distribution, in dist/"
 	@echo "make lock       the lock files anew, from pyproject.toml"
@@ -37,6 +39,11 @@ $(VENV)/.development: requirements-dev.lock pyproject.toml hatch_build.py messag
 	$(PIP) install --require-hashes --only-binary :all: -r requirements-dev.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/.runtime
+
+$(VENV)/.fuzzing: requirements-fuzz.lock $(VENV)/.development
+	@echo "installing the fuzzer (once)"
+	$(PIP) install --require-hashes --only-binary :all: -r requirements-fuzz.lock
+	@touch $@
 
 # --- running --------------------------------------------------------------------------------
 
@@ -73,6 +80,9 @@ bench: $(VENV)/.development
 soak: $(VENV)/.development
 	ZAFFA_TEST_SOAK_SECONDS=3600 $(BIN)/pytest -s -m crash --timeout 7200 tests/crash
 
+fuzz: $(VENV)/.fuzzing
+	$(BIN)/python -m tests.fuzz.guided --seconds $(FUZZ_SECONDS)
+
 # --- making ---------------------------------------------------------------------------------
 
 migration: $(VENV)/.development
@@ -86,6 +96,8 @@ lock: $(VENV)/.development
 	  --no-emit-index-url --no-header --no-annotate pyproject.toml --group run -o requirements.lock
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --no-annotate pyproject.toml --group dev -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --no-annotate --group fuzz -o requirements-fuzz.lock
 
 build: $(VENV)/.development
 	$(BIN)/python -m build --no-isolation
