@@ -9,6 +9,7 @@ from kernel.errors import Denied, TokenExpired, Unauthenticated
 from kernel.identity import ANONYMOUS, Principal, TokenVerifier
 from kernel.options import option
 from messaging.connection import Connection
+from messaging.connections import caller_of
 from messaging.gate import Gate
 from messaging.hub import Hub
 from messaging.namespaces import Namespaces
@@ -95,6 +96,7 @@ class Connecting:
             session=connection.wire.session,
             node=connection.wire.node,
         )
+        connection.caller = caller_of(request, self._clock.now())
         connection.accept(command, result, principal)
         self._hub.roster.enter(connection)
         self._server_side.join(connection, joining)

@@ -19,6 +19,7 @@ from messaging.protocol.requests import ConnectRequest, RPCRequest, SubscribeReq
 from messaging.protocol.results import ConnectResult, Error, RefreshResult, SubscribeResult
 from messaging.protocol.server import Phase, ServerProtocol
 from messaging.rates import Spent
+from messaging.types import Caller
 
 REREAD = 1.0
 """Seconds after which a client that was not read from is judged again."""
@@ -37,8 +38,8 @@ class Connection:
     """
 
     __slots__ = (
-        "_host", "_kept", "_paused", "_running", "_spent", "_subscriptions_due", "_waiting",
-        "client", "is_open", "principal", "protocol", "subscriptions", "wire",
+        "_host", "_kept", "_paused", "_running", "_subscriptions_due", "_waiting", "caller",
+        "client", "is_open", "principal", "protocol", "spent", "subscriptions", "wire",
     )  # fmt: skip
 
     def __init__(self, host: Host, wire: Wire, *, client: str) -> None:
@@ -46,6 +47,7 @@ class Connection:
         self.client = client
         self.wire = wire
         self.principal: Principal | None = None
+        self.caller: Caller | None = None
         self.protocol = ServerProtocol(wire.codec, rules=host.rules, now=now)
         self.subscriptions: dict[str, Subscription] | None = None
         """By channel, also those that are being set up."""
@@ -55,7 +57,7 @@ class Connection:
         self._waiting: deque[Command] | None = None
         self._kept = 0  # Bytes of the frames that came since no command waited.
         self._running: dict[Lane | None, asyncio.Task[None]] | None = None
-        self._spent: Spent | None = None
+        self.spent: Spent | None = None
         self._paused = False
         host.wheel.by(wire, self.protocol.deadline)
 
@@ -156,7 +158,7 @@ class Connection:
                 self._waiting = None
                 self._host.wheel.by(self.wire, self.protocol.deadline)
             rates = self._host.rates
-            if rates is not None and rates.gives_up(self._spending(), now):
+            if rates is not None and rates.gives_up(self, now):
                 self.disconnect(rates.error_code)
 
     def unsubscribed(self, channel: str, code: int, reason: str) -> None:
@@ -290,11 +292,6 @@ class Connection:
             if len(self.subscriptions) >= options.channels:
                 return Error.of(ErrorCode.LIMIT_EXCEEDED)
         rates, now = self._host.rates, self._host.clock.monotonic
-        if rates is not None and rates.refuses(self._spending(), request, now()):
+        if rates is not None and rates.refuses(self, request, now()):
             return Error.of(ErrorCode.TOO_MANY_REQUESTS)
         return None
-
-    def _spending(self) -> Spent:
-        if self._spent is None:
-            self._spent = {}
-        return self._spent

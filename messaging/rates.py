@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import msgspec
 from msgspec import Meta
@@ -163,6 +163,12 @@ def _filled(spent: Spent, name: str, sizes: Buckets, now: float) -> Iterable[Tok
     return found
 
 
+class Account(Protocol):
+    """What keeps what is left; nothing is kept before anything was taken."""
+
+    spent: Spent | None
+
+
 class ConnectionRates:
     """What each connection may ask, and how many errors it may have."""
 
@@ -177,12 +183,18 @@ class ConnectionRates:
     def __bool__(self) -> bool:
         return bool(self._table)
 
-    def refuses(self, spent: Spent, request: Request | None, now: float) -> bool:
+    def refuses(self, account: Account, request: Request | None, now: float) -> bool:
         """Whether a command comes too soon; if not, it is counted."""
-        draws = self._table.draws(request)
-        return bool(draws) and take(spent, draws, now) > 0.0
+        return _overdraws(account, self._table.draws(request), now)
 
-    def gives_up(self, spent: Spent, now: float) -> bool:
+    def gives_up(self, account: Account, now: float) -> bool:
         """Count an error; whether there were too many of them."""
-        errors = self._table.errors
-        return bool(errors) and take(spent, errors, now) > 0.0
+        return _overdraws(account, self._table.errors, now)
+
+
+def _overdraws(account: Account, draws: Draws, now: float) -> bool:
+    if not draws:
+        return False
+    if account.spent is None:
+        account.spent = {}
+    return take(account.spent, draws, now) > 0.0

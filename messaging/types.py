@@ -140,3 +140,12 @@ class NodeCounts:
     users: int
     subscriptions: int
     channels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What a client said of itself when it connected, and when that was."""
+
+    app_name: str
+    app_version: str
+    connected_at: datetime

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from kernel.ids import UserId
+from messaging.connections import AT_MOST, Connected
 from messaging.restrictions import Restriction
 from messaging.schemas import PageSize, Taken
 from messaging.statuses import AT_ONCE, UserStatus
@@ -58,6 +59,22 @@ class InvalidateTokens(Taken, frozen=True):
     channel: str = ""
 
 
+class FindConnections(Taken, frozen=True):
+    """All that is given must fit. A label is `NAME=TEXT`, as `meta` of the access token has it."""
+
+    user_id: UserId | None = None
+    label: list[str] = msgspec.field(default_factory=list)
+    app_name: str = ""
+    limit: Annotated[int, Meta(ge=1, le=AT_MOST)] = 100
+
+
+class EndConnection(Taken, frozen=True):
+    """`client` is the id of one of the user's connections."""
+
+    user_id: UserId
+    client: str
+
+
 class StatusAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A user is online while connected, and active for a while after saying so.
 
@@ -97,6 +114,43 @@ class InvalidatedAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens issued before this instant count no longer."""
 
     issued_before: datetime
+
+
+class ConnectionsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Live connections, the oldest first; `more` if there are others.
+
+    `missing` are the ids of nodes that did not answer in time: their connections are not here.
+    """
+
+    connections: list[Connected]
+    more: bool
+    missing: list[str]
+
+
+class OwnConnection(msgspec.Struct, frozen=True, kw_only=True):
+    """A connection as its user may see it."""
+
+    client: str
+    transport: str
+    app_name: str
+    app_version: str
+    connected_at: datetime
+
+
+class OwnConnectionsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The connections of the user who asks, the oldest first."""
+
+    connections: list[OwnConnection]
+
+
+def own_connection(connection: Connected) -> OwnConnection:
+    return OwnConnection(
+        client=connection.client,
+        transport=connection.transport,
+        app_name=connection.app_name,
+        app_version=connection.app_version,
+        connected_at=connection.connected_at,
+    )
 
 
 def statuses_answer(statuses: list[UserStatus]) -> StatusesAnswer:

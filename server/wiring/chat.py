@@ -158,7 +158,7 @@ class Chat:
             operations=operations,
         )
         ground.workers += parts.workers
-        self.users.gateway(parts.hub)
+        self.users.gateway(parts.hub, parts.surveys)
         streams = other_transports(
             parts.gateway,
             parts.sessions,

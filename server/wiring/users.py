@@ -1,9 +1,12 @@
 """What is known of users and stands against them, wired."""
 
-from messaging import user_routes
+from functools import partial
+
+from messaging import connection_routes, user_routes
 from messaging.activity import Activity
 from messaging.adapters.sql_restrictions import SqlRestrictions
 from messaging.adapters.sql_statuses import SqlAcquaintances, SqlStatuses
+from messaging.connections import Connections
 from messaging.expulsion import Expulsion
 from messaging.hub import Hub
 from messaging.ports import PresenceRegistry
@@ -11,6 +14,7 @@ from messaging.sanctions import Sanctions
 from messaging.sightings import Sightings
 from messaging.standing import CheckedTokens, Standing
 from messaging.statuses import Statuses
+from messaging.surveys import Surveys
 from server.wiring.ground import Ground
 
 
@@ -32,6 +36,8 @@ class Users:
         self._activity = Activity(
             self._statuses, clock=ground.clock, write_seconds=settings.status.write_seconds
         )
+        self._connections = Connections(node_id=ground.node_id, bus=ground.bus)
+        ground.operations += connection_routes.operations(self._connections)
         ground.operations += user_routes.operations(
             statuses=Statuses(
                 self._statuses,
@@ -44,13 +50,14 @@ class Users:
             sanctions=self._sanctions,
         )
 
-    def gateway(self, hub: Hub) -> None:
+    def gateway(self, hub: Hub, surveys: Surveys) -> None:
         """What a node with connections does for them."""
         ground, standing = self._ground, self._standing
         expulsion = Expulsion(hub, clock=ground.clock, metrics=ground.metrics)
         standing.on_change.append(expulsion.tell)
         hub.confidants.append(standing.take)
         self._sanctions.look_here = standing.look
+        self._connections.serve(hub.roster, surveys, pause=partial(ground.clock.sleep, 0))
         ground.parts.append(standing)
         ground.workers += [
             standing,

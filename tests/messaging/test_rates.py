@@ -197,4 +197,4 @@ async def test_without_rates_a_connection_keeps_no_account(sqlite_database):
         assert await outcomes(talker, "conversations.list", 2) == [RPCResult, RPCResult]
 
         assert node.commands.rates is None
-        assert [each._spent for each in node.hub.connections] == [None]
+        assert [each.spent for each in node.hub.connections] == [None]
