@@ -43,8 +43,15 @@ const actions = {
   ready: async () => client.ready(5000),
   // Cuts the network beneath the client, as a tunnel or a lift would.
   drop: async () => client._transport.close(),
-  subscribe: async ({ channel, getState }) => {
-    const options = {};
+  subscribe: async ({ channel, getState, tokens, delta }) => {
+    const options = { delta };
+    if (tokens) {
+      options.token = tokens.shift() ?? '';
+      options.getToken = async () => {
+        tell({ event: 'subscription-token', channel });
+        return tokens.length > 1 ? tokens.shift() : (tokens[0] ?? '');
+      };
+    }
     if (getState) {
       options.getState = async () => {
         tell({ event: 'state', channel });
@@ -65,6 +72,7 @@ const actions = {
     }
     subscription.subscribe();
   },
+  deltaStats: async ({ channel }) => subscriptions.get(channel).deltaStats(),
   unsubscribe: async ({ channel }) => subscriptions.get(channel).unsubscribe(),
   resubscribe: async ({ channel }) => subscriptions.get(channel).subscribe(),
   rpc: async ({ method, data }) => ({ data: into((await client.rpc(method, out(data))).data) }),

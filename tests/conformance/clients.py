@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from centrifuge import CentrifugeError, Client, ClientEventHandler, SubscriptionEventHandler
+from centrifuge import (
+    CentrifugeError,
+    Client,
+    ClientEventHandler,
+    DeltaType,
+    SubscriptionEventHandler,
+)
 from centrifuge.types import StreamPosition
 
 from tests.support.node import install, node
@@ -189,7 +195,15 @@ class PythonClient(Events):
         self,
         channel: str,
         getState: dict[str, Any] | None = None,  # noqa: N803 - the clients' own word
+        tokens: list[str] | None = None,
+        delta: str | None = None,
     ) -> None:
+        left = list(tokens or ())
+
+        async def token(_channel: str) -> str:
+            await self.tell({"event": "subscription-token", "channel": channel})
+            return left.pop(0) if len(left) > 1 else (left or [""])[0]
+
         async def state(_channel: str) -> StreamPosition:
             assert getState is not None
             await self.tell({"event": "state", "channel": channel})
@@ -198,7 +212,10 @@ class PythonClient(Events):
         subscription = self._client.new_subscription(
             channel,
             events=_SubscriptionEvents(self, channel),
+            token=left.pop(0) if left else "",
+            get_token=token if tokens is not None else None,
             get_state=state if getState is not None else None,
+            delta=DeltaType(delta) if delta else None,
         )
         await subscription.subscribe()
 
