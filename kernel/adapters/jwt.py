@@ -12,6 +12,7 @@ import jwt
 import msgspec
 
 from kernel.adapters.jwks import Key, PublishedKeys, key_in_pem
+from kernel.adapters.jws import DIGESTS, header_of, signed_by_secret
 from kernel.clock import Clock
 from kernel.errors import TokenExpired, Unauthenticated, Unavailable
 from kernel.identity import Claims, Principal
@@ -137,12 +138,12 @@ class JwtVerifier:
         if len(token) > _TOKEN_CHARACTERS:
             raise Unauthenticated("The access token is too long.")
         try:
-            header = jwt.get_unverified_header(token)
-        except (jwt.PyJWTError, ValueError):
+            header = header_of(token)
+        except ValueError:
             raise Unauthenticated("The access token is malformed.") from None
-        if header.get("alg") not in self._options.algorithms:
+        if header.alg not in self._options.algorithms:
             raise Unauthenticated("The access token is signed with an algorithm not allowed here.")
-        return header["alg"], header.get("kid", "")
+        return header.alg, header.kid
 
     async def _by_published(
         self, published: PublishedKeys, token: str, algorithm: str, key_id: str
@@ -174,13 +175,13 @@ class JwtVerifier:
             user_id=UserId(claims.sub),
             expires_at=expires_at,
             info=_info(claims),
-            claims=msgspec.json.decode(payload, type=dict[str, Any]),
+            claims=_everything.decode(payload),
         )
 
     def _current(self, payload: bytes) -> tuple["_Claims", datetime | None]:
         """The claims of a token for us that is in its time, and when what it proves ends."""
         try:
-            claims = msgspec.json.decode(payload, type=_Claims)
+            claims = _claims.decode(payload)
             begins = [_instant(each) for each in (claims.nbf, claims.iat) if each is not None]
             ends = None if claims.exp is None else _instant(claims.exp)
             expires_at = _expiry(claims, ends)
@@ -244,11 +245,22 @@ class _Claims(msgspec.Struct):
     channel: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
+_claims = msgspec.json.Decoder(_Claims)
+_everything = msgspec.json.Decoder(dict[str, Any])
+
+
 def _signed(token: str, algorithm: str, keys: Sequence[Key]) -> bytes | None:
     """The payload, if one of `keys` signed it."""
+    payload: bytes | None
+    digest = DIGESTS.get(algorithm)
     for key in keys:
+        if digest is not None:
+            payload = signed_by_secret(token, digest, key.material)
+            if payload is not None:
+                return payload
+            continue
         try:
-            payload: bytes = jwt.PyJWS().decode(token, key.material, algorithms=[algorithm])
+            payload = jwt.PyJWS().decode(token, key.material, algorithms=[algorithm])
         except (jwt.PyJWTError, ValueError, TypeError):
             continue
         return payload
