@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from kernel.errors import Refusal
 from kernel.operations import AnyOperation
+from messaging.upgrading import PATH
 from server import __version__
 from server.auth import Doorkeeper
 from server.errors import ErrorBody, NoSuchPath, error_answer, refusal_answer
@@ -87,7 +88,7 @@ def _gateway(house: House) -> list[BaseRoute]:
     if house.websocket is None:
         return []
     return [
-        WebSocketRoute("/connection/websocket", house.websocket),
+        WebSocketRoute(PATH, house.websocket),
         *house.streams,
         *_Gateways(house).routes(),
         *_documents(house),

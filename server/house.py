@@ -74,6 +74,8 @@ class House:
     supervisor: Supervisor
     streams: Sequence[BaseRoute] = ()
     """The other paths on which clients connect, and speak."""
+    upgrade: Callable[[bytes, asyncio.Transport, set[Any]], bool] | None = None
+    """Takes a connection that began with a usual handshake, without ASGI, and says whether."""
     parts: Sequence[Part] = ()
     hints: Hints = field(default_factory=Hints)
     origins: Sequence[str] = ()

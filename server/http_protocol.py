@@ -7,10 +7,16 @@ from functools import partial
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from messaging.streaming.endpoint import EXTENSION
 
 log = logging.getLogger(__name__)
+
+Upgrade = Callable[[bytes, asyncio.Transport, set[Any]], bool]
+"""Takes a connection over if it began with a usual WebSocket handshake, and says whether."""
+
+_BEGINNING = b"GET /connection/"
 
 HEAD_BYTES = 65_536
 """What request line and headers may hold; the parser alone would collect without end."""
@@ -22,16 +28,23 @@ class PunctualHttp(HttpToolsProtocol):
     An answer that does not end may `hold` the connection: it hears when the server stops.
     """
 
-    def __init__(self, *arguments: Any, head_seconds: float, **more: Any) -> None:
+    def __init__(
+        self,
+        *arguments: Any,
+        head_seconds: float,
+        first_head_seconds: float | None = None,
+        **more: Any,
+    ) -> None:
         super().__init__(*arguments, **more)
         self._head_seconds = head_seconds
+        self._first_head_seconds = first_head_seconds
         self._head_bytes = 0
         self._late: asyncio.TimerHandle | None = None
         self._leave: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._expect_head()
+        self._expect_head(self._first_head_seconds)
 
     def data_received(self, data: bytes) -> None:
         if self._late is not None:
@@ -66,11 +79,10 @@ class PunctualHttp(HttpToolsProtocol):
         self._head_came()
         super().connection_lost(exc)
 
-    def _expect_head(self) -> None:
+    def _expect_head(self, within: float | None = None) -> None:
         self._head_bytes = 0
-        self._late = self.loop.call_later(
-            self._head_seconds, self._give_up, "request head not in time"
-        )
+        seconds = self._head_seconds if within is None else within
+        self._late = self.loop.call_later(seconds, self._give_up, "request head not in time")
 
     def _head_came(self) -> None:
         if self._late is not None:
@@ -83,6 +95,65 @@ class PunctualHttp(HttpToolsProtocol):
         self.transport.abort()
 
 
-def punctual_http(head_seconds: float) -> type[asyncio.Protocol]:
+class Greeter(asyncio.Protocol):
+    """Hears the first bytes of a connection: a usual WebSocket handshake needs no HTTP server.
+
+    Everything else does, and gets one, which hears the same bytes.
+    """
+
+    __slots__ = ("_http", "_late", "_loop", "_peers", "_seconds", "_transport", "_upgrade")
+
+    def __init__(
+        self,
+        *,
+        head_seconds: float,
+        upgrade: Upgrade,
+        server_state: ServerState,
+        _loop: asyncio.AbstractEventLoop | None = None,
+        **more: Any,
+    ) -> None:
+        self._loop = _loop or asyncio.get_running_loop()
+        self._seconds = head_seconds
+        self._upgrade = upgrade
+        self._peers: set[Any] = server_state.connections
+        self._http = partial(PunctualHttp, server_state=server_state, _loop=self._loop, **more)
+
+    _transport: asyncio.Transport
+    _late: asyncio.TimerHandle
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._transport = transport
+        self._peers.add(self)
+        self._late = self._loop.call_later(self._seconds, self._give_up)
+
+    def data_received(self, data: bytes) -> None:
+        self._leave()
+        if data.startswith(_BEGINNING) and self._upgrade(data, self._transport, self._peers):
+            return
+        left = max(0.0, self._late.when() - self._loop.time())
+        http = self._http(head_seconds=self._seconds, first_head_seconds=left)
+        http.connection_made(self._transport)
+        self._transport.set_protocol(http)
+        http.data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._leave()
+
+    def shutdown(self) -> None:
+        """uvicorn stops."""
+        self._transport.close()
+
+    def _leave(self) -> None:
+        self._late.cancel()
+        self._peers.discard(self)
+
+    def _give_up(self) -> None:
+        log.debug("request head not in time")
+        self._transport.abort()
+
+
+def punctual_http(head_seconds: float, *, upgrade: Upgrade | None = None) -> type[asyncio.Protocol]:
     """The protocol as uvicorn makes it, one for each connection."""
-    return partial(PunctualHttp, head_seconds=head_seconds)  # type: ignore[return-value]
+    if upgrade is None:
+        return partial(PunctualHttp, head_seconds=head_seconds)  # type: ignore[return-value]
+    return partial(Greeter, head_seconds=head_seconds, upgrade=upgrade)  # type: ignore[return-value]

@@ -120,7 +120,7 @@ def _config(house: House, websocket_class: type[asyncio.Protocol]) -> uvicorn.Co
     return uvicorn.Config(
         create_app(house),
         loop="none",
-        http=punctual_http(options.head_seconds),
+        http=punctual_http(options.head_seconds, upgrade=house.upgrade),
         ws=websocket_class,
         ws_per_message_deflate=False,
         lifespan="off",

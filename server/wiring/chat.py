@@ -1,5 +1,6 @@
 """Messaging, wired."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from socket import gethostname
@@ -24,6 +25,7 @@ from messaging.messages import Messages
 from messaging.namespaces import Namespaces
 from messaging.ports import ChannelPresenceRegistry, PresenceRegistry
 from messaging.presence import Presences
+from messaging.upgrading import Upgrading
 from messaging.upkeep import StreamUpkeep
 from server import __version__
 from server.vitals import Vitals
@@ -38,6 +40,7 @@ class Realtime:
     """What the house needs of a gateway."""
 
     websocket: Callable[[WebSocket], Awaitable[None]]
+    upgrade: Callable[[bytes, asyncio.Transport, set[Any]], bool]
     streams: Sequence[BaseRoute]
     drain: Callable[[float], Coroutine[Any, Any, None]]
 
@@ -166,5 +169,8 @@ class Chat:
             body_seconds=settings.server.body_seconds,
         )
         return Realtime(
-            websocket=Endpoint(parts.gateway).serve, streams=streams, drain=parts.gateway.drain
+            websocket=Endpoint(parts.gateway).serve,
+            upgrade=Upgrading(parts.gateway).take,
+            streams=streams,
+            drain=parts.gateway.drain,
         )

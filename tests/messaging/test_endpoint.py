@@ -14,11 +14,16 @@ from tests.support.rawsocket import masked, raw_socket, raw_websocket
 from tests.support.realtime import Node, channel_of, serving, talking
 
 
-@pytest.fixture(params=["our protocol", "plain ASGI"])
+@pytest.fixture(params=["shortcut", "our protocol", "plain ASGI"])
 async def node(sqlite_database: Database, request: pytest.FixtureRequest) -> AsyncIterator[Node]:
     options = GatewayOptions(connections=3, origins=("https://app.example.com",))
-    native = request.param == "our protocol"
-    async with serving(Node(sqlite_database, native=native, gateway_options=options)) as running:
+    built = Node(
+        sqlite_database,
+        native=request.param != "plain ASGI",
+        shortcut=request.param == "shortcut",
+        gateway_options=options,
+    )
+    async with serving(built) as running:
         yield running
 
 

@@ -20,13 +20,17 @@ def patience() -> float:
     return 0.2
 
 
-@pytest.fixture
-async def port(patience):
+def no_upgrade(_data, _transport, _peers):
+    return False
+
+
+@pytest.fixture(params=[None, no_upgrade], ids=["HTTP only", "greeted"])
+async def port(patience, request):
     bound = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
         uvicorn.Config(
             hello,
-            http=punctual_http(patience),
+            http=punctual_http(patience, upgrade=request.param),
             lifespan="off",
             log_config=None,
             timeout_keep_alive=30,

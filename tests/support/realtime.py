@@ -61,6 +61,7 @@ from messaging.rates import RateOptions
 from messaging.recovery import RecoveryOptions
 from messaging.routes import operations
 from messaging.types import Conversation, Message
+from messaging.upgrading import Upgrading
 from server.http_protocol import punctual_http
 from server.wiring.realtime import Ports, RealtimeOptions, RealtimeParts
 from server.wiring.streaming import other_transports
@@ -89,6 +90,8 @@ class Node:
     insecure: bool = False
     native: bool = True
     """Whether uvicorn runs our WebSocket protocol, or its own."""
+    shortcut: bool = True
+    """Whether our protocol takes usual handshakes past ASGI."""
     tls: ssl.SSLContext | None = None
     tls_files: tuple[str, str] | None = None
     connection_options: ConnectionOptions = field(default_factory=ConnectionOptions)
@@ -241,7 +244,9 @@ async def serving(node: Node, *, workers: Sequence[Worker] | None = None) -> Asy
     certificate, key = node.tls_files or (None, None)
     config = uvicorn.Config(
         app,
-        http=punctual_http(5.0) if node.native else "httptools",
+        http=punctual_http(5.0, upgrade=Upgrading(node.gateway).take if node.shortcut else None)
+        if node.native
+        else "httptools",
         ws=WebSocketProtocol if node.native else "websockets-sansio",
         ws_max_size=node.wire_options.message_bytes,
         ws_ping_interval=None,
