@@ -50,6 +50,7 @@ from messaging.rates import ConnectionRates, RateOptions
 from messaging.refusals import Declined, answer_to
 from messaging.subscriptions import Subscriptions
 from messaging.types import Presence
+from messaging.user_rates import UserRates
 from messaging.wheel import TimerWheel
 
 log = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ class Commands:
         connection_options: ConnectionOptions,
         gate: Gate,
         rate_options: RateOptions,
+        user_rates: UserRates | None = None,
         on_send: Callable[[Principal, bytes], None] | None = None,
     ) -> None:
         self.clock = clock
@@ -84,6 +86,7 @@ class Commands:
         self.rules = connection_options.rules()
         rates = ConnectionRates(rate_options, total=connection_options.total())
         self.rates = rates if rates else None
+        self._user_rates = user_rates
         self._connecting = connecting
         self._operations = operations
         self._hub = hub
@@ -116,6 +119,8 @@ class Commands:
         request = command.request
         if type(request) is not RPCRequest or request.method not in self._instant:
             return False
+        if self._user_rates is not None and self._user_rates.concern(request):
+            return False
         with suppress(StopIteration):
             self._rpc(connection, command, request).send(None)
             raise AssertionError(f"{request.method} is declared to be instant, and waits")
@@ -123,6 +128,8 @@ class Commands:
         return True
 
     async def handle(self, connection: Connection, command: Command) -> None:
+        if self._user_rates is not None:
+            await self._user_rates.demand(connection.user_id, command.request)
         match command.request:
             case ConnectRequest() as request:
                 await self._connecting.connect(connection, command, request)

@@ -23,6 +23,7 @@ from messaging.server_side import ServerSide
 from messaging.subscriptions import ttl_of
 from messaging.tokens import ServerSubscription, server_subscriptions
 from messaging.types import Presence
+from messaging.user_rates import UserRates
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class Connecting:
         clock: Clock,
         channels: int,
         options: ConnectingOptions,
+        user_rates: UserRates | None = None,
     ) -> None:
         self._version = version
         self._verifier = verifier
@@ -63,6 +65,7 @@ class Connecting:
         self._clock = clock
         self._channels = channels
         self._options = options
+        self._user_rates = user_rates
 
     async def connect(
         self, connection: Connection, command: Command, request: ConnectRequest
@@ -75,6 +78,8 @@ class Connecting:
         async with self._gate.admitted():
             principal = await self._who(request)
             assert principal.user_id is not None
+            if self._user_rates is not None:
+                await self._user_rates.demand(principal.user_id, request)
             wanted = self._wanted(principal)
             prepared = (
                 await self._server_side.prepare(connection, principal.user_id, wanted, request.subs)

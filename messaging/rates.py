@@ -125,6 +125,15 @@ class RateTable:
         limited = (*self._by_type.values(), *self._by_method.values(), self.errors)
         return any(limited)
 
+    @property
+    def longest(self) -> float:
+        """The longest interval of all buckets, in seconds."""
+        groups = (*self._by_type.values(), *self._by_method.values(), self.errors, self._total)
+        return max(
+            (each.interval for draws in groups for _, buckets in draws for each in buckets),
+            default=0.0,
+        )
+
     def draws(self, request: Request | None) -> Draws:
         """What a command takes from; nothing when it is not limited."""
         if self._by_method and type(request) is RPCRequest:

@@ -39,6 +39,7 @@ def operations(
             gives=Nothing,
             run=users.active,
             rpc=True,
+            instant=True,
         ),
         Operation(
             name="users.statuses_of",

@@ -14,6 +14,7 @@ from kernel.operations import AnyOperation
 from messaging import routes
 from messaging.adapters.memory_presence import MemoryChannelPresence, MemoryPresence
 from messaging.adapters.redis_presence import RedisChannelPresence, RedisPresence
+from messaging.adapters.redis_rates import RedisRates
 from messaging.adapters.sql_conversations import SqlConversations
 from messaging.adapters.sql_messages import SqlMessages
 from messaging.adapters.sql_publications import SqlPublications
@@ -25,8 +26,10 @@ from messaging.messages import Messages
 from messaging.namespaces import Namespaces
 from messaging.ports import ChannelPresenceRegistry, PresenceRegistry
 from messaging.presence import Presences
+from messaging.rates import RateTable
 from messaging.upgrading import Upgrading
 from messaging.upkeep import StreamUpkeep
+from messaging.user_rates import RateStore
 from server import __version__
 from server.vitals import Vitals
 from server.wiring.ground import Ground
@@ -103,6 +106,25 @@ class Chat:
             RedisChannelPresence(redis, ttl_seconds=ttl, prefix=f"{prefix}:channel"),
         )
 
+    def _user_rates(self) -> RateStore | None:
+        settings = self._ground.settings
+        table = RateTable(settings.rates.user)
+        if not settings.redis.url or not table:
+            return None
+        redis = Redis.from_url(
+            settings.redis.url,
+            socket_timeout=settings.redis.timeout_seconds,
+            socket_connect_timeout=settings.redis.timeout_seconds,
+        )
+        self._ground.closes(redis.aclose)
+        return RedisRates(
+            redis,
+            clock=self._ground.clock,
+            metrics=self._ground.metrics,
+            prefix=f"{settings.redis.prefix}rates",
+            longest=table.longest,
+        )
+
     def relay(self) -> None:
         """What follows from messaging's facts."""
         away = Away(
@@ -133,6 +155,7 @@ class Chat:
             publications=self._publication_store,
             presence=self.registry,
             channel_presence=self.channel_registry,
+            rates=self._user_rates(),
         )
         options = RealtimeOptions(
             namespaces=self.namespaces,

@@ -12,6 +12,7 @@ from kernel.operations import AnyOperation
 from kernel.outbox import Outbox
 from kernel.workers import Worker
 from messaging.access import Access
+from messaging.adapters.memory_rates import MemoryRates
 from messaging.attendance import AttendanceBook, Attendances
 from messaging.catchup import CatchUp
 from messaging.commands import Commands
@@ -35,7 +36,7 @@ from messaging.ports import (
 from messaging.presence import PresenceOptions, Presences, channel_keeper, connection_keeper
 from messaging.publishing import Publishing
 from messaging.quotas import ConnectionOptions
-from messaging.rates import RateOptions
+from messaging.rates import RateOptions, RateTable
 from messaging.recovering import Recoveries
 from messaging.recovery import RecoveryOptions
 from messaging.sending import writers
@@ -44,6 +45,7 @@ from messaging.streaming.sessions import Sessions
 from messaging.streams import ChannelStreams
 from messaging.subscriptions import Subscriptions
 from messaging.surveys import Surveys
+from messaging.user_rates import RateStore, UserRates
 from messaging.wheel import TimerWheel
 
 
@@ -63,6 +65,8 @@ class Ports:
     publications: PublicationStore
     presence: PresenceRegistry
     channel_presence: ChannelPresenceRegistry
+    rates: RateStore | None = None
+    """What users may ask on all nodes together; without it each node counts by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +193,9 @@ class RealtimeParts:
         operations: Sequence[AnyOperation],
         on_send: Any,
     ) -> Commands:
+        table = RateTable(options.rates.user)
+        store = ports.rates or MemoryRates(ports.clock)
+        user_rates = UserRates(table, store, metrics=ports.metrics) if table else None
         doors = Doors(
             access=self.access,
             namespaces=options.namespaces,
@@ -223,6 +230,7 @@ class RealtimeParts:
             clock=ports.clock,
             channels=options.connections.channels,
             options=options.connecting,
+            user_rates=user_rates,
         )
         return Commands(
             connecting=connecting,
@@ -240,5 +248,6 @@ class RealtimeParts:
             connection_options=options.connections,
             gate=self.gate,
             rate_options=options.rates,
+            user_rates=user_rates,
             on_send=on_send,
         )

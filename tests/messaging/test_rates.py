@@ -5,14 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel.adapters.database import Database
+from kernel.identity import Principal
+from kernel.operations import Nothing, Operation
 from messaging.protocol import requests
-from messaging.protocol.results import Error, RPCResult
+from messaging.protocol.results import Error, RPCResult, SubscribeResult
 from messaging.quotas import ConnectionOptions
 from messaging.rates import KINDS, Bucket, RateOptions, RateTable, Spent, take
 from server.failures import SettingsError
 from server.settings import load
 from server.wiring.groups import Settings
-from tests.support.factories_messaging import AMINA
+from tests.support.factories_messaging import AMINA, KARIM
 from tests.support.realtime import Node, Talker, serving, talking
 
 RPC = requests.RPCRequest("messages.send")
@@ -198,3 +200,48 @@ async def test_without_rates_a_connection_keeps_no_account(sqlite_database):
 
         assert node.commands.rates is None
         assert [each.spent for each in node.hub.connections] == [None]
+
+
+# --- users ----------------------------------------------------------------------------------------
+
+
+async def test_all_connections_of_a_user_share_what_the_user_may_ask(sqlite_database):
+    node = limited(sqlite_database, user={"rpc": (Bucket(3, 600.0),)})
+    async with (
+        serving(node),
+        talking(node, AMINA) as one,
+        talking(node, AMINA) as two,
+        talking(node, KARIM) as karim,
+    ):
+        assert await outcomes(one, "conversations.list", 2) == [RPCResult] * 2
+        assert await outcomes(two, "conversations.list", 2) == [RPCResult, Error]
+        assert await one.rpc("conversations.list") == Error(111, "too many requests", True)
+        assert await outcomes(karim, "conversations.list", 1) == [RPCResult]
+        assert isinstance(await one.subscribe(f"user:{AMINA}"), SubscribeResult)
+
+
+async def test_a_user_may_connect_only_so_often(sqlite_database):
+    node = limited(sqlite_database, user={"connect": (Bucket(2, 600.0),)})
+    async with serving(node), talking(node, AMINA), talking(node, AMINA), talking(node) as third:
+        answer = await third.answer(third.protocol.connect(token=node.token(AMINA)))
+        assert answer == Error(111, "too many requests", temporary=True)
+
+        async with talking(node, KARIM):
+            pass
+
+
+async def test_what_waits_for_nothing_is_counted_all_the_same(sqlite_database):
+    async def greet(_: Principal, nothing: Nothing) -> Nothing:
+        return nothing
+
+    greeting = Operation(
+        name="greet", method="POST", path="/v1/greet", summary="Greet.", takes=Nothing,
+        gives=Nothing, run=greet, rpc=True, instant=True,
+    )  # fmt: skip
+    node = Node(
+        sqlite_database,
+        rate_options=RateOptions(user={"rpc:greet": (Bucket(2, 600.0),)}),
+        more_operations=[greeting],
+    )
+    async with serving(node), talking(node, AMINA) as amina:
+        assert await outcomes(amina, "greet", 3) == [RPCResult, RPCResult, Error]
