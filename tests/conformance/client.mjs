@@ -1,97 +1,192 @@
-// The official JavaScript client behind a line protocol: commands come in on stdin, answers and
-// events go out on stdout, one JSON object a line. It adds nothing to the client's behaviour.
+// The official JavaScript client behind a line protocol, many of them in one process: every TCP
+// connection to it is a client. Commands come in, answers and events go out, one JSON object a
+// line. It adds nothing to the client's behaviour.
+import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { EventSource } from 'eventsource';
 
-const [url, format, tokens, transports, emulationEndpoint] = process.argv.slice(2);
-const { Centrifuge } = await import(
-  format === 'protobuf' ? 'centrifuge/build/protobuf' : 'centrifuge'
-);
-const tell = (value) => process.stdout.write(JSON.stringify(value) + '\n');
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-const binary = format === 'protobuf';
-const out = (data) => (binary ? encoder.encode(JSON.stringify(data)) : data);
-const into = (data) => (binary && data?.length ? JSON.parse(decoder.decode(data)) : data);
-
-const waiting = JSON.parse(tokens);
-// Without a list of transports the client knows only the WebSocket at `url`.
-const fallbacks = JSON.parse(transports);
-const client = new Centrifuge(fallbacks.length ? fallbacks : url, {
-  emulationEndpoint,
-  eventsource: EventSource,
-  token: waiting.shift() ?? '',
-  getToken: async () => {
-    tell({ event: 'token' });
-    return waiting.length > 1 ? waiting.shift() : (waiting[0] ?? '');
-  },
-  minReconnectDelay: 50,
-  maxReconnectDelay: 500,
-});
-for (const name of ['connecting', 'connected', 'disconnected']) {
-  client.on(name, (ctx) => tell({ event: name, ...ctx, data: into(ctx.data) }));
-}
-client.on('error', (ctx) => tell({ event: 'error', ...ctx.error, type: ctx.type }));
-client.on('message', (ctx) => tell({ event: 'message', data: into(ctx.data) }));
-
-const subscriptions = new Map();
-const shown = (publication) => ({ offset: publication.offset, data: into(publication.data) });
-
-const actions = {
-  connect: async () => client.connect(),
-  disconnect: async () => client.disconnect(),
-  ready: async () => client.ready(5000),
-  // Cuts the network beneath the client, as a tunnel or a lift would.
-  drop: async () => client._transport.close(),
-  subscribe: async ({ channel, getState, tokens, delta }) => {
-    const options = { delta };
-    if (tokens) {
-      options.token = tokens.shift() ?? '';
-      options.getToken = async () => {
-        tell({ event: 'subscription-token', channel });
-        return tokens.length > 1 ? tokens.shift() : (tokens[0] ?? '');
-      };
-    }
-    if (getState) {
-      options.getState = async () => {
-        tell({ event: 'state', channel });
-        return getState;
-      };
-    }
-    const subscription = client.newSubscription(channel, options);
-    subscriptions.set(channel, subscription);
-    for (const name of ['subscribing', 'subscribed', 'unsubscribed']) {
-      subscription.on(name, (ctx) => tell({ event: name, ...ctx, data: into(ctx.data) }));
-    }
-    subscription.on('error', (ctx) =>
-      tell({ event: 'subscription-error', channel, ...ctx.error, type: ctx.type }));
-    subscription.on('publication', (ctx) =>
-      tell({ event: 'publication', channel, ...shown(ctx) }));
-    for (const name of ['join', 'leave']) {
-      subscription.on(name, (ctx) => tell({ event: name, channel, user: ctx.info.user }));
-    }
-    subscription.subscribe();
-  },
-  deltaStats: async ({ channel }) => subscriptions.get(channel).deltaStats(),
-  unsubscribe: async ({ channel }) => subscriptions.get(channel).unsubscribe(),
-  resubscribe: async ({ channel }) => subscriptions.get(channel).subscribe(),
-  rpc: async ({ method, data }) => ({ data: into((await client.rpc(method, out(data))).data) }),
-  publish: async ({ channel, data }) => client.publish(channel, out(data)),
-  send: async ({ data }) => client.send(out(data)),
-  history: async ({ channel, options }) => {
-    const result = await client.history(channel, options);
-    return { ...result, publications: result.publications.map(shown) };
-  },
-  presence: async ({ channel }) => client.presence(channel),
-  presenceStats: async ({ channel }) => client.presenceStats(channel),
+const libraries = {
+  json: await import('centrifuge'),
+  protobuf: await import('centrifuge/build/protobuf'),
 };
 
-tell({ event: 'started' });
-for await (const line of createInterface({ input: process.stdin })) {
-  const { id, action, ...rest } = JSON.parse(line);
-  actions[action](rest).then(
-    (result) => tell({ id, result: result ?? null }),
-    (error) => tell({ id, error: { code: error.code ?? -1, message: error.message } }),
-  );
+// Hands out one token after the other, and the last of them for ever; null is for who is not
+// authorized any more. The first of several is the one that a client begins with.
+const handingOut = ([first, ...rest], UnauthorizedError, asked) => {
+  const waiting = rest.length ? rest : [first];
+  return async () => {
+    asked();
+    const token = waiting.length > 1 ? waiting.shift() : waiting[0];
+    if (token === null) throw new UnauthorizedError();
+    return token;
+  };
+};
+
+class Hosted {
+  constructor(tell, { ways, format, tokens, options }) {
+    this.tell = tell;
+    this.binary = format === 'protobuf';
+    this.library = libraries[format];
+    const { data, ...others } = options;
+    this.client = new this.library.Centrifuge(ways, {
+      eventsource: EventSource,
+      token: tokens[0] ?? '',
+      getToken: tokens.length ? handingOut(tokens, this.library.UnauthorizedError, () => tell({ event: 'token' })) : null,
+      data: data === undefined ? null : this.out(data),
+      minReconnectDelay: 50,
+      maxReconnectDelay: 500,
+      ...others,
+    });
+    this.subscriptions = new Map();
+    this.listen();
+  }
+
+  out(data) {
+    return this.binary ? new TextEncoder().encode(JSON.stringify(data)) : data;
+  }
+
+  into(data) {
+    if (!this.binary) return data;
+    return data?.length ? JSON.parse(new TextDecoder().decode(data)) : undefined;
+  }
+
+  info(info) {
+    if (!info) return null;
+    const { user, client } = info;
+    return { user, client, conn: this.into(info.connInfo), chan: this.into(info.chanInfo) };
+  }
+
+  shown({ offset, data, info, tags }) {
+    return { offset: offset ?? 0, data: this.into(data), info: this.info(info), tags: tags ?? {} };
+  }
+
+  // What the client and its subscriptions say alike; `prefix` tells the server's own apart.
+  listenTo(source, prefix, channel) {
+    const said = (name, change) =>
+      source.on(name, (ctx) =>
+        this.tell({ event: prefix + name, channel: ctx.channel ?? channel, ...change(ctx) }));
+    for (const name of ['subscribing', 'subscribed', 'unsubscribed']) {
+      said(name, (ctx) => ({ ...ctx, data: this.into(ctx.data) }));
+    }
+    said('publication', (ctx) => this.shown(ctx));
+    for (const name of ['join', 'leave']) {
+      said(name, (ctx) => ({ user: ctx.info.user, info: this.info(ctx.info) }));
+    }
+  }
+
+  listen() {
+    for (const name of ['connecting', 'connected', 'disconnected', 'message']) {
+      this.client.on(name, (ctx) =>
+        this.tell({ event: name, ...ctx, data: this.into(ctx.data) }));
+    }
+    this.client.on('error', (ctx) => this.tell({ event: 'error', ...ctx.error, type: ctx.type }));
+    this.listenTo(this.client, 'server-');
+  }
+
+  connect() {
+    this.client.connect();
+  }
+
+  disconnect() {
+    this.client.disconnect();
+  }
+
+  ready() {
+    return this.client.ready(5000);
+  }
+
+  // Cuts the network beneath the client, as a tunnel or a lift would.
+  drop() {
+    this.client._transport.close();
+  }
+
+  subscribe({ channel, getState, tokens, options }) {
+    const { data, ...others } = options ?? {};
+    const wanted = { minResubscribeDelay: 50, maxResubscribeDelay: 500, ...others };
+    if (data !== undefined) wanted.data = this.out(data);
+    if (tokens) {
+      wanted.token = tokens[0];
+      wanted.getToken = handingOut(tokens, this.library.UnauthorizedError, () =>
+        this.tell({ event: 'subscription-token', channel }));
+    }
+    if (getState) {
+      const states = [...getState];
+      wanted.getState = async () => {
+        this.tell({ event: 'state', channel });
+        return states.length > 1 ? states.shift() : states[0];
+      };
+    }
+    const subscription = this.client.newSubscription(channel, wanted);
+    this.subscriptions.set(channel, subscription);
+    this.listenTo(subscription, '', channel);
+    subscription.on('error', (ctx) =>
+      this.tell({ event: 'subscription-error', channel, ...ctx.error, type: ctx.type }));
+    subscription.subscribe();
+  }
+
+  deltaStats({ channel }) {
+    return this.subscriptions.get(channel).deltaStats();
+  }
+
+  unsubscribe({ channel }) {
+    this.subscriptions.get(channel).unsubscribe();
+  }
+
+  resubscribe({ channel }) {
+    this.subscriptions.get(channel).subscribe();
+  }
+
+  async rpc({ method, data }) {
+    return { data: this.into((await this.client.rpc(method, this.out(data))).data) };
+  }
+
+  publish({ channel, data }) {
+    return this.client.publish(channel, this.out(data));
+  }
+
+  send({ data }) {
+    return this.client.send(this.out(data));
+  }
+
+  async history({ channel, options }) {
+    const result = await this.client.history(channel, options);
+    return { ...result, publications: result.publications.map((each) => this.shown(each)) };
+  }
+
+  async presence({ channel }) {
+    const { clients } = await this.client.presence(channel);
+    return Object.fromEntries(
+      Object.entries(clients).map(([client, info]) => [client, this.info(info)]),
+    );
+  }
+
+  async presenceStats({ channel }) {
+    const { numClients, numUsers } = await this.client.presenceStats(channel);
+    return { clients: numClients, users: numUsers };
+  }
 }
-process.exit(0);
+
+const serve = async (socket) => {
+  socket.setNoDelay(true);
+  const tell = (value) => socket.writable && socket.write(JSON.stringify(value) + '\n');
+  let hosted;
+  socket.on('error', () => {});
+  for await (const line of createInterface({ input: socket })) {
+    const { id, action, ...rest } = JSON.parse(line);
+    try {
+      if (action === 'new') hosted = new Hosted(tell, rest);
+      const answer = action === 'new' ? undefined : hosted[action](rest);
+      Promise.resolve(answer).then(
+        (result) => tell({ id, result: result ?? null }),
+        (error) => tell({ id, error: { code: error.code ?? -1, message: error.message } }),
+      );
+    } catch (error) {
+      tell({ id, error: { code: -1, message: String(error) } });
+    }
+  }
+  hosted?.client.disconnect();
+};
+
+const server = createServer(serve);
+server.listen(0, '127.0.0.1', () => process.stdout.write(`${server.address().port}\n`));
+process.stdin.on('end', () => process.exit(0)).resume();

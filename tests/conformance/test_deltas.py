@@ -9,13 +9,13 @@ import pytest
 from kernel.adapters.database import Database
 from messaging.namespaces import ChannelOptions, ChannelSettings
 from messaging.publishing import Words
-from tests.conformance.clients import KINDS, JavaScriptClient, PythonClient, client_of
+from tests.conformance.clients import KINDS, Clients
+from tests.conformance.conftest import AnyClient
 from tests.support.factories_messaging import AMINA, KARIM
 from tests.support.realtime import Node, serving
 
 pytestmark = [pytest.mark.external]
 
-AnyClient = JavaScriptClient | PythonClient
 Subscribe = Callable[..., Awaitable[AnyClient]]
 
 HALL = ChannelOptions(
@@ -51,18 +51,18 @@ async def publish(node: Node, *numbers: int, channel: str = "hall:1") -> None:
 
 
 @pytest.fixture
-async def subscribe(node: Node) -> AsyncIterator[Subscribe]:
+async def subscribe(node: Node, clients: Clients) -> AsyncIterator[Subscribe]:
     """Makes a client of a kind that listens to a channel, and closes it when the test ends."""
     made: list[AnyClient] = []
 
     async def subscribe(kind: str, *, channel: str = "hall:1", **options: Any) -> AnyClient:
         user_id = KARIM if made else AMINA
-        client = client_of(kind, node.url, [node.token(user_id)])
+        client = clients.client(kind, node.url, [node.token(user_id)])
         made.append(client)
         await client.start()
         await client.do("connect")
         await client.event("connected")
-        await client.do("subscribe", channel=channel, **options)
+        await client.do("subscribe", channel=channel, options=options)
         await client.event("subscribed")
         return client
 
@@ -140,7 +140,8 @@ async def test_leaving_and_coming_back_begins_a_chain_anew(node, subscribe, kind
 async def test_listeners_with_and_without_changes_hear_the_same(node, subscribe):
     clients = []
     for at, kind in enumerate([*KINDS, *KINDS]):
-        clients.append(await subscribe(kind, delta="fossil" if at % 3 else None))
+        options = {"delta": "fossil"} if at % 3 else {}
+        clients.append(await subscribe(kind, **options))
         # Who comes later begins in the middle of the others' chain.
         await publish(node, at + 1)
 

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.conformance.clients import client_of
+from tests.conformance.clients import Clients
 from tests.support.running import RunningHouse
 
 pytestmark = [pytest.mark.external]
@@ -21,12 +21,12 @@ pytestmark = [pytest.mark.external]
     ],
 )
 async def test_a_client_comes_back_to_a_restarted_node_and_misses_nothing(
-    kind: str, ending: str, tmp_path: Path
+    kind: str, ending: str, clients: Clients, tmp_path: Path
 ) -> None:
     async with RunningHouse.start(tmp_path) as house:
         conversation = await house.group("amina", "karim")
         channel = f"conversation:{conversation}"
-        client = client_of(kind, house.websocket_url, [house.token("karim")])
+        client = clients.client(kind, house.websocket_url, [house.token("karim")])
         await client.start()
         try:
             await client.do("connect")

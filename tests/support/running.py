@@ -150,9 +150,12 @@ class RunningHouse:
             self.process.wait()
             raise AssertionError(f"the node did not end:\n{self.log.read_text()[-4000:]}") from None
 
-    def token(self, user: str, *, seconds: float = 3600) -> str:
-        """An access token for a user, as the application's own back end would sign it."""
-        claims = {"sub": user, "exp": int(time.time() + seconds)}
+    def token(self, user: str, *, seconds: float = 3600, **more: Any) -> str:
+        """A token for a user, as the application's own back end would sign it.
+
+        For access, unless `more` claims make it one for something else.
+        """
+        claims = {"sub": user, "exp": int(time.time() + seconds), **more}
         return jwt.encode(claims, self.secret, algorithm="HS256", headers={"kid": "test"})
 
     async def call(
