@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from kernel.bus import Publication, StreamPosition
 from messaging.connection import Connection
@@ -121,6 +121,20 @@ class LiveChannel:
         if missing <= 0:
             return []
         return list(self._tail)[-missing:]
+
+    def deepen(self, found: Sequence[Publication]) -> None:
+        """Keep what was read from the log before the tail, as far back as there is room."""
+        assert self.ordering is not None, "a channel without a stream has no tail"
+        for each in reversed(found):
+            assert each.position is not None
+            wanted = self.ordering.offset - len(self._tail)
+            if each.position.offset > wanted:
+                continue
+            size = self._tail_bytes + len(each.data)
+            if each.position.offset < wanted or len(self._tail) >= TAIL or size > TAIL_BYTES:
+                return
+            self._tail.appendleft(each)
+            self._tail_bytes = size
 
     def _send(self, publication: Publication, offset: int) -> None:
         if not publication.extra:

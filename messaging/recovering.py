@@ -7,7 +7,7 @@ from kernel.bus import Publication, StreamPosition
 from kernel.metrics import Metrics
 from messaging.flights import Flights
 from messaging.hub import Hub
-from messaging.live import LiveChannel
+from messaging.live import TAIL, LiveChannel
 from messaging.ports import Streams
 from messaging.recovery import RecoveryOptions, is_whole, missed
 
@@ -26,7 +26,8 @@ class Gathered:
 class Recoveries:
     """In two steps: `gather` may wait, and `complete` says in one turn what was missed until now.
 
-    Everybody who asks for the same part of a log at the same time shares one reading of it.
+    Everybody who asks for the same part of a log at the same time shares one reading of it, and
+    leaves what was read in the channel's tail: a storm of clients reads each log about once.
     """
 
     def __init__(
@@ -55,7 +56,9 @@ class Recoveries:
                 return None
             if live.tail_since(since.offset) is not None:
                 return Gathered(since, ())
-            gathered = Gathered(since, await self._read(live, since.offset))
+            # Who missed little reads as far back as the tail reaches: the others find it there.
+            offset = min(since.offset, max(0, live.ordering.offset - TAIL))
+            gathered = Gathered(since, await self._read(live, offset))
             if _together(live, gathered) is not None:
                 return gathered
         return None
@@ -89,18 +92,22 @@ class Recoveries:
 
     async def _since(self, live: LiveChannel, offset: int) -> Sequence[Publication]:
         self._reads.inc()
-        limit = self._options.publications + 1
-        return await self._streams.since(live.name, offset=offset, limit=limit)
+        limit = max(self._options.publications, TAIL) + 1
+        found = await self._streams.since(live.name, offset=offset, limit=limit)
+        # Before anybody can begin another reading of the same.
+        live.deepen(found)
+        return found
 
 
 def _together(live: LiveChannel, gathered: Gathered) -> list[Publication] | None:
     """What was read and what the tail has, up to where the channel is; None if both fall short."""
     assert live.ordering is not None
-    top = live.ordering.offset
+    top, last = live.ordering.offset, gathered.since.offset
     read = [
-        each for each in gathered.found if each.position is not None and each.position.offset <= top
+        each
+        for each in gathered.found
+        if each.position is not None and last < each.position.offset <= top
     ]
-    last = gathered.since.offset
     if read:
         assert read[-1].position is not None
         last = read[-1].position.offset

@@ -296,6 +296,26 @@ async def test_a_returning_client_gets_what_it_missed_and_then_what_comes(node, 
     assert [each.offset for each in result.publications] == [2, 3]
 
 
+async def test_many_who_return_from_different_places_read_the_log_once(node):
+    there = await node.conversation(AMINA)
+    channel = channel_of(there)
+    epoch = await node.store.epoch()
+    await node.say(there, AMINA, *map(str, range(20)))
+
+    async def returns(offset: int) -> list[int]:
+        positions = {channel: values.StreamPosition(offset, epoch)}
+        async with talking(node, AMINA, positions=positions) as amina:
+            result = await amina.subscribe(channel)
+            return [each.offset for each in result.publications]
+
+    together = await asyncio.gather(*map(returns, range(0, 20, 2)))
+    later = [await returns(offset) for offset in range(1, 20, 2)]
+
+    assert together == [list(range(offset + 1, 21)) for offset in range(0, 20, 2)]
+    assert later == [list(range(offset + 1, 21)) for offset in range(1, 20, 2)]
+    assert node.metric("messaging_log_reads_total", cause="recovery") == 1
+
+
 @pytest.mark.parametrize(("offset", "epoch"), [(0, "_"), (1, "another"), (99, ""), (0, "")])
 async def test_what_cannot_be_recovered_is_said_or_refused_as_asked(sqlite_database, offset, epoch):
     options = RecoveryOptions(publications=2)
