@@ -473,7 +473,7 @@ async def test_a_node_with_its_hands_full_says_so_at_once(sqlite_database):
 
             self.access._members = Rounds(slowly)
 
-    node = Slow(sqlite_database, gate_options=GateOptions(admitted=1))
+    node = Slow(sqlite_database, gate_options=GateOptions(admitted=1, wait_seconds=0.1))
     async with serving(node), talking(node, AMINA) as amina, talking(node, KARIM) as karim:
         there = await node.conversation(AMINA, KARIM)
         first = amina.protocol.subscribe(channel_of(there))
@@ -499,7 +499,7 @@ async def test_a_subscription_that_takes_too_long_is_a_temporary_error(sqlite_da
 
             self.access._members = Rounds(never)
 
-    node = Stuck(sqlite_database, gate_options=GateOptions(answer_seconds=0.1))
+    node = Stuck(sqlite_database, gate_options=GateOptions(wait_seconds=0.05, answer_seconds=0.1))
     async with serving(node), talking(node, AMINA) as amina:
         error = await amina.subscribe(channel_of(await node.conversation(AMINA)))
 
