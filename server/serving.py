@@ -13,11 +13,15 @@ from typing import Any
 import uvicorn
 import uvloop
 
+from server.accepting import Door
 from server.app import create_app
 from server.house import House
 from server.http_protocol import punctual_http
 
 log = logging.getLogger(__name__)
+
+BACKLOG = 2_048
+"""Connections that wait at the door, about as many as can be taken before clients give up."""
 
 
 class NodeServer(uvicorn.Server):
@@ -34,6 +38,7 @@ class NodeServer(uvicorn.Server):
         self._house = house
         self._ready = ready
         self._hurry = asyncio.Event()
+        self._doors: list[asyncio.Task[None]] = []
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # uvicorn raises the signals it remembers again when it is done, which would end the
@@ -44,7 +49,16 @@ class NodeServer(uvicorn.Server):
         self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        # uvicorn itself listens on nothing: it would take everybody who knocks at once.
+        await super().startup([])
+        for listening in sockets or ():
+            door = Door(
+                listening,
+                protocol=self._protocol,
+                tls=self.config.ssl,
+                clock=self._house.clock,
+            )
+            self._doors.append(asyncio.create_task(door.run(), name="door"))
         _keep_for_good()
         self._ready()
 
@@ -54,12 +68,24 @@ class NodeServer(uvicorn.Server):
         await self._unless_hurried(
             self._house.clock.sleep(self._house.options.drain_notice_seconds)
         )
-        for server in self.servers:
-            server.close()
+        for door in self._doors:
+            door.cancel()
+        await asyncio.gather(*self._doors, return_exceptions=True)
+        for listening in sockets or ():
+            listening.close()
         await self._unless_hurried(
             self._house.disconnect_all(self._house.options.drain_spread_seconds)
         )
         await super().shutdown(sockets)
+
+    def _protocol(self) -> asyncio.Protocol:
+        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+            _loop=None,
+        )
+        return made
 
     async def _unless_hurried(self, work: Coroutine[Any, Any, None]) -> None:
         doing = asyncio.create_task(work)
@@ -110,7 +136,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
     except OSError:
         bound.close()
         raise
-    bound.listen(2_048)
+    bound.listen(BACKLOG)
     bound.set_inheritable(True)
     return bound
 
@@ -127,7 +153,7 @@ def _config(house: House, websocket_class: type[asyncio.Protocol]) -> uvicorn.Co
         log_config=None,
         access_log=False,
         server_header=False,
-        backlog=2_048,
+        backlog=BACKLOG,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=round(options.drain_limit_seconds),
         ssl_certfile=options.tls_certificate or None,
