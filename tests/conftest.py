@@ -24,6 +24,13 @@ from kernel.clock import SystemClock
 from kernel.metrics import Metrics
 from server import migrations
 from tests.support.clock import ManualClock
+from tests.support.redis_setups import (
+    SETUPS,
+    SecuredValkey,
+    ValkeyCluster,
+    ValkeySentinel,
+    given_by,
+)
 from tests.support.servers import PostgresServer, ValkeyServer, running
 
 # How long a thing takes is for the benchmarks: shared machines are slow now and then.
@@ -63,6 +70,33 @@ def valkey_url() -> Iterator[str]:
         return
     with running(ValkeyServer()) as server:
         yield server.url
+
+
+@pytest.fixture(scope="session")
+def valkey_cluster() -> Iterator[ValkeyCluster]:
+    """A cluster of three Valkey servers, one per test process."""
+    with ValkeyCluster.start() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def sentinel_valkey() -> Iterator[ValkeySentinel]:
+    """A Valkey server that a sentinel watches, one per test process."""
+    with ValkeySentinel.start() as watched:
+        yield watched
+
+
+@pytest.fixture(scope="session")
+def secured_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredValkey]:
+    """A Valkey server behind TLS, with an access list, one per test process."""
+    with SecuredValkey.start(tmp_path_factory.mktemp("certificates")) as secured:
+        yield secured
+
+
+@pytest.fixture(params=SETUPS)
+def redis_options(request: pytest.FixtureRequest) -> RedisOptions:
+    """Whoever takes this runs on every way to have Redis; names in it are this test's own."""
+    return RedisOptions(prefix=f"zaffa:{uuid.uuid4().hex}:", **given_by(request, request.param))
 
 
 @pytest.fixture

@@ -1,34 +1,28 @@
-"""The bus of a cluster, on Redis pub/sub. Redis Cluster and Valkey carry it as well."""
+"""The bus of a cluster, on Redis: plain pub/sub, or sharded pub/sub on a Redis Cluster."""
 
 import asyncio
-import logging
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-
+from kernel.adapters.redis_address import Setup
+from kernel.adapters.redis_ear import PLAIN, SHARDED
 from kernel.adapters.redis_options import RedisOptions
 from kernel.adapters.redis_reader import RedisReader
+from kernel.adapters.redis_speaker import Delivery, RedisSpeaker
+from kernel.adapters.redis_topology import FAILURES, Topology
+from kernel.adapters.redis_wire import Dialer
 from kernel.backoff import Backoff
 from kernel.bus import Gap, Publication, StreamPosition
 from kernel.clock import Clock
 from kernel.errors import Unavailable
 from kernel.metrics import Metrics
 
-log = logging.getLogger(__name__)
-
-_BATCH = 512
-"""Publications in one pipeline."""
-
 
 class RedisBus:
-    """One flusher per process sends whatever waits as one pipeline; nobody waits for it.
+    """Whatever waits is sent as one batch per server; nobody waits for it.
 
-    While Redis is away publications are dropped and counted: their streams heal by offset.
+    While a server is away its publications are dropped and counted: their streams heal by
+    offset.
     """
 
     def __init__(
@@ -43,57 +37,68 @@ class RedisBus:
         self._clock = clock
         self._backoff = backoff
         self._prefix = options.prefix.encode()
-        self._waiting: deque[Publication] = deque()
-        self._due = asyncio.Event()
-        self._closing = False
-        self._client: Redis | None = None
-        self._flusher: asyncio.Task[None] | None = None
-        self._sent = metrics.counter(
+        self._words = SHARDED if options.address.setup is Setup.CLUSTER else PLAIN
+        self._dialer = Dialer(options)
+        self._topology = Topology(
+            options.address,
+            self._dialer,
+            clock=clock,
+            backoff=backoff,
+            timeout_seconds=options.timeout_seconds,
+            period_seconds=options.silence_seconds,
+        )
+        counted = metrics.counter(
             "kernel_bus_publications_total", "Publications by outcome.", ["outcome"]
+        )
+        self._speaker = RedisSpeaker(
+            Delivery(
+                command=self._words.publish,
+                timeout_seconds=options.timeout_seconds,
+                waiting=options.waiting,
+                sent=counted.labels("sent").inc,
+                dropped=counted.labels("dropped").inc,
+            ),
+            topology=self._topology,
+            dialer=self._dialer,
+            clock=clock,
+            backoff=backoff,
         )
         self._gaps = metrics.counter(
             "kernel_bus_gaps_total", "Subscriptions that were lost and replaced."
         )
+        self._looking: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        self._client = Redis.from_url(
-            self._options.url,
-            socket_timeout=self._options.timeout_seconds,
-            socket_connect_timeout=self._options.timeout_seconds,
-            # A pipeline sent twice would tell things twice: at most once is the promise.
-            retry=Retry(NoBackoff(), 0),
-        )
         try:
-            await self._client.ping()
-        except (RedisError, OSError) as error:
-            await self._client.aclose()
-            raise Unavailable("Redis does not answer.", reason=str(error)) from error
-        self._flusher = asyncio.create_task(self._flush(self._client), name="redis-bus-flusher")
+            await self._topology.look()
+            await self._speaker.open()
+        except FAILURES as error:
+            await self._speaker.close()
+            reason = str(error) or "it took too long"
+            raise Unavailable("Redis does not answer.", reason=reason) from error
+        self._looking = asyncio.create_task(self._topology.run(), name="redis-bus-topology")
 
     async def close(self) -> None:
-        if self._client is None or self._flusher is None:
+        if self._looking is None:
             return
-        self._closing = True
-        self._due.set()
-        await asyncio.wait({self._flusher}, timeout=self._options.timeout_seconds)
-        self._flusher.cancel()
+        self._looking.cancel()
         with suppress(asyncio.CancelledError):
-            await self._flusher
-        await self._client.aclose()
-        self._client = None
+            await self._looking
+        self._looking = None
+        await self._speaker.close()
 
     def publish(self, publications: list[Publication]) -> None:
-        room = self._options.waiting - len(self._waiting)
-        if len(publications) > room:
-            self._sent.labels("dropped").inc(len(publications) - room)
-        self._waiting.extend(publications[:room])
-        self._due.set()
+        self._speaker.say(
+            [(self._prefix + each.channel.encode(), packed(each)) for each in publications]
+        )
 
     @asynccontextmanager
     async def listen(self) -> AsyncIterator["RedisListener"]:
         listener = RedisListener(self._prefix, limit=self._options.waiting, gaps=self._gaps.inc)
         reader = RedisReader(
-            url=self._options.url,
+            topology=self._topology,
+            dialer=self._dialer,
+            words=self._words,
             clock=self._clock,
             backoff=self._backoff,
             timeout_seconds=self._options.timeout_seconds,
@@ -111,54 +116,9 @@ class RedisBus:
                 await reading
 
     async def healthy(self) -> bool:
-        if self._client is None or self._flusher is None or self._flusher.done():
+        if self._looking is None or self._looking.done():
             return False
-        try:
-            return bool(await self._client.ping())
-        except (RedisError, OSError):
-            return False
-
-    async def _flush(self, client: Redis) -> None:
-        failures = 0
-        while True:
-            await self._due.wait()
-            self._due.clear()
-            while self._waiting:
-                if await self._send(client):
-                    failures = 0
-                elif self._closing:
-                    return
-                else:
-                    failures += 1
-                    await self._clock.sleep(self._backoff.delay(failures))
-            if self._closing:
-                return
-
-    async def _send(self, client: Redis) -> bool:
-        """Send one pipeline; whether Redis took it. What it did not take is dropped."""
-        count = min(_BATCH, len(self._waiting))
-        batch = [self._waiting.popleft() for _ in range(count)]
-        pipeline = client.pipeline(transaction=False)
-        for publication in batch:
-            # SPUBLISH in a Redis Cluster.
-            pipeline.execute_command(
-                "PUBLISH", self._prefix + publication.channel.encode(), packed(publication)
-            )
-        try:
-            answers = await pipeline.execute(raise_on_error=False)
-        except (RedisError, OSError) as error:
-            self._sent.labels("dropped").inc(count)
-            log.warning("bus publications dropped", extra={"count": count, "error": str(error)})
-            return False
-        refused = [answer for answer in answers if isinstance(answer, Exception)]
-        self._sent.labels("sent").inc(count - len(refused))
-        if refused:
-            self._sent.labels("dropped").inc(len(refused))
-            log.warning(
-                "bus publications refused",
-                extra={"count": len(refused), "error": str(refused[0])},
-            )
-        return not refused
+        return await self._speaker.healthy()
 
 
 class RedisListener:

@@ -1,4 +1,4 @@
-"""What every bus promises: in one process, on Valkey, and on Redis where it is installed."""
+"""What every bus promises: in one process, on every way to have Valkey, and on Redis."""
 
 import asyncio
 import shutil
@@ -14,10 +14,11 @@ from kernel.bus import Publication, StreamPosition
 from kernel.clock import SystemClock
 from kernel.metrics import Metrics
 from tests.support.bus import heard
+from tests.support.redis_setups import SETUPS, given_by
 from tests.support.servers import ValkeyServer, running
 
 REDIS = shutil.which("redis-server")
-CLUSTERS = ["valkey", *(["redis"] if REDIS else [])]
+SERVERS = [*SETUPS, *(["redis"] if REDIS else [])]
 
 
 @pytest.fixture(scope="module")
@@ -26,16 +27,18 @@ def redis_url():
         yield server.url
 
 
-@pytest.fixture(params=["memory", *(pytest.param(c, marks=pytest.mark.external) for c in CLUSTERS)])
+@pytest.fixture(params=["memory", *(pytest.param(s, marks=pytest.mark.external) for s in SERVERS)])
 async def nodes(request):
     """Two nodes on one bus."""
     if request.param == "memory":
         alone = MemoryBus()
         pair = [alone, alone]
     else:
-        options = RedisOptions(
-            url=request.getfixturevalue(f"{request.param}_url"), prefix=f"{uuid.uuid4().hex}:"
-        )
+        if request.param == "redis":
+            given = {"url": request.getfixturevalue("redis_url")}
+        else:
+            given = given_by(request, request.param)
+        options = RedisOptions(prefix=f"zaffa:{uuid.uuid4().hex}:", **given)
         pair = [RedisBus(options, clock=SystemClock(), metrics=Metrics()) for _ in range(2)]
     for node in pair:
         await node.open()

@@ -259,9 +259,7 @@ class ValkeyServer(_Server):
         return f"redis://{HOST}:{self.port}/0"
 
     def start(self) -> None:
-        options = [part for name, value in self._settings.items() for part in (f"--{name}", value)]
-        where: list[StrPath] = ["--bind", HOST, "--port", str(self.port), "--dir", self._directory]
-        self._spawn([self._binary, *where, *options], death=signal.SIGKILL)
+        self._spawn(self._command(), death=signal.SIGKILL)
 
     def stop(self) -> None:
         self._end(signal.SIGTERM)
@@ -279,6 +277,11 @@ class ValkeyServer(_Server):
     def remove(self) -> None:
         self.stop()
         shutil.rmtree(self._directory)
+
+    def _command(self) -> list[StrPath]:
+        options = [part for name, value in self._settings.items() for part in (f"--{name}", value)]
+        where: list[StrPath] = ["--bind", HOST, "--port", str(self.port), "--dir", self._directory]
+        return [self._binary, *where, *options]
 
     def _answers(self) -> bool:
         with suppress(OSError), socket.create_connection((HOST, self.port), timeout=1) as probe:

@@ -1,0 +1,336 @@
+"""What the bus of a cluster does when a shard fails over, a slot moves, a master changes."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import pytest
+from redis.crc import key_slot
+
+from kernel.adapters.redis_bus import RedisBus
+from kernel.adapters.redis_client import REDIS_ERRORS, RedisClient
+from kernel.adapters.redis_options import RedisOptions
+from kernel.backoff import Backoff
+from kernel.bus import Gap, Listener, Publication
+from kernel.clock import SystemClock
+from kernel.errors import Unavailable
+from kernel.ids import UserId
+from kernel.metrics import Metrics
+from messaging.adapters.redis_presence import RedisPresence
+from messaging.types import Presence
+from tests.support.bus import heard
+from tests.support.metrics import value_of
+from tests.support.redis_setups import (
+    SecuredValkey,
+    ValkeyCluster,
+    ValkeySentinel,
+    make_certificates,
+)
+from tests.support.servers import free_port
+
+pytestmark = pytest.mark.external
+
+SOON = Backoff(first=0.01, cap=0.1)
+CHANNELS = frozenset(f"conversation:{number}" for number in range(300))
+
+
+def bus_on(options: RedisOptions, metrics: Metrics | None = None) -> RedisBus:
+    return RedisBus(options, clock=SystemClock(), metrics=metrics or Metrics(), backoff=SOON)
+
+
+def options_of(url: str, **more: object) -> RedisOptions:
+    return RedisOptions(
+        **{"url": url, "timeout_seconds": 2.0, "silence_seconds": 0.5, "prefix": "zaffa:t:", **more}
+    )
+
+
+async def answering(bus: RedisBus) -> None:
+    while not await bus.healthy():  # noqa: ASYNC110 - health can only be asked for
+        await asyncio.sleep(0.01)
+
+
+class Telling:
+    """Somebody who goes on telling numbered things to every channel."""
+
+    def __init__(self, bus: RedisBus, channels: frozenset[str], every: float = 0.02) -> None:
+        self.told = 0
+        self._bus = bus
+        self._channels = channels
+        self._every = every
+
+    async def run(self) -> None:
+        while True:
+            self.told += 1
+            number = b"%d" % self.told
+            self._bus.publish([Publication(channel, number) for channel in self._channels])
+            await asyncio.sleep(self._every)
+
+
+class Hearing:
+    """Somebody who keeps what was heard."""
+
+    def __init__(self) -> None:
+        self.gaps: list[frozenset[str]] = []
+        self.numbers: dict[str, list[int]] = {}
+
+    async def run(self, listener: Listener) -> None:
+        async for arrived in listener:
+            for each in arrived:
+                if isinstance(each, Gap):
+                    self.gaps.append(each.channels)
+                else:
+                    self.numbers.setdefault(each.channel, []).append(int(each.data))
+
+    async def until(self, true, *, within: float = 15.0) -> None:
+        async with asyncio.timeout(within):
+            while not true():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+
+def slot_of(channel: str) -> int:
+    return key_slot(b"zaffa:t:" + channel.encode())
+
+
+# --- a cluster ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def failing_cluster() -> Iterator[ValkeyCluster]:
+    """A cluster for one test, whose first primary has a replica."""
+    with ValkeyCluster.start(replicas=1) as cluster:
+        yield cluster
+
+
+async def test_a_failover_is_a_gap_for_the_channels_of_that_shard_and_nothing_is_told_twice(
+    failing_cluster: ValkeyCluster, metrics: Metrics
+):
+    dying, *_ = failing_cluster.primaries
+    theirs = {each for each in CHANNELS if failing_cluster.primary_of(slot_of(each)) is dying}
+    options = options_of(failing_cluster.url)
+    speaking, bus, hearing = bus_on(options, metrics), bus_on(options), Hearing()
+    await speaking.open()
+    await bus.open()
+    async with bus.listen() as listener:
+        await listener.follow(CHANNELS)
+        tasks = [
+            asyncio.create_task(each)
+            for each in (hearing.run(listener), Telling(speaking, CHANNELS).run())
+        ]
+        await hearing.until(lambda: len(hearing.numbers) == len(CHANNELS))
+
+        dying.kill()
+        await hearing.until(lambda: hearing.gaps)
+        before = {each: hearing.numbers[each][-1] for each in theirs}
+        await hearing.until(
+            lambda: all(hearing.numbers[each][-1] > before[each] for each in theirs)
+        )
+
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    await speaking.close()
+    await bus.close()
+
+    assert 0 < len(theirs) < len(CHANNELS)
+    assert hearing.gaps == [theirs]
+    for channel, numbers in hearing.numbers.items():
+        assert numbers == sorted(set(numbers)), channel
+    for channel in CHANNELS - theirs:
+        numbers = hearing.numbers[channel]
+        assert numbers == list(range(numbers[0], numbers[-1] + 1)), channel
+    assert value_of(metrics, "kernel_bus_publications_total", outcome="dropped") > 0
+
+
+async def test_a_slot_that_moves_is_a_gap_for_its_channels_alone(valkey_cluster: ValkeyCluster):
+    options = options_of(valkey_cluster.url)
+    bus = bus_on(options)
+    await bus.open()
+    moving = "conversation:1"
+    slot = slot_of(moving)
+    source = valkey_cluster.primary_of(slot)
+    [there, _] = [each for each in valkey_cluster.primaries if each is not source]
+    async with bus.listen() as listener:
+        await listener.follow(CHANNELS)
+        try:
+            valkey_cluster.move(slot, to=there)
+
+            assert await heard(listener) == [Gap(frozenset({moving}))]
+            told = [Publication(moving, b"1"), Publication("conversation:2", b"2")]
+            for each in told:
+                bus.publish([each])
+                assert await heard(listener) == [each]
+        finally:
+            valkey_cluster.move(slot, to=source)
+        assert await heard(listener) == [Gap(frozenset({moving}))]
+    await bus.close()
+
+
+async def test_what_is_followed_anew_after_a_slot_moved_is_found(valkey_cluster: ValkeyCluster):
+    """The bus still believes in the old place when it asks, and is sent on."""
+    bus = bus_on(options_of(valkey_cluster.url, silence_seconds=60.0))
+    await bus.open()
+    channel = "conversation:7"
+    slot = slot_of(channel)
+    source = valkey_cluster.primary_of(slot)
+    [there, _] = [each for each in valkey_cluster.primaries if each is not source]
+    async with bus.listen() as listener:
+        await listener.follow(frozenset({"conversation:2"}))
+        try:
+            valkey_cluster.move(slot, to=there)
+            await listener.follow(frozenset({channel}))
+            bus.publish([Publication(channel, b"1")])
+            assert await heard(listener) == [Publication(channel, b"1")]
+        finally:
+            valkey_cluster.move(slot, to=source)
+    await bus.close()
+
+
+async def test_one_server_that_knows_the_cluster_is_enough(valkey_cluster: ValkeyCluster):
+    first, *_ = valkey_cluster.primaries
+    url = f"redis+cluster://127.0.0.1:{free_port()},127.0.0.1:{first.port}"
+    bus = bus_on(options_of(url))
+    await bus.open()
+    async with bus.listen() as listener:
+        await listener.follow(CHANNELS)
+        bus.publish([Publication(channel, b"1") for channel in CHANNELS])
+
+        assert len(await heard(listener, len(CHANNELS))) == len(CHANNELS)
+    assert await bus.healthy()
+    await bus.close()
+
+
+async def test_a_server_that_is_no_cluster_is_refused(valkey_url: str):
+    bus = bus_on(options_of(valkey_url.replace("redis://", "redis+cluster://").rstrip("/0")))
+
+    with pytest.raises(Unavailable) as caught:
+        await bus.open()
+
+    assert "cluster support disabled" in caught.value.reason
+    await bus.close()
+
+
+# --- Sentinel -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def failing_master() -> Iterator[ValkeySentinel]:
+    """A watched master for one test."""
+    with ValkeySentinel.start() as watched:
+        yield watched
+
+
+async def test_the_master_that_takes_over_is_found_and_all_channels_have_a_gap(
+    failing_master: ValkeySentinel,
+):
+    bus = bus_on(options_of(**failing_master.options))
+    await bus.open()
+    async with bus.listen() as listener:
+        await listener.follow(CHANNELS)
+
+        failing_master.master.kill()
+
+        assert await heard(listener, within=15) == [Gap(CHANNELS)]
+        await answering(bus)
+        bus.publish([Publication("conversation:1", b"1")])
+        assert await heard(listener) == [Publication("conversation:1", b"1")]
+    await bus.close()
+
+
+async def test_a_master_that_the_sentinels_do_not_know_is_refused(sentinel_valkey: ValkeySentinel):
+    url = sentinel_valkey.options["url"].replace("wedding", "funeral")
+    bus = bus_on(options_of(**{**sentinel_valkey.options, "url": url}))
+
+    with pytest.raises(Unavailable) as caught:
+        await bus.open()
+
+    assert caught.value.reason == "no master is called funeral"
+    await bus.close()
+
+
+async def test_a_wrong_password_of_the_sentinels_is_refused(sentinel_valkey: ValkeySentinel):
+    bus = bus_on(options_of(**{**sentinel_valkey.options, "sentinel_password": "wrong"}))
+
+    with pytest.raises(Unavailable) as caught:
+        await bus.open()
+
+    assert "wrong" not in caught.value.reason.replace("WRONGPASS", "")
+    await bus.close()
+
+
+# --- who is present -------------------------------------------------------------------------------
+
+
+async def test_presence_outlives_the_master(failing_master: ValkeySentinel):
+    client = RedisClient(options_of(**failing_master.options))
+    await presence_outlives(client, failing_master.master.kill)
+
+
+async def test_presence_outlives_a_primary(failing_cluster: ValkeyCluster):
+    client = RedisClient(options_of(failing_cluster.url))
+    await presence_outlives(client, failing_cluster.primaries[0].kill)
+
+
+async def presence_outlives(client: RedisClient, disaster: Callable[[], None]) -> None:
+    """A node that goes on renewing is there with all its connections, soon after."""
+    node = RedisPresence(client.redis, ttl_seconds=5.0, prefix="zaffa:t:presence")
+    everybody = [Presence(UserId(f"user-{n}"), f"client-{n}") for n in range(200)]
+    user_ids = [each.user_id for each in everybody]
+    await node.renew()
+    await node.enter(everybody)
+
+    disaster()
+
+    async with asyncio.timeout(15):
+        while True:
+            with suppress(Unavailable):
+                await node.renew()
+                if await node.present(user_ids) == frozenset(user_ids):
+                    break
+            await asyncio.sleep(0.05)
+    await client.close()
+
+
+# --- TLS ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("missing", ["authority", "certificate", "name"])
+async def test_tls_is_as_strict_as_it_is_told_to_be(
+    secured_valkey: SecuredValkey, missing: str, tmp_path
+):
+    given = dict(secured_valkey.options)
+    if missing == "authority":
+        make_certificates(tmp_path)
+        given["tls_ca"] = str(tmp_path / "ca.pem")
+    elif missing == "certificate":
+        given["tls_certificate"] = given["tls_key"] = ""
+    else:
+        given["url"] = given["url"].replace("localhost", "127.0.0.1")
+    bus, client = bus_on(options_of(**given)), RedisClient(options_of(**given))
+
+    with pytest.raises(Unavailable):
+        await bus.open()
+    with pytest.raises(REDIS_ERRORS):
+        await client.redis.set("zaffa:t:key", "1")
+    await client.close()
+    await bus.close()
+
+
+async def test_the_name_in_a_certificate_may_be_left_unchecked(secured_valkey: SecuredValkey):
+    given = dict(secured_valkey.options)
+    given["url"] = given["url"].replace("localhost", "127.0.0.1")
+    bus = bus_on(options_of(**given, tls_check_hostname=False))
+
+    await bus.open()
+
+    assert await bus.healthy()
+    await bus.close()
+
+
+async def test_a_file_that_is_not_there_is_named(secured_valkey: SecuredValkey):
+    bus = bus_on(options_of(**{**secured_valkey.options, "tls_ca": "/nowhere/ca.pem"}))
+
+    with pytest.raises(Unavailable) as caught:
+        await bus.open()
+
+    assert "/nowhere/ca.pem" in caught.value.reason
+    await bus.close()
