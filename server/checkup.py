@@ -1,5 +1,6 @@
 """What `zaffa doctor` looks at: each finding says how it is and what to do."""
 
+import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
@@ -12,12 +13,13 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from kernel.bus import Bus, Publication
 from kernel.clock import SystemClock
 from kernel.errors import Unavailable
 from kernel.metrics import Metrics
 from server import migrations
 from server.wiring.groups import Settings
-from server.wiring.preparing import database_folder, open_bus, open_database
+from server.wiring.preparing import check_presence, database_folder, open_bus, open_database
 
 DRIFT = 2.0
 """Seconds that our clock and the database's may differ; tokens and leases depend on it."""
@@ -120,11 +122,31 @@ async def _redis(settings: Settings) -> Finding:
             "not configured: nodes do not hear of each other",
             "Set ZAFFA_REDIS_URL if there is more than one node.",
         )
+    setup = settings.redis.address.setup
     try:
-        async with open_bus(settings, Metrics()):
-            return Finding(Level.OK, "redis", "answers")
+        async with open_bus(settings, Metrics()) as bus:
+            try:
+                await _carry(bus, within=settings.redis.timeout_seconds)
+                await check_presence(settings)
+            except Unavailable as error:
+                advice = "Compare its access list with docs/operations.md."
+                return Finding(Level.FAIL, "redis", _told(error), advice)
     except Unavailable as error:
         return Finding(Level.FAIL, "redis", _told(error), "Check ZAFFA_REDIS_URL.")
+    return Finding(Level.OK, "redis", f"answers and carries news ({setup})")
+
+
+async def _carry(bus: Bus, *, within: float) -> None:
+    """Have the bus carry something. Raises `Unavailable` if it does not arrive."""
+    probe = Publication("\0doctor", b"{}")
+    async with bus.listen() as listener:
+        await listener.follow(frozenset({probe.channel}))
+        bus.publish([probe])
+        try:
+            async with asyncio.timeout(within):
+                await anext(aiter(listener))
+        except TimeoutError:
+            raise Unavailable("Redis does not carry what is published.") from None
 
 
 def _pushes(settings: Settings) -> Finding:

@@ -13,8 +13,8 @@ from uuid import uuid4
 from zlib import crc32
 
 from redis.asyncio import Redis, RedisCluster
-from redis.exceptions import RedisClusterException, RedisError
 
+from kernel.adapters.redis_client import REDIS_ERRORS
 from kernel.errors import Unavailable
 
 T = TypeVar("T")
@@ -148,8 +148,9 @@ class LivingHashes:
                 pipeline.execute_command(*command)
             try:
                 answers += await pipeline.execute()
-            except (RedisError, RedisClusterException, OSError) as error:
-                raise Unavailable("Redis cannot tell who is present.") from error
+            except REDIS_ERRORS as error:
+                reason = str(error)
+                raise Unavailable("Redis cannot tell who is present.", reason=reason) from error
         return answers
 
     def _field(self, group: str, name: str) -> str:

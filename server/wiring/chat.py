@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from socket import gethostname
 from typing import Any
 
-from redis.asyncio import Redis
 from starlette.routing import BaseRoute
 from starlette.websockets import WebSocket
 
+from kernel.adapters.redis_client import RedisClient
 from kernel.operations import AnyOperation
 from messaging import routes
 from messaging.adapters.memory_presence import MemoryChannelPresence, MemoryPresence
@@ -94,16 +94,12 @@ class Chat:
         options, ttl = self._ground.settings.redis, self._ground.settings.presence.ttl_seconds
         if not options.url:
             return MemoryPresence(), MemoryChannelPresence()
-        redis = Redis.from_url(
-            options.url,
-            socket_timeout=options.timeout_seconds,
-            socket_connect_timeout=options.timeout_seconds,
-        )
-        self._ground.closes(redis.aclose)
+        client = RedisClient(options)
+        self._ground.closes(client.close)
         prefix = f"{options.prefix}presence"
         return (
-            RedisPresence(redis, ttl_seconds=ttl, prefix=f"{prefix}:user"),
-            RedisChannelPresence(redis, ttl_seconds=ttl, prefix=f"{prefix}:channel"),
+            RedisPresence(client.redis, ttl_seconds=ttl, prefix=f"{prefix}:user"),
+            RedisChannelPresence(client.redis, ttl_seconds=ttl, prefix=f"{prefix}:channel"),
         )
 
     def _user_rates(self) -> RateStore | None:

@@ -15,12 +15,16 @@ from pathlib import Path
 from kernel.adapters.database import Database
 from kernel.adapters.jwt import TokenOptions, sign_token
 from kernel.adapters.redis_bus import RedisBus
+from kernel.adapters.redis_client import RedisClient
 from kernel.adapters.sql_api_keys import SqlApiKeys
 from kernel.bus import Bus
 from kernel.clock import SystemClock
 from kernel.errors import Unavailable
 from kernel.identity import ApiKeys
+from kernel.ids import UserId
 from kernel.metrics import Metrics
+from messaging.adapters.redis_presence import RedisPresence
+from messaging.types import Presence
 from notifications.sandbox.options import SandboxOptions
 from server.migrations import state_on
 from server.wiring.groups import Settings
@@ -113,6 +117,25 @@ async def open_bus(settings: Settings, metrics: Metrics) -> AsyncIterator[Bus]:
         yield bus
     finally:
         await bus.close()
+
+
+async def check_presence(settings: Settings) -> None:
+    """Return if Redis lets us say who is present. Raises `Unavailable`."""
+    options, client = settings.redis, RedisClient(settings.redis)
+    registry = RedisPresence(
+        client.redis,
+        ttl_seconds=settings.presence.ttl_seconds,
+        prefix=f"{options.prefix}presence:doctor",
+    )
+    somebody = Presence(UserId("doctor"), "doctor")
+    try:
+        await registry.renew()
+        await registry.enter([somebody])
+        await registry.present([somebody.user_id])
+        await registry.connections([somebody.user_id])
+        await registry.leave([somebody])
+    finally:
+        await client.close()
 
 
 @asynccontextmanager

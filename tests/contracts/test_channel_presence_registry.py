@@ -1,12 +1,13 @@
 """What both registries of who is subscribed to a channel promise."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
-from redis.asyncio import Redis
+from redis.asyncio import Redis, RedisCluster
 
+from kernel.adapters.redis_client import RedisClient
+from kernel.adapters.redis_options import RedisOptions
 from kernel.errors import Unavailable
 from kernel.ids import UserId
 from messaging.adapters.memory_presence import MemoryChannelPresence
@@ -14,43 +15,41 @@ from messaging.adapters.redis_presence import RedisChannelPresence
 from messaging.ports import ChannelPresenceRegistry
 from messaging.types import ChannelMember
 from tests.support.factories_messaging import AMINA, KARIM, LINA
+from tests.support.redis_setups import SETUPS, given_by
 from tests.support.servers import ValkeyServer
 
 HALL, GARDEN = "guests:hall", "guests:garden"
 
 
 @pytest.fixture
-async def redis(valkey_url: str) -> AsyncIterator[Redis]:
-    client = Redis.from_url(valkey_url)
-    yield client
-    await client.aclose()
+async def redis(redis_options: RedisOptions) -> AsyncIterator[Redis | RedisCluster]:
+    """Every way to have Redis."""
+    client = RedisClient(redis_options)
+    yield client.redis
+    await client.close()
 
 
 @pytest.fixture
-def prefix() -> str:
-    return f"test:{uuid4().hex}"
+def prefix(redis_options: RedisOptions) -> str:
+    return f"{redis_options.prefix}presence"
 
 
-def node_of(redis: Redis, prefix: str, *, ttl: float = 5.0) -> RedisChannelPresence:
+def node_of(redis: Redis | RedisCluster, prefix: str, *, ttl: float = 5.0) -> RedisChannelPresence:
     return RedisChannelPresence(redis, ttl_seconds=ttl, prefix=prefix)
 
 
-@pytest.fixture
-def memory_registry() -> MemoryChannelPresence:
-    return MemoryChannelPresence()
-
-
-@pytest.fixture
-async def redis_registry(redis: Redis, prefix: str) -> RedisChannelPresence:
-    there = node_of(redis, prefix)
+@pytest.fixture(params=["memory", *(pytest.param(s, marks=pytest.mark.external) for s in SETUPS)])
+async def registry(request: pytest.FixtureRequest) -> AsyncIterator[ChannelPresenceRegistry]:
+    if request.param == "memory":
+        yield MemoryChannelPresence()
+        return
+    client = RedisClient(
+        RedisOptions(prefix=f"zaffa:{uuid4().hex}:", **given_by(request, request.param))
+    )
+    there = node_of(client.redis, f"zaffa:{uuid4().hex}:presence")
     await there.renew()
-    return there
-
-
-@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.external)])
-def registry(request: pytest.FixtureRequest) -> ChannelPresenceRegistry:
-    there: ChannelPresenceRegistry = request.getfixturevalue(f"{request.param}_registry")
-    return there
+    yield there
+    await client.close()
 
 
 def guest(client: str, user_id: UserId = AMINA, channel: str = HALL) -> ChannelMember:
@@ -187,12 +186,18 @@ async def test_a_node_that_dies_takes_its_members_with_it(redis, prefix):
     assert [key async for key in redis.scan_iter(f"{prefix}:*:{GARDEN}")] == []
 
 
+async def give_up(redis: Redis | RedisCluster, prefix: str) -> None:
+    """What happens to every node that does not renew in time."""
+    async for life in redis.scan_iter(f"{prefix}:*@*"):
+        await redis.delete(life)
+
+
 @pytest.mark.external
 async def test_a_node_that_was_given_up_comes_back_with_its_members(redis, prefix):
-    node, other = node_of(redis, prefix, ttl=0.1), node_of(redis, prefix)
+    node, other = node_of(redis, prefix), node_of(redis, prefix)
     await node.renew()
     await node.enter([guest("1"), guest("2", KARIM)])
-    await asyncio.sleep(0.15)
+    await give_up(redis, prefix)
     await node.leave([guest("2", KARIM)])
     assert await other.members(HALL) == {}
 

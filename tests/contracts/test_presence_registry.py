@@ -1,12 +1,13 @@
 """What both presence registries promise."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
-from redis.asyncio import Redis
+from redis.asyncio import Redis, RedisCluster
 
+from kernel.adapters.redis_client import RedisClient
+from kernel.adapters.redis_options import RedisOptions
 from kernel.errors import Unavailable
 from kernel.ids import UserId
 from messaging.adapters.living_hashes import PARTITIONS
@@ -15,41 +16,39 @@ from messaging.adapters.redis_presence import RedisPresence
 from messaging.ports import PresenceRegistry
 from messaging.types import Presence
 from tests.support.factories_messaging import AMINA, KARIM, LINA
+from tests.support.redis_setups import SETUPS, given_by
 from tests.support.servers import ValkeyServer
 
 
 @pytest.fixture
-async def redis(valkey_url: str) -> AsyncIterator[Redis]:
-    client = Redis.from_url(valkey_url)
-    yield client
-    await client.aclose()
+async def redis(redis_options: RedisOptions) -> AsyncIterator[Redis | RedisCluster]:
+    """Every way to have Redis."""
+    client = RedisClient(redis_options)
+    yield client.redis
+    await client.close()
 
 
-def node_of(redis: Redis, prefix: str, *, ttl: float = 5.0) -> RedisPresence:
+@pytest.fixture
+def prefix(redis_options: RedisOptions) -> str:
+    return f"{redis_options.prefix}presence"
+
+
+def node_of(redis: Redis | RedisCluster, prefix: str, *, ttl: float = 5.0) -> RedisPresence:
     return RedisPresence(redis, ttl_seconds=ttl, prefix=prefix)
 
 
-@pytest.fixture
-def prefix() -> str:
-    return f"test:{uuid4().hex}"
-
-
-@pytest.fixture
-def memory_registry() -> MemoryPresence:
-    return MemoryPresence()
-
-
-@pytest.fixture
-async def redis_registry(redis: Redis, prefix: str) -> RedisPresence:
-    there = node_of(redis, prefix)
+@pytest.fixture(params=["memory", *(pytest.param(s, marks=pytest.mark.external) for s in SETUPS)])
+async def registry(request: pytest.FixtureRequest) -> AsyncIterator[PresenceRegistry]:
+    if request.param == "memory":
+        yield MemoryPresence()
+        return
+    client = RedisClient(
+        RedisOptions(prefix=f"zaffa:{uuid4().hex}:", **given_by(request, request.param))
+    )
+    there = node_of(client.redis, f"zaffa:{uuid4().hex}:presence")
     await there.renew()
-    return there
-
-
-@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.external)])
-def registry(request: pytest.FixtureRequest) -> PresenceRegistry:
-    there: PresenceRegistry = request.getfixturevalue(f"{request.param}_registry")
-    return there
+    yield there
+    await client.close()
 
 
 def connection(user_id: UserId, client: str, info: bytes | None = None) -> Presence:
@@ -137,13 +136,19 @@ async def test_a_node_that_dies_takes_its_users_with_it(redis, prefix):
     assert [key async for key in redis.scan_iter(f"{prefix}:*:{AMINA}")] == []
 
 
+async def give_up(redis: Redis | RedisCluster, prefix: str) -> None:
+    """What happens to every node that does not renew in time."""
+    async for life in redis.scan_iter(f"{prefix}:*@*"):
+        await redis.delete(life)
+
+
 @pytest.mark.external
 async def test_a_node_that_was_given_up_comes_back_with_all_its_users(redis, prefix):
-    node, other = node_of(redis, prefix, ttl=0.1), node_of(redis, prefix)
+    node, other = node_of(redis, prefix), node_of(redis, prefix)
     await node.renew()
     await node.enter([connection(AMINA, "1")])
-    while await other.present([AMINA]):
-        pass
+    await give_up(redis, prefix)
+    assert await other.present([AMINA]) == frozenset()
 
     await node.renew()
 
@@ -152,10 +157,10 @@ async def test_a_node_that_was_given_up_comes_back_with_all_its_users(redis, pre
 
 @pytest.mark.external
 async def test_who_left_while_their_node_was_given_up_does_not_come_back(redis, prefix):
-    node, other = node_of(redis, prefix, ttl=0.1), node_of(redis, prefix)
+    node, other = node_of(redis, prefix), node_of(redis, prefix)
     await node.renew()
     await node.enter([connection(AMINA, "1"), connection(KARIM, "2")])
-    await asyncio.sleep(0.15)
+    await give_up(redis, prefix)
 
     await node.leave([connection(AMINA, "1")])
     await node.renew()
