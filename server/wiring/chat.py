@@ -9,7 +9,6 @@ from typing import Any
 from starlette.routing import BaseRoute
 from starlette.websockets import WebSocket
 
-from kernel.adapters.redis_client import RedisClient
 from kernel.operations import AnyOperation
 from messaging import routes
 from messaging.adapters.memory_presence import MemoryChannelPresence, MemoryPresence
@@ -91,30 +90,22 @@ class Chat:
         self.users = Users(ground, registry=self.registry)
 
     def _presence_registries(self) -> tuple[PresenceRegistry, ChannelPresenceRegistry]:
-        options, ttl = self._ground.settings.redis, self._ground.settings.presence.ttl_seconds
-        if not options.url:
+        redis, settings = self._ground.redis, self._ground.settings
+        if redis is None:
             return MemoryPresence(), MemoryChannelPresence()
-        client = RedisClient(options)
-        self._ground.closes(client.close)
-        prefix = f"{options.prefix}presence"
+        prefix, ttl = f"{settings.redis.prefix}presence", settings.presence.ttl_seconds
         return (
-            RedisPresence(client.redis, ttl_seconds=ttl, prefix=f"{prefix}:user"),
-            RedisChannelPresence(client.redis, ttl_seconds=ttl, prefix=f"{prefix}:channel"),
+            RedisPresence(redis, ttl_seconds=ttl, prefix=f"{prefix}:user"),
+            RedisChannelPresence(redis, ttl_seconds=ttl, prefix=f"{prefix}:channel"),
         )
 
     def _user_rates(self) -> RateStore | None:
         settings = self._ground.settings
         table = RateTable(settings.rates.user)
-        if not settings.redis.url or not table:
+        if self._ground.redis is None or not table:
             return None
-        redis = Redis.from_url(
-            settings.redis.url,
-            socket_timeout=settings.redis.timeout_seconds,
-            socket_connect_timeout=settings.redis.timeout_seconds,
-        )
-        self._ground.closes(redis.aclose)
         return RedisRates(
-            redis,
+            self._ground.redis,
             clock=self._ground.clock,
             metrics=self._ground.metrics,
             prefix=f"{settings.redis.prefix}rates",

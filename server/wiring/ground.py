@@ -4,10 +4,13 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from uuid import uuid4
 
+from redis.asyncio import Redis, RedisCluster
+
 from kernel.adapters.database import Database
 from kernel.adapters.jwt import JwtVerifier
 from kernel.adapters.memory_bus import MemoryBus
 from kernel.adapters.redis_bus import RedisBus
+from kernel.adapters.redis_client import RedisClient
 from kernel.adapters.sql_api_keys import SqlApiKeys
 from kernel.adapters.sql_outbox import SqlOutbox
 from kernel.bus import Bus
@@ -59,14 +62,19 @@ class Ground:
         if settings.subscription_tokens.has_keys:
             self.subscription_tokens = JwtVerifier(settings.subscription_tokens, self.clock)
         self.bus: Bus = MemoryBus()
-        if settings.redis.url:
-            self.bus = RedisBus(settings.redis, clock=self.clock, metrics=self.metrics)
+        self.redis: Redis | RedisCluster | None = None
+        """What is kept in Redis goes through this client; what is told, through the bus."""
         self.relaying = Pulse()
         """Beats when something was put into the outbox by this process."""
         self.workers: list[Worker] = []
         self.parts: list[Part] = [
             OpenedPart(open=each.open) for each in {self.tokens, self.subscription_tokens}
         ]
+        if settings.redis.url:
+            self.bus = RedisBus(settings.redis, clock=self.clock, metrics=self.metrics)
+            client = RedisClient(settings.redis)
+            self.redis = client.redis
+            self.closes(client.close)
         self.handlers: dict[str, Handler] = {}
         self.operations: list[AnyOperation] = []
 

@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
-from redis.asyncio import Redis
+from redis.asyncio import Redis, RedisCluster
 
+from kernel.adapters.redis_client import RedisClient
+from kernel.adapters.redis_options import RedisOptions
 from kernel.clock import SystemClock
 from kernel.metrics import Metrics
 from messaging.adapters.memory_rates import REMEMBERED, MemoryRates
@@ -15,6 +17,7 @@ from messaging.rates import Bucket, Draws
 from messaging.user_rates import RateStore
 from tests.support.clock import ManualClock
 from tests.support.factories_messaging import AMINA, KARIM
+from tests.support.redis_setups import SETUPS, given_by
 from tests.support.servers import ValkeyServer
 
 SLOW = 600.0
@@ -29,13 +32,21 @@ def draws(**buckets: list[tuple[int, float]]) -> Draws:
 
 
 @pytest.fixture
-async def redis(valkey_url: str) -> AsyncIterator[Redis]:
-    client = Redis.from_url(valkey_url)
-    yield client
-    await client.aclose()
+async def redis(redis_options: RedisOptions) -> AsyncIterator[Redis | RedisCluster]:
+    """Every way to have Redis."""
+    client = RedisClient(redis_options)
+    yield client.redis
+    await client.close()
 
 
-def rates(redis: Redis, prefix: str, clock: SystemClock | ManualClock | None = None) -> RedisRates:
+@pytest.fixture
+def prefix(redis_options: RedisOptions) -> str:
+    return f"{redis_options.prefix}rates"
+
+
+def rates(
+    redis: Redis | RedisCluster, prefix: str, clock: SystemClock | ManualClock | None = None
+) -> RedisRates:
     return RedisRates(
         redis,
         clock=clock or SystemClock(),
@@ -45,20 +56,14 @@ def rates(redis: Redis, prefix: str, clock: SystemClock | ManualClock | None = N
     )
 
 
-@pytest.fixture
-def memory_store() -> MemoryRates:
-    return MemoryRates(SystemClock())
-
-
-@pytest.fixture
-def redis_store(redis: Redis) -> RedisRates:
-    return rates(redis, uuid4().hex)
-
-
-@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.external)])
-def store(request: pytest.FixtureRequest) -> RateStore:
-    made: RateStore = request.getfixturevalue(f"{request.param}_store")
-    return made
+@pytest.fixture(params=["memory", *(pytest.param(s, marks=pytest.mark.external) for s in SETUPS)])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[RateStore]:
+    if request.param == "memory":
+        yield MemoryRates(SystemClock())
+        return
+    client = RedisClient(RedisOptions(**given_by(request, request.param)))
+    yield rates(client.redis, f"zaffa:{uuid4().hex}:rates")
+    await client.close()
 
 
 async def taken(store: RateStore, wanted: Draws, times: int, user_id=AMINA) -> list[bool]:
@@ -130,8 +135,8 @@ async def test_who_was_quiet_for_longest_starts_afresh():
 
 
 @pytest.mark.external
-async def test_all_nodes_take_from_the_same_buckets(redis):
-    prefix, wanted = uuid4().hex, draws(rpc=[(10, SLOW)])
+async def test_all_nodes_take_from_the_same_buckets(redis, prefix):
+    wanted = draws(rpc=[(10, SLOW)])
     here, there = rates(redis, prefix), rates(redis, prefix)
 
     answers = await asyncio.gather(taken(here, wanted, 10), taken(there, wanted, 10))
@@ -140,16 +145,15 @@ async def test_all_nodes_take_from_the_same_buckets(redis):
 
 
 @pytest.mark.external
-async def test_what_is_full_again_is_forgotten(redis):
-    prefix = uuid4().hex
+async def test_what_is_full_again_is_forgotten(redis, prefix):
     await taken(rates(redis, prefix), draws(rpc=[(10, SLOW)]), 1)
 
     assert 0 < await redis.ttl(f"{prefix}:{AMINA}") <= SLOW + 1
 
 
 @pytest.mark.external
-async def test_a_clock_that_goes_back_does_not_keep_a_bucket_empty(redis):
-    prefix, wanted = uuid4().hex, draws(rpc=[(1, 0.2)])
+async def test_a_clock_that_goes_back_does_not_keep_a_bucket_empty(redis, prefix):
+    wanted = draws(rpc=[(1, 0.2)])
     store = rates(redis, prefix)
     await taken(store, wanted, 1)
     await redis.hset(f"{prefix}:{AMINA}", mapping={"rpc.0": "0", "rpc.0@": "99999999999"})

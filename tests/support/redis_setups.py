@@ -31,7 +31,7 @@ WATCHWORD = "watch:word"
 RIGHTS = (
     "~zaffa:* &zaffa:* +ping +publish +subscribe +unsubscribe "
     "+spublish +ssubscribe +sunsubscribe +cluster|slots +command "
-    "+hset +hdel +hgetall +hkeys +set +exists +pexpire"
+    "+hset +hdel +hgetall +hkeys +set +exists +pexpire +eval +time +hmget +expire"
 )
 """What our user of the access list needs, as docs/operations.md says; tests need more."""
 
@@ -230,9 +230,8 @@ class SecuredValkey:
     def start(cls, files: Path) -> Iterator[Self]:
         with running(ValkeyServer()) as server:
             with admin(server) as client:
-                client.execute_command(
-                    "ACL SETUSER zaffa on >s@lam/1", *RIGHTS.split(), "+scan", "+del"
-                )
+                more = ("+scan", "+del", "+ttl")
+                client.execute_command("ACL SETUSER zaffa on >s@lam/1", *RIGHTS.split(), *more)
                 client.execute_command("ACL SETUSER default off")
             make_certificates(files)
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=files / "ca.pem")
