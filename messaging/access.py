@@ -16,6 +16,8 @@ class Answer(Enum):
     ALLOWED = "allowed"
     DENIED = "denied"
     UNKNOWN = "unknown"
+    MISNAMED = "misnamed"
+    """Nobody can: the name is none that the channel's namespace allows."""
     UNAVAILABLE = "unavailable"
     """Nobody can: the channel does not keep what is asked for."""
 
@@ -65,6 +67,8 @@ class Access:
         options = self._namespaces.options_of(channel)
         if options is None:
             return Answer.UNKNOWN
+        if not self._namespaces.allows_name(channel):
+            return Answer.MISNAMED
         owner = user_of(channel)
         if owner is not None:
             return _either(owner == user_id != "")
@@ -75,10 +79,8 @@ class Access:
         named = users_named_by(channel) if options.allow_user_limited_channels else None
         if named is not None:
             return _either(user_id in named and user_id != "")
-        allowed = options.allow_subscribe_for_client
-        if not user_id:
-            allowed = options.allow_subscribe_for_anonymous
-        return _either(allowed)
+        known = user_id != "" or options.allow_subscribe_for_anonymous
+        return _either(options.allow_subscribe_for_client and known)
 
     async def may(
         self, action: Action, user_id: UserId, channel: str, *, subscribed: bool
@@ -92,6 +94,8 @@ class Access:
         options = self._namespaces.options_of(channel)
         if options is None:
             return Answer.UNKNOWN
+        if not self._namespaces.allows_name(channel):
+            return Answer.MISNAMED
         if action is Action.HISTORY and not options.keeps:
             return Answer.UNAVAILABLE
         owner = user_of(channel)
@@ -99,9 +103,13 @@ class Access:
             return Answer.UNAVAILABLE
         if owner is not None and action is not Action.PUBLISH:
             return _either(owner == user_id != "")
-        if self._insecure:
+        if self._insecure and owner is None:
             return Answer.ALLOWED
         return _either(_permits(options, action, user_id, subscribed=subscribed))
+
+    def subscriber_may(self, action: Action, user_id: UserId, options: ChannelOptions) -> bool:
+        """Whether the user may do this in a namespace once they are subscribed."""
+        return self._insecure or _permits(options, action, user_id, subscribed=True)
 
     async def strangers(
         self, listeners: Mapping[str, frozenset[UserId]]

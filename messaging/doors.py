@@ -48,6 +48,8 @@ class Doors:
             recoverable=request.recoverable,
             join_leave=request.join_leave,
             delta=request.delta,
+            reads=self._access.subscriber_may(Action.HISTORY, user_id, options),
+            sees=self._access.subscriber_may(Action.PRESENCE, user_id, options),
         )
         if token is None:
             return grant
@@ -98,7 +100,8 @@ class Doors:
             raise Declined(ErrorCode.TOKEN_EXPIRED) from None
         except Unauthenticated as error:
             raise Declined(ErrorCode.PERMISSION_DENIED, error.message) from None
-        if token.user_id != (connection.user_id or ANONYMOUS):
+        is_theirs = token.user_id == (connection.user_id or ANONYMOUS)
+        if not is_theirs or token.client not in ("", connection.client):
             raise ProtocolViolation(DisconnectCode.INVALID_TOKEN)
         return token
 
@@ -106,6 +109,7 @@ class Doors:
 _DECLINED = {
     Answer.UNKNOWN: ErrorCode.UNKNOWN_CHANNEL,
     Answer.DENIED: ErrorCode.PERMISSION_DENIED,
+    Answer.MISNAMED: ErrorCode.BAD_REQUEST,
     Answer.UNAVAILABLE: ErrorCode.NOT_AVAILABLE,
 }
 

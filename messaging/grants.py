@@ -57,21 +57,26 @@ def granted(
     recoverable: bool = False,
     join_leave: bool = False,
     delta: str = "",
+    reads: bool = False,
+    sees: bool = False,
 ) -> Grant:
-    """What a namespace grants to who asks for these things."""
+    """What a namespace grants to who asks for these things.
+
+    Who `reads` the history may be given what they missed of it, and who `sees` who is there may
+    be told who comes and goes.
+    """
     changed = override or Override()
-    tells = _either(changed.join_leave, options.join_leave)
     force_recovery = _either(changed.force_recovery, options.force_recovery)
     force_positioning = _either(changed.force_positioning, options.force_positioning)
-    recovers = options.keeps and (force_recovery or (recoverable and options.allow_recovery))
-    places = options.keeps and (force_positioning or (positioned and options.allow_positioning))
+    recovers = force_recovery or (recoverable and (options.allow_recovery or reads))
+    places = force_positioning or (positioned and (options.allow_positioning or reads))
     return Grant(
-        positioned=places or recovers,
-        recoverable=recovers,
+        positioned=options.keeps and (places or recovers),
+        recoverable=options.keeps and recovers,
         present=_either(changed.presence, options.presence),
-        tells_attendance=tells,
-        hears_attendance=tells
-        and (join_leave or _either(changed.force_push_join_leave, options.force_push_join_leave)),
+        tells_attendance=_either(changed.join_leave, options.join_leave),
+        hears_attendance=_either(changed.force_push_join_leave, options.force_push_join_leave)
+        or (join_leave and options.join_leave and sees),
         delta=delta in options.allowed_delta_types,
     )
 

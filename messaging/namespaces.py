@@ -37,7 +37,7 @@ class ChannelOptions(
         bool, Meta(description="Users may subscribe without a subscription token.")
     ] = False
     allow_subscribe_for_anonymous: Annotated[
-        bool, Meta(description="Clients without a user may subscribe, too.")
+        bool, Meta(description="Clients without a user may subscribe where users may.")
     ] = False
     allow_publish_for_client: Annotated[
         bool, Meta(description="Users may publish, subscribed or not.")
@@ -70,7 +70,11 @@ class ChannelOptions(
         bool, Meta(description="Users may subscribe to channels that name them behind a `#`.")
     ] = False
     channel_regex: Annotated[
-        str, Meta(description="What the part behind the namespace must match, if set.")
+        str,
+        Meta(
+            description="A regular expression that must be found in the part behind the"
+            " namespace, if set; with `^` and `$` that is all of it."
+        ),
     ] = ""
     presence: Annotated[bool, Meta(description="Keep who is subscribed.")] = False
     join_leave: Annotated[
@@ -144,7 +148,7 @@ class ChannelOptions(
 
     @cached_property
     def pattern(self) -> re.Pattern[str] | None:
-        """What the name behind the namespace must match whole, if anything."""
+        """What must be found in the name behind the namespace, if anything."""
         return re.compile(self.channel_regex) if self.channel_regex else None
 
 
@@ -202,21 +206,21 @@ class Namespaces:
     settings: ChannelSettings = field(default_factory=ChannelSettings)
 
     def options_of(self, channel: str) -> ChannelOptions | None:
-        """The options of a channel that is no conversation; None if its namespace is unknown.
-
-        A name that does not match its namespace's `channel_regex` is unknown as well.
-        """
-        name, colon, rest = channel.removeprefix(PRIVATE).partition(BOUNDARY)
-        options: ChannelOptions | None
+        """The options of a channel that is no conversation; None if its namespace is unknown."""
+        name, colon, _ = channel.removeprefix(PRIVATE).partition(BOUNDARY)
         if not colon:
-            options, rest = self.settings.without_namespace, name
-        elif name == USER:
-            options = self.settings.namespaces.get(USER, PERSONAL)
-        else:
-            options = self.settings.namespaces.get(name)
-        if options is None or (options.pattern and not options.pattern.fullmatch(rest)):
-            return None
-        return options
+            return self.settings.without_namespace
+        if name == USER:
+            return self.settings.namespaces.get(USER, PERSONAL)
+        return self.settings.namespaces.get(name)
+
+    def allows_name(self, channel: str) -> bool:
+        """Whether the `channel_regex` of the channel's namespace is found in its name."""
+        options = self.options_of(channel)
+        if options is None or options.pattern is None:
+            return True
+        name, colon, rest = channel.removeprefix(PRIVATE).partition(BOUNDARY)
+        return options.pattern.search(rest if colon else name) is not None
 
     def personal_channel(self, user_id: UserId) -> str:
         """Where a user's own news is published."""
@@ -232,8 +236,8 @@ def is_private(channel: str) -> bool:
 
 
 def users_named_by(channel: str) -> frozenset[str] | None:
-    """The users whom a channel is limited to: those behind `#`, or the one of `user:ID`."""
+    """The users whom a channel is limited to: those behind the last `#`, or that of `user:ID`."""
     if channel.startswith(f"{USER}{BOUNDARY}"):
         return frozenset([channel[len(USER) + 1 :]])
-    _, boundary, users = channel.partition(USERS)
+    _, boundary, users = channel.rpartition(USERS)
     return frozenset(users.split(USERS_SEPARATOR)) if boundary else None

@@ -24,6 +24,8 @@ class SubscriptionToken:
 
     user_id: str
     channel: str
+    client: str
+    """The only connection that may use it, if it names one."""
     info: bytes
     data: bytes
     override: Override | None
@@ -43,6 +45,7 @@ class _Said(msgspec.Struct, frozen=True):
 class _SubscriptionClaims(_Said, frozen=True):
     sub: str = ""
     channel: str = ""
+    client: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class ServerSubscription:
 
 class _ConnectionClaims(msgspec.Struct, frozen=True):
     channels: list[str] = []
-    subs: dict[str, _Said] = {}
+    subs: dict[str, _Said | None] = {}
 
 
 _subscription_claims = msgspec.json.Decoder(_SubscriptionClaims)
@@ -77,7 +80,13 @@ async def subscription_token(verifier: TokenVerifier, token: str) -> Subscriptio
         raise Unauthenticated("The token names no channel.")
     info, data = _payloads(claims)
     return SubscriptionToken(
-        claims.sub, claims.channel, info, data, claims.override, signed.expires_at
+        user_id=claims.sub,
+        channel=claims.channel,
+        client=claims.client,
+        info=info,
+        data=data,
+        override=claims.override,
+        expires_at=signed.expires_at,
     )
 
 
@@ -87,7 +96,9 @@ def server_subscriptions(principal: Principal) -> Mapping[str, ServerSubscriptio
     Raises `Unauthenticated` if they make no sense.
     """
     named: dict[str, Any] = {
-        name: principal.claims[name] for name in ("channels", "subs") if name in principal.claims
+        name: principal.claims[name]
+        for name in ("channels", "subs")
+        if principal.claims.get(name) is not None
     }
     if not named:
         return {}
@@ -97,8 +108,10 @@ def server_subscriptions(principal: Principal) -> Mapping[str, ServerSubscriptio
         raise _senseless() from None
     wanted = {channel: ServerSubscription() for channel in claims.channels}
     for channel, said in claims.subs.items():
-        info, data = _payloads(said)
-        wanted[channel] = ServerSubscription(info, data, said.override)
+        if said is None:
+            wanted[channel] = ServerSubscription()
+        else:
+            wanted[channel] = ServerSubscription(*_payloads(said), said.override)
     return wanted
 
 

@@ -31,7 +31,7 @@ async def code_of(client: AnyClient, channel: str) -> int:
         ("without-namespace", 103, 103),
         ("$open:1", 103, 103),
         ("numbered:1984", 0, 103),
-        ("numbered:x1984", 102, 102),
+        ("numbered:x1984", 107, 107),
         ("open:" + "x" * 255, 107, 107),
     ],
 )
