@@ -52,6 +52,10 @@ class Operation(Generic[I, O]):
     instant: bool = False
     """`run` never waits: over RPC it is answered in the very turn in which it was asked."""
 
+    streams: bool = False
+    """`run` gives an asynchronous iterator: over HTTP each of its values, as `gives` describes
+    it, is a line of JSON that leaves when it comes."""
+
     status: int = 200
     refusals: tuple[type[Refusal], ...] = ()
 

@@ -83,3 +83,10 @@ class NothingStands(Refusal):
 
     kind = Kind.NOT_FOUND
     code = "user.not_blocked"
+
+
+class TooManyTraces(Refusal):
+    """As many traces are being watched as may be."""
+
+    kind = Kind.LIMITED
+    code = "trace.too_many"

@@ -10,6 +10,7 @@ import msgspec
 from kernel.errors import Denied, InvalidInput, RateLimited, Refusal, Unauthenticated
 from kernel.operations import AnyOperation
 from server.errors import STATUS, ErrorBody
+from server.operations import LINES
 
 _REF = "#/components/schemas/{name}"
 _ALWAYS: tuple[type[Refusal], ...] = (InvalidInput, Unauthenticated, Denied, RateLimited)
@@ -147,6 +148,9 @@ class _Described:
         if self._operation.status == 204:
             return {"description": "Done."}
         schema = self._schemas[self._operation.gives]
+        if self._operation.streams:
+            described = "One JSON value a line, each when it comes; empty lines mean nothing."
+            return {"description": described, "content": {LINES: {"schema": schema}}}
         return {"description": "Done.", "content": {"application/json": {"schema": schema}}}
 
     def _errors(self) -> dict[str, object]:

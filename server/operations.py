@@ -1,13 +1,13 @@
 """An operation over HTTP: from path, query and body to its input, from its answer to bytes."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from kernel.errors import InvalidInput
 from kernel.identity import Principal
@@ -15,6 +15,9 @@ from kernel.operations import AnyOperation, invalid_input
 from server.errors import CLOSING, BodyTooLarge
 
 Answer = Callable[[Request], Awaitable[Response]]
+
+LINES = "application/x-ndjson"
+"""The media type of an answer that is one JSON value a line."""
 
 _raw_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -114,9 +117,18 @@ async def body_of(request: Request, *, limit: int, seconds: float) -> bytes:
 async def answer_of(operation: AnyOperation, principal: Principal, given: Any) -> Response:
     """Run the operation and write its answer."""
     result = await operation.run(principal, given)
+    if operation.streams:
+        return StreamingResponse(_lines(result), operation.status, media_type=LINES)
     if operation.status == 204:
         return Response(status_code=204)
     return Response(msgspec.json.encode(result), operation.status, media_type="application/json")
+
+
+async def _lines(values: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+    """Each value on a line of its own. The first line is empty: the answer has begun."""
+    yield b"\n"
+    async for value in values:
+        yield msgspec.json.encode(value) + b"\n"
 
 
 def _types(operation: AnyOperation) -> dict[str, Any]:

@@ -171,7 +171,7 @@ class Chat:
             operations=operations,
         )
         ground.workers += parts.workers
-        self.users.gateway(parts.hub, parts.surveys)
+        self.users.gateway(parts)
         streams = other_transports(
             parts.gateway,
             parts.sessions,

@@ -2,20 +2,21 @@
 
 from functools import partial
 
-from messaging import connection_routes, user_routes
+from messaging import connection_routes, trace_routes, user_routes
 from messaging.activity import Activity
 from messaging.adapters.sql_restrictions import SqlRestrictions
 from messaging.adapters.sql_statuses import SqlAcquaintances, SqlStatuses
 from messaging.connections import Connections
 from messaging.expulsion import Expulsion
-from messaging.hub import Hub
 from messaging.ports import PresenceRegistry
 from messaging.sanctions import Sanctions
 from messaging.sightings import Sightings
 from messaging.standing import CheckedTokens, Standing
 from messaging.statuses import Statuses
-from messaging.surveys import Surveys
+from messaging.tracer import Tracer
+from messaging.tracing import Tracing
 from server.wiring.ground import Ground
+from server.wiring.realtime import RealtimeParts
 
 
 class Users:
@@ -38,6 +39,8 @@ class Users:
         )
         self._connections = Connections(node_id=ground.node_id, bus=ground.bus)
         ground.operations += connection_routes.operations(self._connections)
+        self._tracing = Tracing(node_id=ground.node_id, bus=ground.bus, clock=ground.clock)
+        ground.operations += trace_routes.operations(self._tracing)
         ground.operations += user_routes.operations(
             statuses=Statuses(
                 self._statuses,
@@ -50,17 +53,28 @@ class Users:
             sanctions=self._sanctions,
         )
 
-    def gateway(self, hub: Hub, surveys: Surveys) -> None:
+    def gateway(self, parts: RealtimeParts) -> None:
         """What a node with connections does for them."""
-        ground, standing = self._ground, self._standing
+        ground, standing, hub = self._ground, self._standing, parts.hub
         expulsion = Expulsion(hub, clock=ground.clock, metrics=ground.metrics)
         standing.on_change.append(expulsion.tell)
         hub.confidants.append(standing.take)
         self._sanctions.look_here = standing.look
-        self._connections.serve(hub.roster, surveys, pause=partial(ground.clock.sleep, 0))
+        tracer = Tracer(
+            node_id=ground.node_id,
+            roster=hub.roster,
+            departures=parts.departures,
+            bus=ground.bus,
+            clock=ground.clock,
+            metrics=ground.metrics,
+        )
+        self._tracing.serve(leaving=lambda: parts.gateway.draining)
+        hub.confidants += [tracer.take, self._tracing.take]
+        self._connections.serve(hub.roster, parts.surveys, pause=partial(ground.clock.sleep, 0))
         ground.parts.append(standing)
         ground.workers += [
             standing,
+            tracer,
             self._activity,
             Sightings(
                 self._statuses,
