@@ -78,12 +78,10 @@ class Batch:
 class Wire(ABC):
     """One connection's way to its client. Nothing here waits, and nothing raises."""
 
-    __slots__ = ("answers", "batches", "codec", "departures", "due", "slot", "socket")
+    __slots__ = ("answers", "batches", "codec", "departures", "due", "session", "slot", "socket")
 
     medium: str = "websocket"
     """What carries it, by the name that clients have for it."""
-    session: str = ""
-    """The secret by which later requests of the client find its connection, if it makes any."""
     node: str = ""
     """Where to look for it."""
     native_pings: bool = False
@@ -93,6 +91,8 @@ class Wire(ABC):
         self.codec = codec
         self.departures = departures
         self.due = False
+        self.session = ""
+        """A secret of the connection and its client, by which others may mean it, if it has one."""
         self.socket = -1
         """The descriptor that frames may be written to straight away; -1 while that is not so."""
         self.slot = 0

@@ -1,6 +1,7 @@
 """Where connections of this node begin, and how they are sent away when it stops."""
 
 import math
+import secrets
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -43,6 +44,11 @@ class GatewayOptions:
             raise ValueError("transports must be some of " + ", ".join(TRANSPORTS))
 
 
+def new_session() -> str:
+    """A secret for one connection, which nobody can guess."""
+    return secrets.token_urlsafe(36)
+
+
 class Gateway:
     """Makes connections and ends them in waves, so that they do not all come back at once."""
 
@@ -74,6 +80,9 @@ class Gateway:
 
     def connect(self, wire: Wire) -> Connection:
         """A connection over `wire`, which must hand it what the client says."""
+        if wire.codec.one_way:
+            # So that its client can tell the application which connection to subscribe.
+            wire.session = new_session()
         connection = Connection(self._host, wire, client=str(uuid4()))
         self._hub.roster.opened(connection)
         return connection

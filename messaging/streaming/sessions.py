@@ -1,6 +1,5 @@
 """Streams that are spoken to by other requests, which may reach any node."""
 
-import secrets
 from collections.abc import Callable
 from hmac import compare_digest
 from typing import Final
@@ -9,6 +8,7 @@ import msgspec
 
 from kernel.bus import Bus, Publication
 from messaging.control import node_channel
+from messaging.gateway import new_session
 from messaging.streaming.wire import StreamWire
 
 _HANDLE: Final = 12
@@ -35,7 +35,7 @@ class Sessions:
 
     def open(self, wire: StreamWire) -> None:
         """Let a stream be found by a new session, until it is closed."""
-        wire.session = secrets.token_urlsafe(36)
+        wire.session = new_session()
         wire.node = self._node_id
         self._wires[wire.session[:_HANDLE]] = wire
 

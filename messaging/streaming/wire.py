@@ -29,7 +29,7 @@ class StreamWire(Wire):
     """
 
     __slots__ = ("_abort", "_closing", "_form", "_gone", "_held", "_limit", "_queue", "_queued",
-                 "_to_send", "_wheel", "connection", "node", "options", "session")  # fmt: skip
+                 "_to_send", "_wheel", "connection", "node", "options")  # fmt: skip
 
     connection: Connection
 
@@ -44,7 +44,7 @@ class StreamWire(Wire):
     ) -> None:
         super().__init__(codec, departures)
         self.options = options
-        self.session = self.node = ""
+        self.node = ""
         self._form = form
         self._wheel = wheel
         self._queue: list[bytes] = []

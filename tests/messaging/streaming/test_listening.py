@@ -37,6 +37,7 @@ async def test_the_first_push_tells_of_the_connection(node, transport):
         assert stream.connected["version"] == "zaffa test"
         assert stream.connected["ping"] == 1
         assert "pong" not in stream.connected
+        assert len(stream.connected["session"]) >= 32
         assert node.metric("messaging_connections", transport=transport) == 1
 
 
@@ -157,7 +158,8 @@ async def test_a_websocket_is_told_of_its_connection_by_its_first_message(node):
     async with websocket(node) as listener, asyncio.timeout(PATIENCE):
         await listener.send(json.dumps({"token": node.token(AMINA)}))
 
-        assert json.loads(await listener.recv())["connect"]["version"] == "zaffa test"
+        told = json.loads(await listener.recv())["connect"]
+        assert (told["version"], len(told["session"])) == ("zaffa test", 48)
         assert await listener.recv() == "{}"
         assert node.metric("messaging_connections", transport="uni_websocket") == 1
 
