@@ -18,6 +18,9 @@ pytestmark = [pytest.mark.external]
         ("javascript-protobuf", "killed"),
         ("python-json", "killed"),
         ("python-protobuf", "asked"),
+        ("javascript-json-http_stream", "asked"),
+        ("javascript-protobuf-http_stream", "killed"),
+        ("javascript-json-sse", "asked"),
     ],
 )
 async def test_a_client_comes_back_to_a_restarted_node_and_misses_nothing(
