@@ -23,6 +23,12 @@ log = logging.getLogger(__name__)
 BACKLOG = 2_048
 """Connections that wait at the door, about as many as can be taken before clients give up."""
 
+UNANSWERED = 30.0
+"""Seconds after which the system gives up a client that acknowledges nothing it is sent.
+
+Most are found out by their silence; those that only listen have nothing to say.
+"""
+
 
 class NodeServer(uvicorn.Server):
     """uvicorn, but a signal first lets the connections go somewhere else.
@@ -131,6 +137,10 @@ def listening_socket(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # Accepted connections inherit it.
+        milliseconds = int(UNANSWERED * 1000)
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
     try:
         bound.bind((host, port))
     except OSError:
