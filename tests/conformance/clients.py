@@ -103,6 +103,7 @@ class Clients:
         tokens: Sequence[str | None],
         *,
         elsewhere: str = "",
+        blocked: str = "",
         **options: Any,
     ) -> JavaScriptClient | PythonClient:
         """One of the official clients that judge; `url` is a node's WebSocket.
@@ -113,7 +114,7 @@ class Clients:
         `name`, `version`, `headers`.
 
         A client of streams says what it has to say there, or to the node whose WebSocket is
-        `elsewhere`.
+        `elsewhere`. With `blocked` it tries the WebSocket at that address before.
         """
         language, form, *rest = kind.split("-")
         protobuf = form == "protobuf"
@@ -122,6 +123,8 @@ class Clients:
         ways: str | list[dict[str, str]] = url
         if rest:
             ways = [{"transport": rest[0], "endpoint": _at(url, f"/connection/{rest[0]}")}]
+            if blocked:
+                ways.insert(0, {"transport": "websocket", "endpoint": blocked})
             options["emulationEndpoint"] = _at(elsewhere or url, "/emulation")
         return JavaScriptClient(self._port, ways, tokens, protobuf=protobuf, options=options)
 

@@ -16,7 +16,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from tests.conformance.clients import KINDS, Clients, JavaScriptClient
+from tests.conformance.clients import KINDS, STREAMS, Clients, JavaScriptClient
 from tests.conformance.python_client import PythonClient
 from tests.support.cluster import RunningCluster
 from tests.support.running import RunningHouse
@@ -81,9 +81,9 @@ async def _cluster(
         await connection.close()
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=[*KINDS, *STREAMS])
 def kind(request: pytest.FixtureRequest) -> str:
-    """Whoever takes this runs with each client in each format."""
+    """Whoever takes this runs with each client, in each format and over each transport."""
     given: str = request.param
     return given
 

@@ -11,7 +11,8 @@ from uuid import uuid4
 import pytest
 from aiohttp import web
 
-from tests.conformance.clients import HERE, PATIENCE, JavaScriptClient
+from tests.conformance.clients import HERE, Clients
+from tests.conformance.events import PATIENCE
 from tests.support.node import install, node
 from tests.support.running import RunningHouse
 
@@ -51,20 +52,16 @@ async def say(house: RunningHouse, conversation: str) -> None:
 
 @pytest.mark.parametrize("fallback", ["http_stream", "sse"])
 async def test_where_websockets_are_blocked_the_client_falls_back_and_chats(
-    running_house: RunningHouse, fallback: str
+    clients: Clients, running_house: RunningHouse, fallback: str
 ) -> None:
     conversation = await running_house.group("amina", "karim")
     channel = f"conversation:{conversation}"
     async with blocking() as blocked:
-        client = JavaScriptClient(
-            blocked,
+        client = clients.client(
+            f"javascript-json-{fallback}",
+            running_house.websocket_url,
             [running_house.token("karim")],
-            protobuf=False,
-            transports=[
-                ("websocket", blocked),
-                (fallback, f"{running_house.url}/connection/{fallback}"),
-            ],
-            emulation=f"{running_house.url}/emulation",
+            blocked=blocked,
         )
         await client.start()
         try:
@@ -83,6 +80,7 @@ async def test_where_websockets_are_blocked_the_client_falls_back_and_chats(
                     "idempotency_key": uuid4().hex,
                 },
             )
+            await client.event("publication", offset=2)
         finally:
             await client.close()
 
