@@ -30,7 +30,8 @@ def is_user_id(text: str) -> bool:
     """Whether `text` can name a user: not empty, not too long, printable, no white space."""
     return (
         0 < len(text) <= USER_ID_BYTES
+        # Of all white space, only the plain blank counts as printable.
         and text.isprintable()
-        and not any(char.isspace() for char in text)
+        and " " not in text
         and len(text.encode("utf-8", "surrogatepass")) <= USER_ID_BYTES
     )

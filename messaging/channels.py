@@ -1,5 +1,6 @@
 """Channel names: build them and take them apart. Pure."""
 
+from functools import lru_cache
 from uuid import UUID
 
 from kernel.ids import UserId
@@ -32,6 +33,7 @@ def left_channel_of(leaving: str) -> str | None:
     return leaving[len(_LEFT) :] if leaving.startswith(_LEFT) else None
 
 
+@lru_cache(4096)
 def conversation_of(channel: str) -> UUID | None:
     """The conversation whose channel this is, in the one spelling we give out, or None."""
     if not channel.startswith(_CONVERSATION):

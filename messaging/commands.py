@@ -46,7 +46,7 @@ from messaging.protocol.results import (
 from messaging.publications import one_line
 from messaging.publishing import Publishing, Words
 from messaging.quotas import ConnectionOptions
-from messaging.rates import ConnectionRates, RateOptions
+from messaging.rates import KINDS, ConnectionRates, RateOptions
 from messaging.refusals import Declined, answer_to
 from messaging.subscriptions import Subscriptions
 from messaging.types import Presence
@@ -107,7 +107,7 @@ class Commands:
             "messaging_commands_total", "Commands by what was asked and how it ended.",
             ["command", "outcome"],
         )  # fmt: skip
-        self._rpcs_done = self._handled.labels("rpc", "done")
+        self._done = {kind: self._handled.labels(_name_of(kind), "done") for kind in KINDS}
 
     # --- what a connection needs of its node ---------------------------------------------------
 
@@ -124,7 +124,7 @@ class Commands:
         with suppress(StopIteration):
             self._rpc(connection, command, request).send(None)
             raise AssertionError(f"{request.method} is declared to be instant, and waits")
-        self._rpcs_done.inc()
+        self._done[RPCRequest].inc()
         return True
 
     async def handle(self, connection: Connection, command: Command) -> None:
@@ -158,7 +158,7 @@ class Commands:
                 await self._subscriptions.refresh(connection, command, request)
             case _:
                 raise Declined(ErrorCode.NOT_AVAILABLE)
-        self._handled.labels(_name(command), "done").inc()
+        self._done[type(command.request)].inc()
 
     def failed(self, connection: Connection, command: Command, error: BaseException) -> None:
         if isinstance(error, ProtocolViolation):
@@ -225,7 +225,11 @@ class Commands:
 
 
 def _name(command: Command) -> str:
-    return type(command.request).__name__.removesuffix("Request").lower()
+    return _name_of(type(command.request))
+
+
+def _name_of(kind: type) -> str:
+    return kind.__name__.removesuffix("Request").lower()
 
 
 def _principal(connection: Connection) -> Principal:
