@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 
-from kernel.bus import Publication, StreamPosition
-from messaging.extras import value_of
 from messaging.ports import Streams
-from messaging.protocol import values
 from messaging.protocol.codes import ErrorCode
 from messaging.protocol.requests import HistoryRequest
 from messaging.protocol.results import HistoryResult
+from messaging.protocol.values import Publication
 from messaging.refusals import Declined
+
+NEWEST = 2**63 - 1
+"""No offset is greater: databases cannot even compare with one."""
 
 
 class History:
@@ -25,36 +26,28 @@ class History:
         Declines a channel without a stream, another epoch, and a forward range that the
         stream no longer holds.
         """
-        top = (await self._streams.tops([request.channel])).get(request.channel)
-        if top is None:
-            raise Declined(ErrorCode.NOT_AVAILABLE)
         since = request.since
+        limit = self._limit if request.limit < 0 else min(request.limit, self._limit)
+        beyond = min(since.offset, NEWEST) if since is not None else 0
+        if request.reverse and not beyond:
+            beyond = NEWEST
+        page = await self._streams.page(
+            request.channel, beyond=beyond, limit=limit, backwards=request.reverse
+        )
+        if page is None:
+            raise Declined(ErrorCode.NOT_AVAILABLE)
+        top = page.top
         if since is not None and since.epoch not in ("", top.epoch):
             raise Declined(ErrorCode.UNRECOVERABLE_POSITION)
-        limit = self._limit if request.limit < 0 else min(request.limit, self._limit)
-        found: Sequence[Publication] = []
-        if limit:
-            if request.reverse:
-                before = None if since is None or not since.offset else since.offset
-                found = await self._streams.before(request.channel, offset=before, limit=limit)
-            else:
-                found = await self._forward(request.channel, top, since, limit)
-        publications = tuple(map(value_of, found))
-        newest = max((each.offset for each in publications), default=0)
-        return HistoryResult(publications, top.epoch, max(top.offset, newest))
+        newest = max((each.offset for each in page.publications), default=0)
+        result = HistoryResult(tuple(page.publications), top.epoch, max(top.offset, newest))
+        if since is not None and limit and not request.reverse:
+            _demand_whole(page.publications, since.offset, result.offset)
+        return result
 
-    async def _forward(
-        self, channel: str, top: StreamPosition, since: values.StreamPosition | None, limit: int
-    ) -> Sequence[Publication]:
-        offset = since.offset if since is not None else 0
-        if offset > top.offset:
-            raise Declined(ErrorCode.UNRECOVERABLE_POSITION)
-        found = await self._streams.since(channel, offset=offset, limit=limit)
-        whole = (
-            found[0].position == StreamPosition(offset + 1, top.epoch)
-            if found
-            else offset == top.offset
-        )
-        if since is not None and not whole:
-            raise Declined(ErrorCode.UNRECOVERABLE_POSITION)
-        return found
+
+def _demand_whole(found: Sequence[Publication], since: int, top: int) -> None:
+    """Decline a range whose beginning the stream holds no longer, or not yet."""
+    first = found[0].offset if found else top + 1
+    if first != since + 1:
+        raise Declined(ErrorCode.UNRECOVERABLE_POSITION)

@@ -1,6 +1,7 @@
 """What messaging needs from the outside. Guarantees here, mechanics in `adapters/`."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -9,6 +10,7 @@ from kernel.bus import Publication, StreamPosition
 from kernel.ids import UserId
 from kernel.outbox import Entry
 from kernel.paging import Page
+from messaging.protocol import values
 from messaging.types import (
     Audience,
     ChannelMember,
@@ -93,6 +95,15 @@ class Audiences(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class MessagePage:
+    """A part of a conversation's log: offsets, and the messages as they are published."""
+
+    top: int
+    """The newest offset of the conversation at the same moment."""
+    publications: Sequence[tuple[int, bytes]]
+
+
 class MessageStore(Protocol):
     """The log of each conversation. Every method is one whole transaction."""
 
@@ -115,6 +126,15 @@ class MessageStore(Protocol):
         self, conversation_id: UUID, *, offset: int | None, limit: int
     ) -> Sequence[Message]:
         """The messages before `offset` (None: from the newest), newest first."""
+        ...
+
+    async def page(
+        self, conversation_id: UUID, *, beyond: int, limit: int, backwards: bool = False
+    ) -> MessagePage | None:
+        """Messages after the offset `beyond`, oldest first; backwards before it, newest first.
+
+        None if there is no such conversation.
+        """
         ...
 
     async def tops(self, conversation_ids: Sequence[UUID]) -> Mapping[UUID, int]:
@@ -169,6 +189,14 @@ class PublicationStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class StreamPage:
+    """A part of a channel's stream as clients are given it, and where the stream ends."""
+
+    top: StreamPosition
+    publications: Sequence[values.Publication]
+
+
 class Streams(Protocol):
     """The logs behind channels, by channel name. A channel may have none."""
 
@@ -184,6 +212,12 @@ class Streams(Protocol):
         self, channel: str, *, offset: int | None, limit: int
     ) -> Sequence[Publication]:
         """The publications before `offset` (None: from the newest), newest first."""
+        ...
+
+    async def page(
+        self, channel: str, *, beyond: int, limit: int, backwards: bool = False
+    ) -> StreamPage | None:
+        """Publications after an offset, or before it and newest first; None without a log."""
         ...
 
 

@@ -22,6 +22,17 @@ class MessageData(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", t
     sent_at: datetime
 
 
+class _Told(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="message"):
+    """The same from text that is at hand already."""
+
+    id: str
+    conversation_id: str
+    sender_id: str
+    body: msgspec.Raw
+    idempotency_key: str
+    sent_at: str
+
+
 _encoder = msgspec.json.Encoder()
 
 
@@ -39,6 +50,22 @@ def publication_of(message: Message, *, epoch: str) -> Publication:
         conversation_channel(message.conversation_id),
         _encoder.encode(data),
         StreamPosition(message.offset, epoch),
+    )
+
+
+def told(
+    id_: str, conversation_id: str, sender_id: str, body: bytes, key: str, sent_at: str
+) -> bytes:
+    """The data of a message's publication, to the byte, from its fields as text."""
+    return _encoder.encode(
+        _Told(
+            id=id_,
+            conversation_id=conversation_id,
+            sender_id=sender_id,
+            body=msgspec.Raw(one_line(body)),
+            idempotency_key=key,
+            sent_at=sent_at,
+        )
     )
 
 

@@ -7,8 +7,10 @@ from uuid import UUID
 from kernel.bus import Publication, StreamPosition
 from kernel.clock import Clock
 from messaging.channels import conversation_channel, conversation_of
+from messaging.extras import value_of
 from messaging.namespaces import Namespaces
-from messaging.ports import MessageStore, PublicationStore
+from messaging.ports import MessageStore, PublicationStore, StreamPage
+from messaging.protocol import values
 from messaging.publications import publication_of
 
 
@@ -55,6 +57,36 @@ class ChannelStreams:
             conversation_channel(conversation_id): StreamPosition(offset, epoch)
             for conversation_id, offset in tops.items()
         }
+
+    async def page(
+        self, channel: str, *, beyond: int, limit: int, backwards: bool = False
+    ) -> StreamPage | None:
+        conversation_id = conversation_of(channel)
+        if conversation_id is None:
+            return await self._kept_page(channel, beyond=beyond, limit=limit, backwards=backwards)
+        found = await self._messages.page(
+            conversation_id, beyond=beyond, limit=limit, backwards=backwards
+        )
+        if found is None:
+            return None
+        return StreamPage(
+            StreamPosition(found.top, await self._messages.epoch()),
+            [values.Publication(data=data, offset=offset) for offset, data in found.publications],
+        )
+
+    async def _kept_page(
+        self, channel: str, *, beyond: int, limit: int, backwards: bool
+    ) -> StreamPage | None:
+        top = (await self.tops([channel])).get(channel)
+        if top is None:
+            return None
+        if not limit:
+            return StreamPage(top, ())
+        if backwards:
+            found = await self._publications.before(channel, offset=beyond, limit=limit)
+        else:
+            found = await self._publications.since(channel, offset=beyond, limit=limit)
+        return StreamPage(top, list(map(value_of, found)))
 
     async def since(self, channel: str, *, offset: int, limit: int) -> Sequence[Publication]:
         conversation_id = conversation_of(channel)

@@ -14,12 +14,12 @@ from kernel.clock import Clock
 from kernel.errors import Refusal
 from kernel.ids import UserId
 from kernel.metrics import Metrics
-from messaging.adapters import postgres_log, sqlite_log
+from messaging.adapters import message_pages, postgres_log, sqlite_log
 from messaging.adapters.chunks import chunks
 from messaging.adapters.fates import Placed
 from messaging.adapters.message_batches import Batches, BatchOptions, Overtaken
 from messaging.adapters.tables import ConversationRow, MessageRow
-from messaging.ports import Consequences
+from messaging.ports import Consequences, MessagePage
 from messaging.types import Draft, Message
 
 _messages = table_of(MessageRow)
@@ -70,6 +70,14 @@ class SqlMessages:
         if offset is not None:
             statement = statement.where(_messages.c.offset < offset)
         return await self._read(statement)
+
+    async def page(
+        self, conversation_id: UUID, *, beyond: int, limit: int, backwards: bool = False
+    ) -> MessagePage | None:
+        async with self._database.reading() as connection:
+            return await message_pages.page(
+                connection, conversation_id, beyond=beyond, limit=limit, backwards=backwards
+            )
 
     async def tops(self, conversation_ids: Sequence[UUID]) -> Mapping[UUID, int]:
         tops: dict[UUID, int] = {}

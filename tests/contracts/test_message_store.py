@@ -4,6 +4,8 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -20,6 +22,8 @@ from messaging.adapters.message_batches import BatchOptions
 from messaging.adapters.sql_conversations import SqlConversations
 from messaging.adapters.sql_messages import SqlMessages
 from messaging.errors import ConversationNotFound, NotAMember
+from messaging.ports import MessagePage
+from messaging.publications import publication_of
 from messaging.types import Message
 from tests.support.clock import START, ManualClock
 from tests.support.factories_messaging import (
@@ -316,6 +320,38 @@ async def test_a_log_is_read_backwards_from_its_end_or_before_an_offset(store, h
     assert await store.before(here, offset=None, limit=2) == [sent[4], sent[3]]
     assert await store.before(here, offset=4, limit=2) == [sent[2], sent[1]]
     assert await store.before(here, offset=1, limit=2) == []
+
+
+async def test_a_page_holds_messages_as_they_are_published_to_the_byte(store, here):
+    """Live, from the log or as a change of what was before: clients are sent the same text."""
+    spoken = [
+        (b'{"text":"\xd9\x85\xd8\xa8\xd8\xb1\xd9\x88\xd9\x83 \\" \\u0001"}', START),
+        (b'{"a":\n[1,\n2]}', START + timedelta(microseconds=1)),
+        (b"7", START + timedelta(microseconds=120_000)),
+        (b'"x"', datetime(2038, 1, 19, 3, 14, 8, 999_999, UTC)),
+    ]
+    sent = [
+        await store.append(
+            replace(draft(here, key=f'k"\\é{number}', body=body), sent_at=at), then=nothing
+        )
+        for number, (body, at) in enumerate(spoken)
+    ]
+    published = [(each.offset, publication_of(each, epoch="e").data) for each in sent]
+
+    assert await store.page(here, beyond=0, limit=9) == MessagePage(4, published)
+    assert await store.page(here, beyond=1, limit=2) == MessagePage(4, published[1:3])
+    backwards = await store.page(here, beyond=4, limit=2, backwards=True)
+    assert backwards == MessagePage(4, [published[2], published[1]])
+
+
+async def test_a_page_without_messages_tells_the_top_all_the_same(store, conversations, here):
+    silent = await group_in(conversations)
+    await store.append(draft(here), then=nothing)
+
+    assert await store.page(here, beyond=1, limit=9) == MessagePage(1, ())
+    assert await store.page(here, beyond=0, limit=0) == MessagePage(1, ())
+    assert await store.page(silent, beyond=2**63 - 1, limit=9, backwards=True) == MessagePage(0, ())
+    assert await store.page(new_id(START), beyond=0, limit=9) is None
 
 
 async def test_tops_are_told_of_conversations_that_exist_however_many_are_asked_for(
