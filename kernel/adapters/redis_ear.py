@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 import hiredis
+from redis.crc import key_slot
 
 from kernel.adapters.redis_wire import AT_ONCE, Refused, Wire, packed
 
@@ -121,12 +122,20 @@ class Ear:
             raise Refused("it confirms what was not asked")
 
     def _declined(self, error: str) -> None:
-        is_elsewhere = self._words.is_sharded and error.partition(" ")[0] in _ELSEWHERE
-        if not is_elsewhere or not self._expected:
+        if not self._words.is_sharded or not error.startswith(_ELSEWHERE):
             raise Refused(error)
+        if not self._is_answered_by(error):
+            return  # We left a channel that the server had just ended by itself.
         kind, channel = self._expected.popleft()
         if self._settled(channel) and kind == self._words.subscribe:
             self._turn_away(channel)
+
+    def _is_answered_by(self, error: str) -> bool:
+        """Whether the next command that waits for an answer may have been given this one."""
+        if not self._expected:
+            return False
+        word, slot, *_ = error.split(" ")
+        return word != "MOVED" or key_slot(self._expected[0][1]) == int(slot)
 
     def _settled(self, channel: bytes) -> bool:
         """Whether this was the answer to the last command about the channel."""

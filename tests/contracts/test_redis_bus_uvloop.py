@@ -12,11 +12,9 @@ from kernel.metrics import Metrics
 pytestmark = pytest.mark.external
 
 
-def test_the_bus_hears_on_uvloop(valkey_url: str):
+def test_the_bus_hears_on_uvloop(redis_options: RedisOptions):
     async def hear() -> list[object]:
-        bus = RedisBus(
-            RedisOptions(url=valkey_url, prefix="uvloop:"), clock=SystemClock(), metrics=Metrics()
-        )
+        bus = RedisBus(redis_options, clock=SystemClock(), metrics=Metrics())
         await bus.open()
         try:
             async with bus.listen() as listener:

@@ -24,9 +24,10 @@ from tests.support.redis_setups import (
     SecuredValkey,
     ValkeyCluster,
     ValkeySentinel,
+    admin,
     make_certificates,
 )
-from tests.support.servers import free_port
+from tests.support.servers import ValkeyServer, free_port, running
 
 pytestmark = pytest.mark.external
 
@@ -141,6 +142,42 @@ async def test_a_failover_is_a_gap_for_the_channels_of_that_shard_and_nothing_is
     assert value_of(metrics, "kernel_bus_publications_total", outcome="dropped") > 0
 
 
+async def test_after_a_planned_failover_everything_is_heard_where_it_is_served_now(
+    failing_cluster: ValkeyCluster,
+):
+    """The old primary lives on as a replica, so no connection breaks."""
+    leaving, *_ = failing_cluster.primaries
+    [successor] = failing_cluster.replicas
+    theirs = {each for each in CHANNELS if failing_cluster.primary_of(slot_of(each)) is leaving}
+    bus, hearing = bus_on(options_of(failing_cluster.url)), Hearing()
+    await bus.open()
+    async with bus.listen() as listener:
+        await listener.follow(CHANNELS)
+        tasks = [
+            asyncio.create_task(each)
+            for each in (hearing.run(listener), Telling(bus, CHANNELS).run())
+        ]
+        await hearing.until(lambda: len(hearing.numbers) == len(CHANNELS))
+
+        with admin(successor) as client:
+            await asyncio.to_thread(client.execute_command, "CLUSTER FAILOVER")
+        await hearing.until(lambda: hearing.gaps)
+        leaving.kill()
+        before = {each: hearing.numbers[each][-1] for each in CHANNELS}
+        await hearing.until(
+            lambda: all(hearing.numbers[each][-1] > before[each] for each in CHANNELS)
+        )
+
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    await bus.close()
+
+    assert frozenset().union(*hearing.gaps) == theirs
+    for channel, numbers in hearing.numbers.items():
+        assert numbers == sorted(set(numbers)), channel
+
+
 async def test_a_slot_that_moves_is_a_gap_for_its_channels_alone(valkey_cluster: ValkeyCluster):
     options = options_of(valkey_cluster.url)
     bus = bus_on(options)
@@ -200,7 +237,7 @@ async def test_one_server_that_knows_the_cluster_is_enough(valkey_cluster: Valke
 
 
 async def test_a_server_that_is_no_cluster_is_refused(valkey_url: str):
-    bus = bus_on(options_of(valkey_url.replace("redis://", "redis+cluster://").rstrip("/0")))
+    bus = bus_on(options_of(valkey_url.replace("redis://", "redis+cluster://").removesuffix("/0")))
 
     with pytest.raises(Unavailable) as caught:
         await bus.open()
@@ -255,6 +292,24 @@ async def test_a_wrong_password_of_the_sentinels_is_refused(sentinel_valkey: Val
 
     assert "wrong" not in caught.value.reason.replace("WRONGPASS", "")
     await bus.close()
+
+
+# --- a Unix socket --------------------------------------------------------------------------------
+
+
+async def test_a_unix_socket_carries_the_bus_and_who_is_present(tmp_path):
+    path = tmp_path / "redis.sock"
+    with running(ValkeyServer(settings={"unixsocket": str(path)}, password="secret")):
+        options = options_of(f"unix://:secret@{path}?db=1")
+        bus, client = bus_on(options), RedisClient(options)
+        await bus.open()
+        async with bus.listen() as listener:
+            await listener.follow(CHANNELS)
+            bus.publish([Publication("conversation:1", b"1")])
+            assert await heard(listener) == [Publication("conversation:1", b"1")]
+        assert await client.redis.set("zaffa:t:key", "1")
+        await client.close()
+        await bus.close()
 
 
 # --- who is present -------------------------------------------------------------------------------
