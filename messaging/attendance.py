@@ -28,6 +28,11 @@ class Attendances:
         if grant.tells_attendance:
             self._tell(Attendance.JOIN, connection, channel, grant)
 
+    def known_as(self, connection: Connection, channel: str, grant: Grant) -> None:
+        """A token said something new of who is there."""
+        if grant.present:
+            self._keeper.entered(member_of(connection, channel, grant))
+
     def went(self, connection: Connection, channel: str, grant: Grant) -> None:
         """A subscription is over."""
         if grant.present:

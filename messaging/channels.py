@@ -13,6 +13,13 @@ CHANNEL_BYTES = 255
 """Longer names are refused before anything looks at them."""
 
 
+def is_name(channel: str) -> bool:
+    """Whether this can be a channel's name. Names of channels between nodes begin with NUL."""
+    return 0 < len(channel.encode("utf-8", "surrogatepass")) <= CHANNEL_BYTES and (
+        "\0" not in channel
+    )
+
+
 def conversation_channel(conversation_id: UUID) -> str:
     """Where a conversation's messages are published."""
     return f"{_CONVERSATION}{conversation_id}"

@@ -8,6 +8,7 @@ from kernel.clock import Clock
 from kernel.errors import Denied, TokenExpired, Unauthenticated
 from kernel.identity import ANONYMOUS, Principal, TokenVerifier
 from kernel.options import option
+from messaging.attendance import Attendances
 from messaging.connection import Connection
 from messaging.connections import caller_of
 from messaging.gate import Gate
@@ -19,7 +20,7 @@ from messaging.protocol.frames import Command
 from messaging.protocol.requests import ConnectRequest, RefreshRequest
 from messaging.protocol.results import ConnectResult, RefreshResult
 from messaging.refusals import Declined
-from messaging.server_side import ServerSide
+from messaging.server_side import Prepared, ServerSide
 from messaging.subscriptions import ttl_of
 from messaging.tokens import ServerSubscription, server_subscriptions
 from messaging.types import Presence
@@ -46,6 +47,7 @@ class Connecting:
         version: str,
         verifier: TokenVerifier,
         hub: Hub,
+        attendances: Attendances,
         server_side: ServerSide,
         keeper: Keeper[Presence],
         namespaces: Namespaces,
@@ -58,6 +60,7 @@ class Connecting:
         self._version = version
         self._verifier = verifier
         self._hub = hub
+        self._attendances = attendances
         self._server_side = server_side
         self._keeper = keeper
         self._namespaces = namespaces
@@ -75,21 +78,39 @@ class Connecting:
         Raises `ProtocolViolation`, `Declined` or `Unavailable`: the last two are temporary but
         for a token that has expired.
         """
-        async with self._gate.admitted():
-            principal = await self._who(request)
-            assert principal.user_id is not None
-            if self._user_rates is not None:
-                await self._user_rates.demand(principal.user_id, request)
-            wanted = self._wanted(principal)
-            prepared = (
-                await self._server_side.prepare(connection, principal.user_id, wanted, request.subs)
-                if wanted
-                else []
-            )
-        if not connection.is_open:
-            self._hub.leave(connection)
-            return
-        # From here on nothing waits: what was prepared holds until the next turn.
+        with self._server_side.connecting(connection):
+            async with self._gate.admitted():
+                principal = await self._who(request)
+                assert principal.user_id is not None
+                if self._user_rates is not None:
+                    await self._user_rates.demand(principal.user_id, request)
+                if not connection.is_open:
+                    return
+                connection.principal = principal
+                connection.caller = caller_of(request, self._clock.now())
+                # From here on orders find it.
+                self._hub.roster.enter(connection)
+                wanted = self._wanted(principal, request)
+                prepared = (
+                    await self._server_side.prepare(
+                        connection, principal.user_id, wanted, request.subs
+                    )
+                    if wanted
+                    else []
+                )
+            if connection.is_open:
+                self._begin(connection, command, principal, prepared)
+            else:
+                self._hub.leave(connection)
+
+    def _begin(
+        self,
+        connection: Connection,
+        command: Command,
+        principal: Principal,
+        prepared: list[Prepared],
+    ) -> None:
+        """Nothing here waits: what was prepared holds until the next turn."""
         subs, joining = self._server_side.begin(connection, prepared)
         ttl = ttl_of(principal.expires_at, self._clock.now())
         result = ConnectResult(
@@ -101,28 +122,41 @@ class Connecting:
             session=connection.wire.session,
             node=connection.wire.node,
         )
-        connection.caller = caller_of(request, self._clock.now())
         connection.accept(command, result, principal)
-        self._hub.roster.enter(connection)
         self._server_side.join(connection, joining)
         self._keeper.entered(presence_of(connection, principal))
 
     async def refresh(
         self, connection: Connection, command: Command, request: RefreshRequest
     ) -> None:
-        """Answer `refresh`. Raises `ProtocolViolation` or `Unavailable`."""
+        """Answer `refresh`. Raises `ProtocolViolation` or `Unavailable`.
+
+        A token that subscribes its connection to other channels than the one before makes the
+        client connect anew, and so find itself in them.
+        """
         try:
             principal = await self._verified(request.token)
         except TokenExpired:
             raise ProtocolViolation(DisconnectCode.EXPIRED) from None
-        if principal.user_id != connection.user_id:
+        before = connection.principal
+        if before is None or principal.user_id != before.user_id:
             raise ProtocolViolation(DisconnectCode.INVALID_TOKEN)
+        if _subscribed_by(principal).keys() != _subscribed_by(before).keys():
+            raise ProtocolViolation(DisconnectCode.INSUFFICIENT_STATE)
         connection.principal = principal
+        if principal.info != before.info:
+            self._introduce(connection, principal)
         ttl = ttl_of(principal.expires_at, self._clock.now())
         result = RefreshResult(
             client=connection.client, version=self._version, expires=ttl > 0, ttl=ttl
         )
         connection.reply(command, result)
+
+    def _introduce(self, connection: Connection, principal: Principal) -> None:
+        """Let others see what the token says of its user now."""
+        self._keeper.entered(presence_of(connection, principal))
+        for channel, subscription in (connection.subscriptions or {}).items():
+            self._attendances.known_as(connection, channel, subscription.grant)
 
     async def _who(self, request: ConnectRequest) -> Principal:
         if not request.token:
@@ -149,19 +183,29 @@ class Connecting:
         except Denied:
             raise ProtocolViolation(DisconnectCode.PERMISSION_DENIED) from None
 
-    def _wanted(self, principal: Principal) -> Mapping[str, ServerSubscription]:
+    def _wanted(
+        self, principal: Principal, request: ConnectRequest
+    ) -> Mapping[str, ServerSubscription]:
         """The channels that a client finds itself subscribed to."""
-        try:
-            wanted = dict(server_subscriptions(principal))
-        except Unauthenticated:
-            raise ProtocolViolation(DisconnectCode.INVALID_TOKEN) from None
+        wanted = dict(_subscribed_by(principal))
         if principal.user_id and self._namespaces.settings.subscribe_to_personal:
             wanted.setdefault(
                 self._namespaces.personal_channel(principal.user_id), ServerSubscription()
             )
         if len(wanted) > self._channels:
             raise ProtocolViolation(DisconnectCode.CHANNEL_LIMIT)
+        # One-way clients cannot subscribe, but they can say what they would subscribe to.
+        for channel in list(request.subs)[: self._channels - len(wanted)]:
+            wanted.setdefault(channel, ServerSubscription(asked=True))
         return wanted
+
+
+def _subscribed_by(principal: Principal) -> Mapping[str, ServerSubscription]:
+    """The channels that a token subscribes its connection to."""
+    try:
+        return server_subscriptions(principal)
+    except Unauthenticated:
+        raise ProtocolViolation(DisconnectCode.INVALID_TOKEN) from None
 
 
 def presence_of(connection: Connection, principal: Principal) -> Presence:

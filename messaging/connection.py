@@ -179,8 +179,11 @@ class Connection:
                 self.wire.send(encode(Push(publication, channel)))
 
     def prolong(self, seconds: float | None) -> None:
-        """Let the connection expire in so many seconds, or never; the client is told."""
-        if self.is_open:
+        """Let the connection expire in so many seconds, or never; the client is told.
+
+        One that is not on yet has just shown when it does.
+        """
+        if self.is_open and self.protocol.phase is Phase.CONNECTED:
             now = self._host.clock.monotonic()
             self.protocol.expire(None if seconds is None else now + seconds)
             event = Refresh(seconds is not None, math.ceil(seconds or 0))

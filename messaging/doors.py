@@ -4,7 +4,7 @@ from kernel.errors import TokenExpired, Unauthenticated
 from kernel.identity import ANONYMOUS, TokenVerifier
 from kernel.ids import UserId
 from messaging.access import Access, Action, Answer
-from messaging.channels import conversation_of
+from messaging.channels import conversation_of, is_name
 from messaging.connection import Connection
 from messaging.grants import CONVERSATION, Grant, Override, granted, with_what_came
 from messaging.namespaces import Namespaces
@@ -63,13 +63,17 @@ class Doors:
         override: Override | None = None,
         info: bytes = b"",
         data: bytes = b"",
+        asked: bool = False,
     ) -> Grant:
         """What a user's connection gets that the application subscribes to a channel.
 
         The application may let anybody into the channels of namespaces; who is in a
-        conversation, and whose a personal channel is, we know ourselves. Raises `Declined`.
+        conversation, and whose a personal channel is, we know ourselves. A client that `asked`
+        for it needs the right. Raises `Declined`.
         """
-        _demand(await self._access.may_listen(user_id, channel, with_token=True))
+        if not is_name(channel):
+            raise Declined(ErrorCode.BAD_REQUEST)
+        _demand(await self._access.may_listen(user_id, channel, with_token=not asked))
         if conversation_of(channel) is not None:
             return CONVERSATION
         options = self._namespaces.options_of(channel)

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -18,6 +19,7 @@ from messaging.hub import Hub
 from messaging.live import LiveChannel
 from messaging.protocol.requests import SubscribeRequest
 from messaging.protocol.results import SubscribeResult
+from messaging.protocol.server import Phase
 from messaging.recovering import Gathered, Recoveries
 from messaging.refusals import Declined
 from messaging.subscriptions import Subscriptions
@@ -57,6 +59,8 @@ class ServerSide:
         self._subscriptions = subscriptions
         self._limit = limit
         self._subscribing: set[asyncio.Task[None]] = set()
+        self._early: dict[Connection, list[Subscribe]] = {}
+        """Orders about connections whose clients were not told yet that they are on."""
         hub.subscribing = self.obey
 
     # --- when a client connects ----------------------------------------------------------------
@@ -113,12 +117,18 @@ class ServerSide:
         subscription = self._hub.reserve(connection, channel, server_side=True)
         try:
             grant = await self._doors.by_server(
-                user_id, channel, override=said.override, info=said.info, data=said.data
+                user_id,
+                channel,
+                override=said.override,
+                info=said.info,
+                data=said.data,
+                asked=said.asked,
             )
         except Declined as declined:
-            log.warning(
-                "channel of a token left out", extra={"channel": channel, "code": declined.code}
-            )
+            if not said.asked:
+                log.warning(
+                    "channel of a token left out", extra={"channel": channel, "code": declined.code}
+                )
             self._hub.quit(connection, channel)
             return None
         return await self._place(subscription, grant, channel, request)
@@ -140,8 +150,21 @@ class ServerSide:
 
     # --- on orders -----------------------------------------------------------------------------
 
+    @contextmanager
+    def connecting(self, connection: Connection) -> Iterator[None]:
+        """Until this is over, orders to subscribe the connection wait."""
+        self._early[connection] = []
+        try:
+            yield
+        finally:
+            for order in self._early.pop(connection):
+                self.obey(connection, order)
+
     def obey(self, connection: Connection, order: Subscribe) -> None:
         """Subscribe a connection because the application says so. Nobody waits for it."""
+        if connection in self._early:
+            self._early[connection].append(order)
+            return
         task = asyncio.get_running_loop().create_task(self._obey(connection, order))
         self._subscribing.add(task)
         task.add_done_callback(self._subscribing.discard)
@@ -149,7 +172,8 @@ class ServerSide:
     async def _obey(self, connection: Connection, order: Subscribe) -> None:
         user_id, channel = order.user_id, order.channel
         there = connection.subscriptions or {}
-        if channel in there or not connection.is_open:
+        is_on = connection.is_open and connection.protocol.phase is Phase.CONNECTED
+        if channel in there or not is_on:
             return
         if len(there) >= self._limit:
             log.warning("too many channels", extra={"channel": channel, "user_id": user_id})

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from math import inf
 
 from kernel.bus import Publication, StreamPosition
 from kernel.clock import Clock
+from messaging.attendance import Attendances
 from messaging.connection import Connection
 from messaging.doors import Doors
 from messaging.extras import value_of
@@ -37,12 +39,14 @@ class Subscriptions:
         self,
         *,
         hub: Hub,
+        attendances: Attendances,
         following: Following,
         doors: Doors,
         recoveries: Recoveries,
         clock: Clock,
     ) -> None:
         self._hub = hub
+        self._attendances = attendances
         self._following = following
         self._doors = doors
         self._recoveries = recoveries
@@ -105,6 +109,9 @@ class Subscriptions:
             subscription.expires_at = inf
         else:
             connection.expire_subscription(subscription, (token.expires_at - now).total_seconds())
+        if token.info and token.info != subscription.grant.info:
+            subscription.grant = replace(subscription.grant, info=token.info)
+            self._attendances.known_as(connection, channel, subscription.grant)
         ttl = ttl_of(token.expires_at, now)
         connection.reply(command, SubRefreshResult(expires=ttl > 0, ttl=ttl))
 

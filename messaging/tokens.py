@@ -50,11 +50,16 @@ class _SubscriptionClaims(_Said, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class ServerSubscription:
-    """A channel that a connection's token subscribes it to."""
+    """A channel that a connection is subscribed to without subscribing.
+
+    Its token says so, or we do. One that was `asked` for by the client when it connected is for
+    those only who may subscribe by themselves.
+    """
 
     info: bytes = b""
     data: bytes = b""
     override: Override | None = None
+    asked: bool = False
 
 
 class _ConnectionClaims(msgspec.Struct, frozen=True):

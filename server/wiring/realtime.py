@@ -123,13 +123,14 @@ class RealtimeParts:
         self.channel_keeper = channel_keeper(
             ports.channel_presence, clock=clock, options=options.presence
         )
+        self.attendances = Attendances(bus=bus, keeper=self.channel_keeper)
         self.hub = Hub(
             node_id=ports.node_id,
             bus=bus,
             following=self.following,
             clock=clock,
             metrics=metrics,
-            attendances=Attendances(bus=bus, keeper=self.channel_keeper),
+            attendances=self.attendances,
         )
         self.catchup = CatchUp(
             hub=self.hub,
@@ -206,6 +207,7 @@ class RealtimeParts:
         )
         subscriptions = Subscriptions(
             hub=self.hub,
+            attendances=self.attendances,
             following=self.following,
             doors=doors,
             recoveries=recoveries,
@@ -223,6 +225,7 @@ class RealtimeParts:
             version=f"zaffa {version}",
             verifier=ports.tokens,
             hub=self.hub,
+            attendances=self.attendances,
             server_side=server_side,
             keeper=self.keeper,
             namespaces=options.namespaces,
