@@ -1,7 +1,7 @@
 """From `message.sent` to notices: who is not looking is told that there is something to read."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from kernel.clock import Clock
 from kernel.ids import UserId
@@ -58,27 +58,44 @@ class Away:
         ]
 
 
+def message_notice(
+    message: MessageSent,
+    *,
+    sent_at: datetime,
+    title: str,
+    user_ids: Sequence[UserId],
+    part: str = "",
+) -> Notice:
+    """What users are told of a message, once, however often they are."""
+    conversation_id = str(message.conversation_id)
+    return Notice(
+        user_ids=tuple(user_ids),
+        template=TEMPLATE,
+        category=CATEGORY,
+        urgency=Urgency.INTERACTIVE,
+        dedupe_key=f"{TEMPLATE}:{message.message_id}{part}",
+        expires_at=sent_at + TELL_WITHIN,
+        variables={
+            "sender": message.sender_id,
+            "text": message.preview,
+            "conversation": title,
+        },
+        collapse_key=conversation_id,
+        thread=conversation_id,
+        link=f"/conversations/{conversation_id}",
+        data={"conversation_id": conversation_id, "offset": str(message.offset)},
+    )
+
+
 def _notices(
     entry: Claimed, message: MessageSent, *, title: str, away: Sequence[UserId]
 ) -> Iterator[Notice]:
     told = [user_id for user_id in away if user_id != message.sender_id]
-    conversation_id = str(message.conversation_id)
     for start in range(0, len(told), AUDIENCE):
-        part = f":{start}" if start else ""
-        yield Notice(
-            user_ids=tuple(told[start : start + AUDIENCE]),
-            template=TEMPLATE,
-            category=CATEGORY,
-            urgency=Urgency.INTERACTIVE,
-            dedupe_key=f"{TEMPLATE}:{message.message_id}{part}",
-            expires_at=entry.created_at + TELL_WITHIN,
-            variables={
-                "sender": message.sender_id,
-                "text": message.preview,
-                "conversation": title,
-            },
-            collapse_key=conversation_id,
-            thread=conversation_id,
-            link=f"/conversations/{conversation_id}",
-            data={"conversation_id": conversation_id, "offset": str(message.offset)},
+        yield message_notice(
+            message,
+            sent_at=entry.created_at,
+            title=title,
+            user_ids=told[start : start + AUDIENCE],
+            part=f":{start}" if start else "",
         )

@@ -51,6 +51,7 @@ from messaging.refusals import Declined, answer_to
 from messaging.subscriptions import Subscriptions
 from messaging.types import Presence
 from messaging.user_rates import UserRates
+from messaging.vanishing import Vanishings
 from messaging.wheel import TimerWheel
 
 log = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ class Commands:
         history: History,
         attendance: AttendanceBook,
         keeper: Keeper[Presence],
+        vanishings: Vanishings,
         wheel: TimerWheel,
         clock: Clock,
         metrics: Metrics,
@@ -96,6 +98,7 @@ class Commands:
         self._history = history
         self._attendance = attendance
         self._keeper = keeper
+        self._vanishings = vanishings
         self._gate = gate
         self._on_send = on_send
         self._decoders: dict[str, msgspec.json.Decoder[Any]] = {
@@ -177,6 +180,10 @@ class Commands:
 
     def expired(self, connection: Connection, channel: str) -> None:
         self._hub.dismiss(connection, channel, UnsubscribeCode.EXPIRED)
+
+    def vanished(self, connection: Connection) -> None:
+        if connection.user_id is not None:
+            self._vanishings.vanished(connection.user_id)
 
     def ended(self, connection: Connection) -> None:
         self._hub.leave(connection)

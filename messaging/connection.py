@@ -98,6 +98,8 @@ class Connection:
             if self._paused and violation.code == DisconnectCode.NO_PONG:
                 # It may have answered: we are the ones who do not read.
                 return now + REREAD
+            if violation.code == DisconnectCode.NO_PONG:
+                self._host.vanished(self)
             self.disconnect(violation.code, violation.reason)
             return None
         if ping is not None:
@@ -113,6 +115,7 @@ class Connection:
 
     def slow(self) -> None:
         """The client does not read what it is sent."""
+        self._host.vanished(self)
         self.disconnect(DisconnectCode.SLOW)
 
     def lost(self) -> None:

@@ -1,5 +1,7 @@
 """Messaging's facts: what the outbox is told once something was committed. Pure."""
 
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -11,6 +13,7 @@ from messaging.types import Message
 
 MESSAGE_SENT = "message.sent"
 MEMBER_REMOVED = "member.removed"
+USER_VANISHED = "user.vanished"
 
 
 class MessageSent(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,11 +26,28 @@ class MessageSent(msgspec.Struct, frozen=True, kw_only=True):
     preview: str
 
 
+class Missed(NamedTuple):
+    """A message that users may not have seen."""
+
+    fact: MessageSent
+    sent_at: datetime
+    title: str
+    """Of the conversation."""
+    user_ids: tuple[UserId, ...]
+
+
 class MemberRemoved(msgspec.Struct, frozen=True, kw_only=True):
     """A user left a conversation, or was put out of it."""
 
     conversation_id: UUID
     user_id: UserId
+
+
+class UserVanished(msgspec.Struct, frozen=True, kw_only=True):
+    """A user's connection ended without a word; they were certainly there at `seen_at`."""
+
+    user_id: UserId
+    seen_at: datetime
 
 
 def message_sent(message: Message, *, preview: str) -> Entry:
@@ -58,6 +78,12 @@ def member_removed(conversation_id: UUID, user_id: UserId) -> Entry:
     )
 
 
+def user_vanished(user_id: UserId, seen_at: datetime, *, due_at: datetime | None = None) -> Entry:
+    """The entry of somebody who vanished."""
+    fact = UserVanished(user_id=user_id, seen_at=seen_at)
+    return Entry(kind=USER_VANISHED, payload=msgspec.json.encode(fact), due_at=due_at)
+
+
 def sent_of(payload: bytes) -> MessageSent:
     """The new message that an entry tells of."""
     return _sent.decode(payload)
@@ -68,5 +94,11 @@ def removed_of(payload: bytes) -> MemberRemoved:
     return _removed.decode(payload)
 
 
+def vanished_of(payload: bytes) -> UserVanished:
+    """The vanishing that an entry tells of."""
+    return _vanished.decode(payload)
+
+
 _sent = msgspec.json.Decoder(MessageSent)
 _removed = msgspec.json.Decoder(MemberRemoved)
+_vanished = msgspec.json.Decoder(UserVanished)

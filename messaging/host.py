@@ -43,6 +43,10 @@ class Host(Protocol):
         """A subscription was not refreshed in time. Must not wait."""
         ...
 
+    def vanished(self, connection: "Connection") -> None:
+        """Nothing was heard of the client for too long; it `ended` then. Must not wait."""
+        ...
+
     def ended(self, connection: "Connection") -> None:
         """The connection is over. Called once, and must not wait."""
         ...

@@ -10,6 +10,7 @@ from kernel.bus import Publication, StreamPosition
 from kernel.ids import UserId
 from kernel.outbox import Entry
 from kernel.paging import Page
+from messaging.facts import Missed
 from messaging.protocol import values
 from messaging.types import (
     Audience,
@@ -102,6 +103,17 @@ class MessagePage:
     top: int
     """The newest offset of the conversation at the same moment."""
     publications: Sequence[tuple[int, bytes]]
+
+
+class MissedMessages(Protocol):
+    """What users may have missed."""
+
+    async def missed(self, since: Mapping[UserId, datetime]) -> Sequence[Missed]:
+        """The newest messages that others sent to users since an instant each.
+
+        Conversations that a user has muted are left out.
+        """
+        ...
 
 
 class MessageStore(Protocol):

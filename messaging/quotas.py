@@ -51,6 +51,10 @@ class ConnectionOptions:
         burst = round(self.commands_burst)
         return (Bucket(burst, burst / self.commands_per_second),)
 
+    def unheard_seconds(self) -> float:
+        """How long a client may have been silent, at most, when it is given up."""
+        return self.ping_seconds + self.pong_seconds
+
     def rules(self) -> Rules:
         """The part of it that the protocol enforces."""
         return Rules(

@@ -9,6 +9,7 @@ from kernel.ids import UserId
 from kernel.workers import Stop, repeat
 from messaging.standing_ports import StatusStore
 from messaging.statuses import StatusOptions
+from messaging.vanishing import of_dead_node
 
 LOOK_SECONDS = 2.0
 """Rest between two looks at who is there: how exact it is known when somebody left."""
@@ -61,7 +62,9 @@ class Sightings:
             self._renewed_at = now
         if now - self._buried_at >= self._options.missing_seconds / 2:
             before = self._clock.now() - timedelta(seconds=self._options.missing_seconds)
-            buried = await self._store.bury(before=before, limit=BATCH)
+            buried = await self._store.bury(
+                before=before, limit=BATCH, now=self._clock.now(), then=of_dead_node
+            )
             if not buried:
                 self._buried_at = now
             changed += buried

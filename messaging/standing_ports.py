@@ -1,10 +1,11 @@
 """What the standing of users needs from the outside: guarantees here, mechanics in `adapters/`."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from kernel.ids import UserId
+from kernel.outbox import Entry
 from kernel.paging import Page
 from messaging.restrictions import Restriction, RestrictionKind
 
@@ -59,6 +60,10 @@ class Recorded(NamedTuple):
     active_at: datetime | None = None
 
 
+Obituary = Callable[[Collection[UserId], datetime], Sequence[Entry]]
+"""What follows from the death of a node: of its users, and of its last sign of life. Pure."""
+
+
 class StatusStore(Protocol):
     """When users were last there. Every method is one whole transaction.
 
@@ -81,10 +86,10 @@ class StatusStore(Protocol):
         """
         ...
 
-    async def bury(self, *, before: datetime, limit: int) -> int:
+    async def bury(self, *, before: datetime, limit: int, now: datetime, then: Obituary) -> int:
         """Let users depart from nodes whose last sign of life is older; how many users did.
 
-        They were last seen with the last sign of life.
+        They were last seen with the last sign of life. The entries of `then` are written with it.
         """
         ...
 

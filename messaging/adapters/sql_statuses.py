@@ -8,11 +8,12 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.adapters.database import Database, table_of
+from kernel.adapters.sql_outbox import write_entries
 from kernel.ids import UserId
 from messaging.adapters.chunks import chunks
 from messaging.adapters.standing_tables import SightingRow, SignOfLifeRow, UserStatusRow
 from messaging.adapters.tables import MemberRow
-from messaging.standing_ports import Recorded
+from messaging.standing_ports import Obituary, Recorded
 
 _statuses = table_of(UserStatusRow)
 _sightings = table_of(SightingRow)
@@ -54,7 +55,7 @@ class SqlStatuses:
                 await connection.execute(self._alive, {"node": node, "seen_at": at})
         return known.rowcount == 1
 
-    async def bury(self, *, before: datetime, limit: int) -> int:
+    async def bury(self, *, before: datetime, limit: int, now: datetime, then: Obituary) -> int:
         dead = sa.select(_signs).where(_l.seen_at < before).order_by(_l.seen_at).limit(1)
         async with self._database.reading() as connection:
             if (await connection.execute(dead)).one_or_none() is None:
@@ -67,6 +68,7 @@ class SqlStatuses:
             here = sa.select(_s.user_id).where(_s.node == node.node).order_by(_s.user_id)
             there = (await connection.execute(here.limit(limit))).scalars().all()
             await self._note(connection, dict.fromkeys(there, node.seen_at))
+            await write_entries(connection, then(there, node.seen_at), now)
             if len(there) < limit:
                 await connection.execute(sa.delete(_sightings).where(_s.node == node.node))
                 await connection.execute(sa.delete(_signs).where(_l.node == node.node))

@@ -16,11 +16,12 @@ from messaging.adapters.redis_presence import RedisChannelPresence, RedisPresenc
 from messaging.adapters.redis_rates import RedisRates
 from messaging.adapters.sql_conversations import SqlConversations
 from messaging.adapters.sql_messages import SqlMessages
+from messaging.adapters.sql_missed import SqlMissed
 from messaging.adapters.sql_publications import SqlPublications
 from messaging.away import Away
 from messaging.conversations import Conversations, Removals
 from messaging.endpoint import Endpoint
-from messaging.facts import MEMBER_REMOVED, MESSAGE_SENT
+from messaging.facts import MEMBER_REMOVED, MESSAGE_SENT, USER_VANISHED
 from messaging.messages import Messages
 from messaging.namespaces import Namespaces
 from messaging.ports import ChannelPresenceRegistry, PresenceRegistry
@@ -29,6 +30,7 @@ from messaging.rates import RateTable
 from messaging.upgrading import Upgrading
 from messaging.upkeep import StreamUpkeep
 from messaging.user_rates import RateStore
+from messaging.vanishing import MissedNews
 from server import __version__
 from server.vitals import Vitals
 from server.wiring.ground import Ground
@@ -114,17 +116,17 @@ class Chat:
 
     def relay(self) -> None:
         """What follows from messaging's facts."""
-        away = Away(
-            audiences=self._conversation_store,
-            looking=Presences(self.registry).looking,
-            clock=self._ground.clock,
-        )
+        looking = Presences(self.registry).looking
+        away = Away(audiences=self._conversation_store, looking=looking, clock=self._ground.clock)
+        missed = SqlMissed(self._ground.database, limits=self._ground.settings.messages)
+        news = MissedNews(messages=missed, looking=looking, clock=self._ground.clock)
         self._ground.workers.append(
             StreamUpkeep(store=self._publication_store, clock=self._ground.clock)
         )
         removals = Removals(store=self._conversation_store, bus=self._ground.bus)
         self._ground.handlers[MESSAGE_SENT] = away.handle
         self._ground.handlers[MEMBER_REMOVED] = removals.handle
+        self._ground.handlers[USER_VANISHED] = news.handle
 
     def gateway(self, operations: list[AnyOperation]) -> Realtime:
         """Connections, which may call those `operations` that are open to RPC."""

@@ -46,6 +46,7 @@ from messaging.streams import ChannelStreams
 from messaging.subscriptions import Subscriptions
 from messaging.surveys import Surveys
 from messaging.user_rates import RateStore, UserRates
+from messaging.vanishing import Vanishings
 from messaging.wheel import TimerWheel
 
 
@@ -124,6 +125,9 @@ class RealtimeParts:
             ports.channel_presence, clock=clock, options=options.presence
         )
         self.attendances = Attendances(bus=bus, keeper=self.channel_keeper)
+        self.vanishings = Vanishings(
+            ports.outbox, clock=clock, unheard_seconds=options.connections.unheard_seconds()
+        )
         self.hub = Hub(
             node_id=ports.node_id,
             bus=bus,
@@ -182,6 +186,7 @@ class RealtimeParts:
             self.wheel,
             self.keeper,
             self.channel_keeper,
+            self.vanishings,
             self.nodes,
             self.surveys,
         ]
@@ -245,6 +250,7 @@ class RealtimeParts:
             history=self.history,
             attendance=self.attendance,
             keeper=self.keeper,
+            vanishings=self.vanishings,
             wheel=self.wheel,
             clock=ports.clock,
             metrics=ports.metrics,

@@ -5,7 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from kernel.adapters.sql_outbox import SqlOutbox
 from kernel.ids import UserId
+from kernel.outbox import Entry
 from messaging.adapters.sql_conversations import SqlConversations
 from messaging.adapters.sql_statuses import SqlAcquaintances, SqlStatuses
 from messaging.standing_ports import Recorded
@@ -22,6 +24,10 @@ def store(database):
 
 def at(seconds: float):
     return START + timedelta(seconds=seconds)
+
+
+def told(user_ids, seen_at):
+    return [Entry(f"gone at {seen_at:%S}", each.encode()) for each in user_ids]
 
 
 async def last_seen(store, user_id: UserId):
@@ -62,7 +68,7 @@ async def test_with_a_dead_node_its_users_were_last_seen_when_it_was(store):
     await store.arrived(THERE, {KARIM: at(50), LINA: at(50)})
 
     buried = 0
-    while more := await store.bury(before=at(40), limit=1):
+    while more := await store.bury(before=at(40), limit=1, now=at(60), then=told):
         buried += more
 
     assert buried >= 2
@@ -71,6 +77,19 @@ async def test_with_a_dead_node_its_users_were_last_seen_when_it_was(store):
     assert await last_seen(store, LINA) == at(50)
     assert not await store.renew(HERE, at(60))
     assert await last_seen(store, AMINA) == at(10)
+
+
+async def test_what_follows_from_a_death_is_written_with_it(store, database, clock):
+    await store.arrived(HERE, {AMINA: at(0), KARIM: at(0)})
+    await store.renew(HERE, at(10))
+
+    while await store.bury(before=at(40), limit=1, now=at(60), then=told):
+        pass
+
+    entries = await SqlOutbox(database, clock).claim(
+        ["gone at 10"], now=at(60), lease=timedelta(seconds=1), limit=10
+    )
+    assert [entry.payload for entry in entries] == [AMINA.encode(), KARIM.encode()]
 
 
 async def test_instants_never_go_back(store):
