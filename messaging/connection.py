@@ -254,8 +254,7 @@ class Connection:
         )
 
     def _start(self, command: Command) -> None:
-        declined = self._limit(command)
-        if declined is not None:
+        if (declined := self._limit(command)) is not None:
             self.refuse(command, declined)
             return
         try:
@@ -279,15 +278,13 @@ class Connection:
             self._running = None
         if task.cancelled():
             return
-        error = task.exception()
-        if error is not None:
+        if (error := task.exception()) is not None:
             self._host.failed(self, command, error)
         self._advance()
 
     def _limit(self, command: Command) -> Error | None:
         """Why a command is refused before anybody looks into it."""
         request = command.request
-        options = self._host.options
         if type(request) is Unfit:
             return Error(request.code, request.message)
         if type(request) is ConnectRequest:
@@ -295,7 +292,7 @@ class Connection:
         if type(request) is SubscribeRequest and self.subscriptions is not None:
             if request.channel in self.subscriptions:
                 return Error.of(ErrorCode.ALREADY_SUBSCRIBED)
-            if len(self.subscriptions) >= options.channels:
+            if len(self.subscriptions) >= self._host.options.channels:
                 return Error.of(ErrorCode.LIMIT_EXCEEDED)
         rates, now = self._host.rates, self._host.clock.monotonic
         if rates is not None and rates.refuses(self, request, now()):
