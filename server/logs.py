@@ -62,9 +62,9 @@ class HumanFormatter(logging.Formatter):
         if self._colours and record.levelname in _COLOURS:
             level = f"{_COLOURS[record.levelname]}{level}\033[0m"
         fields = " ".join(f"{name}={value}" for name, value in _fields(record).items())
-        line = f"{_instant(record)[11:23]} {level} {_harmless(redacted(record.getMessage()))}"
+        line = f"{_instant(record)[11:23]} {level} {harmless(redacted(record.getMessage()))}"
         if fields:
-            line += f"  {_harmless(fields)}"
+            line += f"  {harmless(fields)}"
         if record.exc_info:
             line += "\n" + redacted(self.formatException(record.exc_info))
         return line
@@ -84,7 +84,7 @@ def configure(*, format: str, level: str, stream: TextIO = sys.stderr) -> None:
     logging.captureWarnings(True)
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     """Text of strangers on one line, without what moves a terminal's cursor or its direction."""
     return _CONTROLS.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
 

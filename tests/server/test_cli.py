@@ -10,7 +10,7 @@ import pytest
 from server.cli.main import main
 from tests.support.running import ROOT
 
-COMMANDS = ("serve", "db", "token", "key", "sandbox", "demo", "chat", "doctor")
+COMMANDS = ("serve", "db", "token", "key", "sandbox", "demo", "chat", "users", "trace", "doctor")
 
 
 @pytest.fixture
