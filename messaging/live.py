@@ -136,6 +136,11 @@ class LiveChannel:
             self._tail.appendleft(each)
             self._tail_bytes = size
 
+    def forget_tail(self) -> None:
+        """What went out so far is not given to anybody again."""
+        self._tail.clear()
+        self._tail_bytes = 0
+
     def _send(self, publication: Publication, offset: int) -> None:
         if not publication.extra:
             for codec in self._fanout.codecs:

@@ -1,12 +1,13 @@
 """Publishing to channels that are no conversations."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from kernel.bus import Bus, Publication, StreamPosition
 from kernel.clock import Clock
-from kernel.errors import InvalidInput
+from kernel.errors import InvalidInput, Refusal
 from messaging.channels import CHANNEL_BYTES, conversation_of
 from messaging.errors import ChannelUnknown
 from messaging.extras import extra_of
@@ -40,6 +41,17 @@ class Words:
     version_epoch: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """Words that are sound, and what of them is the same in every channel."""
+
+    words: Words
+    data: bytes
+    extra: bytes
+    now: datetime
+    remembered_until: datetime
+
+
 class Publishing:
     """Durable where the namespace keeps a history, and passing elsewhere. Does not ask who."""
 
@@ -57,40 +69,93 @@ class Publishing:
 
         Raises `InvalidInput`, `ChannelUnknown`, and `Unavailable` when it cannot be kept.
         """
-        self._check(channel, words)
+        return await self._post(self._posting(channel, self._prepared(words)))
+
+    async def broadcast(
+        self, channels: Sequence[str], words: Words
+    ) -> list[StreamPosition | Refusal | None]:
+        """Publish the same to many channels at once; for each its position, or why not.
+
+        Raises `InvalidInput` when the words will do for none of them.
+        """
+        prepared = self._prepared(words)
+        outcomes: list[StreamPosition | Refusal | None] = []
+        passing: list[Publication] = []
+        waiting: dict[int, Posting] = {}
+        for number, channel in enumerate(channels):
+            outcome: Refusal | None = None
+            try:
+                posting = self._posting(channel, prepared)
+            except Refusal as refusal:
+                outcome = refusal
+            else:
+                if posting.size or posting.idempotency_key:
+                    waiting[number] = posting
+                else:
+                    passing.append(Publication(channel, posting.data, None, posting.extra))
+            outcomes.append(outcome)
+        if passing:
+            self._bus.publish(passing)
+        # They go into the same batches of the store, so all of them cost little more than one.
+        posted = await asyncio.gather(*map(self._post, waiting.values()), return_exceptions=True)
+        for number, each in zip(waiting, posted, strict=True):
+            if isinstance(each, BaseException) and not isinstance(each, Refusal):
+                raise each
+            outcomes[number] = each
+        return outcomes
+
+    async def _post(self, posting: Posting) -> StreamPosition | None:
+        channel, key = posting.channel, posting.idempotency_key
+        if not posting.size:
+            if not key or await self._remembered(posting):
+                self._bus.publish([Publication(channel, posting.data, None, posting.extra)])
+            return None
+        posted = await self._store.append(posting)
+        if posted.is_new:
+            # It is durable by now; lost on the bus, it is found again by its offset.
+            self._bus.publish([Publication(channel, posting.data, posted.position, posting.extra)])
+        return posted.position
+
+    async def _remembered(self, posting: Posting) -> bool:
+        assert posting.remembered_until is not None, "every posting says how long"
+        return await self._store.remember(
+            posting.channel, posting.idempotency_key, until=posting.remembered_until
+        )
+
+    def _prepared(self, words: Words) -> _Prepared:
+        """What is the same for every channel. Raises `InvalidInput`."""
+        self._check(words)
+        now = self._clock.now()
+        return _Prepared(
+            words,
+            one_line(words.data),
+            extra_of(info=words.info, tags=words.tags),
+            now,
+            now + timedelta(seconds=self._settings.idempotency_seconds),
+        )
+
+    def _posting(self, channel: str, prepared: _Prepared) -> Posting:
+        """What becomes of the words in one channel; of size 0 where nothing of it is kept."""
+        check_channel(channel)
         options = self._namespaces.options_of(channel)
         if options is None:
             raise ChannelUnknown(f"There is no namespace for {channel!r}.")
-        extra = extra_of(info=words.info, tags=words.tags)
-        data = one_line(words.data)
-        now = self._clock.now()
-        remembered_until = now + timedelta(seconds=self._settings.idempotency_seconds)
-        if not options.keeps or words.skip_history:
-            key = words.idempotency_key
-            if not key or await self._store.remember(channel, key, until=remembered_until):
-                self._bus.publish([Publication(channel, data, None, extra)])
-            return None
-        posted = await self._store.append(
-            Posting(
-                channel=channel,
-                data=data,
-                extra=extra,
-                size=options.history_size,
-                kept_until=now + timedelta(seconds=options.history_seconds),
-                known_until=now + timedelta(seconds=options.history_meta_seconds),
-                idempotency_key=words.idempotency_key,
-                remembered_until=remembered_until,
-                version=words.version,
-                version_epoch=words.version_epoch,
-            )
+        words, now = prepared.words, prepared.now
+        kept = options.keeps and not words.skip_history
+        return Posting(
+            channel=channel,
+            data=prepared.data,
+            extra=prepared.extra,
+            size=options.history_size if kept else 0,
+            kept_until=now + timedelta(seconds=options.history_seconds),
+            known_until=now + timedelta(seconds=options.history_meta_seconds),
+            idempotency_key=words.idempotency_key,
+            remembered_until=prepared.remembered_until,
+            version=words.version,
+            version_epoch=words.version_epoch,
         )
-        if posted.is_new:
-            # It is durable by now; lost on the bus, it is found again by its offset.
-            self._bus.publish([Publication(channel, data, posted.position, extra)])
-        return posted.position
 
-    def _check(self, channel: str, words: Words) -> None:
-        check_channel(channel)
+    def _check(self, words: Words) -> None:
         if len(words.data) > self._settings.data_bytes:
             raise InvalidInput("data", f"must be at most {self._settings.data_bytes} bytes")
         if not is_payload(words.data):
