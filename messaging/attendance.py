@@ -29,7 +29,7 @@ class Attendances:
             self._tell(Attendance.JOIN, connection, channel, grant)
 
     def known_as(self, connection: Connection, channel: str, grant: Grant) -> None:
-        """A token said something new of who is there."""
+        """Something new is said of who is there."""
         if grant.present:
             self._keeper.entered(member_of(connection, channel, grant))
 

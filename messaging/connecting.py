@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kernel.clock import Clock
 from kernel.errors import Denied, TokenExpired, Unauthenticated
 from kernel.identity import ANONYMOUS, Principal, TokenVerifier
 from kernel.options import option
+from messaging import control
 from messaging.attendance import Attendances
 from messaging.connection import Connection
 from messaging.connections import caller_of
@@ -22,7 +23,7 @@ from messaging.protocol.results import ConnectResult, RefreshResult
 from messaging.refusals import Declined
 from messaging.server_side import Prepared, ServerSide
 from messaging.subscriptions import ttl_of
-from messaging.tokens import ServerSubscription, server_subscriptions
+from messaging.tokens import ServerSubscription, payload_of, server_subscriptions
 from messaging.types import Presence
 from messaging.user_rates import UserRates
 
@@ -69,6 +70,7 @@ class Connecting:
         self._channels = channels
         self._options = options
         self._user_rates = user_rates
+        hub.refreshing = self.obey
 
     async def connect(
         self, connection: Connection, command: Command, request: ConnectRequest
@@ -152,8 +154,20 @@ class Connecting:
         )
         connection.reply(command, result)
 
+    def obey(self, connection: Connection, order: control.Refresh) -> None:
+        """Let a connection expire at another time, or now, because the application says so."""
+        seconds = order.expire_at - self._clock.now().timestamp() if order.expire_at else None
+        if order.expired or (seconds is not None and seconds <= 0):
+            connection.disconnect(DisconnectCode.EXPIRED)
+            return
+        connection.prolong(seconds)
+        info = payload_of(order.info, "")
+        if info and connection.principal is not None:
+            connection.principal = replace(connection.principal, info=info)
+            self._introduce(connection, connection.principal)
+
     def _introduce(self, connection: Connection, principal: Principal) -> None:
-        """Let others see what the token says of its user now."""
+        """Let others see what is said of a user now."""
         self._keeper.entered(presence_of(connection, principal))
         for channel, subscription in (connection.subscriptions or {}).items():
             self._attendances.known_as(connection, channel, subscription.grant)

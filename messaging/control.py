@@ -67,10 +67,14 @@ class Subscribe(Addressed, frozen=True, kw_only=True, omit_defaults=True, tag="s
 
 
 class Refresh(Addressed, frozen=True, kw_only=True, omit_defaults=True, tag="refresh"):
-    """Move when connections expire, in seconds since 1970 (0 is never); or end them now."""
+    """Move when connections expire, in seconds since 1970 (0 is never); or end them now.
+
+    With an `info`, that is what others see of them from now on.
+    """
 
     expired: bool = False
     expire_at: int = 0
+    info: msgspec.Raw = msgspec.Raw(b"null")
 
 
 Order = Unsubscribe | Disconnect | Subscribe | Refresh

@@ -50,6 +50,8 @@ class Hub:
         self.roster = Roster(metrics)
         self.subscribing: Callable[[Connection, control.Subscribe], None] = _nobody_subscribes
         """Who subscribes connections on the server's side."""
+        self.refreshing: Callable[[Connection, control.Refresh], None] = _nobody_refreshes
+        """Who moves when connections expire."""
         self.unchecked = False
         """Whether orders may have been missed, so that all listeners must be checked."""
         self.doubted: set[str] = set()
@@ -146,20 +148,8 @@ class Hub:
                         self.dismiss(connection, each, code, reason)
                 case control.Subscribe():
                     self.subscribing(connection, order)
-                case control.Refresh(expired=expired, expire_at=expire_at):
-                    self._refresh(connection, expired=expired, expire_at=expire_at)
-
-    def _refresh(self, connection: Connection, *, expired: bool, expire_at: int) -> None:
-        if expired:
-            connection.disconnect(DisconnectCode.EXPIRED)
-        elif not expire_at:
-            connection.prolong(None)
-        else:
-            seconds = expire_at - self._clock.now().timestamp()
-            if seconds <= 0:
-                connection.disconnect(DisconnectCode.EXPIRED)
-            else:
-                connection.prolong(seconds)
+                case control.Refresh():
+                    self.refreshing(connection, order)
 
     def _confide(self, publication: Publication) -> None:
         order = control.order_of(publication)
@@ -297,4 +287,8 @@ class Hub:
 
 
 def _nobody_subscribes(_connection: Connection, _order: control.Subscribe) -> None:
+    """Until somebody does."""
+
+
+def _nobody_refreshes(_connection: Connection, _order: control.Refresh) -> None:
     """Until somebody does."""
