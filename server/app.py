@@ -18,13 +18,14 @@ from kernel.errors import Refusal
 from kernel.operations import AnyOperation
 from messaging.upgrading import PATH
 from server import __version__
-from server.auth import Doorkeeper
+from server.api import DOCUMENT, ApiEdge
+from server.auth import ApiDoor, Doorkeeper
 from server.errors import ErrorBody, NoSuchPath, error_answer, refusal_answer
 from server.health import LEAVING, Health
 from server.house import House
 from server.logs import request_id
 from server.middleware import SAFE_HEADERS, CrossOrigin, Requests
-from server.openapi import Document, admin_document, client_document
+from server.openapi import Document, admin_document, api_document, client_document
 from server.operations import answer_of, input_of
 from server.pages import index_page, reference_page
 from server.rates import Rates, caller_of
@@ -53,6 +54,7 @@ def create_app(house: House) -> Starlette:
             *_watching(house),
         ],
         middleware=[
+            *_server_api(house),
             Middleware(Requests, clock=house.clock, metrics=house.metrics),
             *_cross_origin(house),
         ],
@@ -66,6 +68,35 @@ def create_app(house: House) -> Starlette:
     # Every path has one spelling; a redirect would lead to whatever host the request names.
     app.router.redirect_slashes = False
     return app
+
+
+def _server_api(house: House) -> list[Middleware]:
+    """What back ends ask for under `/api`; nothing where this process does other work."""
+    options = house.options
+    if house.api is None:
+        return []
+    return [
+        Middleware(
+            ApiEdge,
+            api=house.api,
+            door=ApiDoor(
+                api_keys=house.api_keys,
+                fixed_key=house.api.key,
+                insecure=options.insecure,
+                strangers=_strangers(house),
+            ),
+            clock=house.clock,
+            metrics=house.metrics,
+            body_bytes=options.body_bytes,
+            body_seconds=options.body_seconds,
+        )
+    ]
+
+
+def _strangers(house: House) -> Rates:
+    """How often one address may come without good credentials."""
+    options = house.options
+    return Rates(clock=house.clock, rate=options.failures_per_second, burst=options.failures_burst)
 
 
 def _cross_origin(house: House) -> list[Middleware]:
@@ -106,10 +137,9 @@ class _Gateways:
         self._rates = Rates(
             clock=house.clock, rate=options.requests_per_second, burst=options.requests_burst
         )
-        strangers = Rates(
-            clock=house.clock, rate=options.failures_per_second, burst=options.failures_burst
+        self._door = Doorkeeper(
+            tokens=house.tokens, api_keys=house.api_keys, strangers=_strangers(house)
         )
-        self._door = Doorkeeper(tokens=house.tokens, api_keys=house.api_keys, strangers=strangers)
 
     def routes(self) -> list[BaseRoute]:
         by_path: dict[str, dict[str, Endpoint]] = defaultdict(dict)
@@ -154,6 +184,8 @@ def _documents(house: House) -> list[BaseRoute]:
         "/v1/openapi.json": client_document(house.operations, version=__version__),
         "/admin/v1/openapi.json": admin_document(house.operations, version=__version__),
     }
+    if house.api is not None:
+        documents[DOCUMENT] = api_document(house.api, version=__version__)
     reference = reference_page(documents)
 
     async def docs(_request: Request) -> Response:
@@ -163,7 +195,9 @@ def _documents(house: House) -> list[BaseRoute]:
         url = house.options.public_url or str(request.base_url).rstrip("/")
         languages = request.headers.get("accept-language", "")
         return HTMLResponse(
-            index_page(url=url, languages=languages, hints=house.hints),
+            index_page(
+                url=url, languages=languages, hints=house.hints, insecure=house.options.insecure
+            ),
             headers={"vary": "accept-language"},
         )
 

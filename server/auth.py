@@ -1,12 +1,21 @@
 """Who makes an HTTP request: a user with an access token, or a server with an API key."""
 
+import hmac
 from collections.abc import Awaitable, Callable
+from uuid import UUID
 
 from starlette.requests import Request
 
 from kernel.errors import Unauthenticated
-from kernel.identity import ApiKeys, Principal, TokenVerifier
+from kernel.identity import ApiKeys, Principal, Scope, TokenVerifier
 from server.rates import Rates, neighbourhood_of
+
+INSECURE_KEY = "insecure"
+
+_FIXED = Principal(
+    key_id=UUID(int=0), scopes=frozenset({Scope.CHANNELS, Scope.USERS, Scope.OPERATE})
+)
+"""Whoever shows the fixed key, which has no entry among the others."""
 
 
 class Doorkeeper:
@@ -46,6 +55,39 @@ class Doorkeeper:
             return await verify(credential)
         except Unauthenticated:
             self._strangers.take(address)
+            raise
+
+
+class ApiDoor:
+    """Who asks the server API: a server with an API key, or with the fixed key of the settings.
+
+    An insecure server lets in whoever shows no key, or `insecure`; but no web page, which
+    somebody's browser may have loaded from anywhere.
+    """
+
+    def __init__(
+        self, *, api_keys: ApiKeys, fixed_key: str, insecure: bool, strangers: Rates
+    ) -> None:
+        self._api_keys = api_keys
+        self._fixed_key = fixed_key.encode()
+        self._insecure = insecure
+        self._strangers = strangers
+
+    async def admit(self, key: str, *, address: str, from_page: bool) -> Principal:
+        """The server that shows this key. Raises `Unauthenticated` or `RateLimited`."""
+        if self._insecure and not from_page and key in ("", INSECURE_KEY):
+            return _FIXED
+        if not key:
+            raise Unauthenticated("Send an API key: `X-API-Key: <key>`.")
+        neighbourhood = neighbourhood_of(address)
+        self._strangers.check(neighbourhood)
+        # Nobody can tell from how long it takes how much of a guess was right.
+        if self._fixed_key and hmac.compare_digest(key.encode(), self._fixed_key):
+            return _FIXED
+        try:
+            return await self._api_keys.verify(key)
+        except Unauthenticated:
+            self._strangers.take(neighbourhood)
             raise
 
 

@@ -16,6 +16,7 @@ from kernel.identity import ApiKeys, TokenVerifier
 from kernel.metrics import Metrics
 from kernel.operations import AnyOperation
 from kernel.supervisor import Supervisor
+from messaging.api.calls import ServerApi
 from server.failures import CannotStart
 from server.health import Check
 from server.migrations import SchemaState
@@ -77,6 +78,8 @@ class House:
     upgrade: Callable[[bytes, asyncio.Transport, set[Any]], bool] | None = None
     """Takes a connection that began with a usual handshake, without ASGI, and says whether."""
     parts: Sequence[Part] = ()
+    api: ServerApi | None = None
+    """What the application's own servers may ask of channels and connections."""
     hints: Hints = field(default_factory=Hints)
     origins: Sequence[str] = ()
     """Origins of web pages that may call the HTTP API from elsewhere; `*` for all."""

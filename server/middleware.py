@@ -65,8 +65,7 @@ class Requests:
             await self._app(scope, receive, send)
             return
         began = self._clock.monotonic()
-        given = Headers(scope=scope).get("x-request-id", "")
-        name = given if _GIVEN_ID.fullmatch(given) else new_id(self._clock.now()).hex
+        name = name_of(Headers(scope=scope).get("x-request-id", ""), self._clock)
         # Never reset: the server logs what was raised here after this task has left.
         request_id.set(name)
         status = 500
@@ -101,3 +100,8 @@ class Requests:
                 "milliseconds": round(seconds * 1000, 1),
             },
         )
+
+
+def name_of(given: str, clock: Clock) -> str:
+    """A request's name: the caller's if it is a plain one, else a new one."""
+    return given if _GIVEN_ID.fullmatch(given) else new_id(clock.now()).hex

@@ -9,6 +9,8 @@ import msgspec
 
 from kernel.errors import Denied, InvalidInput, RateLimited, Refusal, Unauthenticated
 from kernel.operations import AnyOperation
+from messaging.api.calls import ServerApi
+from messaging.api.results import BatchResult, Error
 from server.errors import STATUS, ErrorBody
 from server.operations import LINES
 
@@ -31,6 +33,17 @@ _SERVER = {
     }
 }
 
+_ABOUT = (
+    "Every error is `{code, message, details}`: `code` is for programs and never changes, "
+    "`message` is for people. What has `x-rpc: true` can also be called over the WebSocket "
+    "connection, by its operationId."
+)
+_ABOUT_METHODS = (
+    "Methods, fields and numbers are those of Centrifugo's HTTP API. The status is 200 also when "
+    "there is an `error` in the answer, unless `X-Centrifugo-Error-Mode: transport` is sent: "
+    "then the error alone is the answer, with a status of its own."
+)
+
 Document = dict[str, Any]
 
 
@@ -46,28 +59,39 @@ def admin_document(operations: Iterable[AnyOperation], *, version: str) -> Docum
     return _document("Zaffa admin API", servers, _SERVER, version)
 
 
+def api_document(api: ServerApi, *, version: str) -> Document:
+    """For back ends that speak to channels as they would to Centrifugo."""
+    operations = [*api.commands.operations, *api.batches.operations]
+    return _document(
+        "Zaffa server API", operations, _SERVER, version, described=_Method, about=_ABOUT_METHODS
+    )
+
+
 def _document(
-    title: str, operations: Sequence[AnyOperation], security: Mapping[str, object], version: str
+    title: str,
+    operations: Sequence[AnyOperation],
+    security: Mapping[str, object],
+    version: str,
+    *,
+    described: "type[_Described] | None" = None,
+    about: str = _ABOUT,
 ) -> Document:
-    types = {each.takes for each in operations} | {each.gives for each in operations} | {ErrorBody}
+    types = {each.takes for each in operations} | {each.gives for each in operations}
+    types |= {ErrorBody, Error}
     ordered = sorted(types, key=lambda each: str(getattr(each, "__name__", each)))
     schemas, components = msgspec.json.schema_components(ordered, ref_template=_REF)
     by_type = dict(zip(ordered, schemas, strict=True))
     paths: dict[str, dict[str, object]] = defaultdict(dict)
     for operation in operations:
-        described = _Described(operation, by_type, components)
-        paths[operation.path][operation.method.lower()] = described.document()
+        made = (described or _Described)(operation, by_type, components)
+        paths[operation.path][operation.method.lower()] = made.document()
     _drop_unused(components, paths)
     return {
         "openapi": "3.1.0",
         "info": {
             "title": title,
             "version": version,
-            "description": (
-                "Every error is `{code, message, details}`: `code` is for programs and never "
-                "changes, `message` is for people. What has `x-rpc: true` can also be called "
-                "over the WebSocket connection, by its operationId."
-            ),
+            "description": about,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
@@ -166,6 +190,24 @@ class _Described:
                 },
             }
             for status, refusals in sorted(by_status.items())
+        }
+
+
+class _Method(_Described):
+    """One method of the server API."""
+
+    def _answer(self) -> dict[str, object]:
+        schema: Mapping[str, object] = self._schemas[self._operation.gives]
+        if self._operation.gives is not BatchResult:
+            error = self._schemas[Error]
+            schema = {"type": "object", "properties": {"result": schema, "error": error}}
+        return {"description": "Done.", "content": {"application/json": {"schema": schema}}}
+
+    def _errors(self) -> dict[str, object]:
+        return {
+            "400": {"description": "The body is not JSON."},
+            "401": {"description": "There is no good API key."},
+            "413": {"description": "The body is too large."},
         }
 
 

@@ -1,4 +1,4 @@
-"""Two plain pages: what to try next, and the reference of both APIs. No script, no assets."""
+"""Two plain pages: what to try next, and the reference of all APIs. No script, no assets."""
 
 from collections.abc import Iterator, Mapping
 from html import escape
@@ -22,6 +22,7 @@ pre { background: var(--soft); border: 1px solid var(--line); border-radius: .4r
 table { border-collapse: collapse; inline-size: 100%; font-size: .92rem; }
 th, td { text-align: start; vertical-align: top; padding: .3rem .6rem .3rem 0;
   border-block-end: 1px solid var(--line); }
+[role="alert"] { border: 2px solid #c33; border-radius: .4rem; padding: .6rem .8rem; }
 .verb { font-weight: 700; color: var(--accent); } .soft { opacity: .75; }
 nav ul { columns: 2; padding-inline-start: 1.2rem; } li { break-inside: avoid; }
 """.strip()
@@ -39,6 +40,7 @@ class _Words(NamedTuple):
     pushes: str
     health: str
     connect: str
+    insecure: str
 
 
 _LANGUAGES: Mapping[str, _Words] = {
@@ -52,6 +54,8 @@ _LANGUAGES: Mapping[str, _Words] = {
         "See pushes arrive",
         "Watch it",
         "Clients of the Centrifuge protocol connect here:",
+        "This server is insecure: whoever reaches it may do everything in its channels, and ask "
+        "its API without a key. It is for development on one machine.",
     ),
     "fr": _Words(
         "ltr",
@@ -63,6 +67,8 @@ _LANGUAGES: Mapping[str, _Words] = {
         "Voir arriver les notifications",
         "Surveiller",
         "Les clients du protocole Centrifuge se connectent ici :",
+        "Ce serveur n’est pas protégé : quiconque l’atteint peut tout faire dans ses canaux et "
+        "appeler son API sans clé. Il sert au développement sur une seule machine.",
     ),
     "ar": _Words(
         "rtl",
@@ -74,6 +80,8 @@ _LANGUAGES: Mapping[str, _Words] = {
         "مشاهدة الإشعارات عند وصولها",
         "المراقبة",
         "تتصل برامج بروتوكول Centrifuge من هنا:",
+        "هذا الخادم غير محمي: كل من يصل إليه يستطيع فعل كل شيء في قنواته واستدعاء واجهته "
+        "البرمجية بلا مفتاح. وهو للتطوير على جهاز واحد فقط.",
     ),
 }
 
@@ -93,7 +101,7 @@ def language_of(accepted: str) -> str:
     return next((tag for tag in spoken if tag in _LANGUAGES), "en")
 
 
-def index_page(*, url: str, languages: str, hints: Hints) -> str:
+def index_page(*, url: str, languages: str, hints: Hints, insecure: bool = False) -> str:
     """The page at `/`: it is running, and this is what to try."""
     language = language_of(languages)
     words = _LANGUAGES[language]
@@ -106,12 +114,14 @@ def index_page(*, url: str, languages: str, hints: Hints) -> str:
             [
                 "<h1>Zaffa · الزفّة</h1>",
                 f"<p>{escape(words.about)}</p>",
+                *([f'<p role="alert">{escape(words.insecure)}</p>'] if insecure else ()),
                 *_section(words.chat, _chats(words, hints)),
                 *_section(
                     words.docs,
                     f'<p><a href="/docs">{escape(words.docs_link)}</a> · '
                     '<a href="/v1/openapi.json">openapi.json</a> · '
-                    '<a href="/admin/v1/openapi.json">admin openapi.json</a></p>'
+                    '<a href="/admin/v1/openapi.json">admin openapi.json</a> · '
+                    '<a href="/api/openapi.json">server openapi.json</a></p>'
                     f"<p>{escape(words.connect)}</p><pre>{escape(socket)}</pre>",
                 ),
                 *(_section(words.pushes, _code(hints.pushes)) if hints.pushes else ()),
@@ -150,7 +160,7 @@ def _page(title: str, language: str, direction: str, body: str) -> str:
 
 
 def reference_page(documents: Mapping[str, Document]) -> str:
-    """The page at `/docs`: both APIs, written from their OpenAPI documents."""
+    """The page at `/docs`: all APIs, written from their OpenAPI documents."""
     parts = ["<h1>Zaffa API</h1>", '<p><a href="/">Zaffa</a></p>']
     for path, document in documents.items():
         parts += _gateway(path, document)
@@ -228,7 +238,7 @@ def _fields(document: Document, schema: dict[str, Any]) -> str:
 
 
 def _anchor(document: Document, name: str) -> str:
-    gateway = "admin" if "admin" in document["info"]["title"] else "client"
+    gateway = str(document["info"]["title"]).split()[1]
     return f"{gateway}-{name}"
 
 

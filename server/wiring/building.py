@@ -55,6 +55,7 @@ def assemble(ground: Ground, *, hints: Hints | None = None) -> House:
         websocket=realtime.websocket if realtime else None,
         streams=realtime.streams if realtime else (),
         upgrade=realtime.upgrade if realtime else None,
+        api=realtime.api if realtime else None,
         disconnect_all=realtime.drain if realtime else _nobody_to_tell,
         supervisor=Supervisor(
             ground.workers,

@@ -18,6 +18,8 @@ from messaging.adapters.sql_conversations import SqlConversations
 from messaging.adapters.sql_messages import SqlMessages
 from messaging.adapters.sql_missed import SqlMissed
 from messaging.adapters.sql_publications import SqlPublications
+from messaging.api.calls import ServerApi
+from messaging.api.operations import user_operations
 from messaging.away import Away
 from messaging.conversations import Conversations, Removals
 from messaging.endpoint import Endpoint
@@ -33,6 +35,7 @@ from messaging.user_rates import RateStore
 from messaging.vanishing import MissedNews
 from server import __version__
 from server.vitals import Vitals
+from server.wiring.api import server_api
 from server.wiring.ground import Ground
 from server.wiring.realtime import Ports, RealtimeOptions, RealtimeParts
 from server.wiring.streaming import other_transports
@@ -46,6 +49,7 @@ class Realtime:
     websocket: Callable[[WebSocket], Awaitable[None]]
     upgrade: Callable[[bytes, asyncio.Transport, set[Any]], bool]
     streams: Sequence[BaseRoute]
+    api: ServerApi
     drain: Callable[[float], Coroutine[Any, Any, None]]
 
 
@@ -180,9 +184,17 @@ class Chat:
             transports=settings.gateway.transports,
             body_seconds=settings.server.body_seconds,
         )
+        api = server_api(
+            parts,
+            ports,
+            namespaces=self.namespaces,
+            options=settings.api,
+            more=user_operations(self.users.api),
+        )
         return Realtime(
             websocket=Endpoint(parts.gateway).serve,
             upgrade=Upgrading(parts.gateway).take,
             streams=streams,
+            api=api,
             drain=parts.gateway.drain,
         )

@@ -7,6 +7,7 @@ from kernel.adapters.jwt import TokenOptions
 from kernel.adapters.redis_options import RedisOptions
 from kernel.relay import RelayOptions
 from messaging.adapters.message_batches import BatchOptions
+from messaging.api.options import ApiOptions
 from messaging.bodies import MessageLimits
 from messaging.connecting import ConnectingOptions
 from messaging.conversations import ConversationLimits
@@ -44,6 +45,7 @@ class Settings:
     tokens: TokenOptions = field(default_factory=TokenOptions)
     subscription_tokens: TokenOptions = field(default_factory=TokenOptions)
     relay: RelayOptions = field(default_factory=RelayOptions)
+    api: ApiOptions = field(default_factory=ApiOptions)
     connecting: ConnectingOptions = field(default_factory=ConnectingOptions)
     channels: ChannelSettings = field(default_factory=ChannelSettings)
     connections: ConnectionOptions = field(default_factory=ConnectionOptions)

@@ -6,6 +6,7 @@ from messaging import connection_routes, trace_routes, user_routes
 from messaging.activity import Activity
 from messaging.adapters.sql_restrictions import SqlRestrictions
 from messaging.adapters.sql_statuses import SqlAcquaintances, SqlStatuses
+from messaging.api.users import ApiUsers
 from messaging.connections import Connections
 from messaging.expulsion import Expulsion
 from messaging.ports import PresenceRegistry
@@ -25,7 +26,7 @@ class Users:
     def __init__(self, ground: Ground, *, registry: PresenceRegistry) -> None:
         settings = ground.settings
         self._ground = ground
-        self._statuses = SqlStatuses(ground.database)
+        self._store = SqlStatuses(ground.database)
         restrictions = SqlRestrictions(ground.database)
         self._standing = Standing(
             restrictions, clock=ground.clock, metrics=ground.metrics, options=settings.standing
@@ -35,20 +36,24 @@ class Users:
         self.subscription_tokens = CheckedTokens(ground.subscription_tokens, self._standing)
         self._sanctions = Sanctions(restrictions, bus=ground.bus, clock=ground.clock)
         self._activity = Activity(
-            self._statuses, clock=ground.clock, write_seconds=settings.status.write_seconds
+            self._store, clock=ground.clock, write_seconds=settings.status.write_seconds
         )
         self._connections = Connections(node_id=ground.node_id, bus=ground.bus)
         ground.operations += connection_routes.operations(self._connections)
         self._tracing = Tracing(node_id=ground.node_id, bus=ground.bus, clock=ground.clock)
         ground.operations += trace_routes.operations(self._tracing)
+        statuses = Statuses(
+            self._store,
+            registry=registry,
+            acquaintances=SqlAcquaintances(ground.database),
+            clock=ground.clock,
+            options=settings.status,
+        )
+        self.api = ApiUsers(
+            statuses=statuses, sanctions=self._sanctions, connections=self._connections
+        )
         ground.operations += user_routes.operations(
-            statuses=Statuses(
-                self._statuses,
-                registry=registry,
-                acquaintances=SqlAcquaintances(ground.database),
-                clock=ground.clock,
-                options=settings.status,
-            ),
+            statuses=statuses,
             activity=self._activity,
             sanctions=self._sanctions,
         )
@@ -77,7 +82,7 @@ class Users:
             tracer,
             self._activity,
             Sightings(
-                self._statuses,
+                self._store,
                 node_id=ground.node_id,
                 users=hub.roster.user_ids,
                 clock=ground.clock,

@@ -52,7 +52,9 @@ def running_cluster(
     tmp_path_factory: pytest.TempPathFactory, postgres_url: str, valkey_url: str
 ) -> Iterator[RunningCluster]:
     """Two gateways on PostgreSQL and Valkey, and a node that works for them."""
-    opened = _cluster(tmp_path_factory.mktemp("cluster"), postgres_url, valkey_url)
+    folder: Path = tmp_path_factory.mktemp("cluster")
+    shutil.copy(Path(__file__).parent / "zaffa.toml", folder)
+    opened = _cluster(folder, postgres_url, valkey_url)
     with asyncio.Runner() as runner:
         cluster = runner.run(opened.__aenter__())
         try:

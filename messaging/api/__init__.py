@@ -1,0 +1,1 @@
+"""The server API: what the application's own back end asks of channels and connections."""

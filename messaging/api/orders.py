@@ -1,0 +1,130 @@
+"""Orders about a user's connections, on whatever node they are."""
+
+from msgspec import UNSET, Raw
+
+from kernel.bus import Bus
+from kernel.errors import Denied, InvalidInput
+from kernel.identity import Principal
+from kernel.ids import UserId
+from messaging import control
+from messaging.access import Access, Answer
+from messaging.api.requests import (
+    DisconnectRequest,
+    Given,
+    RefreshRequest,
+    SubscribeRequest,
+    UnsubscribeRequest,
+)
+from messaging.api.results import Done
+from messaging.channels import CHANNEL_BYTES, conversation_of
+from messaging.errors import ChannelUnknown
+from messaging.namespaces import Namespaces
+from messaging.protocol.codes import DisconnectCode, UnsubscribeCode
+from messaging.tokens import payload_of
+
+_FIRST_CODE = 3000
+"""Lower ones are the WebSocket protocol's own."""
+
+
+class Orders:
+    """Says what shall be done, to every node at once; none of them is waited for.
+
+    An order is carried out by the nodes that hear it, within the time a publication takes. One
+    that is cut off from the bus at this moment does not: what must hold is kept in the database
+    (members of a conversation, blocked users), and orders only make it quick.
+    """
+
+    def __init__(self, *, bus: Bus, access: Access, namespaces: Namespaces) -> None:
+        self._bus = bus
+        self._access = access
+        self._namespaces = namespaces
+
+    async def subscribe(self, _server: Principal, asked: SubscribeRequest) -> Done:
+        """Subscribe a user's connections to a channel; those that are subscribed stay so.
+
+        Nobody is brought into a conversation like this, nor into another's personal channel.
+        """
+        user_id, channel = UserId(asked.user), asked.channel
+        self._check(channel)
+        if await self._access.may_listen(user_id, channel, with_token=True) is not Answer.ALLOWED:
+            raise Denied("The channel is for others only.")
+        since = asked.recover_since
+        self._order(
+            control.Subscribe(
+                user_id=user_id,
+                client=asked.client or "",
+                session=asked.session or "",
+                channel=channel,
+                info=_payload("info", asked.info, asked.b64info),
+                data=_payload("data", asked.data, asked.b64data),
+                override=asked.override,
+                expire_at=asked.expire_at or 0,
+                since=None if since is None else (since.offset or 0, since.epoch or ""),
+            )
+        )
+        return Done()
+
+    async def unsubscribe(self, _server: Principal, asked: UnsubscribeRequest) -> Done:
+        """End a user's subscriptions to a channel, or to all; clients do not come back to it."""
+        if asked.channel:
+            self._check(asked.channel)
+        self._order(
+            control.Unsubscribe(
+                user_id=UserId(asked.user),
+                client=asked.client or "",
+                session=asked.session or "",
+                channel=asked.channel,
+                code=UnsubscribeCode.SERVER.value,
+            )
+        )
+        return Done()
+
+    async def disconnect(self, _server: Principal, asked: DisconnectRequest) -> Done:
+        """Close a user's connections. Whether clients come back is for the code to say."""
+        said = asked.disconnect
+        code = said.code if said and said.code else DisconnectCode.FORCE_DISCONNECT.value
+        if code < _FIRST_CODE:
+            raise InvalidInput("disconnect.code", f"must be from {_FIRST_CODE} to 4999")
+        self._order(
+            control.Disconnect(
+                user_id=UserId(asked.user),
+                client=asked.client or "",
+                session=asked.session or "",
+                code=code,
+                reason=said.reason if said else "",
+                spared=tuple(asked.whitelist or ()),
+            )
+        )
+        return Done()
+
+    async def refresh(self, _server: Principal, asked: RefreshRequest) -> Done:
+        """Move when a user's connections expire, or let them expire now."""
+        self._order(
+            control.Refresh(
+                user_id=UserId(asked.user),
+                client=asked.client or "",
+                session=asked.session or "",
+                expired=bool(asked.expired),
+                expire_at=asked.expire_at or 0,
+                info=_payload("info", asked.info, None),
+            )
+        )
+        return Done()
+
+    def _check(self, channel: str) -> None:
+        size = len(channel.encode("utf-8", "surrogatepass"))
+        if not 0 < size <= CHANNEL_BYTES or not channel.isprintable():
+            raise InvalidInput("channel", f"must be 1 to {CHANNEL_BYTES} printable bytes")
+        if conversation_of(channel) is None and self._namespaces.options_of(channel) is None:
+            raise ChannelUnknown(f"There is no namespace for {channel!r}.")
+
+    def _order(self, order: control.Order) -> None:
+        self._bus.publish([control.publication_of_order(order)])
+
+
+def _payload(name: str, given: Given, in_base64: str | None) -> Raw:
+    raw = Raw() if given is UNSET else given
+    try:
+        return Raw(payload_of(raw, in_base64 or "") or b"null")
+    except ValueError as error:
+        raise InvalidInput(f"b64{name}" if in_base64 else name, str(error)) from None
