@@ -46,6 +46,8 @@ class Finding:
 async def check(settings: Settings) -> AsyncIterator[Finding]:
     """Look at everything the settings point to."""
     yield Finding(Level.OK, "settings", "loaded; every name and value is known")
+    if settings.server.insecure:
+        yield _insecure(settings)
     yield _tokens(settings)
     async for finding in _database(settings):
         yield finding
@@ -55,6 +57,16 @@ async def check(settings: Settings) -> AsyncIterator[Finding]:
         yield finding
     for finding in _files(settings):
         yield finding
+
+
+def _insecure(settings: Settings) -> Finding:
+    where = "anywhere" if settings.server.insecure_anywhere else "on this machine"
+    return Finding(
+        Level.WARN,
+        "access",
+        f"insecure: whoever reaches the server {where} may do everything in channels",
+        "Unset ZAFFA_SERVER_INSECURE in production.",
+    )
 
 
 def _tokens(settings: Settings) -> Finding:

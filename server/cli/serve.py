@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 _EXAMPLES = """\
   zaffa serve                                      everything, on SQLite, in one process
   zaffa serve --demo                               the same, with demo data and hints
+  zaffa serve --insecure                           for development: no tokens, no keys
   zaffa serve --role gateway --workers 4           four gateways on one port (PostgreSQL, Redis)
   zaffa serve --role relay --role dispatcher --role scheduler --port 8001
 
@@ -47,6 +48,11 @@ def add_to(commands: Commands) -> None:
     command.add_argument(
         "--demo", action="store_true", help="fill the database with demo data and say what to try"
     )
+    command.add_argument(
+        "--insecure",
+        action="store_true",
+        help="for development: clients need no token, the server API no key; this machine only",
+    )
     # How a parent starts its children: the sockets they listen on, the shared one first.
     command.add_argument("--inherit", type=int, action="append", help=argparse.SUPPRESS)
 
@@ -59,8 +65,17 @@ def _count(text: str) -> int:
 
 
 def _run(given: argparse.Namespace) -> int:
-    overrides = {"server.host": given.host, "server.port": given.port}
+    overrides = {
+        "server.host": given.host,
+        "server.port": given.port,
+        "server.insecure": given.insecure or None,
+    }
     loaded = settings(given, overrides)
+    if loaded.server.insecure and not given.inherit:
+        log.warning(
+            "this server is insecure: whoever reaches it may do everything in channels",
+            extra={"host": loaded.server.host},
+        )
     if given.inherit:
         _serve(loaded, given, [socket.socket(fileno=each) for each in given.inherit], Hints())
         return 0
@@ -142,7 +157,8 @@ async def _many(
         config = ["--config", str(given.config)] if given.config else []
         sockets = [shared.fileno(), own[number].fileno()]
         inherit = [part for each in sockets for part in ("--inherit", str(each))]
-        return [*this_program(), "serve", *roles, *config, *inherit]
+        insecure = ["--insecure"] if given.insecure else []
+        return [*this_program(), "serve", *roles, *config, *insecure, *inherit]
 
     ports = [each.getsockname()[1] for each in own]
     log.info(
