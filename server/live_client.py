@@ -106,6 +106,15 @@ class LiveClient:
             failures += 1
             await self._clock.sleep(self._patience.backoff.delay(failures))
 
+    async def attempt(self, request: Request) -> Result | Error | None:
+        """The answer to something that must not be asked twice; None if it stays unknown."""
+        if self._line is None:
+            return None
+        question = Question(request, asyncio.get_running_loop().create_future())
+        self._pose(self._line, question)
+        await asyncio.wait([question.answer], timeout=self._patience.answer)
+        return question.answer.result() if question.answer.done() else None
+
     async def rpc(self, method: str, data: bytes) -> bytes:
         """What a method of the application answers. Raises `Refused`."""
         result = await self.ask(requests.RPCRequest(method, data))

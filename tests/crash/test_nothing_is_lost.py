@@ -14,7 +14,7 @@ import pytest
 from server import migrations
 from tests.crash.conftest import Rounds
 from tests.support.chronicle import Chronicle
-from tests.support.crowd import Crowd, Habits
+from tests.support.crowd import FEEDS, Crowd, Habits
 from tests.support.nemeses import Arena, haunt
 from tests.support.servers import PostgresServer, ValkeyServer
 
@@ -32,6 +32,12 @@ SETTINGS = {
     "ZAFFA_SERVER_PUSH": "providers",
     "ZAFFA_SERVER_LOG_LEVEL": "warning",
 }
+
+
+@pytest.fixture(autouse=True)
+def feeds(tmp_path: Path) -> None:
+    """Nodes read their settings file in the folder they run in."""
+    (tmp_path / "zaffa.toml").write_text(FEEDS)
 
 
 async def survived(arena: Arena, dice: random.Random, habits: Habits, seconds: float) -> str:

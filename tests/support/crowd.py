@@ -28,6 +28,17 @@ PATIENCE = Patience(backoff=Backoff(first=0.1, cap=1.0, floor=0.02), answer=5.0,
 OWNER = UserId("owner")
 DENIED = 103
 
+FEEDS = """
+[channels.namespaces.feed]
+allow_subscribe_for_client = true
+allow_publish_for_client = true
+allow_history_for_client = true
+force_recovery = true
+history_size = 100000
+history_ttl = "1h"
+"""
+"""What a node's settings file must say for a crowd with feeds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Habits:
@@ -38,6 +49,8 @@ class Habits:
     coming_and_going: int = 4
     """Users whom the owner brings in and puts out again."""
     conversations: int = 3
+    feeds: int = 1
+    """Channels of a namespace with history, which everybody who is stable follows."""
     pause: float = 0.2
     """Seconds between the messages of one user, on average."""
     long_text: int = 4_000
@@ -63,7 +76,7 @@ class Crowd:
     ) -> None:
         self.chronicle = Chronicle()
         self.channels: dict[str, str] = {}
-        """Channels and their conversations."""
+        """Channels and their conversations; a feed has none."""
         self.guests: dict[UserId, Guest] = {}
         self.sent = 0
         self._urls = list(urls)
@@ -87,6 +100,8 @@ class Crowd:
                 group.create_task(guest.client.run())
             for _ in range(habits.conversations):
                 await crowd._open(stable)
+            for _ in range(habits.feeds):
+                await crowd._enter(f"feed:{dice.randrange(1 << 60):x}", stable)
             yield crowd
             for guest in crowd.guests.values():
                 await guest.client.close()
@@ -112,6 +127,12 @@ class Crowd:
         for channel in self.channels:
             record = self.chronicle.records[channel]
             record.log = await self._log(channel)
+            places = {each.key: each.offset for each in record.log}
+            # Who publishes is not told where; what is not there at all has no place.
+            record.acknowledged = [
+                each if each.offset else each._replace(offset=places.get(each.key, -1))
+                for each in record.acknowledged
+            ]
             top = len(record.log)
             until = self.chronicle.now() + within
             # If somebody never gets there, the judge will say who misses what.
@@ -144,6 +165,9 @@ class Crowd:
             self.chronicle.records[channel].sent.append(sent)
             # Now and then somebody presses the button twice.
             times = 2 if self._dice.random() < 0.1 else 1
+            if not self.channels[channel]:
+                await self._publish(guest, channel, sent)
+                continue
             await asyncio.gather(*(self._send(guest, channel, sent) for _ in range(times)))
 
     async def _send(self, guest: Guest, channel: str, sent: Sent) -> None:
@@ -163,6 +187,21 @@ class Crowd:
         offset = msgspec.json.decode(answer)["offset"]
         record.acknowledged.append(Acknowledged(sent.key, offset, self.chronicle.now()))
 
+    async def _publish(self, guest: Guest, channel: str, sent: Sent) -> None:
+        record = self.chronicle.records[channel]
+        said = {
+            "sender_id": sent.sender,
+            "idempotency_key": sent.key,
+            "body": {"text": sent.text},
+        }
+        data = msgspec.json.encode(said)
+        answer = await guest.client.attempt(requests.PublishRequest(channel, data))
+        if isinstance(answer, results.PublishResult):
+            record.acknowledged.append(Acknowledged(sent.key, 0, self.chronicle.now()))
+        else:
+            # It may have been published all the same.
+            record.refused.add(sent.key)
+
     async def _look_away_now_and_then(self, guest: Guest) -> None:
         """Stop listening to a conversation for a moment, and go on from there."""
         while self._talking:
@@ -173,7 +212,7 @@ class Crowd:
             await guest.client.follow(channel, since=position)
 
     async def _come_and_go(self, guest: Guest) -> None:
-        channel = self._dice.choice(list(self.channels))
+        channel = self._dice.choice([each for each, there in self.channels.items() if there])
         while self._talking:
             await asyncio.sleep(self._dice.uniform(0.0, 2.0))
             self.chronicle.joins(guest.user, channel)
@@ -222,7 +261,9 @@ class Crowd:
             "conversations.open", msgspec.json.encode(asked)
         )
         conversation = msgspec.json.decode(answer)["id"]
-        channel = f"conversation:{conversation}"
+        await self._enter(f"conversation:{conversation}", members, conversation)
+
+    async def _enter(self, channel: str, members: Iterable[UserId], conversation: str = "") -> None:
         self.channels[channel] = conversation
         for user in members:
             self.chronicle.joins(user, channel)
