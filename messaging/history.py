@@ -14,11 +14,15 @@ NEWEST = 2**63 - 1
 
 
 class History:
-    """Pages through a stream by offset; `limit` is the most that one answer holds."""
+    """Pages through a stream by offset; `limit` and `most_bytes` are what one answer holds.
 
-    def __init__(self, streams: Streams, *, limit: int) -> None:
+    An answer that would be too heavy ends early: its top tells that there is more.
+    """
+
+    def __init__(self, streams: Streams, *, limit: int, most_bytes: int) -> None:
         self._streams = streams
         self._limit = limit
+        self._most_bytes = most_bytes
 
     async def read(self, request: HistoryRequest) -> HistoryResult:
         """What was asked for, with the stream's top. Whoever asks may listen to the channel.
@@ -40,10 +44,21 @@ class History:
         if since is not None and since.epoch not in ("", top.epoch):
             raise Declined(ErrorCode.UNRECOVERABLE_POSITION)
         newest = max((each.offset for each in page.publications), default=0)
-        result = HistoryResult(tuple(page.publications), top.epoch, max(top.offset, newest))
+        found = _fitting(page.publications, self._most_bytes)
+        result = HistoryResult(found, top.epoch, max(top.offset, newest))
         if since is not None and limit and not request.reverse:
             _demand_whole(page.publications, since.offset, result.offset)
         return result
+
+
+def _fitting(found: Sequence[Publication], most_bytes: int) -> tuple[Publication, ...]:
+    """As many as fit, and the first in any case."""
+    room = most_bytes
+    for number, publication in enumerate(found):
+        room -= len(publication.data)
+        if room < 0 and number:
+            return tuple(found[:number])
+    return tuple(found)
 
 
 def _demand_whole(found: Sequence[Publication], since: int, top: int) -> None:

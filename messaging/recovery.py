@@ -15,7 +15,9 @@ class RecoveryOptions:
         300, "Publications a client may recover; one that missed more reloads its conversation."
     )
     recovered_bytes: int = option(
-        524_288, "Bytes a client may recover. Old Python clients refuse frames above 1 MiB."
+        524_288,
+        "Bytes of publications that one answer may hold, recovered in all its channels or read"
+        " from history. Old Python clients refuse frames above 1 MiB.",
     )
 
     def __post_init__(self) -> None:
@@ -52,4 +54,9 @@ def is_whole(
             return False
     if expected != top.offset:
         return False
-    return sum(len(each.data) for each in publications) <= options.recovered_bytes
+    return sum(map(_weight, publications)) <= options.recovered_bytes
+
+
+def _weight(publication: Publication) -> int:
+    """Bytes that a publication takes in an answer, roughly."""
+    return len(publication.data) + len(publication.extra)

@@ -51,13 +51,16 @@ class ServerSide:
         recoveries: Recoveries,
         subscriptions: Subscriptions,
         limit: int,
+        most_bytes: int,
     ) -> None:
+        """A client has at most `limit` channels, and one answer recovers at most `most_bytes`."""
         self._hub = hub
         self._following = following
         self._doors = doors
         self._recoveries = recoveries
         self._subscriptions = subscriptions
         self._limit = limit
+        self._most_bytes = most_bytes
         self._subscribing: set[asyncio.Task[None]] = set()
         self._early: dict[Connection, list[Subscribe]] = {}
         """Orders about connections whose clients were not told yet that they are on."""
@@ -92,12 +95,20 @@ class ServerSide:
         """What to tell a client of its channels, and those to `join` in this same turn."""
         results: dict[str, SubscribeResult] = {}
         joining: list[Prepared] = []
+        room = self._most_bytes
         for each in prepared:
             try:
                 self._hub.check_joinable(each.live, connection, each.subscription)
             except Declined:  # An order ended it while the others were set up.
                 continue
-            results[each.live.name] = self._result(connection, each)
+            result = self._result(connection, each)
+            size = sum(len(publication.data) for publication in result.publications)
+            if size > room:
+                # All channels of a client share one answer, which clients refuse if it is huge.
+                result = self._result(connection, replace(each, gathered=None))
+            else:
+                room -= size
+            results[each.live.name] = result
             joining.append(each)
         return results, joining
 

@@ -164,7 +164,11 @@ class RealtimeParts:
             presences=Presences(ports.presence),
             channels=ports.channel_presence,
         )
-        self.history = History(self.streams, limit=options.recovery.publications)
+        self.history = History(
+            self.streams,
+            limit=options.recovery.publications,
+            most_bytes=options.recovery.recovered_bytes,
+        )
         self.gate = Gate(options.gate)
         self.commands = self._commands(ports, options, version, operations, on_send)
         self.gateway = Gateway(
@@ -225,6 +229,7 @@ class RealtimeParts:
             recoveries=recoveries,
             subscriptions=subscriptions,
             limit=options.connections.channels,
+            most_bytes=options.recovery.recovered_bytes,
         )
         connecting = Connecting(
             version=f"zaffa {version}",

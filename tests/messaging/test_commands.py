@@ -22,6 +22,7 @@ from messaging.protocol.protobuf_codec import PROTOBUF
 from messaging.protocol.results import Error
 from messaging.protocol.values import StreamPosition
 from messaging.quotas import ConnectionOptions
+from messaging.recovery import RecoveryOptions
 from messaging.refusals import PROTOCOL_CODES, RPC_CODES
 from messaging.rounds import Rounds
 from tests.support.factories_messaging import AMINA, KARIM, LINA, member
@@ -358,6 +359,20 @@ async def test_history_is_read_in_both_directions(node, amina):
     assert await offsets(limit=9, since=StreamPosition(6, epoch)) == []
     assert await offsets(limit=2, reverse=True) == [6, 5]
     assert await offsets(limit=2, since=StreamPosition(3, epoch), reverse=True) == [2, 1]
+
+
+@pytest.mark.parametrize(("reverse", "offsets"), [(False, [1, 2]), (True, [4, 3])])
+async def test_a_page_of_history_ends_before_it_is_too_heavy(sqlite_database, reverse, offsets):
+    node = Node(sqlite_database, recovery_options=RecoveryOptions(recovered_bytes=600))
+    async with serving(node), talking(node, AMINA) as amina:
+        there = await node.conversation(AMINA)
+        await node.say(there, AMINA, *"1234")
+
+        asked = amina.protocol.history(channel_of(there), limit=10, reverse=reverse)
+        result = await amina.answer(asked)
+
+    assert [each.offset for each in result.publications] == offsets
+    assert result.offset == 4
 
 
 @pytest.mark.parametrize("since", [StreamPosition(1, "other"), StreamPosition(9, "")])

@@ -18,6 +18,7 @@ from messaging.protocol.requests import ConnectRequest, RefreshRequest, Subscrib
 from messaging.protocol.results import Error
 from messaging.publishing import Words
 from messaging.quotas import ConnectionOptions
+from messaging.recovery import RecoveryOptions
 from tests.support.factories_messaging import AMINA, KARIM
 from tests.support.realtime import Node, Talker, channel_of, serving, talking
 
@@ -148,6 +149,27 @@ async def test_what_was_missed_since_the_last_connection_comes_with_the_next(nod
 
     assert result.subs["kept:1"].recovered
     assert [each.data for each in result.subs["kept:1"].publications] == [b'{"missed":true}']
+
+
+async def test_one_answer_recovers_only_as_much_as_clients_take_in(sqlite_database):
+    node = Node(
+        sqlite_database,
+        channel_settings=SETTINGS,
+        recovery_options=RecoveryOptions(recovered_bytes=50),
+    )
+    channels = ["kept:1", "kept:2", "kept:3"]
+    async with serving(node):
+        token = node.token(AMINA, channels=channels)
+        async with talking(node) as talker:
+            await connected(talker, token)
+            positions = talker.protocol.positions
+        for channel, size in zip(channels, (30, 30, 10), strict=True):
+            await publish(node, channel, b'"%b"' % (b"x" * size))
+        async with talking(node, positions=positions) as talker:
+            result = await talker.answer(talker.protocol.connect(token=token, recover=channels))
+
+    assert [result.subs[each].recovered for each in channels] == [True, False, True]
+    assert result.subs["kept:2"].publications == ()
 
 
 # --- by what a client asks for when it connects -------------------------------------------------
