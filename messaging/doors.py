@@ -1,5 +1,7 @@
 """Who is let into a channel, and with what: its namespace, a token, the server's word."""
 
+from dataclasses import replace
+
 from kernel.errors import TokenExpired, Unauthenticated
 from kernel.identity import ANONYMOUS, TokenVerifier
 from kernel.ids import UserId
@@ -53,7 +55,8 @@ class Doors:
         )
         if token is None:
             return grant
-        return with_what_came(grant, info=token.info, data=token.data, expires_at=token.expires_at)
+        came = with_what_came(grant, info=token.info, data=token.data, expires_at=token.expires_at)
+        return replace(came, token_id=token.token_id) if token.token_id else came
 
     async def by_server(
         self,

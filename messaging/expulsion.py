@@ -1,9 +1,10 @@
 """Ends the live connections of those against whom something stands now."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from kernel.clock import Clock
+from kernel.identity import ANONYMOUS
 from kernel.ids import UserId
 from kernel.metrics import Metrics
 from messaging.connection import Connection
@@ -19,7 +20,7 @@ class Expulsion:
 
     Who is blocked is told so for good (3507). Whose token was revoked is told to come back with
     another one (3014): an application that may have one goes on, a thief does not. The same
-    holds for a channel whose subscription tokens were invalidated (2502).
+    holds for a channel whose subscription token was revoked or invalidated (2502).
     """
 
     def __init__(self, hub: Hub, *, clock: Clock, metrics: Metrics) -> None:
@@ -35,32 +36,43 @@ class Expulsion:
         fresh = Restrictions()
         for each in changed:
             fresh.put(each, now=now)
-        for connection in self._concerned(changed):
-            principal = connection.principal
-            assert principal is not None, "who is found by user or token has said who they are"
-            proof = proof_of(principal.user, principal.claims)
-            found = fresh.against(proof, now=now)
-            if found is not None:
-                self._end(connection, found)
+        tokens = {each.subject for each in changed if each.kind is RestrictionKind.TOKEN}
+        if tokens:
+            # A token names nobody here. However many were revoked, all are looked at once.
+            for connection in self._hub.roster:
+                self._judge_tokens(connection, tokens, fresh)
+        for each in changed:
+            if each.kind is not RestrictionKind.TOKEN:
+                for connection in self._hub.roster.of_user(UserId(each.subject)):
+                    self._judge(connection, fresh)
         for each in changed:
             # Whoever subscribes once more does so with another token.
             if each.channel and not again and not each.ended(now):
                 for connection in self._hub.roster.of_user(UserId(each.subject)):
-                    self._hub.dismiss(connection, each.channel, UnsubscribeCode.STATE_INVALIDATED)
+                    self._dismiss(connection, each.channel)
 
-    def _concerned(self, changed: Sequence[Restriction]) -> Iterable[Connection]:
-        """Whoever it may be about."""
-        found: dict[Connection, None] = {}
-        tokens = {each.subject for each in changed if each.kind is RestrictionKind.TOKEN}
-        if tokens:
-            # A token names nobody here. However many were revoked, all are looked at once.
-            found |= dict.fromkeys(
-                each for each in self._hub.connections if _token_of(each) in tokens
-            )
-        for each in changed:
-            if each.kind is not RestrictionKind.TOKEN:
-                found |= dict.fromkeys(self._hub.roster.of_user(UserId(each.subject)))
-        return found
+    def _judge_tokens(
+        self, connection: Connection, tokens: Collection[str], fresh: Restrictions
+    ) -> None:
+        principal = connection.principal
+        if principal is None:
+            return
+        if principal.claims.get("jti") in tokens:
+            self._judge(connection, fresh)
+        for channel, subscription in list((connection.subscriptions or {}).items()):
+            if subscription.grant.token_id in tokens:
+                self._dismiss(connection, channel)
+
+    def _judge(self, connection: Connection, fresh: Restrictions) -> None:
+        principal = connection.principal
+        assert principal is not None, "who is found by user or token has said who they are"
+        proof = proof_of(principal.user_id or ANONYMOUS, principal.claims)
+        found = fresh.against(proof, now=self._clock.now())
+        if found is not None:
+            self._end(connection, found)
+
+    def _dismiss(self, connection: Connection, channel: str) -> None:
+        self._hub.dismiss(connection, channel, UnsubscribeCode.STATE_INVALIDATED)
 
     def _end(self, connection: Connection, found: Restriction) -> None:
         self._ended.labels(found.kind).inc()
@@ -72,7 +84,3 @@ class Expulsion:
         connection.disconnect(
             DisconnectCode.PERMISSION_DENIED if blocked else DisconnectCode.STATE_INVALIDATED
         )
-
-
-def _token_of(connection: Connection) -> object:
-    return None if connection.principal is None else connection.principal.claims.get("jti")

@@ -43,6 +43,8 @@ class Grant:
     data: bytes = b""
     expires_at: datetime | None = None
     """When the subscription must have been refreshed."""
+    token_id: str = ""
+    """Of the subscription token that gave it."""
 
 
 CONVERSATION = Grant(positioned=True, recoverable=True)

@@ -109,6 +109,8 @@ class Subscriptions:
             subscription.expires_at = inf
         else:
             connection.expire_subscription(subscription, (token.expires_at - now).total_seconds())
+        if token.token_id != subscription.grant.token_id:
+            subscription.grant = replace(subscription.grant, token_id=token.token_id)
         if token.info and token.info != subscription.grant.info:
             subscription.grant = replace(subscription.grant, info=token.info)
             self._attendances.known_as(connection, channel, subscription.grant)

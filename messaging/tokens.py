@@ -30,6 +30,8 @@ class SubscriptionToken:
     data: bytes
     override: Override | None
     expires_at: datetime | None
+    token_id: str = ""
+    """Its `jti`, by which it may be revoked."""
 
 
 class _Said(msgspec.Struct, frozen=True):
@@ -46,6 +48,7 @@ class _SubscriptionClaims(_Said, frozen=True):
     sub: str = ""
     channel: str = ""
     client: str = ""
+    jti: Any = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ async def subscription_token(verifier: TokenVerifier, token: str) -> Subscriptio
         data=data,
         override=claims.override,
         expires_at=signed.expires_at,
+        token_id=claims.jti if isinstance(claims.jti, str) else "",
     )
 
 

@@ -17,7 +17,7 @@ from messaging.adapters.sql_restrictions import SqlRestrictions
 from messaging.errors import NothingStands, TokenRevoked, UserBlocked
 from messaging.namespaces import ChannelOptions, ChannelSettings
 from messaging.protocol import results
-from messaging.protocol.requests import RefreshRequest
+from messaging.protocol.requests import RefreshRequest, SubRefreshRequest
 from messaging.protocol.results import Error
 from messaging.restrictions import Restriction, RestrictionKind
 from messaging.standing import KEPT, RECENT, Standing, StandingOptions
@@ -214,6 +214,27 @@ async def test_a_revoked_subscription_token_is_to_be_replaced(sqlite_database):
         assert await amina.subscribe("news:1", token=token) == Error(109, "token expired")
         fresh = guarded.node.token(AMINA, channel="news:1", jti="s2")
         assert isinstance(await amina.subscribe("news:1", token=fresh), results.SubscribeResult)
+
+
+async def test_a_subscription_ends_with_its_token_and_another_does_not(sqlite_database):
+    channels = ChannelSettings(namespaces={"news": ChannelOptions()})
+    guarded = Guarded(sqlite_database, more={"channel_settings": channels})
+    async with guarding(guarded), talking(guarded.node, AMINA) as amina:
+        for number in ("1", "2"):
+            token = guarded.node.token(AMINA, channel=f"news:{number}", jti=f"s{number}")
+            await amina.subscribe(f"news:{number}", token=token)
+        fresh = guarded.node.token(AMINA, channel="news:2", jti="s3")
+        await amina.answer(amina.protocol.request(SubRefreshRequest("news:2", fresh)))
+
+        for token_id in ("s1", "s2"):
+            await guarded.sanctions.revoke(token_id, expires_at=None, by=OPERATOR)
+        await amina.until(lambda: amina.pushes)
+        await amina.rpc("conversations.list")
+        assert [(each.channel, each.event.code) for each in amina.pushes] == [("news:1", 2502)]
+
+        await guarded.sanctions.revoke("s3", expires_at=None, by=OPERATOR)
+        await amina.until(lambda: len(amina.pushes) > 1)
+        assert amina.pushes[-1].channel == "news:2"
 
 
 @pytest.mark.parametrize("claims", [{"jti": 7}, {"channel": 7}])
