@@ -1,6 +1,6 @@
 """How often commands may be asked, by their kind: buckets of a connection and of a user. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Protocol
 
@@ -155,6 +155,12 @@ def take(spent: Spent, draws: Draws, now: float) -> float:
         [(name, sizes)] = draws
         [bucket] = spent.get(name) or _filled(spent, name, sizes, now)
         return bucket.take(now)
+    if len(draws) == 1:
+        # The usual case: nothing but the one bucket of a connection.
+        name, sizes = draws[0]
+        filled = spent.get(name) or _filled(spent, name, sizes, now)
+        if len(filled) == 1:
+            return filled[0].take(now)
     buckets = [each for name, sizes in draws for each in _filled(spent, name, sizes, now)]
     wait = max((bucket.wait(now) for bucket in buckets), default=0.0)
     if wait == 0.0:
@@ -163,7 +169,7 @@ def take(spent: Spent, draws: Draws, now: float) -> float:
     return wait
 
 
-def _filled(spent: Spent, name: str, sizes: Buckets, now: float) -> Iterable[TokenBucket]:
+def _filled(spent: Spent, name: str, sizes: Buckets, now: float) -> tuple[TokenBucket, ...]:
     found = spent.get(name)
     if found is None:
         found = spent[name] = tuple(
