@@ -9,7 +9,7 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from messaging.streaming.endpoint import EXTENSION
+from messaging.streaming.transport import EXTENSION
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ HEAD_BYTES = 65_536
 class PunctualHttp(HttpToolsProtocol):
     """Closes connections that do not finish a request's head: they would cost us for ever.
 
-    An answer that does not end may `hold` the connection: it hears when the server stops.
+    An answer that does not end takes the connection over.
     """
 
     def __init__(
@@ -40,7 +40,6 @@ class PunctualHttp(HttpToolsProtocol):
         self._first_head_seconds = first_head_seconds
         self._head_bytes = 0
         self._late: asyncio.TimerHandle | None = None
-        self._leave: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -56,20 +55,21 @@ class PunctualHttp(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._leave = None
-        cast(dict[str, Any], self.scope)["extensions"] = {EXTENSION: self.hold}
+        cast(dict[str, Any], self.scope)["extensions"] = {EXTENSION: self.takeover}
         if self._late is None:
             self._expect_head()
 
-    def hold(self, leave: Callable[[], None]) -> Callable[[], None]:
-        """Have `leave` called when the server stops; what is returned cuts the connection."""
-        self._leave = leave
-        return self.transport.abort
-
-    def shutdown(self) -> None:
-        if self._leave is not None and not self.cycle.response_complete:
-            self._leave()
-        super().shutdown()
+    def takeover(self) -> tuple[asyncio.Transport, set[Any]] | None:
+        """Let go of a connection whose answer has begun; None if its client has left."""
+        if self.transport.is_closing() or self.cycle.disconnected:
+            return None
+        self.connections.discard(self)
+        # uvicorn takes the client for gone, and ends the request without a word.
+        self.cycle.disconnected = True
+        # All of these lead back here: nothing shall stay until it is looked for.
+        cast(dict[str, Any], self.scope)["extensions"] = {}
+        self.parser = self.cycle = None  # type: ignore[assignment]
+        return self.transport, self.connections
 
     def on_headers_complete(self) -> None:
         self._head_came()

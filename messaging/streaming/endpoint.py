@@ -1,13 +1,13 @@
 """The paths of connections over plain HTTP: streams down, and what their clients say up."""
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeVar
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from messaging.gateway import Gateway
 from messaging.protocol.codec import Codec
@@ -16,13 +16,14 @@ from messaging.protocol.emulation import emulation_request
 from messaging.protocol.json_codec import JSON
 from messaging.protocol.protobuf_codec import PROTOBUF
 from messaging.protocol.unidirectional import ONE_WAY
-from messaging.streaming.forms import SSE, http_stream
+from messaging.streaming.forms import SSE, Form, http_stream
+from messaging.streaming.plain import AsgiStream
 from messaging.streaming.rules import RequestRules, is_binary
 from messaging.streaming.sessions import Sessions
+from messaging.streaming.transport import EXTENSION, SocketStream
 from messaging.streaming.wire import StreamWire
 
-EXTENSION: Final = "zaffa.stream"
-"""Where the ASGI scope offers a stream to hear of the server's end, and to cut its transport."""
+S = TypeVar("S", bound=StreamWire)
 
 _ALWAYS: Final = {
     "cache-control": "private, no-cache, no-store, must-revalidate, max-age=0",
@@ -49,10 +50,12 @@ class Opening:
         self._sse = sse
         self._one_way = one_way
         self._methods = "GET, POST" if sse else "POST"
+        medium = "sse" if sse else "http_stream"
+        self._operation = f"connection.{'uni_' if one_way else ''}{medium}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        scope["operation"] = request.url.path.strip("/").replace("/", ".")
+        scope["operation"] = self._operation
         cross_origin = self._rules.welcome(request)
         if request.method == "OPTIONS":
             preflight = self._rules.preflight(cross_origin, methods=self._methods)
@@ -98,9 +101,35 @@ class Opening:
         receive: Receive,
         send: Send,
     ) -> None:
-        gateway = self._gateway
         form = SSE if self._sse else http_stream(codec)
-        wire = StreamWire(
+        headers = {"content-type": form.content_type, **_ALWAYS, **cross_origin}
+        takeover = scope.get("extensions", {}).get(EXTENSION)
+        if takeover is not None:
+            await send(_start({**headers, "connection": "close"}))
+            taken = takeover()
+            if taken is not None:
+                transport, peers = taken
+                wire = self._wire(SocketStream, codec, form)
+                connection = self._gateway.connect(wire)
+                wire.begin(
+                    connection, first, transport=transport, peers=peers, over=self._sessions.close
+                )
+            return
+        plain = self._wire(AsgiStream, codec, form)
+        try:
+            await plain.serve(
+                self._gateway.connect(plain),
+                first,
+                start=_start(headers),
+                receive=receive,
+                send=send,
+            )
+        finally:
+            self._sessions.close(plain)
+
+    def _wire(self, kind: type[S], codec: Codec, form: Form) -> S:
+        gateway = self._gateway
+        wire = kind(
             codec,
             form,
             departures=gateway.departures,
@@ -109,20 +138,15 @@ class Opening:
         )
         if not self._one_way:
             self._sessions.open(wire)
-        hold: Callable[[Callable[[], None]], Callable[[], None]] | None
-        hold = scope.get("extensions", {}).get(EXTENSION)
-        headers = {"content-type": form.content_type, **_ALWAYS, **cross_origin}
-        try:
-            await wire.serve(
-                gateway.connect(wire),
-                first,
-                headers=[(name.encode(), value.encode()) for name, value in headers.items()],
-                receive=receive,
-                send=send,
-                abort=None if hold is None else hold(wire.shutdown),
-            )
-        finally:
-            self._sessions.close(wire)
+        return wire
+
+
+def _start(headers: Mapping[str, str]) -> Message:
+    return {
+        "type": "http.response.start",
+        "status": 200,
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }
 
 
 class Emulation:

@@ -4,9 +4,7 @@ import asyncio
 import socket
 import ssl
 import struct
-import subprocess
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from starlette.routing import WebSocketRoute
@@ -18,6 +16,7 @@ from messaging.endpoint import Endpoint
 from messaging.handshake import EARLY_BYTES, EXTENSION, WebSocketProtocol
 from messaging.protocol.results import ConnectResult
 from messaging.quotas import ConnectionOptions
+from tests.support.certificates import self_signed
 from tests.support.factories_messaging import AMINA, KARIM, LINA
 from tests.support.rawsocket import RawSocket, masked, raw_socket, raw_websocket
 from tests.support.realtime import Node, channel_of, serving, talking
@@ -353,7 +352,7 @@ async def _offset(client: RawSocket) -> int:
 
 
 async def test_the_same_over_tls(sqlite_database, tmp_path):
-    certificate, key = _certificate(tmp_path)
+    certificate, key = self_signed(tmp_path)
     trusting = ssl.create_default_context(cafile=certificate)
     node = Node(sqlite_database, tls=trusting, tls_files=(certificate, key))
     async with serving(node):
@@ -407,14 +406,3 @@ async def test_a_connection_works_right_after_another_on_the_same_descriptor_end
             await connected(client, node)
         async with talking(node, KARIM) as talker:
             assert isinstance(talker.protocol.session, ConnectResult)
-
-
-def _certificate(folder: Path) -> tuple[str, str]:
-    certificate, key = str(folder / "cert.pem"), str(folder / "key.pem")
-    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-         "-nodes", "-days", "2", *subject, "-keyout", key, "-out", certificate],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return certificate, key

@@ -250,6 +250,17 @@ async def test_what_comes_while_nothing_more_is_taken_waits_its_turn(sqlite_data
         assert held.doors.begun == [str(id) for id in range(2, 40)]
 
 
+async def test_who_says_too_much_too_often_is_sent_away(sqlite_database):
+    held = Held(sqlite_database)
+    async with serving(held.node), streaming(held.node, AMINA) as stream:
+        await held.fill(stream)
+
+        for _ in range(257):
+            await stream.say({})
+
+        assert (await stream.farewell())["code"] == 3013
+
+
 async def test_who_says_more_than_can_wait_is_sent_away(sqlite_database):
     held = Held(sqlite_database)
     async with serving(held.node), streaming(held.node, AMINA) as stream:
