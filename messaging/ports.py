@@ -234,7 +234,11 @@ class Streams(Protocol):
 
 
 class PresenceRegistry(Protocol):
-    """Who is connected now, on any node. A node that stops renewing vanishes in seconds."""
+    """Who is connected now, on any node. A node that stops renewing vanishes in seconds.
+
+    Who comes and goes is remembered: what cannot be told now is told by `renew`. Whoever asks
+    is told `Unavailable` when nobody can answer.
+    """
 
     async def enter(self, connections: Sequence[Presence]) -> None:
         """Connections of this node begin."""
@@ -245,7 +249,10 @@ class PresenceRegistry(Protocol):
         ...
 
     async def renew(self) -> None:
-        """Say that this node and all its connections are still there. Called by a worker."""
+        """Say that this node and all its connections are still there. Called by a worker.
+
+        Raises `Unavailable` when nobody hears it.
+        """
         ...
 
     async def present(self, user_ids: Sequence[UserId]) -> frozenset[UserId]:
@@ -258,7 +265,7 @@ class PresenceRegistry(Protocol):
 
 
 class ChannelPresenceRegistry(Protocol):
-    """Who is subscribed to a channel, on any node. A node that falls silent vanishes in seconds."""
+    """Who is subscribed to a channel, on any node, with the promises of `PresenceRegistry`."""
 
     async def enter(self, entries: Sequence[ChannelMember]) -> None:
         """Subscriptions of this node begin; what was told of one of them before is replaced."""

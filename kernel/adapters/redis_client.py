@@ -1,5 +1,9 @@
 """redis-py's client for whatever the options name: one server, Sentinel or a Redis Cluster."""
 
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from redis.asyncio import Redis, RedisCluster
@@ -14,6 +18,12 @@ from kernel.adapters.redis_options import RedisOptions
 
 REDIS_ERRORS = (RedisError, RedisClusterException, OSError)
 """What redis-py raises when Redis is away or says no."""
+
+AT_ONCE = 1000
+"""Commands in one pipeline, at most."""
+
+Command = tuple[Any, ...]
+"""A command's name, its key, and other words."""
 
 
 class RedisClient:
@@ -35,7 +45,9 @@ class RedisClient:
         self.redis: Redis | RedisCluster
         if address.setup is Setup.CLUSTER:
             nodes = [ClusterNode(host, port) for host, port in address.endpoints]
-            # A shard that is away takes its own keys with it, not everybody's.
+            # A shard that is away takes its own keys with it, not everybody's. What the client
+            # would do to repeat a command closes the connections to all of them.
+            common["retry"] = Retry(NoBackoff(), 0)
             self.redis = RedisCluster(
                 startup_nodes=nodes, require_full_coverage=False, **common, **secured
             )
@@ -66,6 +78,68 @@ class RedisClient:
         if self._sentinel is not None:
             for sentinel in self._sentinel.sentinels:
                 await sentinel.aclose()
+
+
+async def answers_to(
+    redis: "Redis | RedisCluster", commands: Sequence[Command], *, within: float
+) -> list[Any]:
+    """What each command is answered, or the exception that stands for its answer.
+
+    All servers are asked at the same time and apart, so one that is away disturbs only those
+    commands whose keys it has. A command's first word after its name is its key.
+    """
+    answers: list[Any] = [None] * len(commands)
+    places: dict[ClusterNode | None, list[int]] = defaultdict(list)
+    if isinstance(redis, RedisCluster):
+        try:
+            async with asyncio.timeout(within):
+                await redis.initialize()
+        except (*REDIS_ERRORS, TimeoutError) as error:
+            return [error] * len(commands)
+        for number, command in enumerate(commands):
+            try:
+                node = redis.get_node_from_key(command[1])
+            except RedisClusterException as error:
+                answers[number] = error
+            else:
+                places[node].append(number)
+    else:
+        places[None].extend(range(len(commands)))
+    asking = [_ask(redis, commands, some, answers, within) for some in places.values()]
+    took = await asyncio.gather(*asking)
+    silent = [
+        node.name for node, all_well in zip(places, took, strict=True) if node and not all_well
+    ]
+    if isinstance(redis, RedisCluster) and silent:
+        # Another server may have these keys by now; whoever asks again finds it.
+        with suppress(*REDIS_ERRORS, TimeoutError):
+            async with asyncio.timeout(within):
+                await redis.nodes_manager.initialize(last_failed_node_name=silent[0])
+    return answers
+
+
+async def _ask(
+    redis: "Redis | RedisCluster",
+    commands: Sequence[Command],
+    numbers: Sequence[int],
+    answers: list[Any],
+    within: float,
+) -> bool:
+    """Have one server answer its commands; whether it did."""
+    for start in range(0, len(numbers), AT_ONCE):
+        some = numbers[start : start + AT_ONCE]
+        pipeline: Any = redis.pipeline(transaction=False)
+        for number in some:
+            pipeline.execute_command(*commands[number])
+        told: Sequence[Any]
+        try:
+            async with asyncio.timeout(within):
+                told = await pipeline.execute(raise_on_error=False)
+        except (*REDIS_ERRORS, TimeoutError) as error:
+            told = [error] * len(some)
+        for number, answer in zip(some, told, strict=True):
+            answers[number] = answer
+    return not any(isinstance(answers[number], Exception) for number in numbers)
 
 
 def _secured(options: RedisOptions) -> dict[str, Any]:

@@ -6,6 +6,7 @@ partitions, however many entries it has.
 """
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -14,8 +15,10 @@ from zlib import crc32
 
 from redis.asyncio import Redis, RedisCluster
 
-from kernel.adapters.redis_client import REDIS_ERRORS
+from kernel.adapters.redis_client import Command, answers_to
 from kernel.errors import Unavailable
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -24,12 +27,10 @@ PARTITIONS = 64
 is noticed, because every partition has a sign of life of its own."""
 
 BATCH = 1000
-"""Commands in one pipeline, and words in one command, at most. Even: words come in pairs."""
+"""Words in one command, at most. Even: words come in pairs."""
 
 Address = tuple[str, str]
 """A group, and the name of an entry in it."""
-
-Command = tuple[Any, ...]
 
 
 class LivingHashes:
@@ -51,39 +52,54 @@ class LivingHashes:
         self._round = 0
         # A removal must not be overtaken by a `renew` that tells what it remembers.
         self._writing = asyncio.Lock()
+        self._doubtful: set[int] = set()
 
     async def put(self, entries: Mapping[Address, bytes]) -> None:
-        """These belong to this node from now on. Raises `Unavailable`."""
+        """These belong to this node from now on. What cannot be told now is told by `renew`."""
         for address, entry in entries.items():
             self._mine[_partition_of(address[0])][address] = entry
         async with self._writing:
-            await self._send(self._puts(entries))
+            await self._write(self._puts(entries))
 
     async def remove(self, addresses: Collection[Address]) -> None:
-        """These are over, if they were there. Raises `Unavailable`."""
+        """These are over, if they were there."""
         for address in addresses:
             self._mine[_partition_of(address[0])].pop(address, None)
         async with self._writing:
-            await self._send(self._removals(addresses))
+            await self._write(self._removals(addresses))
 
     async def renew(self) -> None:
-        """Say that this node is there, and tell everything again where it was forgotten."""
+        """Say that this node is there, and tell everything again where it was forgotten.
+
+        Raises `Unavailable` when nobody hears it.
+        """
         async with self._writing:
-            lives = [self._life_key(number, life) for number, life in enumerate(self._lives)]
-            answers = await self._send([("PEXPIRE", key, self._ttl) for key in lives])
-            forgotten = [number for number, alive in enumerate(answers) if not alive]
+            renewed = [number for number in range(PARTITIONS) if number not in self._doubtful]
+            lives = [self._life_key(number, self._lives[number]) for number in renewed]
+            answers = await self._ask([("PEXPIRE", key, self._ttl) for key in lives])
+            failures = [each for each in answers if isinstance(each, Exception)]
+            if failures and len(failures) == len(answers):
+                raise _away(failures[0])
+            # A partition that was away has no life to renew, or nobody knows what it was told.
+            forgotten = {
+                number
+                for number, alive in zip(renewed, answers, strict=True)
+                if not isinstance(alive, Exception) and not alive
+            }
+            forgotten |= self._doubtful
+            self._doubtful.clear()
             for number in forgotten:
                 self._lives[number] = _new_life()
             lives = [self._life_key(number, self._lives[number]) for number in forgotten]
             # Single writes that a failover lost are made up for within a round.
             self._round = (self._round + 1) % PARTITIONS
-            again = [entry for n in {*forgotten, self._round} for entry in self._mine[n].items()]
-            await self._send([("SET", key, "1", "PX", self._ttl) for key in lives])
-            await self._send(self._puts(dict(again)))
+            again = [entry for n in forgotten | {self._round} for entry in self._mine[n].items()]
+            commands: list[Command] = [("SET", key, "1", "PX", self._ttl) for key in lives]
+            await self._write([*commands, *self._puts(dict(again))])
 
     async def entries(self, groups: Sequence[str]) -> list[dict[str, bytes]]:
         """The entries of each of these groups, by name."""
-        hashes = await self._send([("HGETALL", self._key(each)) for each in groups])
+        hashes = await self._read([("HGETALL", self._key(each)) for each in groups])
         pairs = [_pairs(each) for each in hashes]
         kept = await self._kept(groups, [[field for field, _ in each] for each in pairs])
         return [
@@ -93,7 +109,7 @@ class LivingHashes:
 
     async def names(self, groups: Sequence[str]) -> list[list[str]]:
         """The names of the entries of each of these groups."""
-        hashes = await self._send([("HKEYS", self._key(each)) for each in groups])
+        hashes = await self._read([("HKEYS", self._key(each)) for each in groups])
         return [list(dict.fromkeys(each.values())) for each in await self._kept(groups, hashes)]
 
     async def _kept(
@@ -108,9 +124,9 @@ class LivingHashes:
                 [(field, self._life_key(partition, life), name) for field, (life, _, name) in split]
             )
         lives = list({life for each in found for _, life, _ in each})
-        answers = await self._send([("EXISTS", life) for life in lives])
+        answers = await self._read([("EXISTS", life) for life in lives])
         alive = {life for life, answer in zip(lives, answers, strict=True) if answer}
-        await self._send(
+        await self._ask(
             [
                 ("HDEL", self._key(group), *some)
                 for group, each in zip(groups, found, strict=True)
@@ -139,19 +155,33 @@ class LivingHashes:
             for some in _batches(each)
         ]
 
-    async def _send(self, commands: Sequence[Command]) -> list[Any]:
-        """Send all of them in a few round trips. Raises `Unavailable`."""
-        answers: list[Any] = []
-        for batch in _batches(commands):
-            pipeline = self._redis.pipeline(transaction=False)
-            for command in batch:
-                pipeline.execute_command(*command)
-            try:
-                answers += await pipeline.execute()
-            except REDIS_ERRORS as error:
-                reason = str(error)
-                raise Unavailable("Redis cannot tell who is present.", reason=reason) from error
+    async def _write(self, commands: Sequence[Command]) -> None:
+        """Carry out all of it; what a server does not take is told again by `renew`."""
+        # Where something is amiss already, everything is told again.
+        commands = [each for each in commands if self._partition_in(each[1]) not in self._doubtful]
+        answers = await self._ask(commands)
+        refused = {
+            self._partition_in(command[1]): answer
+            for command, answer in zip(commands, answers, strict=True)
+            if isinstance(answer, Exception)
+        }
+        if refused:
+            self._doubtful |= refused.keys()
+            error = next(iter(refused.values()))
+            extra = {"partitions": len(refused), "error": str(error) or repr(error)}
+            log.warning("redis does not take who is present", extra=extra)
+
+    async def _read(self, commands: Sequence[Command]) -> list[Any]:
+        """The answers to all of them. Raises `Unavailable`."""
+        answers = await answers_to(self._redis, commands, within=self._ttl / 3000)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise _away(answer)
         return answers
+
+    async def _ask(self, commands: Sequence[Command]) -> list[Any]:
+        # So much less than a life that the others are renewed in time while one server is away.
+        return await answers_to(self._redis, commands, within=self._ttl / 6000)
 
     def _field(self, group: str, name: str) -> str:
         return f"{self._lives[_partition_of(group)]}\0{name}"
@@ -159,8 +189,15 @@ class LivingHashes:
     def _key(self, group: str) -> str:
         return f"{self._prefix}:{{{_partition_of(group)}}}:{group}"
 
+    def _partition_in(self, key: str) -> int:
+        return int(key[len(self._prefix) + 2 :].partition("}")[0])
+
     def _life_key(self, partition: int, life: str) -> str:
         return f"{self._prefix}:{{{partition}}}@{life}"
+
+
+def _away(error: Exception) -> Unavailable:
+    return Unavailable("Redis cannot tell who is present.", reason=str(error) or repr(error))
 
 
 def _new_life() -> str:

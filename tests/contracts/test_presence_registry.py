@@ -1,6 +1,7 @@
 """What both presence registries promise."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import pytest
@@ -122,24 +123,25 @@ async def test_nodes_see_each_other(redis, prefix):
     assert await two.present([AMINA]) == {AMINA}
 
 
-@pytest.mark.external
-async def test_a_node_that_dies_takes_its_users_with_it(redis, prefix):
-    dead, alive = node_of(redis, prefix, ttl=0.1), node_of(redis, prefix)
-    await dead.renew()
-    await alive.renew()
-    await dead.enter([connection(AMINA, "1"), connection(KARIM, "2")])
-    await alive.enter([connection(KARIM, "3")])
-    while AMINA in await alive.present([AMINA]):
-        pass
-
-    assert set(await alive.connections([AMINA, KARIM])) == {"3"}
-    assert [key async for key in redis.scan_iter(f"{prefix}:*:{AMINA}")] == []
-
-
 async def give_up(redis: Redis | RedisCluster, prefix: str) -> None:
     """What happens to every node that does not renew in time."""
     async for life in redis.scan_iter(f"{prefix}:*@*"):
         await redis.delete(life)
+
+
+@pytest.mark.external
+async def test_a_node_that_dies_takes_its_users_with_it(redis, prefix):
+    dead, alive = node_of(redis, prefix), node_of(redis, prefix)
+    await dead.renew()
+    await alive.renew()
+    await dead.enter([connection(AMINA, "1"), connection(KARIM, "2")])
+    await alive.enter([connection(KARIM, "3")])
+
+    await give_up(redis, prefix)
+    await alive.renew()
+
+    assert set(await alive.connections([AMINA, KARIM])) == {"3"}
+    assert [key async for key in redis.scan_iter(f"{prefix}:*:{AMINA}")] == []
 
 
 @pytest.mark.external
@@ -214,11 +216,38 @@ async def test_a_redis_that_forgot_everything_is_told_again(redis, prefix):
 
 
 @pytest.mark.external
-async def test_a_redis_that_is_away_is_unavailable(valkey_server: ValkeyServer, prefix):
-    client = Redis.from_url(valkey_server.url)
-    node = node_of(client, prefix)
-    await node.renew()
-    valkey_server.kill()
-    with pytest.raises(Unavailable):
-        await node.present([AMINA])
+async def test_a_node_lives_for_so_long_without_renewing(valkey_url, prefix):
+    async with connected(valkey_url) as redis:
+        node = node_of(redis, prefix, ttl=1.0)
+        await node.renew()
+        await node.enter([connection(AMINA, "1")])
+
+        [life, *others] = [key async for key in redis.scan_iter(f"{prefix}:*@*")]
+        assert 0 < await redis.pttl(life) <= 1000
+        assert len(others) == PARTITIONS - 1
+
+
+@pytest.mark.external
+async def test_while_redis_is_away_everybody_is_remembered(valkey_server: ValkeyServer, prefix):
+    async with connected(valkey_server.url) as redis:
+        node = node_of(redis, prefix)
+        await node.renew()
+        await node.enter([connection(AMINA, "1"), connection(KARIM, "2")])
+        valkey_server.kill()
+        await node.enter([connection(LINA, "3")])
+        await node.leave([connection(KARIM, "2")])
+        for asked in (node.present([AMINA]), node.connections([AMINA]), node.renew()):
+            with pytest.raises(Unavailable):
+                await asked
+
+        valkey_server.start()
+        await node.renew()
+
+        assert await node.present([AMINA, KARIM, LINA]) == {AMINA, LINA}
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[Redis]:
+    client = Redis.from_url(url)
+    yield client
     await client.aclose()

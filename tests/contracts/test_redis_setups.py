@@ -325,6 +325,49 @@ async def test_presence_outlives_a_primary(failing_cluster: ValkeyCluster):
     await presence_outlives(client, failing_cluster.primaries[0].kill)
 
 
+async def test_a_shard_that_falls_silent_takes_only_its_own_users_with_it(
+    failing_cluster: ValkeyCluster,
+):
+    prefix = "zaffa:t:presence"
+    _, silent, _ = failing_cluster.primaries
+    client = RedisClient(options_of(failing_cluster.url))
+    node = RedisPresence(client.redis, ttl_seconds=3.0, prefix=prefix)
+    users = [UserId(f"user-{n}") for n in range(100)]
+    await node.renew()
+    await node.enter([Presence(each, f"{each}-1") for each in users])
+    with admin(silent) as there:
+        theirs = {k.decode().rpartition(":")[2] for k in there.scan_iter(f"{prefix}:*:user-*")}
+    others = [each for each in users if each not in theirs]
+    assert theirs
+    assert others
+
+    silent.pause()
+    left, *_ = theirs
+    clock = SystemClock()
+    began = clock.monotonic()
+    while clock.monotonic() < began + 4.0:
+        await node.renew()
+        await node.leave([Presence(UserId(left), f"{left}-1")])
+        await node.enter([Presence(UserId("late"), f"late-{n}") for n in range(3)])
+        assert await node.present(others) == frozenset(others)
+    silent.resume()
+
+    expected = frozenset({*users, UserId("late")} - {left})
+    await soon(node, [*users, UserId("late")], expected)
+    await client.close()
+
+
+async def soon(node: RedisPresence, asked: list[UserId], expected: frozenset[UserId]) -> None:
+    """Renew until those who are expected are present, and nobody else."""
+    async with asyncio.timeout(15):
+        while True:
+            with suppress(Unavailable):
+                await node.renew()
+                if await node.present(asked) == expected:
+                    return
+            await asyncio.sleep(0.05)
+
+
 async def presence_outlives(client: RedisClient, disaster: Callable[[], None]) -> None:
     """A node that goes on renewing is there with all its connections, soon after."""
     node = RedisPresence(client.redis, ttl_seconds=5.0, prefix="zaffa:t:presence")
@@ -335,13 +378,7 @@ async def presence_outlives(client: RedisClient, disaster: Callable[[], None]) -
 
     disaster()
 
-    async with asyncio.timeout(15):
-        while True:
-            with suppress(Unavailable):
-                await node.renew()
-                if await node.present(user_ids) == frozenset(user_ids):
-                    break
-            await asyncio.sleep(0.05)
+    await soon(node, user_ids, frozenset(user_ids))
     await client.close()
 
 
