@@ -56,6 +56,9 @@ class Operation(Generic[I, O]):
     """`run` gives an asynchronous iterator: over HTTP each of its values, as `gives` describes
     it, is a line of JSON that leaves when it comes."""
 
+    also_called: tuple[str, ...] = ()
+    """Other names over RPC, by which clients of other servers know it."""
+
     status: int = 200
     refusals: tuple[type[Refusal], ...] = ()
 

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from kernel.limits import TokenBucket
 from kernel.options import option
+from messaging.durations import seconds_of
 from messaging.protocol.codes import DisconnectCode
 from messaging.protocol.frames import Request
 from messaging.protocol.requests import (
@@ -50,13 +51,19 @@ ERROR_CODES = (DisconnectCode.TOO_MANY_REQUESTS, DisconnectCode.TOO_MANY_ERRORS)
 
 
 class Bucket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`rate` commands in `interval` seconds, all at once if they like."""
+    """`rate` commands in an interval of seconds, or such as `"1m"`; all at once if they like."""
 
     rate: Annotated[int, Meta(ge=1)]
-    interval: Annotated[float, Meta(gt=0)]
+    interval: float | str
 
-    def __str__(self) -> str:
-        return f"{self.rate}/{self.interval:g}s"
+    def __post_init__(self) -> None:
+        if self.seconds <= 0:
+            raise ValueError("interval must be above 0")
+
+    @property
+    def seconds(self) -> float:
+        """The interval."""
+        return seconds_of("interval", self.interval)
 
 
 Buckets = tuple[Bucket, ...]
@@ -130,7 +137,7 @@ class RateTable:
         """The longest interval of all buckets, in seconds."""
         groups = (*self._by_type.values(), *self._by_method.values(), self.errors, self._total)
         return max(
-            (each.interval for draws in groups for _, buckets in draws for each in buckets),
+            (each.seconds for draws in groups for _, buckets in draws for each in buckets),
             default=0.0,
         )
 
@@ -173,7 +180,7 @@ def _filled(spent: Spent, name: str, sizes: Buckets, now: float) -> tuple[TokenB
     found = spent.get(name)
     if found is None:
         found = spent[name] = tuple(
-            TokenBucket(each.rate / each.interval, each.rate, at=now) for each in sizes
+            TokenBucket(each.rate / each.seconds, each.rate, at=now) for each in sizes
         )
     return found
 

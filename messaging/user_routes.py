@@ -40,6 +40,7 @@ def operations(
             run=users.active,
             rpc=True,
             instant=True,
+            also_called=("update_user_status",),
         ),
         Operation(
             name="users.statuses_of",

@@ -131,5 +131,5 @@ def _words(draws: Draws) -> list[str | float]:
         word
         for name, buckets in draws
         for number, each in enumerate(buckets)
-        for word in (f"{name}.{number}", each.rate, each.interval)
+        for word in (f"{name}.{number}", each.rate, each.seconds)
     ]

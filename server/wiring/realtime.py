@@ -247,7 +247,12 @@ class RealtimeParts:
         )
         return Commands(
             connecting=connecting,
-            operations={each.name: each for each in operations if each.rpc},
+            operations={
+                name: each
+                for each in operations
+                if each.rpc
+                for name in (each.name, *each.also_called)
+            },
             hub=self.hub,
             subscriptions=subscriptions,
             doors=doors,

@@ -134,7 +134,8 @@ def test_rates_come_from_the_environment_as_json():
         ("USER", '{"error": [{"rate": 1, "interval": 1}]}', "error is none"),
         ("USER", '{"rpc:": [{"rate": 1, "interval": 1}]}', "rpc: is none"),
         ("CONNECTION", '{"rpc": [{"rate": 0, "interval": 1}]}', ">= 1"),
-        ("CONNECTION", '{"rpc": [{"rate": 1, "interval": 0}]}', "> 0"),
+        ("CONNECTION", '{"rpc": [{"rate": 1, "interval": 0}]}', "above 0"),
+        ("CONNECTION", '{"rpc": [{"rate": 1, "interval": "soon"}]}', "duration"),
         ("CONNECTION", '{"rpc": [{"rate": 1, "every": 1}]}', "every"),
         ("ERROR_CODE", "3000", "3013 or 3509"),
     ],
@@ -142,6 +143,14 @@ def test_rates_come_from_the_environment_as_json():
 def test_rates_that_make_no_sense_stop_the_start(variable, given, complaint):
     with pytest.raises(SettingsError, match=complaint):
         load(Settings, environment={f"ZAFFA_RATES_{variable}": given})
+
+
+def test_an_interval_may_be_written_as_a_duration():
+    given = '{"total": [{"rate": 10, "interval": "1m30s"}]}'
+
+    [bucket] = load(Settings, environment={"ZAFFA_RATES_USER": given}).rates.user["total"]
+
+    assert bucket.seconds == 90.0
 
 
 def test_every_command_of_the_protocol_has_a_kind():

@@ -20,11 +20,13 @@ from messaging.adapters.sql_conversations import SqlConversations
 from messaging.adapters.sql_restrictions import SqlRestrictions
 from messaging.adapters.sql_statuses import SqlAcquaintances, SqlStatuses
 from messaging.errors import NothingStands
+from messaging.protocol.results import RPCResult
 from messaging.sanctions import Sanctions
 from messaging.statuses import Statuses, StatusOptions
 from messaging.user_routes import operations
 from tests.support.clock import START, ManualClock
 from tests.support.factories_messaging import AMINA, KARIM, LINA, group, members
+from tests.support.realtime import Node, serving, talking
 from tests.support.standing import OPERATOR
 
 WHO = {
@@ -129,6 +131,17 @@ async def test_being_active_is_for_oneself(asking):
     answer = await asking.ask(OPERATOR, "users.statuses_of", user_ids=[AMINA])
 
     assert answer.statuses[0].active_at == START
+
+
+async def test_clients_of_centrifugo_say_in_their_own_words_that_they_are_active(
+    sqlite_database, asking
+):
+    node = Node(sqlite_database, more_operations=list(asking.operations.values()))
+    async with serving(node), talking(node, AMINA) as amina:
+        assert await amina.rpc("update_user_status", b"{}") == RPCResult(b"{}")
+        assert await amina.rpc("users.active") == RPCResult(b"{}")
+
+    assert list(asking.activity._unwritten) == [AMINA]
 
 
 async def test_a_block_is_told_as_it_was_made(asking):
