@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlmodel import SQLModel
 
 from kernel.adapters.outages import outages
+from kernel.adapters.pinging import ping_when_rested
 from kernel.options import option
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -144,7 +145,6 @@ class Database:
                 pool_size=options.pool_size,
                 max_overflow=0,
                 pool_timeout=options.timeout_seconds,
-                pool_pre_ping=True,
                 json_serializer=_dump,
                 hide_parameters=True,
                 connect_args={
@@ -162,6 +162,7 @@ class Database:
                     },
                 },
             )
+            ping_when_rested(self._writer.sync_engine)
             self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")
 
     def _sqlite_engine(self, *, size: int, begin: str) -> AsyncEngine:
