@@ -67,9 +67,13 @@ async def repeat(
             await rest(idle, clock=clock, stop=stop, pulse=pulse)
 
 
-async def rest(seconds: float, *, clock: Clock, stop: Stop, pulse: Pulse | None = None) -> None:
-    """Sleep, unless `stop` is asked or `pulse` beats first."""
-    waits = [asyncio.create_task(clock.sleep(seconds)), asyncio.create_task(stop.wait())]
+async def rest(
+    seconds: float | None, *, clock: Clock, stop: Stop, pulse: Pulse | None = None
+) -> None:
+    """Sleep, unless `stop` is asked or `pulse` beats first; with None, until one of them does."""
+    waits = [asyncio.create_task(stop.wait())]
+    if seconds is not None:
+        waits.append(asyncio.create_task(clock.sleep(seconds)))
     if pulse is not None:
         waits.append(asyncio.create_task(pulse.wait()))
     try:

@@ -9,7 +9,7 @@ from kernel.clock import Clock
 from kernel.metrics import Metrics
 from kernel.notices import Urgency
 from kernel.options import option
-from kernel.workers import Pulse, Stop
+from kernel.workers import Pulse, Stop, rest
 from notifications.feedback import Feedback
 from notifications.gate import Gate
 from notifications.lane import Lane, LaneMetrics
@@ -73,6 +73,9 @@ class Dispatcher:
         throttle: ThrottleOptions,
         pulse: Pulse,
     ) -> None:
+        self._store = store
+        self._clock = clock
+        self._poll_seconds = options.poll_seconds
         self._pulse = pulse
         rates = {
             Route.FCM: throttle.fcm_per_second,
@@ -102,7 +105,6 @@ class Dispatcher:
                 metrics=counted,
                 width=widths[urgency],
                 lease=timedelta(seconds=options.lease_seconds),
-                poll_seconds=options.poll_seconds,
             )
             for urgency in Urgency
             for provider in providers.get(urgency, ())
@@ -111,18 +113,21 @@ class Dispatcher:
 
     async def run(self, stop: Stop) -> None:
         async with asyncio.TaskGroup() as group:
-            waking = group.create_task(self._wake())
+            looking = group.create_task(self._look(stop))
             async with asyncio.TaskGroup() as lanes:
                 for lane in self._lanes:
                     lanes.create_task(lane.run(stop), name=f"{lane.route}:{lane.urgency}")
-            waking.cancel()
+            looking.cancel()
 
     async def step(self) -> int:
         """One round of every lane, the most urgent first; how many pushes were claimed."""
         return sum([await lane.step() for lane in self._lanes])
 
-    async def _wake(self) -> None:
-        while True:
-            await self._pulse.wait()
+    async def _look(self, stop: Stop) -> None:
+        """Wake the lanes that have something to do; an idle one costs nothing."""
+        while not stop.asked:
+            waiting = await self._store.waiting(now=self._clock.now())
             for lane in self._lanes:
-                lane.pulse.beat()
+                if (lane.route, lane.urgency) in waiting:
+                    lane.pulse.beat()
+            await rest(self._poll_seconds, clock=self._clock, stop=stop, pulse=self._pulse)

@@ -75,11 +75,11 @@ class Lane:
         metrics: LaneMetrics,
         width: int,
         lease: timedelta,
-        poll_seconds: float,
     ) -> None:
         self.route = route
         self.urgency = urgency
         self.pulse = Pulse()
+        """Beats when there may be pushes to claim, or an attempt has landed."""
         self._provider = provider
         self._gate = gate
         self._store = store
@@ -88,7 +88,6 @@ class Lane:
         self._metrics = metrics
         self._width = width
         self._lease = lease
-        self._poll_seconds = poll_seconds
         self._flying: set[asyncio.Task[None]] = set()
         self._landed: list[tuple[HeldPush, Outcome]] = []
         self._in_flight = metrics.in_flight.labels(route, urgency)
@@ -99,9 +98,7 @@ class Lane:
             try:
                 while not stop.asked:
                     if await self.settle() + await self.refill(group) == 0:
-                        await rest(
-                            self._poll_seconds, clock=self._clock, stop=stop, pulse=self.pulse
-                        )
+                        await rest(None, clock=self._clock, stop=stop, pulse=self.pulse)
             finally:
                 # Whatever ends the loop: an attempt that was made is never left in doubt.
                 if self._flying:

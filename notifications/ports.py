@@ -1,6 +1,6 @@
 """What notifications need from the outside. Guarantees here, mechanics in `adapters/`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
@@ -111,6 +111,10 @@ class PushStore(Protocol):
 
         Whatever is given for a notification that exists already is ignored.
         """
+        ...
+
+    async def waiting(self, *, now: datetime) -> Collection[tuple[Route, Urgency]]:
+        """The lanes that have pushes to be claimed, or those of a campaign that does not run."""
         ...
 
     async def claim(

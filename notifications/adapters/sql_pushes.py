@@ -1,6 +1,6 @@
 """The truth about pushes in tables: plan, claim, settle."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.adapters.database import Database, table_of
 from kernel.notices import Urgency
+from notifications.adapters import push_lanes
 from notifications.adapters.batches import AMONG, storable
 from notifications.adapters.push_rows import HELD, PUSHES, attempt_of, held_of, write_plan
 from notifications.adapters.tables import (
@@ -60,6 +61,10 @@ class SqlPushes:
     async def plan(self, notifications: Sequence[Notification], pushes: Sequence[Push]) -> int:
         async with self._database.transaction() as connection:
             return await write_plan(connection, notifications, pushes, whole=True)
+
+    async def waiting(self, *, now: datetime) -> Collection[tuple[Route, Urgency]]:
+        async with self._database.reading() as connection:
+            return await push_lanes.waiting(connection, now)
 
     async def claim(
         self, route: Route, urgency: Urgency, *, now: datetime, lease: timedelta, limit: int

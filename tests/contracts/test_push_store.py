@@ -133,6 +133,22 @@ async def test_claims_keep_to_their_route_and_class(room, claim):
     assert sum(found.values()) == 4
 
 
+async def test_lanes_with_something_to_claim_are_known_until_it_is_claimed(
+    room, store, claim, clock
+):
+    phone = await room.register(AMINA, registration())
+    apple = await room.register(AMINA, apns(1))
+    assert await store.waiting(now=clock.now()) == []
+    await plan(room, phone)
+    await plan(room, apple, urgency=Urgency.MARKETING)
+
+    assert await store.waiting(now=clock.now() - timedelta(seconds=1)) == []
+    both = [(Route.FCM, Urgency.INTERACTIVE), (Route.APNS, Urgency.MARKETING)]
+    assert sorted(await store.waiting(now=clock.now())) == sorted(both)
+    await claim()
+    assert await store.waiting(now=clock.now()) == both[1:]
+
+
 async def test_the_oldest_due_goes_first(room, claim, clock):
     expected = []
     for device in await room.phones(5):
