@@ -1,10 +1,11 @@
 """The OpenAPI documents are valid, complete, and say what the server does."""
 
+import msgspec
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from server.house import Hints
-from server.openapi import admin_document, client_document
+from server.openapi import admin_document, api_document, client_document
 from server.pages import index_page, language_of, reference_page
 from server.wiring.building import build
 from server.wiring.groups import Settings
@@ -17,6 +18,14 @@ ALL_OPERATIONS = build(Settings()).operations
 @pytest.mark.parametrize("operations", [OPERATIONS, ALL_OPERATIONS], ids=["small", "whole"])
 def test_documents_are_valid_openapi(document, operations):
     OpenAPIV31SpecValidator(document(operations, version="1")).validate()
+
+
+def test_the_document_of_the_server_api_is_valid_openapi():
+    api = build(Settings()).api
+
+    assert api is not None
+    written = msgspec.json.decode(msgspec.json.encode(api_document(api, version="1")))
+    OpenAPIV31SpecValidator(written).validate()
 
 
 def test_every_operation_is_in_exactly_one_document():
