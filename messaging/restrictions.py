@@ -77,6 +77,16 @@ class Restrictions:
     def __len__(self) -> int:
         return len(self._users) + len(self._tokens) + sum(map(len, self._issued.values()))
 
+    def holds(self, restriction: Restriction, *, now: datetime) -> bool:
+        """Whether putting this restriction would change nothing."""
+        if restriction.kind is RestrictionKind.TOKENS:
+            held = self._issued.get(restriction.subject, {}).get(restriction.channel)
+        elif restriction.kind is RestrictionKind.USER:
+            held = self._users.get(restriction.subject)
+        else:
+            held = self._tokens.get(restriction.subject)
+        return held is None if restriction.ended(now) else held == restriction
+
     def put(self, restriction: Restriction, *, now: datetime) -> None:
         """Take a restriction as it is now, in place of what it was."""
         ended = restriction.ended(now)

@@ -24,7 +24,7 @@ from kernel.workers import Pulse, Stop, repeat
 from messaging.control import CONTROL
 from messaging.errors import TokenRevoked, UserBlocked
 from messaging.restrictions import Restriction, RestrictionKind, Restrictions, proof_of
-from messaging.standing_ports import RestrictionStore
+from messaging.standing_ports import Change, RestrictionStore
 
 PAGE = 1000
 """Changes read at once."""
@@ -34,6 +34,13 @@ KEPT = timedelta(days=1)
 
 RECENT = 10.0
 """Seconds for which a change is told again: it may have come while somebody was connecting."""
+
+AGAIN = 100
+"""Changes that are read again: a database that fails over may lose its last ones, and give
+their numbers to others."""
+
+WHOLE_SECONDS = 3600.0
+"""Rest between two readings of everything, which also finds what was lost for good."""
 
 PRUNE_SECONDS = 600.0
 
@@ -87,6 +94,7 @@ class Standing:
         self._restrictions = Restrictions()
         self._revision = 0
         self._known_at: float | None = None
+        self._whole_at = float("-inf")
         self._looking = asyncio.Lock()
         self._recent: deque[tuple[float, Restriction]] = deque()
         self._pruned_at = clock.monotonic()
@@ -164,25 +172,35 @@ class Standing:
         """Read what changed, all that was committed before this call at least."""
         async with self._looking:
             now = self._clock.monotonic()
-            known, revision = self._restrictions, self._revision
-            if self._known_at is not None and now - self._known_at > KEPT.total_seconds() / 2:
-                # What was lifted since then may be gone without a trace.
-                known, revision = Restrictions(), 0
-            changed: list[Restriction] = []
-            more = True
-            while more:
-                changes = await self._store.changes(after=revision, limit=PAGE)
-                for revision, restriction in changes:  # noqa: B007
-                    known.put(restriction, now=self._clock.now())
-                    changed.append(restriction)
-                more = len(changes) == PAGE
-            self._restrictions, self._revision = known, revision
+            whole = now - self._whole_at >= WHOLE_SECONDS
+            after = 0 if whole else max(0, self._revision - AGAIN)
+            read = await self._read(after)
+            # From here on nothing waits: what was read is taken and told, or nothing of it is.
+            instant = self._clock.now()
+            before = self._restrictions
+            changed = [each for _, each in read if not before.holds(each, now=instant)]
+            known = Restrictions() if whole else before
+            for _, each in read:
+                known.put(each, now=instant)
+            if whole:
+                self._restrictions, self._whole_at, self._revision = known, now, 0
+            if read:
+                self._revision = read[-1].revision
             if changed:
                 self._held.set(len(known))
             if self._known_at is not None:
                 self._recent.extend((now, each) for each in changed)
                 self._tell(changed, again=False)
             self._known_at = now
+
+    async def _read(self, after: int) -> list[Change]:
+        read: list[Change] = []
+        while True:
+            changes = await self._store.changes(after=after, limit=PAGE)
+            read += changes
+            if len(changes) < PAGE:
+                return read
+            after = changes[-1].revision
 
     def _tell(self, changed: Sequence[Restriction], *, again: bool) -> None:
         if changed:

@@ -95,6 +95,8 @@ class Tracing:
                     async for event in self._arriving(queue, min(left, KEEP_ALIVE)):
                         yield event
             yield self._event(EventKind.ENDED)
+        except Unavailable as error:
+            yield self._event(EventKind.ENDED, reason=error.message)
         finally:
             del self._open[begin.trace]
             self._bus.publish([to_all(End(trace=begin.trace))])

@@ -19,7 +19,7 @@ _statuses = table_of(UserStatusRow)
 _sightings = table_of(SightingRow)
 _signs = table_of(SignOfLifeRow)
 _members = table_of(MemberRow)
-_u, _s, _l = _statuses.c, _sightings.c, _signs.c
+_u, _s, _l, _m = _statuses.c, _sightings.c, _signs.c, _members.c
 
 
 class SqlStatuses:
@@ -123,15 +123,15 @@ class SqlAcquaintances:
         self._database = database
 
     async def of(self, user_id: UserId, others: Collection[UserId]) -> Collection[UserId]:
-        theirs, mine = _members.alias(), _members.alias()
+        # A list that is looked into, not a join: the databases make it once and keep it at hand.
+        mine = sa.select(_m.conversation_id).where(_m.user_id == user_id)
         found: set[UserId] = set()
         async with self._database.reading() as connection:
             for some in chunks(list(dict.fromkeys(others))):
                 statement = (
-                    sa.select(theirs.c.user_id)
+                    sa.select(_m.user_id)
                     .distinct()
-                    .join(mine, mine.c.conversation_id == theirs.c.conversation_id)
-                    .where(theirs.c.user_id.in_(some), mine.c.user_id == user_id)
+                    .where(_m.user_id.in_(some), _m.conversation_id.in_(mine))
                 )
                 found.update(map(UserId, (await connection.execute(statement)).scalars()))
         return found

@@ -96,6 +96,16 @@ def test_what_is_lifted_stands_no_longer(given):
     assert len(held) == 0
 
 
+@pytest.mark.parametrize("given", [block(), issued_before(), Restriction(TOKEN, "jti-1", START)])
+def test_what_is_held_already_changes_nothing(given):
+    ended = Restriction(given.kind, given.subject, START, ends_at=START)
+
+    assert holding(given).holds(given, now=START)
+    assert not holding().holds(given, now=START)
+    assert not holding(given).holds(ended, now=START)
+    assert holding().holds(ended, now=START)
+
+
 def test_what_ended_is_let_go_of():
     held = holding(
         block(ends_at=START + HOUR),

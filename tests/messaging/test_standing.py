@@ -1,10 +1,11 @@
 """Users who are blocked and tokens that were revoked: out at once, and not in again."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from kernel.adapters.database import Database
 from kernel.adapters.memory_bus import MemoryBus
@@ -20,8 +21,9 @@ from messaging.protocol import results
 from messaging.protocol.requests import RefreshRequest, SubRefreshRequest
 from messaging.protocol.results import Error
 from messaging.restrictions import Restriction, RestrictionKind
-from messaging.standing import KEPT, RECENT, Standing, StandingOptions
+from messaging.standing import KEPT, RECENT, WHOLE_SECONDS, Standing, StandingOptions
 from messaging.standing_ports import Change
+from tests.support.clock import START
 from tests.support.factories_messaging import AMINA, KARIM
 from tests.support.realtime import Node, talking
 from tests.support.standing import OPERATOR, Guarded, guarding
@@ -327,6 +329,67 @@ async def test_a_node_that_was_away_for_long_begins_anew(sqlite_database, standi
     await standing.look()
 
     standing.check(AMINA, {})
+
+
+async def test_what_a_failover_lost_hides_nothing_that_came_after_it(standing, sqlite_database):
+    """Numbers that were lost are given to others."""
+    store = SqlRestrictions(sqlite_database)
+    for number in range(5):
+        await store.impose(Restriction(RestrictionKind.USER, f"user{number}", START))
+    await standing.open()
+    async with sqlite_database.transaction() as connection:
+        await connection.execute(sa.text("DELETE FROM restrictions WHERE revision > 3"))
+        await connection.execute(sa.text("UPDATE restriction_revisions SET newest = 3"))
+    await store.impose(Restriction(*_KEY, START))
+    await standing.look()
+    assert standing._revision == 4
+
+    with pytest.raises(UserBlocked):
+        standing.check(AMINA, {})
+
+
+async def test_what_is_gone_from_the_database_is_let_go_of_within_an_hour(
+    standing, sqlite_database, clock
+):
+    await _blocked(SqlRestrictions(sqlite_database), clock)
+    await standing.open()
+    async with sqlite_database.transaction() as connection:
+        await connection.execute(sa.text("DELETE FROM restrictions"))
+
+    clock.move(seconds=WHOLE_SECONDS)
+    await standing.look()
+
+    standing.check(AMINA, {})
+
+
+async def test_what_could_not_be_read_to_the_end_is_told_when_it_can(sqlite_database, clock):
+    class Torn(SqlRestrictions):
+        """A database that goes away between two pages."""
+
+        away = False
+
+        async def changes(self, *, after: int, limit: int) -> Sequence[Change]:
+            if self.away and after > 0:
+                raise Unavailable("away")
+            changes = await super().changes(after=after, limit=limit)
+            # A whole page, so that another one is asked for.
+            return [*changes, *changes] * (limit // 2) if self.away else changes
+
+    store = Torn(sqlite_database)
+    standing = Standing(store, clock=clock, metrics=Metrics(), options=StandingOptions())
+    told: list[str] = []
+    standing.on_change.append(lambda changed, _: told.extend(each.subject for each in changed))
+    await standing.open()
+    await _blocked(store, clock)
+    await store.impose(Restriction(RestrictionKind.USER, KARIM, START))
+
+    store.away = True
+    with pytest.raises(Unavailable):
+        await standing.look()
+    store.away = False
+    await standing.look()
+
+    assert told == [AMINA, KARIM]
 
 
 async def test_changes_are_told_again_for_a_while(sqlite_database, standing, clock):
