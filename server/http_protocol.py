@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from messaging.streaming.transport import EXTENSION
@@ -55,25 +55,30 @@ class PunctualHttp(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        cast(dict[str, Any], self.scope)["extensions"] = {EXTENSION: self.takeover}
         if self._late is None:
             self._expect_head()
 
-    def takeover(self) -> tuple[asyncio.Transport, set[Any]] | None:
+    def takeover(self, cycle: RequestResponseCycle) -> tuple[asyncio.Transport, set[Any]] | None:
         """Let go of a connection whose answer has begun; None if its client has left."""
-        if self.transport.is_closing() or self.cycle.disconnected:
+        if self.transport.is_closing() or cycle.disconnected:
             return None
         self.connections.discard(self)
+        # Another request may have begun, which nobody waits for any more.
+        self._head_came()
+        self.pipeline.clear()
         # uvicorn takes the client for gone, and ends the request without a word.
-        self.cycle.disconnected = True
+        cycle.disconnected = True
         # All of these lead back here: nothing shall stay until it is looked for.
-        cast(dict[str, Any], self.scope)["extensions"] = {}
+        cast(dict[str, Any], cycle.scope)["extensions"] = {}
         self.parser = self.cycle = None  # type: ignore[assignment]
         return self.transport, self.connections
 
     def on_headers_complete(self) -> None:
         self._head_came()
         super().on_headers_complete()
+        if self.cycle is not None and self.cycle.scope is self.scope:
+            extensions = {EXTENSION: partial(self.takeover, self.cycle)}
+            cast(dict[str, Any], self.scope)["extensions"] = extensions
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_came()

@@ -56,6 +56,8 @@ class SocketStream(StreamWire, asyncio.Protocol):
         self._transport, self._peers, self._over = transport, peers, over
         peers.add(self)
         transport.set_protocol(self)
+        # Whoever sent more than one request was not read from any further.
+        transport.resume_reading()
         if self._form.opening:
             self._put(self._form.opening)
         connection.received(first)

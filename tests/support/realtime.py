@@ -108,6 +108,7 @@ class Node:
     on_send: Callable[[Principal, bytes], None] | None = None
     routes: Sequence[WebSocketRoute] = ()
     body_seconds: float = 5.0
+    head_seconds: float = 5.0
 
     def __post_init__(self) -> None:
         clock, metrics = self.clock, Metrics()
@@ -244,7 +245,9 @@ async def serving(node: Node, *, workers: Sequence[Worker] | None = None) -> Asy
     certificate, key = node.tls_files or (None, None)
     config = uvicorn.Config(
         app,
-        http=punctual_http(5.0, upgrade=Upgrading(node.gateway).take if node.shortcut else None)
+        http=punctual_http(
+            node.head_seconds, upgrade=Upgrading(node.gateway).take if node.shortcut else None
+        )
         if node.native
         else "httptools",
         ws=WebSocketProtocol if node.native else "websockets-sansio",

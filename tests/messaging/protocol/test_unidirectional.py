@@ -1,8 +1,11 @@
 """What listeners are sent: bare pushes, on both formats; and what becomes of the rest."""
 
 import json
+from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from messaging.protocol import client_pb2
 from messaging.protocol.codes import DisconnectCode, ErrorCode, ProtocolViolation, disconnect_for
@@ -151,3 +154,10 @@ def test_a_publication_without_a_stream_is_bare_as_well():
     push = Push(Publication(data=b"1"), "now")
 
     assert LISTENERS_JSON.encode_push(push) == b'{"channel":"now","pub":{"data":1}}'
+
+
+@given(st.sampled_from([LISTENERS_JSON, LISTENERS_PROTOBUF]), st.binary(max_size=200))
+def test_no_bytes_do_more_than_violate_the_protocol(codec, frame):
+    with suppress(ProtocolViolation):
+        (command,) = codec.decode_commands(frame, limit=1)
+        assert type(command.request) is ConnectRequest

@@ -10,6 +10,7 @@ import pytest
 
 from messaging.connection import Connection
 from messaging.departures import WireOptions
+from messaging.quotas import ConnectionOptions
 from tests.support.certificates import self_signed
 from tests.support.factories_messaging import AMINA, KARIM
 from tests.support.realtime import PATIENCE, Node, channel_of, serving, talking
@@ -100,6 +101,27 @@ async def test_a_server_that_stops_undrained_ends_its_streams_as_well(sqlite_dat
 async def test_a_client_that_leaves_is_noticed(node, transport):
     async with streaming(node, AMINA, transport=transport) as stream:
         stream.close()
+
+        await node.until(lambda: not node.hub.connections)
+
+
+async def test_requests_behind_that_of_a_stream_are_not_heard_and_do_no_harm(sqlite_database):
+    options = ConnectionOptions(ping_seconds=1, pong_seconds=0.9)
+    node = Node(sqlite_database, head_seconds=0.2, connection_options=options)
+    async with serving(node):
+        reader, writer = await asyncio.open_connection("127.0.0.1", node.port)
+        body = json.dumps({"id": 1, "connect": {"token": node.token(AMINA)}})
+        head = f"POST /connection/http_stream HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}"
+        request = f"{head}\r\n\r\n{body}".encode()
+        writer.write(request + request + b"GET / HT")
+        async with asyncio.timeout(PATIENCE):
+            await reader.readuntil(b'"connect"')
+            # Longer than a request's head may take, were one awaited.
+            await reader.readuntil(b"\r\n{}\n\r\n")
+        writer.write(b"nonsense\r\n\r\n" * 10_000)
+        assert len(node.hub.connections) == 1
+
+        writer.close()
 
         await node.until(lambda: not node.hub.connections)
 
