@@ -1,6 +1,6 @@
 """Publishes through Redis: one connection per shard, each sends whatever waits as one batch.
 
-redis-py was measured to spend ten times the processor time on each message, and its cluster
+redis-py was measured to spend four times the processor time on each message, and its cluster
 client repeats what it cannot know was lost.
 """
 
