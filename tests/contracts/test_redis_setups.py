@@ -142,6 +142,44 @@ async def test_a_failover_is_a_gap_for_the_channels_of_that_shard_and_nothing_is
     assert value_of(metrics, "kernel_bus_publications_total", outcome="dropped") > 0
 
 
+async def test_a_shard_that_is_away_concerns_its_channels_alone(failing_cluster: ValkeyCluster):
+    _, dying, _ = failing_cluster.primaries
+    theirs, others = [
+        sorted(
+            each for each in CHANNELS if (failing_cluster.primary_of(slot_of(each)) is dying) is x
+        )
+        for x in (True, False)
+    ]
+    bus = bus_on(options_of(failing_cluster.url, timeout_seconds=0.5))
+    await bus.open()
+    async with bus.listen() as listener:
+        await listener.follow(frozenset({theirs[0], others[0]}))
+
+        dying.kill()
+        with pytest.raises(Unavailable) as caught:
+            await listener.follow(frozenset(theirs[:2]))
+        await listener.follow(frozenset(others[:2]))
+        for _ in range(20):
+            bus.publish([Publication(theirs[1], b"1"), Publication(others[1], b"2")])
+            assert await heard(listener) == [Publication(others[1], b"2")]
+        assert not await bus.healthy()
+
+        dying.start()
+        await listener.follow(frozenset(theirs[:2]))
+        await answering(bus)
+        last = Publication(theirs[1], b"3")
+        bus.publish([last])
+        told: list[Publication | Gap] = []
+        while last not in told:
+            told += await heard(listener)
+    await bus.close()
+
+    # What waited for the shard, if anything, comes late but in order.
+    assert [each for each in told if isinstance(each, Gap)] == [Gap(frozenset({theirs[0]}))]
+    assert {each.data for each in told if isinstance(each, Publication)} <= {b"1", b"3"}
+    assert str(dying.port) in caught.value.reason
+
+
 async def test_after_a_planned_failover_everything_is_heard_where_it_is_served_now(
     failing_cluster: ValkeyCluster,
 ):
