@@ -120,14 +120,18 @@ class Commands:
 
     def at_once(self, connection: Connection, command: Command) -> bool:
         request = command.request
-        if type(request) is not RPCRequest or request.method not in self._instant:
-            return False
         if self._user_rates is not None and self._user_rates.concern(request):
             return False
+        if type(request) is RPCRequest and request.method in self._instant:
+            answering = self._rpc(connection, command, request)
+        elif type(request) is PublishRequest and self._publishing.is_passing(request.channel):
+            answering = self._publish(connection, command, request)
+        else:
+            return False
         with suppress(StopIteration):
-            self._rpc(connection, command, request).send(None)
-            raise AssertionError(f"{request.method} is declared to be instant, and waits")
-        self._done[RPCRequest].inc()
+            answering.send(None)
+            raise AssertionError(f"{request} was to be answered at once, and waits")
+        self._done[type(request)].inc()
         return True
 
     async def handle(self, connection: Connection, command: Command) -> None:

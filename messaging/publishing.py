@@ -64,6 +64,11 @@ class Publishing:
         self._clock = clock
         self._settings = namespaces.settings
 
+    def is_passing(self, channel: str) -> bool:
+        """Whether nothing is kept in a channel, so that publishing to it waits for nothing."""
+        options = self._namespaces.options_of(channel)
+        return options is not None and not options.keeps
+
     async def publish(self, channel: str, words: Words) -> StreamPosition | None:
         """Publish to a channel; where it is in the channel's stream, if it has one.
 
