@@ -1,7 +1,8 @@
 """Connecting: from the handshake to the answered subscription, and what idle connections hold.
 
-Ours checks a signed token, answers `connect`, looks up that the user is a member and answers
-`subscribe`; socket.io connects and puts the connection into a room; ws only shakes hands. 64
+Ours checks a signed token, answers `connect`, checks that the user may listen to the channel, and
+answers `subscribe`; `zaffa, stored` looks up in the database that the user is a member of the
+conversation. socket.io connects and puts the connection into a room; ws only shakes hands. 64
 connections are under way at once. The load client is in Python: it tells how busy it was.
 """
 
@@ -19,7 +20,7 @@ from benchmarks.load import Load, cpu_seconds, resident_bytes
 from benchmarks.machine import LOAD_CORE, alone, report, table
 from benchmarks.servers import Server
 
-NAMES = ("zaffa", "socket.io", "ws")
+NAMES = ("zaffa", "zaffa, stored", "socket.io", "ws")
 CONNECTING = 1000
 IDLE = 5000
 WARM = 500

@@ -1,20 +1,16 @@
-"""The house with two operations more: `bench.publish` sends to a channel without storing, and
-`bench.echo` gives back what it is given.
+"""The house with one operation more: `bench.echo` gives back what it is given.
 
-They are for the benchmarks alone: everything else is wired as `zaffa serve` wires it.
+It is for the benchmarks alone: everything else is wired as `zaffa serve` wires it.
 """
 
 import argparse
 import asyncio
 import os
-from typing import Annotated
 
 import msgspec
 
-from kernel.bus import Bus, Publication
 from kernel.identity import Principal
-from kernel.operations import Nothing, Operation
-from messaging.publications import one_line
+from kernel.operations import Operation
 from server import logs, migrations
 from server.roles import ALL
 from server.serving import listening_socket, run
@@ -23,33 +19,6 @@ from server.wiring.building import WEBSOCKET_CLASS, assemble
 from server.wiring.ground import Ground
 from server.wiring.groups import Settings
 from server.wiring.preparing import prepare
-
-
-class Publish(msgspec.Struct, frozen=True, kw_only=True):
-    """JSON that everybody who listens to the channel is sent."""
-
-    channel: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
-    body: msgspec.Raw
-
-
-def bench_publish(bus: Bus) -> Operation[Publish, Nothing]:
-    """Publishing as the peers do it: whoever is connected may, and nothing is kept."""
-
-    async def publish(_principal: Principal, asked: Publish) -> Nothing:
-        bus.publish([Publication(asked.channel, one_line(bytes(asked.body)))])
-        return Nothing()
-
-    return Operation(
-        name="bench.publish",
-        method="POST",
-        path="/v1/bench",
-        summary="Publish without storing.",
-        takes=Publish,
-        gives=Nothing,
-        run=publish,
-        rpc=True,
-        pipelined=True,
-    )
 
 
 class Echo(msgspec.Struct, frozen=True):
@@ -82,7 +51,7 @@ def main(port: int) -> None:
     logs.configure(format=settings.server.log_format, level=settings.server.log_level)
     asyncio.run(migrations.upgrade(settings.database.url))
     ground = Ground(settings, ALL)
-    ground.operations += [bench_publish(ground.bus), bench_echo()]
+    ground.operations.append(bench_echo())
     house = assemble(ground)
     run(house, websocket_class=WEBSOCKET_CLASS, sockets=[listening_socket("127.0.0.1", port)])
 

@@ -130,6 +130,12 @@ def present(peers: Sequence[str]) -> list[str]:
     return list(peers)
 
 
+PASSING = json.dumps(
+    {"passing": {"allow_subscribe_for_client": True, "allow_publish_for_subscriber": True}}
+)
+"""A namespace whose channels keep nothing: subscribers are sent what subscribers publish."""
+
+
 # --- ours ---------------------------------------------------------------------------------------
 
 
@@ -148,6 +154,7 @@ async def house_on_one_core(
             "ZAFFA_CONNECTIONS_PING_SECONDS": "25",
             "ZAFFA_CONNECTIONS_PONG_SECONDS": "8",
             "ZAFFA_SERVER_LOG_LEVEL": "warning",
+            "ZAFFA_CHANNELS_NAMESPACES": PASSING,
             **(settings or {}),
         },
     ) as house:
@@ -195,8 +202,8 @@ def send_to(conversation: str) -> str:
 
 
 def publish_to(channel: str) -> str:
-    """What `benchmarks/server.py` has beside the house: sends on without storing."""
-    return rpc("bench.publish", f'{{"channel":"{channel}","body":{padded(SIZE)}}}')
+    """The protocol's own command."""
+    return f'{{"id":1{COUNT},"publish":{{"channel":"{channel}","data":{padded(SIZE)}}}}}'
 
 
 def echo() -> str:
