@@ -144,9 +144,10 @@ def reconnects(close_code: int) -> bool:
 
 
 def close_reason(text: str) -> str:
-    """`text` as a close frame may carry it: at most 123 bytes, and no JSON.
+    """`text` as a close frame may carry it: at most 123 bytes, something, and no JSON.
 
-    Clients take a reason that is JSON for an old form of advice and show garbage.
+    Clients take a reason that is JSON for an old form of advice and show garbage. Without a
+    reason the JavaScript client does not look at the code, and always comes back.
     """
     encoded = text.encode(errors="replace")
     fitting = encoded[:REASON_BYTES].decode(errors="ignore")
@@ -154,5 +155,5 @@ def close_reason(text: str) -> str:
         # The most lenient parser at hand: whatever it refuses, the clients' refuse as well.
         json.loads(fitting, strict=False)
     except ValueError:
-        return fitting
+        return fitting or disconnect_reason(0)
     return encoded[: REASON_BYTES - 1].decode(errors="ignore") + "."

@@ -85,6 +85,11 @@ def test_a_reason_that_becomes_json_when_it_is_cut_is_no_json_either():
     assert close_reason("1" * 123 + "x") == "1" * 122 + "."
 
 
+def test_there_is_always_a_reason():
+    """JavaScript clients look at the code only when there is one."""
+    assert close_reason("") == "disconnected"
+
+
 def test_a_reason_is_cut_between_characters():
     assert close_reason("م" * 70) == "م" * 61
 
@@ -93,6 +98,6 @@ def test_a_reason_is_cut_between_characters():
 def test_every_reason_fits_a_close_frame_and_is_no_json(text):
     reason = close_reason(text)
 
-    assert len(reason.encode()) <= 123
+    assert 0 < len(reason.encode()) <= 123
     with pytest.raises(json.JSONDecodeError):
         json.loads(reason)
