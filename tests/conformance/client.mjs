@@ -11,13 +11,14 @@ const libraries = {
 };
 
 // Hands out one token after the other, and the last of them for ever; null is for who is not
-// authorized any more. The first of several is the one that a client begins with.
+// authorized any more, and for `never` the application does not answer. The first of several is the one that a client begins with.
 const handingOut = ([first, ...rest], UnauthorizedError, asked) => {
   const waiting = rest.length ? rest : [first];
   return async () => {
     asked();
     const token = waiting.length > 1 ? waiting.shift() : waiting[0];
     if (token === null) throw new UnauthorizedError();
+    if (token === 'never') await new Promise(() => {});
     return token;
   };
 };
@@ -98,6 +99,16 @@ class Hosted {
   // Cuts the network beneath the client, as a tunnel or a lift would.
   drop() {
     this.client._transport.close();
+  }
+
+  // Says something that the client never would.
+  say({ frame }) {
+    this.client._transport.send(frame);
+  }
+
+  // The client believes that it answers, but nothing leaves it any more.
+  mute() {
+    this.client._transport.send = () => {};
   }
 
   subscribe({ channel, getState, tokens, options }) {

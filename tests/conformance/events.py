@@ -7,6 +7,10 @@ PATIENCE = 15.0
 """Seconds to wait for an event before the test has failed."""
 
 
+NEVER = "never"
+"""In place of a token: the application is asked for one and does not answer."""
+
+
 class ClientError(Exception):
     """The server's error reply, as the client reports it."""
 

@@ -15,7 +15,7 @@ from centrifuge import (
 )
 from centrifuge.types import ClientInfo, Publication, StreamPosition
 
-from tests.conformance.events import ClientError, Events
+from tests.conformance.events import NEVER, ClientError, Events
 
 
 class _Tokens:
@@ -40,12 +40,13 @@ class PythonClient(Events):
     ) -> None:
         super().__init__()
         self._protobuf = protobuf
+        self._closing = asyncio.Event()
         given = _Tokens(tokens) if tokens else None
 
         async def get_token() -> str:
             await self.tell({"event": "token"})
             assert given is not None
-            return given.next()
+            return await self._answered(given.next())
 
         if "data" in options:
             options["data"] = self._out(options["data"])
@@ -73,8 +74,14 @@ class PythonClient(Events):
 
     async def close(self) -> None:
         await self._client.disconnect()
+        self._closing.set()
         # The client closes its sockets behind our back; the test must not end before that.
         await asyncio.gather(*self._client._background_tasks, return_exceptions=True)
+
+    async def _answered(self, token: str) -> str:
+        if token == NEVER:
+            await self._closing.wait()
+        return token
 
     # --- what a test may ask for --------------------------------------------------------------
 
@@ -93,6 +100,19 @@ class PythonClient(Events):
         assert connection is not None
         connection.transport.abort()
 
+    async def _do_say(self, frame: str) -> None:
+        """Say something that the client never would."""
+        assert self._client._conn is not None
+        await self._client._conn.send(frame)
+
+    async def _do_mute(self) -> None:
+        """The client believes that it answers, but nothing leaves it any more."""
+
+        async def send(_: Any) -> None:
+            """Nothing leaves."""
+
+        self._client._conn.send = send
+
     async def _do_subscribe(
         self,
         channel: str,
@@ -106,7 +126,7 @@ class PythonClient(Events):
         async def get_token(_channel: str) -> str:
             await self.tell({"event": "subscription-token", "channel": channel})
             assert given is not None
-            return given.next()
+            return await self._answered(given.next())
 
         async def state(_channel: str) -> StreamPosition:
             await self.tell({"event": "state", "channel": channel})

@@ -11,7 +11,8 @@ from contextlib import suppress
 from kernel.adapters.database import Database, DatabaseOptions
 from messaging.framing import FrameReader
 from server import migrations
-from tests.conformance.clients import KINDS, ClientError, client_of
+from tests.conformance.clients import KINDS, Clients
+from tests.conformance.events import ClientError
 from tests.fuzz.conversation import Kind, Step, written
 from tests.fuzz.corpus import keep
 from tests.fuzz.stage import CHANNEL, CONVERSATION, SHORT, TOKEN
@@ -51,9 +52,9 @@ class Proxy:
         back.close()
 
 
-async def play(kind: str, url: str, tokens: list[str], channel: str) -> None:
+async def play(clients: Clients, kind: str, url: str, tokens: list[str], channel: str) -> None:
     """Everything that a client can ask for."""
-    client = client_of(kind, url, tokens)
+    client = clients.client(kind, url, tokens)
     await client.start()
     await client.do("connect")
     await client.event("connected")
@@ -77,7 +78,7 @@ async def play(kind: str, url: str, tokens: list[str], channel: str) -> None:
     await client.do("drop")
     await client.event("connected")
     await client.do("unsubscribe", channel=channel)
-    await client.do("subscribe", channel=f"user:{AMINA}", getState={"offset": 3, "epoch": "e"})
+    await client.do("subscribe", channel=f"user:{AMINA}", getState=[{"offset": 3, "epoch": "e"}])
     await client.event("state")
     await asyncio.sleep(0.5)
     await client.close()
@@ -86,6 +87,7 @@ async def play(kind: str, url: str, tokens: list[str], channel: str) -> None:
 async def record() -> None:
     """Let every kind of client talk to a node, and keep what it said for each target."""
     kept: dict[str, list[bytes]] = defaultdict(list)
+    clients = Clients()
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/zaffa.sqlite3"
         await migrations.upgrade(url)
@@ -103,10 +105,11 @@ async def record() -> None:
                 async with await asyncio.start_server(proxy.serve, "127.0.0.1", 0) as server:
                     port = server.sockets[0].getsockname()[1]
                     address = f"ws://127.0.0.1:{port}/connection/websocket"
-                    await play(kind, address, list(words)[:2], channel_of(there))
+                    await play(clients, kind, address, list(words)[:2], channel_of(there))
                 for said in proxy.said:
                     sort(kind, bytes(said), words, kept)
         await database.close()
+    clients.stop()
     for target, inputs in kept.items():
         keep(target, inputs)
 
