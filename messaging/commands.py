@@ -86,7 +86,7 @@ class Commands:
         self.wheel = wheel
         self.options = connection_options
         self.rules = connection_options.rules()
-        rates = ConnectionRates(rate_options, total=connection_options.total())
+        rates = ConnectionRates(rate_options, metrics=metrics, total=connection_options.total())
         self.rates = rates if rates else None
         self._user_rates = user_rates
         self._connecting = connecting

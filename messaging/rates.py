@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from kernel.limits import TokenBucket
+from kernel.metrics import Metrics
 from kernel.options import option
 from messaging.durations import seconds_of
 from messaging.protocol.codes import DisconnectCode
@@ -45,6 +46,9 @@ METHOD = "rpc:"
 """With a method's name behind it: the buckets of that method, in place of those of `rpc`."""
 
 TOTAL, DEFAULT, ERROR = "total", "default", "error"
+
+REFUSALS = ("messaging_rate_refusals_total", "Commands that came too soon, by whose rate.", ("of",))
+"""What counts them."""
 
 ERROR_CODES = (DisconnectCode.TOO_MANY_REQUESTS, DisconnectCode.TOO_MANY_ERRORS)
 """What a connection with too many errors may be closed with."""
@@ -194,20 +198,24 @@ class Account(Protocol):
 class ConnectionRates:
     """What each connection may ask, and how many errors it may have."""
 
-    def __init__(self, options: RateOptions, *, total: Buckets = ()) -> None:
+    def __init__(self, options: RateOptions, *, metrics: Metrics, total: Buckets = ()) -> None:
         """`total` holds where the options say nothing about the total."""
         table = dict(options.connection)
         if total:
             table.setdefault(TOTAL, total)
         self.error_code = next(each for each in ERROR_CODES if each == options.error_code)
         self._table = RateTable(table)
+        self._refused = metrics.counter(*REFUSALS).labels("connection")
 
     def __bool__(self) -> bool:
         return bool(self._table)
 
     def refuses(self, account: Account, request: Request | None, now: float) -> bool:
         """Whether a command comes too soon; if not, it is counted."""
-        return _overdraws(account, self._table.draws(request), now)
+        refused = _overdraws(account, self._table.draws(request), now)
+        if refused:
+            self._refused.inc()
+        return refused
 
     def gives_up(self, account: Account, now: float) -> bool:
         """Count an error; whether there were too many of them."""

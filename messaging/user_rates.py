@@ -6,7 +6,7 @@ from kernel.ids import UserId
 from kernel.metrics import Metrics
 from messaging.protocol.codes import ErrorCode
 from messaging.protocol.frames import Request
-from messaging.rates import Draws, RateTable
+from messaging.rates import REFUSALS, Draws, RateTable
 from messaging.refusals import Declined
 
 
@@ -26,9 +26,7 @@ class UserRates:
     def __init__(self, table: RateTable, store: RateStore, *, metrics: Metrics) -> None:
         self._table = table
         self._store = store
-        self._declined = metrics.counter(
-            "messaging_user_rates_declined_total", "Commands beyond what their user may ask."
-        )
+        self._refused = metrics.counter(*REFUSALS).labels("user")
 
     def concern(self, request: Request | None) -> bool:
         """Whether a command takes from any bucket, so that it must wait for the answer."""
@@ -38,5 +36,5 @@ class UserRates:
         """Count a command. Raises `Declined` with the error that makes clients try again."""
         draws = self._table.draws(request)
         if user_id and draws and not await self._store.take(user_id, draws):
-            self._declined.inc()
+            self._refused.inc()
             raise Declined(ErrorCode.TOO_MANY_REQUESTS)
