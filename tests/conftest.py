@@ -79,6 +79,13 @@ def valkey_cluster() -> Iterator[ValkeyCluster]:
         yield cluster
 
 
+@pytest.fixture
+def failing_cluster() -> Iterator[ValkeyCluster]:
+    """A cluster for one test, whose first primary has a replica."""
+    with ValkeyCluster.start(replicas=1) as cluster:
+        yield cluster
+
+
 @pytest.fixture(scope="session")
 def sentinel_valkey() -> Iterator[ValkeySentinel]:
     """A Valkey server that a sentinel watches, one per test process."""

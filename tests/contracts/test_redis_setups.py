@@ -95,13 +95,6 @@ def slot_of(channel: str) -> int:
 # --- a cluster ------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def failing_cluster() -> Iterator[ValkeyCluster]:
-    """A cluster for one test, whose first primary has a replica."""
-    with ValkeyCluster.start(replicas=1) as cluster:
-        yield cluster
-
-
 async def test_a_failover_is_a_gap_for_the_channels_of_that_shard_and_nothing_is_told_twice(
     failing_cluster: ValkeyCluster, metrics: Metrics
 ):

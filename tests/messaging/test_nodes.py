@@ -214,6 +214,26 @@ async def test_two_nodes_know_each_other_at_once_and_what_they_hold(sqlite_datab
 
 
 @pytest.mark.external
+async def test_two_nodes_answer_each_others_questions(sqlite_database, valkey_url):
+    async def name(data: bytes) -> bytes:
+        return b"asked about " + data
+
+    async with AsyncExitStack() as opened:
+        one, two = [
+            await opened.enter_async_context(serving(Node(sqlite_database, bus=bus)))
+            for bus in [await opened.enter_async_context(connected(valkey_url)) for _ in range(2)]
+        ]
+        await one.until(lambda: two.node_id in one.nodes.others())
+        for node in (one, two):
+            node.surveys.answer("name", name)
+
+        survey = await one.surveys.survey("name", b"guests", timeout=10.0)
+
+    assert survey.answers == dict.fromkeys((one.node_id, two.node_id), b"asked about guests")
+    assert survey.is_complete
+
+
+@pytest.mark.external
 async def test_a_node_that_ends_in_order_is_forgotten_at_once(sqlite_database, valkey_url):
     async with (
         connected(valkey_url) as bus,
