@@ -46,8 +46,11 @@ async def survived(arena: Arena, dice: random.Random, habits: Habits, seconds: f
     async with Crowd.gathered(urls, signer=signer, dice=dice, habits=habits) as crowd:
         living = asyncio.create_task(crowd.live(seconds))
         happened = await haunt(arena.nemeses(crowd), dice, seconds=seconds)
-        await asyncio.wait_for(living, SETTLED)
-        await crowd.settled(SETTLED)
+        try:
+            await asyncio.wait_for(living, SETTLED)
+            await crowd.settled(SETTLED)
+        except TimeoutError:
+            crowd.chronicle.complaints += ["questions were never answered", *crowd.violations()]
     print(told(crowd.chronicle, happened), flush=True)
     problems = crowd.chronicle.problems(grace=GRACE)
     if not problems:

@@ -84,6 +84,7 @@ class Crowd:
         self._dice = dice
         self._habits = habits
         self._talking = True
+        self._silent_at: dict[str, float] = {}
 
     @classmethod
     @asynccontextmanager
@@ -111,7 +112,13 @@ class Crowd:
         return [guest.client for guest in self.guests.values()]
 
     async def live(self, seconds: float) -> None:
-        """Talk, and come and go, for so long; return when the last question is answered."""
+        """Talk, and come and go, for so long; return when the last question is answered.
+
+        Channels fall silent one after the other, so that nothing comes after what is lost last.
+        """
+        now = self.chronicle.now()
+        for channel in self.channels:
+            self._silent_at[channel] = now + seconds * self._dice.uniform(0.3, 1.0)
         async with asyncio.TaskGroup() as group:
             for guest in self.guests.values():
                 if guest.user != OWNER:
@@ -141,8 +148,15 @@ class Crowd:
             missing = {each.user for each in self.guests.values() if each.inside.get(channel)}
             for user in missing - set(self.chronicle.reading(channel)):
                 self.chronicle.complaints.append(f"{user} is a member, but hears {channel} no more")
-        for user, guest in self.guests.items():
-            self.chronicle.complaints += [f"{user}: {each}" for each in guest.client.violations]
+        self.chronicle.complaints += self.violations()
+
+    def violations(self) -> list[str]:
+        """What clients say that servers must never do."""
+        return [
+            f"{user}: {each}"
+            for user, guest in self.guests.items()
+            for each in guest.client.violations
+        ]
 
     def _has_arrived(self, channel: str, top: int) -> bool:
         readers = self.chronicle.reading(channel)
@@ -153,8 +167,8 @@ class Crowd:
     async def _talk(self, guest: Guest) -> None:
         while self._talking:
             await asyncio.sleep(self._dice.expovariate(1 / self._habits.pause))
-            channels = [channel for channel, inside in guest.inside.items() if inside]
-            if not (channels and self._talking):
+            channels = self._lively(guest)
+            if not channels:
                 continue
             channel = self._dice.choice(channels)
             self.sent += 1
@@ -169,6 +183,14 @@ class Crowd:
                 await self._publish(guest, channel, sent)
                 continue
             await asyncio.gather(*(self._send(guest, channel, sent) for _ in range(times)))
+
+    def _lively(self, guest: Guest) -> list[str]:
+        now = self.chronicle.now()
+        return [
+            channel
+            for channel, inside in guest.inside.items()
+            if inside and self._talking and now < self._silent_at[channel]
+        ]
 
     async def _send(self, guest: Guest, channel: str, sent: Sent) -> None:
         record, stay = self.chronicle.records[channel], guest.stay

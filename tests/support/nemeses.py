@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from tests.support.crowd import Crowd
-from tests.support.running import RunningHouse
+from tests.support.running import PATIENCE, RunningHouse
 from tests.support.servers import PostgresServer, ValkeyServer, free_port
 from tests.support.tunnel import Link, Tunnel
 
@@ -141,8 +141,7 @@ class Arena:
         async with node.busy:
             node.house.kill()
             await asyncio.sleep(dice.uniform(0.0, 2.0))
-            node.house.spawn()
-            await node.house.ready()
+            await _revived(node.house)
 
     async def pause_node(self, dice: random.Random) -> None:
         node = dice.choice(self.nodes)
@@ -307,6 +306,22 @@ async def _node(
     if "relay" not in roles:
         clients = await opened.enter_async_context(Tunnel.dug(port))
     return Node(house, clients, ways, skew)
+
+
+async def _revived(house: RunningHouse) -> None:
+    """Start a node as a process manager does: again, if what it needs is away just then."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            house.spawn()
+            try:
+                await house.ready()
+            except AssertionError:
+                assert house.process is not None
+                if house.process.poll() is None:
+                    raise
+                await asyncio.sleep(0.2)
+            else:
+                return
 
 
 async def _ended(house: RunningHouse) -> None:
