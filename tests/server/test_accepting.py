@@ -2,13 +2,16 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, suppress
 
 import pytest
 
+from kernel.clock import SystemClock
 from server.accepting import AT_ONCE, Door
 from tests.support.clock import ManualClock
+from tests.support.redis_setups import make_certificates
 
 
 class Guest(asyncio.Protocol):
@@ -81,3 +84,31 @@ async def test_who_left_while_waiting_at_the_door_costs_nothing(listening, clock
         await turns()
 
         assert len(inside) == 1
+
+
+async def test_over_tls_who_speaks_plainly_is_let_go_and_the_others_come_in(listening, tmp_path):
+    make_certificates(tmp_path)
+    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    serving.load_cert_chain(tmp_path / "server.pem", tmp_path / "server.key")
+    let_in: list[Guest] = []
+
+    def protocol() -> Guest:
+        let_in.append(Guest())
+        return let_in[-1]
+
+    door = Door(listening, protocol=protocol, tls=serving, clock=SystemClock())
+    running = asyncio.create_task(door.run())
+    host, port = listening.getsockname()
+    reader, plain = await asyncio.open_connection(host, port)
+    plain.write(b"GET / HTTP/1.1\r\n\r\n")
+    assert await reader.read() == b""
+    plain.close()
+    trusting = ssl.create_default_context(cafile=tmp_path / "ca.pem")
+    _, trusted = await asyncio.open_connection(
+        host, port, ssl=trusting, server_hostname="localhost"
+    )
+
+    assert let_in
+    trusted.transport.abort()
+    running.cancel()
+    await asyncio.wait([running])
