@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ["fanout", "ingest", "bus", "push"]
+BENCHMARKS = ["fanout", "ingest", "bus", "storm", "push"]
 
 if __name__ == "__main__":
     for name in BENCHMARKS:
