@@ -79,6 +79,7 @@ class Users:
         ground.parts.append(standing)
         ground.workers += [
             standing,
+            expulsion,
             tracer,
             self._activity,
             Sightings(

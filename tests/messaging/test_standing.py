@@ -16,6 +16,7 @@ from kernel.identity import ANONYMOUS
 from kernel.metrics import Metrics
 from messaging.adapters.sql_restrictions import SqlRestrictions
 from messaging.errors import NothingStands, TokenRevoked, UserBlocked
+from messaging.expulsion import REMEMBERED, Expulsion
 from messaging.namespaces import ChannelOptions, ChannelSettings
 from messaging.protocol import results
 from messaging.protocol.requests import RefreshRequest, SubRefreshRequest
@@ -23,7 +24,7 @@ from messaging.protocol.results import Error
 from messaging.restrictions import Restriction, RestrictionKind
 from messaging.standing import KEPT, RECENT, WHOLE_SECONDS, Standing, StandingOptions
 from messaging.standing_ports import Change
-from tests.support.clock import START
+from tests.support.clock import START, ManualClock
 from tests.support.factories_messaging import AMINA, KARIM
 from tests.support.realtime import Node, talking
 from tests.support.standing import OPERATOR, Guarded, guarding
@@ -250,6 +251,34 @@ async def test_odd_claims_of_a_token_are_for_others_to_judge(house, claims):
 async def test_a_token_id_that_is_none_is_refused(house, token_id):
     with pytest.raises(InvalidInput):
         await house.sanctions.revoke(token_id, expires_at=None, by=OPERATOR)
+
+
+async def test_who_was_connecting_with_a_revoked_token_is_found_a_little_later(sqlite_database):
+    guarded = Guarded(sqlite_database)
+    async with guarding(guarded):
+        await guarded.sanctions.revoke("t1", expires_at=None, by=OPERATOR)
+        # The token was good before it was revoked, and is answered after it.
+        guarded.node.commands._connecting._verifier = guarded.tokens._tokens
+
+        async with talking(guarded.node) as amina:
+            token = guarded.node.token(AMINA, jti="t1")
+            await amina.answer(amina.protocol.connect(token=token))
+            assert (await amina.closed())[0] == 3014
+
+
+async def test_a_revoked_token_is_looked_for_no_longer_than_needed(house):
+    expulsion = Expulsion(house.node.hub, clock=(clock := ManualClock()), metrics=Metrics())
+    revoked = Restriction(RestrictionKind.TOKEN, "t1", clock.now())
+    async with talking(house.node) as odd, talking(house.node, KARIM):
+        await odd.answer(odd.protocol.connect(token=house.node.token(AMINA, jti=["t1"])))
+        expulsion.tell([revoked], False)
+        assert await expulsion.step() == 1
+
+        clock.move(seconds=REMEMBERED)
+        expulsion.tell([revoked], True)
+        assert await expulsion.step() == 1
+        assert await expulsion.step() == 0
+        assert isinstance(await odd.rpc("conversations.list"), results.RPCResult)
 
 
 # --- several nodes --------------------------------------------------------------------------------

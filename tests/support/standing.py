@@ -47,8 +47,8 @@ class Guarded:
         self.node = Node(
             self.database, bus=self.bus, clock=self.clock, tokens=self.tokens, **self.more
         )
-        expulsion = Expulsion(self.node.hub, clock=self.clock, metrics=self.metrics)
-        self.standing.on_change.append(expulsion.tell)
+        self.expulsion = Expulsion(self.node.hub, clock=self.clock, metrics=self.metrics)
+        self.standing.on_change.append(self.expulsion.tell)
         if self.hears:
             self.node.hub.confidants.append(self.standing.take)
         self.sanctions = Sanctions(store, bus=self.bus, clock=self.clock)
@@ -59,6 +59,6 @@ class Guarded:
 async def guarding(guarded: Guarded) -> AsyncIterator[Guarded]:
     """Serve the node as the house does: nobody is let in before all is known."""
     await guarded.standing.open()
-    workers = [*guarded.node.workers, guarded.standing]
+    workers = [*guarded.node.workers, guarded.standing, guarded.expulsion]
     async with serving(guarded.node, workers=workers):
         yield guarded
