@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from redis.asyncio import Redis, RedisCluster
-from redis.exceptions import RedisClusterException, RedisError
 
+from kernel.adapters.redis_client import REDIS_ERRORS
 from kernel.clock import Clock
 from kernel.ids import UserId
 from kernel.metrics import Metrics
@@ -118,7 +118,7 @@ class RedisRates:
                 )
             try:
                 return [bool(each) for each in await pipeline.execute()]
-            except (RedisError, RedisClusterException, OSError) as error:
+            except REDIS_ERRORS as error:
                 log.warning("redis does not say what users may ask", extra={"error": str(error)})
                 self._failures.inc()
                 self._away_until = self._clock.monotonic() + AWAY_SECONDS
