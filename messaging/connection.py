@@ -194,9 +194,9 @@ class Connection:
             self._host.wheel.by(self.wire, self.protocol.deadline)
 
     def expire_subscription(self, subscription: Subscription, seconds: float) -> None:
-        """Let a subscription end in so many seconds, and the grace, unless it is refreshed."""
+        """Let a subscription end unless it is refreshed: as its client is told, and the grace."""
         now = self._host.clock.monotonic()
-        subscription.expires_at = now + seconds + self._host.options.expiry_grace_seconds
+        subscription.expires_at = now + max(1.0, seconds) + self._host.options.expiry_grace_seconds
         self._subscriptions_due = min(self._subscriptions_due, subscription.expires_at)
         self._host.wheel.by(self.wire, self._subscriptions_due)
 

@@ -126,7 +126,9 @@ class Following:
         """
         live = self._channels.get(channel)
         if live is None:
-            live = self._channels[channel] = LiveChannel(channel, self._departures)
+            kept = self._streams.kept(channel)
+            live = LiveChannel(channel, self._departures, kept=kept)
+            self._channels[channel] = live
             self._followed.set(len(self._channels))
             self._opening.append(live)
             if self._opener is None:

@@ -27,10 +27,12 @@ class LiveChannel:
     position and joins the others, in one turn of the event loop.
     """
 
-    __slots__ = ("_curious", "_deltas", "_departures", "_fanout", "_tail", "_tail_bytes",
-                 "idle_since", "listeners", "name", "ordering", "ready", "told")  # fmt: skip
+    __slots__ = (
+        "_curious", "_deltas", "_departures", "_fanout", "_kept", "_tail", "_tail_bytes",
+        "idle_since", "listeners", "name", "ordering", "ready", "told",
+    )  # fmt: skip
 
-    def __init__(self, name: str, departures: Departures) -> None:
+    def __init__(self, name: str, departures: Departures, *, kept: int | None = None) -> None:
         self.name = name
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done once the bus is followed and the top of the stream is known."""
@@ -46,6 +48,8 @@ class LiveChannel:
         """Nothing, and no work, until somebody asks for deltas."""
         self._curious: Fanout | None = None
         """Those who are told who comes and goes."""
+        self._kept = TAIL if kept is None else min(kept, TAIL)
+        """What the log does not keep, the tail does not either."""
         self._tail: deque[Publication] = deque()
         self._tail_bytes = 0
 
@@ -131,7 +135,7 @@ class LiveChannel:
             if each.position.offset > wanted:
                 continue
             size = self._tail_bytes + len(each.data)
-            if each.position.offset < wanted or len(self._tail) >= TAIL or size > TAIL_BYTES:
+            if each.position.offset < wanted or len(self._tail) >= self._kept or size > TAIL_BYTES:
                 return
             self._tail.appendleft(each)
             self._tail_bytes = size
@@ -172,7 +176,7 @@ class LiveChannel:
     def _keep(self, publication: Publication) -> None:
         self._tail.append(publication)
         self._tail_bytes += len(publication.data)
-        while len(self._tail) > TAIL or self._tail_bytes > TAIL_BYTES:
+        while len(self._tail) > self._kept or self._tail_bytes > TAIL_BYTES:
             self._tail_bytes -= len(self._tail.popleft().data)
 
     def __iter__(self) -> Iterator[Connection]:

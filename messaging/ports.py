@@ -212,6 +212,10 @@ class StreamPage:
 class Streams(Protocol):
     """The logs behind channels, by channel name. A channel may have none."""
 
+    def kept(self, channel: str) -> int | None:
+        """How many publications the log of a channel keeps; None if it keeps all."""
+        ...
+
     async def tops(self, channels: Sequence[str]) -> Mapping[str, StreamPosition]:
         """Where the log of each channel ends; channels without a log are not among them."""
         ...

@@ -33,6 +33,12 @@ class ChannelStreams:
         self._namespaces = namespaces
         self._clock = clock
 
+    def kept(self, channel: str) -> int | None:
+        if conversation_of(channel) is not None:
+            return None
+        options = self._namespaces.options_of(channel)
+        return options.history_size if options is not None else 0
+
     async def tops(self, channels: Sequence[str]) -> Mapping[str, StreamPosition]:
         ids = {channel: conversation_of(channel) for channel in channels}
         found = await self._conversation_tops([each for each in ids.values() if each is not None])

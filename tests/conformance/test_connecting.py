@@ -9,6 +9,7 @@ import pytest
 from kernel.adapters.database import Database
 from messaging.control import Disconnect, Refresh, publication_of_order
 from messaging.quotas import ConnectionOptions
+from tests.conformance.clients import KINDS
 from tests.conformance.conftest import Connect, Make
 from tests.support.realtime import Node, serving
 from tests.support.running import RunningHouse
@@ -18,7 +19,7 @@ pytestmark = [pytest.mark.external]
 
 @pytest.fixture
 async def node(sqlite_database: Database) -> AsyncIterator[Node]:
-    options = ConnectionOptions(ping_seconds=1, pong_seconds=0.5, expiry_grace_seconds=0.3)
+    options = ConnectionOptions(ping_seconds=1, pong_seconds=0.5, expiry_grace_seconds=1)
     async with serving(Node(sqlite_database, connection_options=options)) as running:
         yield running
 
@@ -113,6 +114,7 @@ async def test_a_token_for_a_channel_is_none_for_a_connection(
     assert told["code"] == 3500
 
 
+@pytest.mark.parametrize("kind", KINDS)
 async def test_an_expiring_token_is_refreshed_without_losing_the_connection(
     make: Make, node: Node
 ) -> None:
@@ -122,12 +124,13 @@ async def test_an_expiring_token_is_refreshed_without_losing_the_connection(
     await client.event("token")
 
     # Past the end of the first token and its grace.
-    await asyncio.sleep(0.8)
+    await asyncio.sleep(1.2)
     await client.do("ready")
     assert client.count("connected") == 1
     assert not client.count("disconnected")
 
 
+@pytest.mark.parametrize("kind", KINDS)
 async def test_a_refresh_with_somebody_elses_token_ends_the_connection_for_good(
     make: Make, node: Node
 ) -> None:
@@ -139,6 +142,7 @@ async def test_a_refresh_with_somebody_elses_token_ends_the_connection_for_good(
     assert told["code"] == 3500
 
 
+@pytest.mark.parametrize("kind", KINDS)
 async def test_a_refresh_with_a_token_that_ended_lets_the_client_connect_anew(
     make: Make, node: Node
 ) -> None:
@@ -180,6 +184,7 @@ async def test_the_code_of_a_disconnect_says_whether_to_come_back(
         await client.event("connected")
 
 
+@pytest.mark.parametrize("kind", KINDS)
 async def test_a_ping_is_answered_and_keeps_the_connection(make: Make, node: Node) -> None:
     client = await make(node.url, node.token("ami"))
     await client.event("connected")
