@@ -12,6 +12,7 @@ from kernel.options import option
 from notifications.adapters.apns_answers import Answer, outcome_of
 from notifications.adapters.apns_message import BadAddress, request_of
 from notifications.adapters.apns_pool import ApnsPool
+from notifications.adapters.apns_proxy import is_proxy
 from notifications.adapters.apns_token import ProviderToken
 from notifications.adapters.push_content import Unsendable
 from notifications.types import AddressKind, Attempt, Environment, Outcome, Verdict
@@ -28,6 +29,11 @@ class ApnsOptions:
     production: str = option("api.push.apple.com:443", "Host and port of the production world.")
     sandbox: str = option("api.sandbox.push.apple.com:443", "Host and port of the sandbox world.")
     ca_file: str = option("", "Certificates to trust instead of the system's.")
+    proxy: str = option(
+        "",
+        "HTTP proxy on the way, http://[user:password@]host:port. Empty: none.",
+        secret=True,
+    )
     connections: int = option(2, "Connections per environment and class of pushes, at most.")
     streams: int = option(100, "Pushes under way on one connection, at most; APNs may allow less.")
     deadline: float = option(15.0, "Seconds until an answer is given up.")
@@ -38,6 +44,8 @@ class ApnsOptions:
             host, _, port = getattr(self, name).rpartition(":")
             if not host or not port.isdigit():
                 raise ValueError(f"{name} must be host:port")
+        if self.proxy and not is_proxy(self.proxy):
+            raise ValueError("proxy must be http://[user:password@]host:port")
         if self.key_file and not (self.key_id and self.team_id and self.topic):
             raise ValueError("key_file needs key_id, team_id and topic")
         if self.connections < 1 or self.streams < 1:
@@ -90,6 +98,7 @@ class ApnsProvider:
                     streams=options.streams,
                     deadline=options.deadline,
                     connect_within=options.connect_within,
+                    proxy=options.proxy,
                 )
 
     async def close(self) -> None:

@@ -9,6 +9,7 @@ from notifications.adapters.apns_answers import Answer
 from notifications.adapters.apns_connection import ApnsConnection
 from notifications.adapters.apns_exchange import Exchange
 from notifications.adapters.apns_message import ApnsRequest
+from notifications.adapters.apns_proxy import tunnel
 from notifications.adapters.apns_token import ProviderToken
 from notifications.types import Outcome, Verdict
 
@@ -32,6 +33,7 @@ class ApnsPool:
         streams: int,
         deadline: float,
         connect_within: float,
+        proxy: str = "",
     ) -> None:
         self.live: list[ApnsConnection] = []
         self._loop = asyncio.get_running_loop()
@@ -43,6 +45,7 @@ class ApnsPool:
         self._streams = streams
         self._deadline = deadline
         self._connect_within = connect_within
+        self._proxy = proxy
         self._waiting: deque[Exchange] = deque()
         self._deadlines: deque[Exchange] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -117,9 +120,15 @@ class ApnsPool:
         server, port = self._address
         try:
             async with asyncio.timeout(self._connect_within):
-                _, connection = await self._loop.create_connection(
-                    self._connection, server, port, ssl=self._tls
-                )
+                if self._proxy:
+                    through = await tunnel(self._proxy, server, port)
+                    _, connection = await self._loop.create_connection(
+                        self._connection, sock=through, ssl=self._tls, server_hostname=server
+                    )
+                else:
+                    _, connection = await self._loop.create_connection(
+                        self._connection, server, port, ssl=self._tls
+                    )
         except (OSError, TimeoutError, UnicodeError) as problem:
             # UnicodeError: a host name that no name server could ever be asked for.
             self._connecting = None

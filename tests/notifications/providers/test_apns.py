@@ -199,7 +199,7 @@ async def test_a_poisoned_push_is_rejected_alone_and_without_asking_the_provider
 
 
 @pytest.mark.parametrize("address", ["zz", "../../x", "ab cd", "a" * 201, "ab\r\nx: y"])
-async def test_what_is_no_address_never_reaches_the_path(
+async def test_a23_what_is_no_address_never_reaches_the_path(
     address: str, apns: ApnsProvider, sandbox: Sandbox, clock: ManualClock
 ) -> None:
     [outcome] = await apns.send([replace(push(clock), address=address)])

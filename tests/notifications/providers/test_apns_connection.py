@@ -1,6 +1,7 @@
 """Each defect of aioapns 4.0, by its number in our review of its source: ours does not have it.
 
-Where it is cheap, a test of aioapns as it is shows why its classes are replaced.
+`test_aioapns_as_it_is.py` has the other half: what aioapns does in the same situations. A16 is
+in `test_apns_token.py`, A23 in `test_apns.py`, A24 in `test_apns_proxy.py`.
 """
 
 import asyncio
@@ -10,7 +11,6 @@ from dataclasses import replace
 
 import pytest
 from aioapns import NotificationRequest
-from aioapns.exceptions import MaxAttemptsExceeded
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 
@@ -23,7 +23,6 @@ from tests.support.scripted_apns import (
     ScriptedApns,
     ScriptedConnection,
     scripted_apns,
-    stock_aioapns,
 )
 
 GONE = b'{"reason":"Unregistered","timestamp":1772000000123}'
@@ -109,17 +108,6 @@ class TestUnanswered:
         assert verdicts(after) == [Verdict.ACCEPTED] * 5
         assert len(server.requests) == 6
 
-    async def test_a1_aioapns_waits_for_ever(self, credentials: Files) -> None:
-        async with (
-            scripted_apns(credentials, ignore) as server,
-            stock_aioapns(credentials, server.address) as client,
-        ):
-            waiting = asyncio.create_task(client.send_notification(stock_request()))
-            _, pending = await asyncio.wait([waiting], timeout=0.5)
-
-            assert pending == {waiting}
-            waiting.cancel()
-
     async def test_a2_a3_a_caller_that_gives_up_hurts_nobody_else(
         self, credentials: Files, our: Open, pushes: Pushes
     ) -> None:
@@ -180,19 +168,6 @@ class TestRepeating:
         assert outcome.verdict is Verdict.AMBIGUOUS
         assert len(server.requests) == 1
 
-    async def test_a4_aioapns_sends_five_copies(self, credentials: Files) -> None:
-        def script(connection: ScriptedConnection, stream: int) -> None:
-            connection.close()
-
-        async with (
-            scripted_apns(credentials, script) as server,
-            stock_aioapns(credentials, server.address) as client,
-        ):
-            with pytest.raises(MaxAttemptsExceeded):
-                await client.send_notification(stock_request())
-
-        assert len(server.requests) == 5
-
     async def test_a5_after_goaway_the_answered_are_answered_and_the_rest_was_not_sent(
         self, credentials: Files, our: Open, pushes: Pushes
     ) -> None:
@@ -238,20 +213,6 @@ class TestStreams:
 
         assert verdicts(outcomes) == [verdict] * 5
 
-    async def test_a6_aioapns_never_hears_of_a_reset(self, credentials: Files) -> None:
-        def script(connection: ScriptedConnection, stream: int) -> None:
-            connection.reset(stream, ErrorCodes.REFUSED_STREAM)
-
-        async with (
-            scripted_apns(credentials, script) as server,
-            stock_aioapns(credentials, server.address) as client,
-        ):
-            waiting = asyncio.create_task(client.send_notification(stock_request()))
-            _, pending = await asyncio.wait([waiting], timeout=0.3)
-
-            assert pending == {waiting}
-            waiting.cancel()
-
     async def test_a7_an_error_without_a_body_is_an_answer(
         self, credentials: Files, our: Open, pushes: Pushes
     ) -> None:
@@ -286,21 +247,6 @@ class TestStreams:
 
         assert (outcome.verdict, outcome.reason) == (Verdict.TOKEN_GONE, "Unregistered")
         assert len(server.requests) == 1
-
-    async def test_a8_aioapns_loses_it_and_sends_five_copies(
-        self, credentials: Files, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        def script(connection: ScriptedConnection, stream: int) -> None:
-            connection.answer(stream, 410, *SPLIT)
-
-        async with (
-            scripted_apns(credentials, script) as server,
-            stock_aioapns(credentials, server.address) as client,
-        ):
-            with pytest.raises(MaxAttemptsExceeded):
-                await client.send_notification(stock_request())
-
-        assert len(server.requests) == 5
 
     async def test_a13_answers_are_matched_by_stream(
         self, credentials: Files, our: Open, pushes: Pushes
@@ -352,23 +298,6 @@ class TestSlots:
 
         assert verdicts(outcomes) == [Verdict.ACCEPTED] * 60
         assert server.peak == 60
-
-    async def test_a9_aioapns_stays_at_a_trickle(self, credentials: Files) -> None:
-        def script(connection: ScriptedConnection, stream: int) -> None:
-            if stream == 1:
-                connection.allow(1000)
-            asyncio.get_running_loop().call_later(0.01, connection.answer, stream)
-
-        one = {SettingCodes.MAX_CONCURRENT_STREAMS: 1}
-        async with (
-            scripted_apns(credentials, script, settings=one) as server,
-            stock_aioapns(credentials, server.address) as client,
-        ):
-            await client.pool.acquire()
-            await asyncio.sleep(0.05)
-            await asyncio.gather(*(client.send_notification(stock_request()) for _ in range(60)))
-
-        assert server.peak <= 3
 
     async def test_a9_a_lower_limit_is_obeyed_until_it_is_raised_again(
         self, credentials: Files, our: Open, pushes: Pushes
