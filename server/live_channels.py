@@ -28,8 +28,11 @@ class FollowedChannels:
     `dismissed` is; without that, `Refused` is raised to whoever runs the client.
     """
 
-    def __init__(self, *, heard: Heard, backoff: Backoff, dismissed: Dismissed | None) -> None:
+    def __init__(
+        self, *, heard: Heard, backoff: Backoff, dismissed: Dismissed | None, deltas: bool
+    ) -> None:
         self._heard = heard
+        self._deltas = deltas
         self._backoff = backoff
         self._dismissed = dismissed
         self._channels: dict[str, FollowedChannel] = {}
@@ -126,7 +129,7 @@ class FollowedChannels:
                 self._line.protocol.positions[followed.name] = followed.position
             else:
                 self._line.protocol.positions.pop(followed.name, None)
-            self._line.protocol.subscribe(followed.name)
+            self._line.protocol.subscribe(followed.name, delta=self._deltas)
             self._line.wake()
 
     def _fill(self, followed: FollowedChannel) -> None:

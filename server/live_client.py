@@ -47,8 +47,12 @@ class LiveClient:
         patience: Patience | None = None,
         witness: Witness | None = None,
         dismissed: Dismissed | None = None,
+        deltas: bool = False,
     ) -> None:
-        """Without `dismissed`, a channel that the server ends for good ends the client."""
+        """Without `dismissed`, a channel that the server ends for good ends the client.
+
+        With `deltas` it asks for what changes from one publication to the next.
+        """
         self.urls = urls
         """Where the nodes are; may be changed at any time."""
         self.connections = 0
@@ -62,7 +66,10 @@ class LiveClient:
         self._questions: dict[Question, None] = {}
         self._witness = witness
         self._channels = FollowedChannels(
-            heard=heard, backoff=self._patience.backoff, dismissed=dismissed
+            heard=heard,
+            backoff=self._patience.backoff,
+            dismissed=dismissed,
+            deltas=deltas,
         )
         self._line: Line | None = None
         self._closing = False

@@ -34,6 +34,7 @@ allow_subscribe_for_client = true
 allow_publish_for_client = true
 allow_history_for_client = true
 force_recovery = true
+allowed_delta_types = ["fossil"]
 history_size = 100000
 history_ttl = "1h"
 """
@@ -330,4 +331,5 @@ class Crowd:
             patience=PATIENCE,
             witness=self.chronicle.witness(user),
             dismissed=partial(self._dismissed, user),
+            deltas=number % 3 == 0,
         )
