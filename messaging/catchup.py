@@ -114,9 +114,16 @@ class CatchUp:
         # they have: they may have begun with another listener than the present one.
         opened = [live for live in self._following.suspects if live.ready.done()]
         suspects = [live for live in opened if live.ordering is not None]
+        # Whoever becomes suspect from now on, also again, is looked at by the next step.
+        for live in opened:
+            self._following.suspects.pop(live, None)
         if suspects:
             places = [live.ordering.offset for live in suspects if live.ordering is not None]
-            tops = await self._streams.tops([live.name for live in suspects])
+            try:
+                tops = await self._streams.tops([live.name for live in suspects])
+            except BaseException:
+                self._following.suspect(suspects)
+                raise
             # A channel may have moved on while its top was looked up, so its place from before
             # is what the top must reach.
             for live, place in zip(suspects, places, strict=True):
@@ -129,8 +136,6 @@ class CatchUp:
                     live.ordering.heard_of(top.offset)
                     if live.behind:
                         self._following.lies_behind(live)
-        for live in opened:
-            self._following.suspects.pop(live, None)
         return len(suspects)
 
     async def _read_on(self, live: LiveChannel) -> None:

@@ -170,6 +170,28 @@ async def test_a_channel_that_moves_on_while_its_top_is_looked_up_keeps_its_plac
         assert node.metric("messaging_channel_restarts_total") == 0
 
 
+async def test_a_gap_during_a_look_is_looked_into_by_another(node, bus):
+    there = await node.conversation(AMINA)
+    channel = channel_of(there)
+    tops = node.streams.tops
+
+    async def lost_after_looking(channels: Any) -> Any:
+        found = await tops(channels)
+        node.streams.tops = tops  # type: ignore[method-assign]
+        bus.fate = lost
+        await node.say(there, AMINA, "nobody hears this")
+        bus.report(channel)
+        await asyncio.sleep(0.02)
+        return found
+
+    async with talking(node, AMINA) as amina:
+        await amina.subscribe(channel)
+        node.streams.tops = lost_after_looking  # type: ignore[method-assign]
+        node.following.suspect([node.following.find(channel)])
+
+        await amina.until(lambda: amina.offsets(channel) == [1])
+
+
 async def test_hearsay_of_what_is_not_in_the_log_does_no_harm(node, bus):
     there = await node.conversation(AMINA)
     channel = channel_of(there)
