@@ -27,7 +27,7 @@ from messaging.protocol.codes import ErrorCode
 from server.auth import ApiDoor
 from server.errors import CLOSING, BodyTooLarge, ErrorBody, error_answer, refusal_answer
 from server.logs import request_id
-from server.middleware import SAFE_HEADERS, name_of
+from server.middleware import SAFE_HEADERS, Names
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +80,7 @@ class ApiEdge:
         self._api = api
         self._door = door
         self._clock = clock
+        self._names = Names()
         self._body_bytes = body_bytes
         self._body_seconds = body_seconds
         methods = [*api.commands.methods, *api.batches.methods, ""]
@@ -97,7 +98,7 @@ class ApiEdge:
             await self._app(scope, receive, send)
             return
         began = self._clock.monotonic()
-        asked = _asked(scope, self._clock)
+        asked = _asked(scope, self._names)
         # Never reset: the server logs what was raised here after this task has left.
         request_id.set(asked.name)
         method = scope["path"][len(ROOT) :]
@@ -194,7 +195,7 @@ def _is_ours(path: str) -> bool:
     return path == _OLD or (path.startswith(ROOT) and path != DOCUMENT)
 
 
-def _asked(scope: Scope, clock: Clock) -> _Asked:
+def _asked(scope: Scope, names: Names) -> _Asked:
     key, scheme_and_key, length, errors, given = "", "", "", "", ""
     origin = False
     headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
@@ -224,7 +225,7 @@ def _asked(scope: Scope, clock: Clock) -> _Asked:
         origin=origin,
         length=int(length) if length.isdigit() else 0,
         transport_errors=errors == "transport",
-        name=name_of(given, clock),
+        name=names.name(given),
     )
 
 

@@ -1,6 +1,7 @@
 """How often one caller may ask over HTTP: a token bucket each, of the latest callers."""
 
 from collections import OrderedDict
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from kernel.clock import Clock
@@ -52,6 +53,7 @@ def caller_of(principal: Principal) -> str:
     return f"user:{principal.user_id}" if principal.user_id else f"key:{principal.key_id}"
 
 
+@lru_cache(maxsize=REMEMBERED)
 def neighbourhood_of(address: str) -> str:
     """What a stranger's requests are counted under: one network is one stranger in IPv6."""
     try:
