@@ -1,4 +1,4 @@
-"""The admin gateway of a running node, for the commands of operators."""
+"""The admin gateway and the server API of a running node, for the commands of operators."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -26,7 +26,7 @@ class OperatorClient:
 
     def __init__(self, url: str, key: str) -> None:
         self._url = url.rstrip("/")
-        self._headers = {"X-API-Key": key}
+        self._headers = {"X-API-Key": key, "X-Centrifugo-Error-Mode": "transport"}
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -54,6 +54,12 @@ class OperatorClient:
         async with self._asked(method, path, query, body, timeout) as answer:
             return await answer.json(content_type=None)
 
+    async def call(self, method: str, **fields: Any) -> Any:
+        """What a method of the server API gives. Raises as `ask` does."""
+        timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
+        async with self._asked("POST", (method,), None, fields, timeout, root="api") as answer:
+            return (await answer.json())["result"]
+
     async def follow(self, *path: str, query: list[tuple[str, str]]) -> AsyncGenerator[Any, None]:
         """The values of an answer that streams, as they come."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=ANSWER_SECONDS)
@@ -73,9 +79,11 @@ class OperatorClient:
         query: list[tuple[str, str]] | None,
         body: Mapping[str, Any] | None,
         timeout: aiohttp.ClientTimeout,
+        *,
+        root: str = "admin/v1",
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         assert self._session is not None, "the client is used inside `async with`"
-        url = "/".join((f"{self._url}/admin/v1", *(quote(part, safe="") for part in path)))
+        url = "/".join((f"{self._url}/{root}", *(quote(part, safe="") for part in path)))
         try:
             answer = await self._session.request(
                 method, url, params=query, json=body, timeout=timeout
@@ -87,7 +95,7 @@ class OperatorClient:
         async with answer:
             if answer.status >= 400:
                 told = await answer.json(content_type=None)
-                raise OperatorRefused(told["message"], reason=told["code"])
+                raise OperatorRefused(told["message"], reason=str(told["code"]))
             yield answer
 
 

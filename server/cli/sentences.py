@@ -10,6 +10,8 @@ SENTENCES: Mapping[str, str] = {
     "sandbox": "Emulate FCM and APNs, and watch what arrives.",
     "demo": "Fill the database with people, conversations, devices and a wedding.",
     "chat": "Talk in the terminal.",
+    "nodes": "List the nodes that hold connections, and what they hold.",
+    "channels": "See who listens where, publish, read and remove histories.",
     "users": "See who is there, and keep users and tokens out.",
     "trace": "Watch what a user or a channel does, as it happens.",
     "doctor": "Check settings and everything they point to, and say what to do.",

@@ -17,6 +17,7 @@ _EXAMPLES = """\
   zaffa users status amina karim
   zaffa users connections amina
   zaffa users connections --label plan=gold
+  zaffa users disconnect amina
   zaffa users block amina --hours 24 --reason "spam in three groups"
   zaffa users unblock amina
   zaffa users blocks
@@ -51,6 +52,11 @@ def add_to(commands: Commands) -> None:
     block.add_argument("user", metavar="USER")
     block.add_argument("--hours", type=float, help="for how long; without it, until unblocked")
     block.add_argument("--reason", default="", help="for other operators to read")
+    disconnect = action(
+        "disconnect", "close a user's connections; the user may come again", _disconnect
+    )
+    disconnect.add_argument("user", metavar="USER")
+    disconnect.add_argument("--client", default="", help="only the connection with this id")
     unblock = action("unblock", "let a user in again", _unblock)
     unblock.add_argument("user", metavar="USER")
     action("blocks", "all blocked users", _blocks)
@@ -123,6 +129,12 @@ async def _block(client: OperatorClient, given: argparse.Namespace) -> int:
         body["until"] = (SystemClock().now() + timedelta(hours=given.hours)).isoformat()
     made = await client.ask("PUT", "users", given.user, "block", body=body)
     _print(_blocked(made))
+    return 0
+
+
+async def _disconnect(client: OperatorClient, given: argparse.Namespace) -> int:
+    await client.call("disconnect", user=given.user, client=given.client)
+    _print(f"every node is told to disconnect {given.user}")
     return 0
 
 

@@ -10,7 +10,8 @@ import pytest
 from server.cli.main import main
 from tests.support.running import ROOT
 
-COMMANDS = ("serve", "db", "token", "key", "sandbox", "demo", "chat", "users", "trace", "doctor")
+COMMANDS = ("serve", "db", "token", "key", "sandbox", "demo", "chat", "nodes", "channels",
+            "users", "trace", "doctor")  # fmt: skip
 
 
 @pytest.fixture
