@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from kernel.bus import Bus, Publication, StreamPosition
 from kernel.clock import Clock
 from kernel.errors import InvalidInput, Refusal
-from messaging.channels import CHANNEL_BYTES, conversation_of
+from messaging.channels import CHANNEL_BYTES, conversation_of, is_name
 from messaging.errors import ChannelUnknown
 from messaging.extras import extra_of
 from messaging.namespaces import Namespaces
@@ -184,8 +184,7 @@ class Publishing:
 
 def check_channel(channel: str) -> None:
     """Refuse what is no channel's name, or that of a conversation: those have use cases."""
-    size = len(channel.encode("utf-8", "surrogatepass"))
-    if not 0 < size <= CHANNEL_BYTES or not channel.isprintable():
-        raise InvalidInput("channel", f"must be 1 to {CHANNEL_BYTES} printable bytes")
+    if not is_name(channel):
+        raise InvalidInput("channel", f"must be text of 1 to {CHANNEL_BYTES} bytes")
     if conversation_of(channel) is not None:
         raise InvalidInput("channel", "is a conversation's: send a message instead")

@@ -1,6 +1,7 @@
 """Looks at who is there: in a channel, in all channels, on all nodes."""
 
 from kernel.identity import Principal
+from messaging.api.names import options_of
 from messaging.api.publications import client_info
 from messaging.api.requests import (
     ChannelsRequest,
@@ -19,8 +20,7 @@ from messaging.api.results import (
 )
 from messaging.attendance import AttendanceBook
 from messaging.channel_counts import ChannelCounts
-from messaging.channels import conversation_of, user_of
-from messaging.errors import ChannelUnknown
+from messaging.channels import user_of
 from messaging.namespaces import Namespaces
 from messaging.node_news import NodeInfo
 from messaging.nodes import Nodes
@@ -67,12 +67,8 @@ class Looks:
         return InfoResult([_node(each) for each in self._nodes.living()])
 
     def _demand_presence(self, channel: str) -> None:
-        if conversation_of(channel) is not None:
-            return
-        options = self._namespaces.options_of(channel)
-        if options is None:
-            raise ChannelUnknown(f"There is no namespace for {channel!r}.")
-        if user_of(channel) is None and not options.presence:
+        options = options_of(self._namespaces, channel)
+        if options is not None and user_of(channel) is None and not options.presence:
             raise Declined(ErrorCode.NOT_AVAILABLE, "its namespace keeps no presence")
 
 

@@ -8,6 +8,7 @@ from kernel.identity import Principal
 from kernel.ids import UserId
 from messaging import control
 from messaging.access import Access, Answer
+from messaging.api.names import options_of
 from messaging.api.requests import (
     DisconnectRequest,
     Given,
@@ -16,8 +17,6 @@ from messaging.api.requests import (
     UnsubscribeRequest,
 )
 from messaging.api.results import Done
-from messaging.channels import CHANNEL_BYTES, conversation_of
-from messaging.errors import ChannelUnknown
 from messaging.namespaces import Namespaces
 from messaging.protocol.codes import DisconnectCode, UnsubscribeCode
 from messaging.tokens import payload_of
@@ -45,7 +44,7 @@ class Orders:
         Nobody is brought into a conversation like this, nor into another's personal channel.
         """
         user_id, channel = UserId(asked.user), asked.channel
-        self._check(channel)
+        options_of(self._namespaces, channel)
         if await self._access.may_listen(user_id, channel, with_token=True) is not Answer.ALLOWED:
             raise Denied("The channel is for others only.")
         since = asked.recover_since
@@ -67,7 +66,7 @@ class Orders:
     async def unsubscribe(self, _server: Principal, asked: UnsubscribeRequest) -> Done:
         """End a user's subscriptions to a channel, or to all; clients do not come back to it."""
         if asked.channel:
-            self._check(asked.channel)
+            options_of(self._namespaces, asked.channel)
         self._order(
             control.Unsubscribe(
                 user_id=UserId(asked.user),
@@ -110,13 +109,6 @@ class Orders:
             )
         )
         return Done()
-
-    def _check(self, channel: str) -> None:
-        size = len(channel.encode("utf-8", "surrogatepass"))
-        if not 0 < size <= CHANNEL_BYTES or not channel.isprintable():
-            raise InvalidInput("channel", f"must be 1 to {CHANNEL_BYTES} printable bytes")
-        if conversation_of(channel) is None and self._namespaces.options_of(channel) is None:
-            raise ChannelUnknown(f"There is no namespace for {channel!r}.")
 
     def _order(self, order: control.Order) -> None:
         self._bus.publish([control.publication_of_order(order)])

@@ -10,6 +10,7 @@ from kernel.bus import StreamPosition
 from kernel.errors import InvalidInput, Refusal
 from kernel.identity import Principal
 from messaging.api.answers import error_of
+from messaging.api.names import options_of
 from messaging.api.options import ApiOptions
 from messaging.api.requests import (
     BroadcastRequest,
@@ -28,7 +29,6 @@ from messaging.api.results import (
 )
 from messaging.channels import conversation_of
 from messaging.clearing import Clearing
-from messaging.errors import ChannelUnknown
 from messaging.history import History
 from messaging.namespaces import Namespaces
 from messaging.protocol import requests as protocol
@@ -96,12 +96,8 @@ class Publications:
         return Done()
 
     def _demand_history(self, channel: str) -> None:
-        if conversation_of(channel) is not None:
-            return
-        options = self._namespaces.options_of(channel)
-        if options is None:
-            raise ChannelUnknown(f"There is no namespace for {channel!r}.")
-        if not options.keeps:
+        options = options_of(self._namespaces, channel)
+        if options is not None and not options.keeps:
             raise Declined(ErrorCode.NOT_AVAILABLE, "its namespace keeps no history")
 
 
