@@ -33,12 +33,13 @@ NAME_CHARACTERS = 64
 AT_MOST = 1000
 """Connections that are told of at once."""
 
-META = "meta"
-"""The claim of an access token with the labels of its connections; clients never see it."""
+META, LABELS = "meta", "labels"
+"""Claims of an access token about its connections, which their clients are not told. The texts in
+either are labels."""
 
 
 class Connected(msgspec.Struct, frozen=True, kw_only=True):
-    """One live connection. What `meta` of the token says in texts are its labels."""
+    """One live connection. Its labels are the texts in the token's `labels` and `meta`."""
 
     client: str
     user_id: UserId
@@ -160,7 +161,7 @@ class Connections:
             channels=sorted(
                 name for name, each in (connection.subscriptions or {}).items() if each.complete
             ),
-            labels=dict(_labels(meta)),
+            labels=_labels(principal.claims),
             meta=msgspec.Raw(msgspec.json.encode(meta)),
             token_id=token_id if isinstance(token_id, str) else "",
             token_issued_at=_issued(principal.claims.get("iat")),
@@ -182,14 +183,17 @@ def _fits(connection: Connection, wanted: Wanted) -> bool:
         return False
     if not wanted.labels:
         return True
-    labels = _labels(principal.claims.get(META))
+    labels = _labels(principal.claims)
     return all(labels.get(name) == text for name, text in wanted.labels.items())
 
 
-def _labels(meta: object) -> Mapping[str, str]:
-    if not isinstance(meta, dict):
-        return {}
-    return {name: text for name, text in meta.items() if isinstance(text, str)}
+def _labels(claims: Mapping[str, object]) -> dict[str, str]:
+    labels: dict[str, str] = {}
+    for claim in (META, LABELS):
+        said = claims.get(claim)
+        if isinstance(said, dict):
+            labels.update((name, text) for name, text in said.items() if isinstance(text, str))
+    return labels
 
 
 def _issued(seconds: object) -> datetime | None:

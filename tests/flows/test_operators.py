@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -57,9 +58,7 @@ async def closed(websocket: ClientConnection) -> int:
 async def zaffa(node: RunningHouse, *words: str) -> list[str]:
     """What a command says that asks this node."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "server", *words, "--url", node.url)
-        if words[0] == "trace"
-        else (sys.executable, "-m", "server", words[0], "--url", node.url, *words[1:]),
+        *(sys.executable, "-m", "server", words[0], "--url", node.url, *words[1:]),
         cwd=node.folder,
         env={**node.environment(), "PYTHONPATH": str(ROOT)},
         stdout=asyncio.subprocess.PIPE,
@@ -132,6 +131,47 @@ async def test_a_user_is_watched_from_another_node(cluster: RunningCluster):
     assert kinds.count("command") == kinds.count("answer") > 0
     assert len({each["node"] for each in events[:-1]}) == 1
     assert events[-1]["node"] != events[0]["node"]
+
+
+@asynccontextmanager
+async def watching(house: RunningHouse) -> AsyncIterator[asyncio.subprocess.Process]:
+    """`zaffa trace`, for as long as it may run, once the node takes part."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "server", "trace", "--user", "amina", "--seconds", "600"),
+        *("--url", house.url),
+        cwd=house.folder,
+        env={**house.environment(), "PYTHONPATH": str(ROOT)},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        await until(lambda: _traces(house, 1))
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def _traces(house: RunningHouse, number: int) -> bool:
+    async with aiohttp.ClientSession() as session, session.get(f"{house.url}/metrics") as answer:
+        return f"messaging_traces {number}.0" in await answer.text()
+
+
+async def test_a_trace_ends_when_whoever_watches_is_gone(tmp_path: Path):
+    async with RunningHouse.start(tmp_path) as house, watching(house) as process:
+        process.kill()
+        await process.wait()
+
+        await until(lambda: _traces(house, 0))
+
+
+async def test_a_node_that_leaves_ends_the_trace_and_is_not_held_up(tmp_path: Path):
+    async with RunningHouse.start(tmp_path) as house, watching(house) as process:
+        assert await asyncio.to_thread(house.end) == 0
+
+        said, _ = await process.communicate()
+        assert process.returncode == 0
+        assert b" ended " in said
 
 
 async def test_whoever_was_at_a_killed_node_was_last_seen_shortly_before(cluster: RunningCluster):

@@ -82,7 +82,8 @@ async def test_connections_are_found_by_label_and_application(nodes):
     findable(there)
     async with talking(here) as one, talking(there) as two, talking(there) as three:
         await connected(one, here, AMINA, name="js", meta={"plan": "gold", "zone": "a"})
-        await connected(two, there, KARIM, name="js", meta={"plan": "gold", "zone": "b"})
+        labels = {"zone": "b", "seats": 3}
+        await connected(two, there, KARIM, name="js", meta={"plan": "gold"}, labels=labels)
         await connected(three, there, KARIM, name="swift", meta="gold")
 
         gold = await connections.find(Wanted(labels={"plan": "gold"}))
