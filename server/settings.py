@@ -4,17 +4,17 @@ The settings are a dataclass whose fields are groups: `ZAFFA_RELAY_BATCH` in the
 and `batch` under `[relay]` in the file set the field `batch` of the group `relay`.
 """
 
-import difflib
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Generic, NamedTuple, TypeVar, get_type_hints
 
 import msgspec
 
 from kernel.options import Option, declared
 from server.failures import SettingsError
+from server.setting_values import Unfit, converted, nearest, type_name
 
 S = TypeVar("S")
 
@@ -114,7 +114,7 @@ class _Loading(Generic[S]):
         names = {each.group for each in self._settings.values()}
         for group, table in content.items():
             if group not in names:
-                self._problems.append(f"{file}: [{group}] is unknown{_nearest(group, names)}")
+                self._problems.append(f"{file}: [{group}] is unknown{nearest(group, names)}")
             elif not isinstance(table, dict):
                 self._problems.append(f"{file}: {group} must be a table: [{group}]")
             else:
@@ -129,7 +129,7 @@ class _Loading(Generic[S]):
             elif name.endswith("_file") and self._is_secret(key.removesuffix("_file")):
                 self._from_secret_file(key.removesuffix("_file"), str(value), f"{key} in {file}")
             else:
-                self._problems.append(f"{file}: {key} is unknown{_nearest(name, known)}")
+                self._problems.append(f"{file}: {key} is unknown{nearest(name, known)}")
 
     def _from_environment(self, environment: Mapping[str, str]) -> None:
         for variable, text in sorted(environment.items()):
@@ -144,8 +144,8 @@ class _Loading(Generic[S]):
                     self._problems.append(f"{variable}: {secret.variable} is set as well; keep one")
                 self._from_secret_file(secret.key, text, variable)
             else:
-                nearest = _nearest(variable, [*self._by_variable, CONFIG])
-                self._problems.append(f"{variable} is unknown{nearest}")
+                hint = nearest(variable, [*self._by_variable, CONFIG])
+                self._problems.append(f"{variable} is unknown{hint}")
 
     def _is_secret(self, key: str) -> bool:
         return key in self._settings and self._settings[key].option.secret
@@ -166,10 +166,12 @@ class _Loading(Generic[S]):
                 continue
             given = self._given[setting.key]
             try:
-                values[setting.option.name] = _converted(given, setting.type)
-            except msgspec.ValidationError as error:
-                rule = _type_rule(setting) if setting.option.secret else str(error)
-                self._complain(setting, rule[:1].lower() + rule[1:], given.source)
+                values[setting.option.name] = converted(
+                    given.value, setting.type, is_text=given.is_text
+                )
+            except Unfit as unfit:
+                for rule in [_type_rule(setting)] if setting.option.secret else unfit.rules:
+                    self._complain(setting, rule, given.source)
         if len(self._problems) > before:
             return None
         try:
@@ -205,54 +207,8 @@ def _is_other(variable: str) -> bool:
     return variable.startswith(_OTHERS)
 
 
-def _nearest(name: str, known: object) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)  # type: ignore[call-overload]
-    return f"; did you mean {near[0]}?" if near else ""
-
-
-def _converted(given: Given, kind: Any) -> object:
-    value = given.value
-    if given.is_text and get_origin(kind) in (list, tuple, set, frozenset):
-        value = [part.strip() for part in str(value).split(",") if part.strip()]
-    elif given.is_text and _is_table(kind):
-        try:
-            value = msgspec.json.decode(str(value))
-        except msgspec.DecodeError as error:
-            raise msgspec.ValidationError(f"Expected JSON: {error}") from None
-        given = given._replace(is_text=False)
-    if get_origin(kind) is dict and isinstance(value, dict):
-        return {name: _entry(name, each, get_args(kind)[1]) for name, each in value.items()}
-    if kind is Path and isinstance(value, str):
-        return Path(value)
-    return msgspec.convert(value, kind, strict=not given.is_text)
-
-
-def _entry(name: str, value: object, kind: Any) -> object:
-    """One entry of a table of tables; a complaint names it."""
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        text = str(error)
-        raise msgspec.ValidationError(f"in {name}: {text[:1].lower()}{text[1:]}") from None
-
-
-def _is_table(kind: Any) -> bool:
-    return get_origin(kind) is dict or (isinstance(kind, type) and issubclass(kind, msgspec.Struct))
-
-
 def _type_rule(setting: Setting) -> str:
-    return f"expected {_type_name(setting.type)}"
-
-
-def _type_name(kind: Any) -> str:
-    names = {str: "text", int: "whole number", float: "number", bool: "true or false"}
-    if kind in names:
-        return names[kind]
-    if get_origin(kind) in (list, tuple, set, frozenset):
-        return "list of " + _type_name(get_args(kind)[0])
-    if _is_table(kind):
-        return "table"
-    return getattr(kind, "__name__", str(kind))
+    return f"expected {type_name(setting.type)}"
 
 
 def documentation(groups: type) -> str:
@@ -280,7 +236,7 @@ def documentation(groups: type) -> str:
         if setting.option.secret:
             reason += " *Secret.*"
         default = _shown(setting.option.default)
-        kind = _type_name(setting.type)
+        kind = type_name(setting.type)
         lines.append(f"| `{setting.variable}` | {kind} | {default} | {reason} |")
     return "\n".join(lines) + "\n"
 
