@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from kernel.bus import Bus, Publication
 from kernel.clock import Clock
@@ -65,6 +66,7 @@ class Nodes:
         self._others: dict[str, NodeInfo] = {}
         self._heard_at: dict[str, float] = {}
         self._is_heard = False
+        self._hearing_since = self._heard_myself_at = -inf
         self._asked = Pulse()
         self._living = metrics.gauge("messaging_nodes", "Living nodes that this one knows of.")
         self._living.set(1)
@@ -79,6 +81,18 @@ class Nodes:
         self._forget_silent()
         return frozenset(self._others)
 
+    def may_live(self, node_id: str) -> bool:
+        """Whether a node lives, for all that this one can tell.
+
+        A node that has not heard a whole round of announcements, being new or cut off from the
+        bus, knows nothing against anybody.
+        """
+        if node_id in self.others():
+            return True
+        now, options = self._clock.monotonic(), self._options
+        is_cut_off = now - self._heard_myself_at > options.missing_seconds
+        return is_cut_off or now - self._hearing_since < options.announce_seconds + GREETING
+
     def take(self, publication: Publication) -> None:
         """Take news from the control channel, if they are about nodes."""
         news = census_of(publication)
@@ -86,6 +100,10 @@ class Nodes:
             self._forget(news.node_id)
         elif news is not None and news.node.id == self.node_id:
             self._is_heard = True
+            now = self._clock.monotonic()
+            if now - self._heard_myself_at > self._options.missing_seconds:
+                self._hearing_since = now
+            self._heard_myself_at = now
         elif news is not None:
             self._others[news.node.id] = news.node
             self._heard_at[news.node.id] = self._clock.monotonic()

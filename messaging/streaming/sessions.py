@@ -27,10 +27,10 @@ _said = msgspec.json.Decoder(_Said)
 class Sessions:
     """This node's streams by their session, and the way to those of other nodes."""
 
-    def __init__(self, *, node_id: str, bus: Bus, others: Callable[[], frozenset[str]]) -> None:
+    def __init__(self, *, node_id: str, bus: Bus, may_live: Callable[[str], bool]) -> None:
         self._node_id = node_id
         self._bus = bus
-        self._others = others
+        self._may_live = may_live
         self._wires: dict[str, StreamWire] = {}
 
     def open(self, wire: StreamWire) -> None:
@@ -46,12 +46,12 @@ class Sessions:
     def say(self, frame: bytes, *, session: str, node: str) -> bool:
         """Hand a frame to a session's stream, or to the node that holds it.
 
-        Whether there is such a node. A session that is gone is none of the sender's business:
+        Whether there may be such a node. A session that is gone is none of the sender's business:
         its stream has ended, and says so better.
         """
         if node == self._node_id:
             self._hear(session, frame)
-        elif node in self._others():
+        elif self._may_live(node):
             said = msgspec.json.encode(_Said(session))
             self._bus.publish([Publication(node_channel(node), said, extra=frame)])
         else:

@@ -157,7 +157,7 @@ class RealtimeParts:
             options=options.nodes,
         )
         self.surveys = Surveys(nodes=self.nodes, bus=bus, metrics=metrics)
-        self.sessions = Sessions(node_id=ports.node_id, bus=bus, others=self.nodes.others)
+        self.sessions = Sessions(node_id=ports.node_id, bus=bus, may_live=self.nodes.may_live)
         self.hub.confidants += [self.nodes.take, self.surveys.take, self.sessions.take]
         self.attendance = AttendanceBook(
             access=self.access,

@@ -258,3 +258,39 @@ async def connected(url: str) -> AsyncIterator[RedisBus]:
 def seen_by(node: Node, other: Node) -> NodeInfo:
     [info] = [each for each in node.nodes.living() if each.id == other.node_id]
     return info
+
+
+async def test_a_new_node_knows_nothing_against_anybody_until_it_heard_a_whole_round(nodes, clock):
+    assert nodes.may_live("there")
+    nodes.take(to_all(Here(node=described("here"))))
+    clock.move(seconds=3.4)
+    assert nodes.may_live("there")
+
+    clock.move(seconds=0.2)
+
+    assert not nodes.may_live("there")
+    nodes.take(to_all(Here(node=described("there"))))
+    assert nodes.may_live("there")
+
+
+async def test_a_node_that_was_cut_off_listens_for_a_round_before_it_denies_anybody(nodes, clock):
+    nodes.take(to_all(Here(node=described("here"))))
+    nodes.take(to_all(Here(node=described("there"))))
+
+    clock.move(seconds=11)
+    assert nodes.may_live("there")
+    nodes.take(to_all(Here(node=described("here"))))
+    assert nodes.may_live("there")
+
+    clock.move(seconds=4)
+    assert not nodes.may_live("there")
+
+
+async def test_a_node_that_ended_does_not_live(nodes, clock):
+    nodes.take(to_all(Here(node=described("here"))))
+    clock.move(seconds=4)
+    nodes.take(to_all(Here(node=described("there"))))
+
+    nodes.take(to_all(Gone(node_id="there")))
+
+    assert not nodes.may_live("there")

@@ -9,6 +9,7 @@ import pytest
 from kernel.bus import Publication
 from messaging.connection import Connection
 from messaging.control import node_channel
+from messaging.nodes import NodeOptions
 from messaging.protocol import client_pb2
 from messaging.quotas import ConnectionOptions
 from tests.messaging.doors import Doors
@@ -112,10 +113,18 @@ async def test_what_is_no_request_of_this_kind_is_refused(stream, body):
     assert await stream.post(body) == 400
 
 
-async def test_a_node_that_nobody_knows_is_not_found(stream):
-    body = {"node": "elsewhere", "session": stream.connected["session"], "data": "{}"}
+async def test_a_node_that_nobody_knows_is_not_found(sqlite_database):
+    options = NodeOptions(announce_seconds=0.1, missing_seconds=60)
+    async with (
+        serving(Node(sqlite_database, node_options=options)) as node,
+        streaming(node, AMINA) as stream,
+    ):
+        body = {"node": "elsewhere", "session": stream.connected["session"], "data": "{}"}
+        # A new node has not heard of everybody yet.
+        assert await stream.post(json.dumps(body).encode()) == 204
+        await node.until(lambda: not node.nodes.may_live("elsewhere"))
 
-    assert await stream.post(json.dumps(body).encode()) == 404
+        assert await stream.post(json.dumps(body).encode()) == 404
 
 
 @pytest.mark.parametrize("change", ["handle", "secret", "shorter", "longer", "other letters"])
@@ -194,7 +203,6 @@ async def test_what_is_said_to_another_node_is_handled_where_the_stream_is(sqlit
     here = Node(sqlite_database, bus=bus)
     there = Node(sqlite_database, bus=bus)
     async with serving(here), serving(there), streaming(here, AMINA) as stream:
-        await there.until(lambda: here.node_id in there.nodes.others())
         for id in range(2, 12):
             assert await stream.say(asked(id), at=there) == 204
 
