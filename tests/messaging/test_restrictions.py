@@ -1,9 +1,12 @@
 """What stands against whom, and until when."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from kernel.ids import UserId
 from messaging.restrictions import Proof, Restriction, RestrictionKind, Restrictions, proof_of
 from tests.support.clock import START
 from tests.support.factories_messaging import AMINA, KARIM
@@ -134,3 +137,63 @@ def test_what_ended_is_let_go_of():
 )
 def test_a_proof_is_what_the_claims_say_of_it(claims, proof):
     assert proof_of(AMINA, claims) == proof
+
+
+# --- whatever happens -----------------------------------------------------------------------------
+
+MOMENTS = st.integers(0, 6).map(lambda hours: START + hours * HOUR)
+WORDS = st.sampled_from(["a", "b"])
+
+
+@st.composite
+def restrictions(draw: st.DrawFn) -> Restriction:
+    kind = draw(st.sampled_from(RestrictionKind))
+    return Restriction(
+        kind,
+        draw(WORDS),
+        START,
+        ends_at=draw(st.none() | MOMENTS),
+        channel=draw(st.sampled_from(["", "x", "y"])) if kind is TOKENS else "",
+        issued_before=draw(MOMENTS) if kind is TOKENS else None,
+    )
+
+
+PROOFS = st.builds(
+    Proof,
+    user_id=WORDS.map(UserId),
+    token_id=st.sampled_from(["", "a", "b"]),
+    issued_at=st.none() | MOMENTS,
+    channel=st.sampled_from(["", "x"]),
+)
+
+
+def stands(restriction: Restriction, proof: Proof, now: datetime) -> bool:
+    """The rule, said once more and without any table."""
+    if restriction.ended(now):
+        return False
+    if restriction.kind is USER:
+        return restriction.subject == proof.user_id
+    if restriction.kind is TOKEN:
+        return restriction.subject == proof.token_id
+    concerned = restriction.subject == proof.user_id
+    here = restriction.channel in ("", proof.channel)
+    old = proof.issued_at is None or proof.issued_at < restriction.issued_before
+    return concerned and here and old
+
+
+@given(st.lists(st.tuples(restrictions(), MOMENTS), max_size=12), PROOFS, MOMENTS)
+def test_what_stands_is_what_was_put_last_and_has_not_ended(put, proof, later):
+    put.sort(key=lambda each: each[1])
+    held, last = Restrictions(), {}
+    for restriction, now in put:
+        held.put(restriction, now=now)
+        last[restriction.kind, restriction.subject, restriction.channel] = restriction
+        held.forget_ended(now)
+    now = max([later, *(now for _, now in put)])
+
+    found = held.against(proof, now=now)
+
+    standing = [each for each in last.values() if stands(each, proof, now)]
+    assert (found is None) is (not standing)
+    assert found is None or found in standing
+    assert all(held.holds(each, now=now) for each in standing)

@@ -92,6 +92,17 @@ async def be_away(_principal: Principal, _nothing: Nothing) -> Nothing:
     raise Unavailable("The post is closed.")
 
 
+async def follow(principal: Principal, search: Search) -> AsyncIterator[Search]:
+    if search.urgent:
+        raise Unavailable("The post is closed.")
+
+    async def arriving() -> AsyncIterator[Search]:
+        for number in range(1, search.limit + 1):
+            yield Search(limit=number)
+
+    return arriving()
+
+
 async def inspect(principal: Principal, _nothing: Nothing) -> Nothing:
     principal.require(Scope.OPERATE)
     return Nothing()
@@ -103,6 +114,10 @@ OPERATIONS: Sequence[AnyOperation] = (
         Letter, Written, write, rpc=True, status=201,
     ),
     Operation("letters.find", "GET", "/v1/letters", "Find letters.", Search, Search, find),
+    Operation(
+        "letters.follow", "GET", "/v1/letters/arriving", "Letters as they arrive.",
+        Search, Search, follow, streams=True, refusals=(Unavailable,),
+    ),
     Operation(
         "letters.read", "GET", "/v1/letters/{id}", "Read a letter.",
         OneLetter, Nothing, read, refusals=(LetterLost,),

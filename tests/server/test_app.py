@@ -43,6 +43,20 @@ async def test_the_query_string_is_read_by_type(asked: Asked):
     assert answer.json() == {"limit": 5, "tags": ["a", "b"], "urgent": True}
 
 
+async def test_what_streams_is_a_line_for_each_value(asked: Asked):
+    answer = await asked.as_user("GET", "/v1/letters/arriving?limit=3")
+
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    lines = [json.loads(line) for line in answer.text.splitlines() if line]
+    assert [each["limit"] for each in lines] == [1, 2, 3]
+
+
+async def test_what_cannot_begin_to_stream_is_refused_like_anything_else(asked: Asked):
+    answer = await asked.as_user("GET", "/v1/letters/arriving?urgent=true")
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+
+
 async def test_nothing_comes_back_as_204(asked: Asked):
     answer = await asked.as_user("DELETE", f"/v1/letters/{uuid4()}")
 

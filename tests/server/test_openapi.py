@@ -51,6 +51,12 @@ def test_each_gateway_has_its_own_paths():
     )
 
 
+def test_what_streams_is_said_to_be_lines():
+    follow = client_document(OPERATIONS, version="1")["paths"]["/v1/letters/arriving"]["get"]
+
+    assert set(follow["responses"]["200"]["content"]) == {"application/x-ndjson"}
+
+
 def test_fields_are_where_the_server_reads_them():
     written = client_document(OPERATIONS, version="1")["paths"]["/v1/boxes/{box}/letters"]["post"]
 
