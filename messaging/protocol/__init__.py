@@ -10,6 +10,7 @@ Nothing here waits, reads a clock, draws a random number or knows the rest of th
 - `codec`: the ports `Codec` and `ClientCodec`, and what both formats demand of a payload.
 - `json_codec.JSON`, `protobuf_codec.PROTOBUF`: the two codecs. Stateless: one each per process.
 - `unidirectional`: the same two where only the server speaks: bare pushes, one connect.
+- `fossil`: what changed between two payloads, for subscriptions with deltas.
 - `negotiation`: which codec a WebSocket handshake asks for.
 - `server.ServerProtocol`: one connection, seen from the server.
 - `client.ClientProtocol`: the same, seen from the client; for tests, tools and examples.

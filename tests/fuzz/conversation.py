@@ -79,11 +79,15 @@ async def converse(stage: Stage, data: bytes) -> Talk:
     """Play a connection to its end; fails when the server does what it must not do."""
     binary, steps = read(data)
     talk = await stage.talk(PROTOBUF if binary else JSON)
-    for step in steps:
-        await _play(stage, talk, step)
-        talk.heard()
+    try:
+        for step in steps:
+            await _play(stage, talk, step)
+            talk.heard()
+        await talk.settle()
+    finally:
+        talk.cut()
+        await stage.until_nobody_is_there()
     await talk.settle()
-    await stage.gone(talk)
     return talk
 
 

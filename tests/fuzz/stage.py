@@ -6,10 +6,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Self
 
+import msgspec
+
 from kernel.adapters.database import Database
 from kernel.operations import AnyOperation
 from kernel.workers import Stop
 from messaging.departures import WireOptions
+from messaging.namespaces import ChannelOptions, ChannelSettings
 from messaging.protocol.codec import ClientCodec
 from messaging.wheel import GRAIN
 from tests.fuzz.talks import PipeTalk, SocketTalk, Talk
@@ -24,7 +27,27 @@ BACKLOG_BYTES = 65_536
 # Words for what is known only when a stage is set, of the same length: Protobuf counts bytes.
 TOKEN, FORGED = (name.ljust(101, "_") for name in ("$TOKEN", "$FORGED"))
 SHORT, STALE = (name.ljust(124, "_") for name in ("$SHORT", "$STALE"))
+TICKET = "$TICKET".ljust(128, "_")
 CHANNEL, CONVERSATION = "$CHANNEL".ljust(49, "_"), "$CONVERSATION".ljust(36, "_")
+
+
+PASSING = ChannelOptions(
+    allow_subscribe_for_client=True,
+    allow_publish_for_client=True,
+    allow_presence_for_client=True,
+    presence=True,
+    join_leave=True,
+    allowed_delta_types=("fossil",),
+)
+OPEN = msgspec.structs.replace(
+    PASSING,
+    allow_history_for_client=True,
+    history_size=20,
+    history_ttl="10m",
+    allow_positioning=True,
+    allow_recovery=True,
+)
+"""Namespaces in which everything may be done."""
 
 
 class Stage:
@@ -40,6 +63,9 @@ class Stage:
             clock=self.clock,
             wire_options=WireOptions(
                 message_bytes=MESSAGE_BYTES, backlog_bytes=BACKLOG_BYTES, close_seconds=1
+            ),
+            channel_settings=ChannelSettings(
+                namespaces={"open": OPEN, "passing": PASSING}, subscribe_to_personal=True
             ),
             more_operations=operations,
         )
@@ -64,6 +90,7 @@ class Stage:
             TOKEN: lambda: node.token(AMINA),
             SHORT: lambda: node.token(AMINA, seconds=60),
             STALE: lambda: node.token(AMINA, seconds=-60),
+            TICKET: lambda: node.token(AMINA, channel="$open:1"),
             FORGED: lambda: node.token(AMINA, secret=other),
             CHANNEL: lambda: channel_of(there),
             CONVERSATION: lambda: str(there.id),
@@ -106,11 +133,9 @@ class Stage:
         )
         return SocketTalk(self.node, codec, client)
 
-    async def gone(self, talk: Talk) -> None:
-        """Cut a connection, and see that nothing of it is left but good words."""
-        talk.cut()
+    async def until_nobody_is_there(self) -> None:
+        """Wait until all connections are over; by then nothing may have gone wrong behind them."""
         await self.node.until(lambda: not self.node.hub.connections)
-        await talk.settle()
         if self._sockets is not None:
             await self._sockets.aclose()
         complaints, self.complaints = self.complaints, []

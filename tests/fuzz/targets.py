@@ -15,12 +15,14 @@ from messaging.framing import FrameReader, FrameViolation
 from messaging.protocol import fossil
 from messaging.protocol.codec import ClientCodec
 from messaging.protocol.codes import ProtocolViolation
+from messaging.protocol.emulation import emulation_request
 from messaging.protocol.frames import Command
 from messaging.protocol.json_codec import JSON
 from messaging.protocol.protobuf_codec import PROTOBUF
 from messaging.protocol.requests import SendRequest
 from messaging.protocol.server import Rules, ServerProtocol
 from messaging.protocol.shapes import REQUESTS, Form, fields_of
+from messaging.protocol.unidirectional import ONE_WAY
 
 LIMIT = 65_536
 COMMANDS = 64
@@ -52,6 +54,17 @@ def answers(data: bytes) -> None:
     for codec in (JSON, PROTOBUF):
         with suppress(ProtocolViolation):
             codec.decode_answers(data)
+
+
+def requests(data: bytes) -> None:
+    """Bodies of HTTP requests: what opens a one-way stream, and what says something to a stream."""
+    for codec in (JSON, PROTOBUF):
+        with suppress(ProtocolViolation):
+            asked = codec.decode_connect(data)
+            assert ONE_WAY[codec].decode_commands(data, limit=1) == [Command(1, asked)]
+    for binary in (False, True):
+        said = emulation_request(data, binary=binary)
+        assert said is None or len(said.data) <= len(data)
 
 
 def session(data: bytes) -> None:
@@ -87,7 +100,15 @@ Target = Callable[[bytes], None]
 
 TARGETS: Mapping[str, Target] = {
     each.__name__: each
-    for each in (json_commands, protobuf_commands, answers, session, websocket, delta)
+    for each in (
+        json_commands,
+        protobuf_commands,
+        answers,
+        requests,
+        session,
+        websocket,
+        delta,
+    )
 }
 """The targets that are pure. The whole connection is one more, and needs a node."""
 

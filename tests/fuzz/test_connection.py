@@ -26,7 +26,7 @@ from messaging.protocol.requests import (
 from messaging.protocol.values import StreamPosition
 from tests.fuzz.conversation import Kind, Step, frame, playing, written
 from tests.fuzz.corpus import seeds
-from tests.fuzz.stage import CHANNEL, CONVERSATION, FORGED, SHORT, STALE, TOKEN
+from tests.fuzz.stage import CHANNEL, CONVERSATION, FORGED, SHORT, STALE, TICKET, TOKEN
 from tests.fuzz.talks import Talk
 from tests.messaging.protocol.values import commands
 
@@ -59,7 +59,9 @@ def play_on_sockets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Play]:
         yield play
 
 
-channels = st.sampled_from([CHANNEL, CHANNEL, "user:amina", "user:karim", "none:x", "x" * 256])
+channels = st.sampled_from(
+    [CHANNEL, CHANNEL, "open:1", "open:1", "$open:1", "passing:1", "user:karim", "no:1", "x" * 256]
+)
 positions = st.builds(StreamPosition, st.integers(0, 9), st.sampled_from(["", "_", "e"]))
 bodies = st.integers(0, 9).map(
     lambda number: (
@@ -75,12 +77,15 @@ def sensible(data: st.SearchStrategy[bytes]) -> st.SearchStrategy[Request]:
         st.builds(
             SubscribeRequest,
             channels,
+            token=st.sampled_from(["", "", TICKET, TOKEN, FORGED]),
             recover=st.booleans(),
             offset=st.integers(0, 9),
             epoch=st.sampled_from(["", "_", "e"]),
             flag=st.integers(0, 3),
             delta=st.sampled_from(["", "fossil"]),
             join_leave=st.booleans(),
+            positioned=st.booleans(),
+            recoverable=st.booleans(),
         ),
         st.builds(UnsubscribeRequest, channels),
         st.builds(PublishRequest, channels, data),
@@ -91,7 +96,7 @@ def sensible(data: st.SearchStrategy[bytes]) -> st.SearchStrategy[Request]:
         ),
         st.builds(RPCRequest, st.sampled_from(["messages.history", "conversations.list"]), data),
         st.builds(RPCRequest, st.just("messages.send"), bodies),
-        st.builds(SubRefreshRequest, channels, st.sampled_from(["", TOKEN, "x"])),
+        st.builds(SubRefreshRequest, channels, st.sampled_from(["", TICKET, TOKEN, "x"])),
         st.builds(RefreshRequest, st.sampled_from([TOKEN, SHORT])),
     )
 

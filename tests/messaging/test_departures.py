@@ -144,6 +144,21 @@ async def test_who_leaves_is_not_sent_what_waits(departures):
     assert len(fanout) == 0
 
 
+async def test_what_was_left_with_a_wire_is_written_before_the_answer_to_leaving(departures):
+    """It is left there when somebody joins in the middle of a turn."""
+    fanout, wire = Fanout(departures), Written(departures)
+    fanout.add(wire)
+    wire.send(b"earlier answer")
+    fanout.send(JSON, b"publication")
+    fanout.add(Written(departures))
+
+    fanout.discard(wire)
+    wire.send(b"unsubscribed")
+    await turn()
+
+    assert wire.writes == [[b"earlier answer", b"publication"], [b"unsubscribed"]]
+
+
 async def test_who_is_given_up_while_others_are_served_ends_after_them(departures):
     class Full(Written):
         def deliver(self, batch: Batch) -> None:
