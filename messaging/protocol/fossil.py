@@ -5,12 +5,18 @@ what came before, `<count>:<bytes>` inserts, and `<checksum>;` ends it. Numbers 
 """
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 from messaging.protocol.codes import DisconnectCode, ProtocolViolation
 
 BLOCK: Final = 16
 """Bytes that must agree before it is noticed, somewhere between the two ends."""
+
+LONG: Final = 4 * BLOCK
+"""What is found is copied at once from this size on; before that something better may follow."""
+
+LOOKS: Final = 32
+"""How often something better is looked for."""
 
 PATIENCE: Final = 32
 """Places looked at in vain before some are passed over, and some more after as many again."""
@@ -34,8 +40,7 @@ def delta(before: bytes, after: bytes) -> bytes:
     tail = _agree_at_end(before, len(before), after, len(after), shorter - head)
     writer = _Writer(after)
     writer.copy(0, 0, head)
-    if len(after) - head - tail >= BLOCK:
-        _find(writer, before, after, head, len(after) - tail)
+    _find(writer, before, after, head=head, tail=tail)
     writer.copy(len(before) - tail, len(after) - tail, tail)
     writer.insert_up_to(len(after))
     return b"%b\n%b%b;" % (
@@ -119,32 +124,57 @@ class _Writer:
             self.done = target
 
 
-def _find(writer: _Writer, before: bytes, after: bytes, at: int, end: int) -> None:
-    """Copy what of `after` between `at` and `end` is anywhere in `before`.
+class _Match(NamedTuple):
+    """So many bytes that stand in both, and where."""
+
+    size: int
+    source: int
+    target: int
+
+
+def _find(writer: _Writer, before: bytes, after: bytes, *, head: int, tail: int) -> None:
+    """Copy what stands in both between the ends that agree, wherever it stands there.
 
     The blocks of `before` are looked for at every place of `after`. The longer nothing is found
     the more places are passed over, so that two strangers are done with soon.
     """
+    at, end = head, len(after) - tail
+    if end - at < BLOCK:
+        return
     # Of equal blocks the first one counts.
-    blocks = {
-        before[start : start + BLOCK]: start
-        for start in range((len(before) // BLOCK - 1) * BLOCK, -1, -BLOCK)
-    }
-    last = end - BLOCK
-    missed = 0
-    while at <= last and len(writer.pieces) < COMMANDS:
-        source = blocks.get(after[at : at + BLOCK])
-        if source is None:
+    starts = reversed(range(head, len(before) - tail - BLOCK + 1, BLOCK))
+    blocks = {before[start : start + BLOCK]: start for start in starts}
+    shift, missed, looks = 0, 0, LOOKS
+
+    def match(target: int) -> _Match | None:
+        block = after[target : target + BLOCK]
+        source = target + shift
+        # What comes next moved as far as what was found last, more likely than not.
+        if source < 0 or before[source : source + BLOCK] != block:
+            source = blocks.get(block, -1)
+        if source < 0:
+            return None
+        back = _agree_at_end(before, source, after, target, min(source, target - writer.done))
+        source, target = source - back, target - back
+        most = min(len(before) - source, end - target)
+        return _Match(_agree_at_start(before, source, after, target, most), source, target)
+
+    while blocks and at <= end - BLOCK and len(writer.pieces) < COMMANDS:
+        found = match(at)
+        if found is None:
             missed += 1
             # An odd step meets every alignment sooner or later.
             at += 1 + missed // PATIENCE * 2
             continue
-        missed = 0
-        back = _agree_at_end(before, source, after, at, min(source, at - writer.done))
-        source, at = source - back, at - back
-        count = _agree_at_start(before, source, after, at, min(len(before) - source, end - at))
-        writer.copy(source, at, count)
-        at += count
+        if found.size < LONG and looks:
+            # Much of what is published repeats itself: a little further on may be the place
+            # where all of this comes from.
+            looks -= 1
+            places = range(at + 1, min(at + BLOCK, end - BLOCK) + 1)
+            found = max([found, *filter(None, map(match, places))])
+        missed, shift = 0, found.source - found.target
+        writer.copy(found.source, found.target, found.size)
+        at = found.target + found.size
 
 
 def _agree_at_start(before: bytes, source: int, after: bytes, target: int, most: int) -> int:

@@ -55,6 +55,22 @@ def test_one_seat_of_a_hall_is_said_in_a_few_bytes():
     assert len(delta(before, after)) < 120 < 15_000 < len(after)
 
 
+def test_edits_far_apart_are_found_although_everything_looks_alike():
+    """Whatever is between two edits moved, and each guest reads almost like every other."""
+    guests = [{"seat": number, "guest": f"ضيف {number}", "free": True} for number in range(200)]
+    before = json.dumps(guests, ensure_ascii=False).encode()
+    guests[3]["guest"] = "نور"
+    guests[50]["free"] = False
+    del guests[100]
+    guests[150]["free"] = False
+    after = json.dumps(guests, ensure_ascii=False).encode()
+
+    made = delta(before, after)
+
+    assert apply(before, made, limit=len(after)) == after
+    assert len(made) < 100
+
+
 def test_what_moved_is_found_where_it_was():
     guests = [f'{{"guest":"ضيف رقم {number}"}}' for number in range(50)]
     before = "".join(guests).encode()
