@@ -41,19 +41,19 @@ class Sightings:
         self._clock = clock
         self._options = options
         self._told: set[UserId] = set()
-        self._missed: dict[UserId, datetime] = {}
-        """Who is told of but not there any more, since when."""
+        self._missed: dict[UserId, tuple[datetime, float]] = {}
+        """Who is told of but not there any more, since when: the clock's time may jump."""
         self._renewed_at = self._buried_at = float("-inf")
 
     async def run(self, stop: Stop) -> None:
         await repeat(self.step, clock=self._clock, stop=stop, idle=LOOK_SECONDS)
         # Whoever was here has been sent away by now.
-        while await self._look(linger=timedelta(0)):
+        while await self._look(linger=0.0):
             pass
 
     async def step(self) -> int:
         """Write down who came and went; how many."""
-        changed = await self._look(linger=timedelta(seconds=self._options.linger_seconds))
+        changed = await self._look(linger=self._options.linger_seconds)
         now = self._clock.monotonic()
         if self._told and now - self._renewed_at >= self._options.renew_seconds:
             if not await self._store.renew(self._node_id, self._clock.now()):
@@ -70,19 +70,19 @@ class Sightings:
             changed += buried
         return changed
 
-    async def _look(self, *, linger: timedelta) -> int:
-        now = self._clock.now()
+    async def _look(self, *, linger: float) -> int:
+        now, moment = self._clock.now(), self._clock.monotonic()
         here = {each for each in self._users() if each}
         for user_id in self._told - here:
-            self._missed.setdefault(user_id, now)
+            self._missed.setdefault(user_id, (now, moment))
         for user_id in self._missed.keys() & here:
             del self._missed[user_id]
         came = dict.fromkeys(islice(here - self._told, BATCH), now)
         if came:
             await self._store.arrived(self._node_id, came)
             self._told.update(came)
-        gone = {each: at for each, at in self._missed.items() if now - at >= linger}
-        gone = dict(islice(gone.items(), BATCH))
+        away = (each for each, (_, since) in self._missed.items() if moment - since >= linger)
+        gone = {each: self._missed[each][0] for each in islice(away, BATCH)}
         if gone:
             await self._store.departed(self._node_id, gone)
             for user_id in gone:

@@ -15,7 +15,7 @@ from messaging.adapters.sql_statuses import SqlAcquaintances, SqlStatuses
 from messaging.sightings import Sightings
 from messaging.statuses import AT_ONCE, Statuses, StatusOptions
 from messaging.types import Presence
-from tests.support.clock import START
+from tests.support.clock import START, ManualClock
 from tests.support.factories_messaging import AMINA, KARIM, LINA, NOUR, group, members
 from tests.support.standing import OPERATOR
 
@@ -248,6 +248,29 @@ async def test_who_is_back_soon_has_not_been_away(store, guests, clock):
     clock.move(seconds=60)
     await keeping.step()
     assert await last_seen(store, AMINA) == at(64)
+
+
+async def test_a_clock_that_goes_back_keeps_nobody_here(store, guests):
+    class Jumping(ManualClock):
+        """A clock that somebody sets back."""
+
+        back = timedelta(0)
+
+        def now(self):
+            return super().now() - self.back
+
+    clock = Jumping()
+    keeping = sightings(store, guests, clock)
+    guests.here = {AMINA}
+    await keeping.step()
+    clock.move(seconds=30)
+    guests.here = set()
+    await keeping.step()
+    clock.back = timedelta(hours=1)
+    clock.move(seconds=10)
+
+    assert await keeping.step() == 1
+    assert await last_seen(store, AMINA) == at(30)
 
 
 async def test_nothing_is_written_about_those_who_stay(store, guests, clock):
