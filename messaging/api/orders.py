@@ -1,5 +1,7 @@
 """Orders about a user's connections, on whatever node they are."""
 
+from typing import TypedDict
+
 from msgspec import UNSET, Raw
 
 from kernel.bus import Bus
@@ -10,6 +12,7 @@ from messaging import control
 from messaging.access import Access, Answer
 from messaging.api.names import options_of
 from messaging.api.requests import (
+    Addressed,
     DisconnectRequest,
     Given,
     RefreshRequest,
@@ -18,7 +21,8 @@ from messaging.api.requests import (
 )
 from messaging.api.results import Done
 from messaging.namespaces import Namespaces
-from messaging.protocol.codes import DisconnectCode, UnsubscribeCode
+from messaging.protocol.codes import DisconnectCode, ErrorCode, UnsubscribeCode
+from messaging.refusals import Declined
 from messaging.tokens import payload_of
 
 _FIRST_CODE = 3000
@@ -50,9 +54,7 @@ class Orders:
         since = asked.recover_since
         self._order(
             control.Subscribe(
-                user_id=user_id,
-                client=asked.client or "",
-                session=asked.session or "",
+                **_addressed(asked),
                 channel=channel,
                 info=_payload("info", asked.info, asked.b64info),
                 data=_payload("data", asked.data, asked.b64data),
@@ -69,9 +71,7 @@ class Orders:
             options_of(self._namespaces, asked.channel)
         self._order(
             control.Unsubscribe(
-                user_id=UserId(asked.user),
-                client=asked.client or "",
-                session=asked.session or "",
+                **_addressed(asked),
                 channel=asked.channel,
                 code=UnsubscribeCode.SERVER.value,
             )
@@ -86,9 +86,7 @@ class Orders:
             raise InvalidInput("disconnect.code", f"must be from {_FIRST_CODE} to 4999")
         self._order(
             control.Disconnect(
-                user_id=UserId(asked.user),
-                client=asked.client or "",
-                session=asked.session or "",
+                **_addressed(asked),
                 code=code,
                 reason=said.reason if said else "",
                 spared=tuple(asked.whitelist or ()),
@@ -100,9 +98,7 @@ class Orders:
         """Move when a user's connections expire, or let them expire now."""
         self._order(
             control.Refresh(
-                user_id=UserId(asked.user),
-                client=asked.client or "",
-                session=asked.session or "",
+                **_addressed(asked),
                 expired=bool(asked.expired),
                 expire_at=asked.expire_at or 0,
                 info=_payload("info", asked.info, None),
@@ -112,6 +108,18 @@ class Orders:
 
     def _order(self, order: control.Order) -> None:
         self._bus.publish([control.publication_of_order(order)])
+
+
+class _Whom(TypedDict):
+    user_id: UserId
+    client: str
+    session: str
+
+
+def _addressed(asked: Addressed) -> _Whom:
+    if asked.all_users or asked.label_filter is not None:
+        raise Declined(ErrorCode.NOT_AVAILABLE, "connections are meant by user, client or session")
+    return _Whom(user_id=UserId(asked.user), client=asked.client or "", session=asked.session or "")
 
 
 def _payload(name: str, given: Given, in_base64: str | None) -> Raw:

@@ -9,6 +9,7 @@ from typing import Annotated, TypeAlias
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from messaging.grants import Override
+from messaging.protocol.values import FilterNode
 
 Given: TypeAlias = Raw | UnsetType
 """JSON as it came, if it came."""
@@ -74,11 +75,18 @@ class StreamPosition(Struct, frozen=True):
 
 
 class Addressed(Struct, frozen=True, kw_only=True):
-    """Whose connections are meant: all of a user's, or one of them."""
+    """Whose connections are meant: all of a user's, or one of them.
+
+    The last two would mean others, or fewer. We do not know how, so we must not ignore them.
+    """
 
     user: User = ""
     client: Client = None
     session: Session = None
+    all_users: Annotated[bool | None, Meta(description="Not available: leave it out.")] = None
+    label_filter: Annotated[FilterNode | None, Meta(description="Not available: leave it out.")] = (
+        None
+    )
 
 
 class SubscribeRequest(Addressed, frozen=True, kw_only=True):

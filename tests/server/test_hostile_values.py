@@ -48,7 +48,8 @@ FITTING = {
     "expression": "",
     "disconnect": {"code": 4001, "reason": "later"},
     "since": {"offset": 0, "epoch": ""},
-    "label_filter": {"op": "and", "nodes": [{"key": "device", "cmp": "eq", "val": "phone"}]},
+    "all_users": None,
+    "label_filter": None,
     "commands": [{"publish": {"channel": "karim", "data": {}}}, {"info": {}}],
 }
 """What fits fields whose rules are not in their types."""
