@@ -3,9 +3,20 @@
 import subprocess
 import sys
 
-BENCHMARKS = ["fanout", "ingest", "bus", "storm", "push"]
+BENCHMARKS = [
+    "fanout",
+    "rpc",
+    "connecting",
+    "sending",
+    "history",
+    "growth",
+    "ingest",
+    "bus",
+    "storm",
+    "push",
+]
 
 if __name__ == "__main__":
     for name in BENCHMARKS:
         print(f"\n# {name}\n", flush=True)
-        subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=True, timeout=900)
+        subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=True, timeout=1800)
