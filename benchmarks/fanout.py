@@ -121,6 +121,7 @@ def show(case: str, results: dict[tuple[str, int], list[Measured]]) -> None:
                 *(f"{ratio:.2f}" for ratio in ratios),
                 f"{statistics.median(run.p99_ms for run in runs):.1f}",
                 f"{statistics.median(run.server_us_per_delivery for run in runs):.2f}",
+                *(f"{_cost(results[(rival, in_flight)], runs):.2f}" for rival in rivals),
                 f"{max(run.client_busy for run in runs):.0%}",
             ]
         )
@@ -131,6 +132,7 @@ def show(case: str, results: dict[tuple[str, int], list[Measured]]) -> None:
         *(f"× {rival}" for rival in rivals),
         "p99 ms",
         "server µs/delivery",
+        *(f"× {rival} per CPU second" for rival in rivals),
         "load client busy",
     ]
     print(f"\nfan-out to {CASES[case][0]:,} subscribers\n\n{table(heading, rows)}\n")
@@ -140,6 +142,14 @@ def show(case: str, results: dict[tuple[str, int], list[Measured]]) -> None:
             {"server": name, "in_flight": in_flight, "runs": [asdict(run) for run in runs]}
             for (name, in_flight), runs in results.items()
         ],
+    )
+
+
+def _cost(rivals: Sequence[Measured], runs: Sequence[Measured]) -> float:
+    """How many deliveries we make in the processor time in which a rival makes one."""
+    return statistics.median(
+        rival.server_us_per_delivery / run.server_us_per_delivery
+        for rival, run in zip(rivals, runs, strict=True)
     )
 
 
