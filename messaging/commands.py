@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -128,11 +127,12 @@ class Commands:
             answering = self._publish(connection, command, request)
         else:
             return False
-        with suppress(StopIteration):
+        try:
             answering.send(None)
-            raise AssertionError(f"{request} was to be answered at once, and waits")
-        self._done[type(request)].inc()
-        return True
+        except StopIteration:
+            self._done[type(request)].inc()
+            return True
+        raise AssertionError(f"{request} was to be answered at once, and waits")
 
     async def handle(self, connection: Connection, command: Command) -> None:
         if self._user_rates is not None:

@@ -95,7 +95,12 @@ class ServerProtocol:
             return []
         commands = []
         for command in self.codec.decode_commands(frame, limit=self.rules.commands_per_frame):
-            if command.id == 0 and type(command.request) is not SendRequest:
+            request = command.request
+            if type(request) is RPCRequest and self.phase is Phase.CONNECTED and command.id:
+                # What `_advance` and `_checked` would find, sooner: nothing is asked as often.
+                is_fit = not request.data or self.codec.is_payload(request.data)
+                commands.append(command if is_fit else Command(command.id, _UNFIT_PAYLOAD))
+            elif command.id == 0 and type(command.request) is not SendRequest:
                 self.ponged()
             else:
                 self._advance(command)
