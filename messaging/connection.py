@@ -264,7 +264,7 @@ class Connection:
             self._host.failed(self, command, error)
             return
         lane = self._lane(command)
-        task = asyncio.get_running_loop().create_task(self._host.handle(self, command))
+        task = self.wire.departures.loop.create_task(self._host.handle(self, command))
         task.add_done_callback(partial(self._finished, command, lane))
         if self._running is None:
             self._running = {lane: task}

@@ -201,7 +201,7 @@ class Wire(ABC):
 class Departures:
     """Everything that leaves at the end of this turn of the event loop."""
 
-    __slots__ = ("_fanouts", "_hopeless", "_scheduled", "_wires", "_writers", "tap")
+    __slots__ = ("_fanouts", "_hopeless", "_loop", "_scheduled", "_wires", "_writers", "tap")
 
     def __init__(self, writers: Writers = IN_PYTHON) -> None:
         self.tap: Tap | None = None
@@ -210,6 +210,7 @@ class Departures:
         self._fanouts: list[Fanout] = []
         self._hopeless: list[Wire] = []
         self._scheduled = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def add(self, wire: Wire) -> None:
         """This wire has something to say."""
@@ -267,4 +268,11 @@ class Departures:
     def _schedule(self) -> None:
         if not self._scheduled:
             self._scheduled = True
-            asyncio.get_running_loop().call_soon(self.leave)
+            self.loop.call_soon(self.leave)
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The one loop of this node; asking Python for it costs a system call before 3.12."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 
-from kernel.bus import Bus, Gap, Publication
+from kernel.bus import Bus, Gap, Listener, Publication
 from kernel.clock import Clock
 from kernel.errors import Unavailable
 from kernel.metrics import Metrics
@@ -88,21 +88,23 @@ class Hub:
             await self._following.begin(listener, control=self._control)
             self.unchecked = True
             self._following.pulse.beat()
-            stopping = asyncio.create_task(stop.wait())
-            news = aiter(listener)
-            hearing: asyncio.Future[list[Publication | Gap]] | None = None
+            both = hearing, _ = (
+                asyncio.create_task(self._listen(listener)),
+                asyncio.create_task(stop.wait()),
+            )
             try:
-                while not stop.asked:
-                    hearing = asyncio.ensure_future(anext(news))
-                    await asyncio.wait({hearing, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                    if hearing.done():
-                        self.relay(hearing.result())
+                await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+                if hearing.done():
+                    hearing.result()
             finally:
                 self._following.end()
-                unfinished = {each for each in (hearing, stopping) if each is not None}
-                for each in unfinished:
+                for each in both:
                     each.cancel()
-                await asyncio.wait(unfinished)
+                await asyncio.wait(both)
+
+    async def _listen(self, listener: Listener) -> None:
+        async for news in listener:
+            self.relay(news)
 
     def relay(self, news: Iterable[Publication | Gap]) -> None:
         """Give what the bus brought to those who listen; nothing here waits."""
