@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from kernel.clock import Clock
 from kernel.errors import Denied, TokenExpired, Unauthenticated
 from kernel.identity import ANONYMOUS, Principal, TokenVerifier
+from kernel.ids import UserId
 from kernel.options import option
 from messaging import control
 from messaging.attendance import Attendances
@@ -37,6 +38,16 @@ class ConnectingOptions:
     allow_anonymous_connect_without_token: bool = option(
         False, "Clients may connect without an access token; they are nobody in particular."
     )
+    disallow_anonymous_connection_tokens: bool = option(
+        False, "Access tokens must name a user; others close the connection with 3507."
+    )
+    user_connection_limit: int = option(
+        0, "Connections of one user to one node, at most; one more is closed with 3504. 0 is all."
+    )
+
+    def __post_init__(self) -> None:
+        if self.user_connection_limit < 0:
+            raise ValueError("user_connection_limit must not be negative")
 
 
 class Connecting:
@@ -88,6 +99,7 @@ class Connecting:
                     await self._user_rates.demand(principal.user_id, request)
                 if not connection.is_open:
                     return
+                self._demand_room(principal.user_id)
                 connection.principal = principal
                 connection.caller = caller_of(request, self._clock.now())
                 # From here on orders find it.
@@ -178,9 +190,18 @@ class Connecting:
                 return Principal(user_id=ANONYMOUS)
             raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "token is missing")
         try:
-            return await self._verified(request.token)
+            principal = await self._verified(request.token)
         except TokenExpired:
             raise Declined(ErrorCode.TOKEN_EXPIRED) from None
+        if not principal.user_id and self._options.disallow_anonymous_connection_tokens:
+            raise ProtocolViolation(DisconnectCode.PERMISSION_DENIED)
+        return principal
+
+    def _demand_room(self, user_id: UserId) -> None:
+        """Refuse a user who has as many connections as one may."""
+        limit = self._options.user_connection_limit
+        if limit and user_id and len(self._hub.roster.of_user(user_id)) >= limit:
+            raise ProtocolViolation(DisconnectCode.CONNECTION_LIMIT)
 
     async def _verified(self, token: str) -> Principal:
         """Whom an access token is for.

@@ -8,13 +8,19 @@ from kernel.metrics import Metrics
 from messaging.connection import Connection
 from messaging.control import Addressed
 
+CROWD = 8
+"""From so many connections on, those of one user are kept so that each leaves at once.
+
+Clients that do not say who they are, are all of one user. Others have few, in less memory.
+"""
+
 
 class Roster:
     """Every live connection of this node, whether or not it said who it is."""
 
     def __init__(self, metrics: Metrics) -> None:
         self.connections: dict[Connection, None] = {}
-        self._by_user: dict[UserId, tuple[Connection, ...]] = {}
+        self._by_user: dict[UserId, tuple[Connection, ...] | dict[Connection, None]] = {}
         self._connected = metrics.gauge(
             "messaging_connections", "Live connections of this node.", ["transport"]
         )
@@ -32,7 +38,13 @@ class Roster:
         """A connection said who it is."""
         user_id = connection.user_id
         assert user_id is not None, "only a connection that is accepted can enter"
-        self._by_user[user_id] = (*self._by_user.get(user_id, ()), connection)
+        there = self._by_user.get(user_id, ())
+        if isinstance(there, dict):
+            there[connection] = None
+        elif len(there) < CROWD:
+            self._by_user[user_id] = (*there, connection)
+        else:
+            self._by_user[user_id] = dict.fromkeys((*there, connection))
         if connection.wire.departures.tap is not None:
             connection.wire.departures.tap.entered(connection)
 
@@ -41,18 +53,22 @@ class Roster:
         if connection in self.connections:
             del self.connections[connection]
             self._connected.labels(connection.wire.transport).dec()
-        user_id = connection.user_id
-        if user_id is not None:
-            there = self._by_user.get(user_id, ())
-            rest = tuple(each for each in there if each is not connection)
-            if rest:
-                self._by_user[user_id] = rest
-            else:
-                self._by_user.pop(user_id, None)
+        if connection.user_id is not None:
+            self._leave(connection.user_id, connection)
+
+    def _leave(self, user_id: UserId, connection: Connection) -> None:
+        there = self._by_user.get(user_id, ())
+        if isinstance(there, dict):
+            there.pop(connection, None)
+        else:
+            there = tuple(each for each in there if each is not connection)
+            self._by_user[user_id] = there
+        if not there:
+            self._by_user.pop(user_id, None)
 
     def of_user(self, user_id: UserId) -> tuple[Connection, ...]:
         """The connections of a user."""
-        return self._by_user.get(user_id, ())
+        return tuple(self._by_user.get(user_id, ()))
 
     @property
     def users(self) -> int:

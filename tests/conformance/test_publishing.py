@@ -9,6 +9,7 @@ import pytest
 from kernel.adapters.database import Database
 from messaging.namespaces import ChannelOptions, ChannelSettings
 from messaging.publishing import Words
+from tests.conformance.clients import KINDS
 from tests.conformance.conftest import Connect, Make
 from tests.conformance.events import ClientError
 from tests.support.realtime import Node, serving
@@ -112,6 +113,33 @@ async def test_any_json_is_data(connect: Connect, ami: str, data: Any) -> None:
     await client.do("publish", channel=channel, data=data)
 
     assert (await client.event("publication"))["data"] == data
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.startswith("javascript")])
+async def test_what_a_client_sends_reaches_an_application_that_listens(
+    make: Make, sqlite_database: Database
+) -> None:
+    heard: list[tuple[str, bytes]] = []
+    node = Node(sqlite_database, on_send=lambda who, data: heard.append((who.user, data)))
+    async with serving(node):
+        client = await make(node.url, node.token("ami"))
+        await client.do("send", data={"typing": True})
+        await node.until(lambda: heard)
+        await client.do("disconnect")
+
+    assert heard == [("ami", b'{"typing":true}')]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.startswith("javascript")])
+async def test_where_nobody_listens_to_what_clients_send_they_are_told_for_good(
+    connect: Connect, ami: str
+) -> None:
+    client = await connect(ami)
+    await client.event("connected")
+
+    await client.do("send", data={"typing": True})
+
+    assert (await client.event("disconnected"))["code"] == 3508
 
 
 async def test_too_much_data_is_refused(make: Make, sqlite_database: Database) -> None:

@@ -14,7 +14,7 @@ from messaging.control import Subscribe, Unsubscribe
 from messaging.gate import GateOptions
 from messaging.protocol import client_pb2
 from messaging.quotas import ConnectionOptions
-from tests.support.factories_messaging import AMINA
+from tests.support.factories_messaging import AMINA, KARIM
 from tests.support.realtime import PATIENCE, Node, channel_of, serving
 from tests.support.streaming import Stream, streaming
 
@@ -59,6 +59,17 @@ async def test_the_channels_of_the_token_are_listened_to(node, transport):
         push = next(answer for answer in stream.answers if answer.get("channel") == channel)
         assert push["pub"]["data"]["body"] == {"text": "مرحبا"}
         assert stream.connected["subs"][channel]["recoverable"] is True
+
+
+@pytest.mark.parametrize("transport", STREAMS)
+async def test_what_a_listener_may_subscribe_to_it_may_ask_for(node, transport):
+    hers, others = await node.conversation(AMINA), await node.conversation(KARIM)
+    subs = {channel_of(hers): {}, channel_of(others): {}}
+    async with streaming(node, AMINA, transport=transport, subs=subs) as stream:
+        await node.say(hers, AMINA, "مرحبا")
+
+        await stream.until(lambda: stream.offsets(channel_of(hers)) == [1])
+        assert stream.connected["subs"].keys() == {channel_of(hers)}
 
 
 @pytest.mark.parametrize("transport", STREAMS)
