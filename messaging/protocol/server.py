@@ -206,6 +206,9 @@ class ServerProtocol:
 def _checked(command: Command, codec: Codec) -> Command:
     """The command itself, or in its place an unfit one. Raises for what no client may send."""
     unfit = _fault(command.request, codec)
+    if type(command.request) is SendRequest:
+        # It has no reply, whatever id it was given: neither a result nor an error.
+        return Command(0, command.request)
     return command if unfit is None else Command(command.id, unfit)
 
 

@@ -320,6 +320,10 @@ def test_everything_else_passes_untouched(codec, request_):
     assert say(opened(codec), Command(2, request_)) == [Command(2, request_)]
 
 
+def test_a_send_has_no_reply_even_if_it_was_given_an_id():
+    assert opened().receive(b'{"id":7,"send":{}}') == [Command(0, SendRequest())]
+
+
 def test_a_send_without_data_passes():
     assert opened().receive(b'{"send":{}}') == [Command(0, SendRequest())]
 
