@@ -70,7 +70,9 @@ class Subscriptions:
                 since = StreamPosition(request.offset, request.epoch)
                 gathered = await self._recoveries.gather(live, since)
             result = self.result(connection, live, grant, request, gathered)
-            if request.recover and request.rejects_unrecovered and not result.recovered:
+            # Where nothing can ever be recovered, clients would load their state for ever.
+            in_vain = request.recover and grant.recoverable and not result.recovered
+            if in_vain and request.rejects_unrecovered:
                 raise Declined(ErrorCode.UNRECOVERABLE_POSITION)
             self._hub.check_joinable(live, connection, subscription)
             connection.reply(command, result)

@@ -303,6 +303,17 @@ async def test_a_channel_that_the_server_subscribed_to_is_not_subscribed_to_twic
     assert told["code"] == ErrorCode.ALREADY_SUBSCRIBED
 
 
+async def test_a_state_of_the_applications_own_is_not_asked_for_in_vain(meet: Meet) -> None:
+    """Without a stream nothing can be recovered; to say so again and again is of no use."""
+    client = await meet()
+
+    await client.do("subscribe", channel="open:1", getState=[{"offset": 7, "epoch": "e"}])
+
+    told = await client.event("subscribed")
+    assert (told["wasRecovering"], told["recovered"]) == (True, False)
+    assert client.count("state") == 1
+
+
 async def test_more_channels_than_allowed_are_given_up(meet: Meet) -> None:
     client = await meet()
     for number in range(3):
