@@ -12,17 +12,19 @@ from messaging.protocol.frames import Push
 from messaging.protocol.values import Publication
 
 KEPT = 128
-"""Changes of a channel that are kept: many who return have missed the same publications."""
+KEPT_BYTES = 65_536
+"""How much of a channel's changes is kept: many who return have missed the same publications."""
 
 
 class Changes:
     """The changes along one channel's stream, each made once however many are sent it."""
 
-    __slots__ = ("_made",)
+    __slots__ = ("_bytes", "_made")
 
     def __init__(self) -> None:
         self._made: dict[int, bytes | None] = {}
         """By the offset they lead to; None where the publication itself is shorter."""
+        self._bytes = 0
 
     def between(self, before: Publication, after: Publication) -> Publication:
         """`after` as what changed since `before`, or as it is where that is no longer.
@@ -36,12 +38,16 @@ class Changes:
         else:
             change = _change(before.data, after.data)
             if adjoining:
-                if len(self._made) >= KEPT:
-                    del self._made[next(iter(self._made))]
-                self._made[offset] = change
+                self._keep(offset, change)
         if change is None:
             return after
         return msgspec.structs.replace(after, data=change, delta=True)
+
+    def _keep(self, offset: int, change: bytes | None) -> None:
+        self._made[offset] = change
+        self._bytes += len(change or b"")
+        while len(self._made) > KEPT or self._bytes > KEPT_BYTES:
+            self._bytes -= len(self._made.pop(next(iter(self._made))) or b"")
 
     def chain(self, publications: Iterable[Publication], codec: Codec) -> list[Publication]:
         """Publications as a client takes them one after the other: the first one is whole."""

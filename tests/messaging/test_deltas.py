@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import random
+from itertools import pairwise
 
 import pytest
 
-from messaging.deltas import KEPT, Changes, DeltaFanout
+from messaging.deltas import KEPT, KEPT_BYTES, Changes, DeltaFanout
 from messaging.departures import Departures
 from messaging.protocol import fossil
 from messaging.protocol.codec import Codec
@@ -211,6 +213,20 @@ def test_a_change_is_kept_for_others_who_missed_it_but_not_for_ever():
 
     assert changes.between(plans[-2], plans[-1]).data is first.data
     assert len(changes._made) == KEPT
+
+
+def test_large_changes_are_kept_up_to_a_limit_of_bytes():
+    changes = Changes()
+    parts = [random.Random(number).randbytes(10_000).hex() for number in range(12)]
+    both = [
+        Publication(json.dumps([one, two]).encode(), offset=offset)
+        for offset, (one, two) in enumerate(pairwise(parts), 1)
+    ]
+
+    changes.chain(both, JSON)
+
+    assert 1 < len(changes._made) < 4
+    assert sum(map(len, changes._made.values())) <= KEPT_BYTES
 
 
 async def test_arabic_letters_survive_being_compared(departures, fanout):
