@@ -16,6 +16,7 @@ from tests.crash.conftest import Rounds
 from tests.support.chronicle import Chronicle
 from tests.support.crowd import FEEDS, Crowd, Habits
 from tests.support.nemeses import Arena, haunt
+from tests.support.redis_setups import ValkeyCluster
 from tests.support.servers import PostgresServer, ValkeyServer
 
 pytestmark = [pytest.mark.crash, pytest.mark.external, pytest.mark.timeout(4000)]
@@ -40,12 +41,27 @@ def feeds(tmp_path: Path) -> None:
     (tmp_path / "zaffa.toml").write_text(FEEDS)
 
 
-async def survived(arena: Arena, dice: random.Random, habits: Habits, seconds: float) -> str:
-    """Let a crowd live with faults for a while; what was wrong, if anything was."""
+async def survived(
+    arena: Arena,
+    dice: random.Random,
+    habits: Habits,
+    seconds: float,
+    *,
+    only: Sequence[str] = ("",),
+) -> str:
+    """Let a crowd live with faults for a while; what was wrong, if anything was.
+
+    The faults are those with one of the words in `only` in their name.
+    """
     urls, signer = arena.urls, arena.nodes[0].house
     async with Crowd.gathered(urls, signer=signer, dice=dice, habits=habits) as crowd:
         living = asyncio.create_task(crowd.live(seconds))
-        happened = await haunt(arena.nemeses(crowd), dice, seconds=seconds)
+        nemeses = {
+            name: nemesis
+            for name, nemesis in arena.nemeses(crowd).items()
+            if any(word in name for word in only)
+        }
+        happened = await haunt(nemeses, dice, seconds=seconds)
         try:
             await asyncio.wait_for(living, SETTLED)
             await crowd.settled(SETTLED)
@@ -105,3 +121,26 @@ async def test_whatever_happens_to_a_cluster_nothing_is_lost(
         for dice in rounds:
             problems = await survived(arena, dice, Habits(), seconds=14.0)
             assert not problems, problems
+
+
+async def test_whatever_happens_to_a_cluster_of_valkeys_nothing_is_lost(
+    tmp_path: Path,
+    durable_postgres: PostgresServer,
+    crash_database_url: str,
+    rounds: Rounds,
+):
+    await migrations.upgrade(crash_database_url)
+    with ValkeyCluster.start(replicas=1) as valkeys:
+        async with Arena.cluster(
+            tmp_path,
+            SETTINGS,
+            gateways=2,
+            postgres=durable_postgres,
+            database=crash_database_url.rpartition("/")[2],
+            valkey=valkeys,
+        ) as arena:
+            for dice in rounds:
+                problems = await survived(
+                    arena, dice, Habits(), seconds=8.0, only=("valkey", "node", "clients")
+                )
+                assert not problems, problems

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from tests.support.crowd import Crowd
+from tests.support.redis_setups import ValkeyCluster
 from tests.support.running import PATIENCE, RunningHouse
 from tests.support.servers import PostgresServer, ValkeyServer, free_port
 from tests.support.tunnel import Link, Tunnel
@@ -49,7 +50,8 @@ class Arena:
 
     nodes: list[Node]
     postgres: PostgresServer | None = None
-    valkey: ValkeyServer | None = None
+    valkeys: Sequence[ValkeyServer] = ()
+    """One, or the shards of a cluster."""
     dead: asyncio.Lock = field(default_factory=asyncio.Lock)
     """One shared server is away at a time."""
 
@@ -73,20 +75,28 @@ class Arena:
         gateways: int,
         postgres: PostgresServer,
         database: str,
-        valkey: ValkeyServer,
+        valkey: ValkeyServer | ValkeyCluster,
     ) -> AsyncIterator[Self]:
-        """Gateways and a relay, each with a way of its own to PostgreSQL and Valkey."""
+        """Gateways and a relay, each with a way of its own to PostgreSQL and to one Valkey.
+
+        The shards of a cluster name each other, so nodes reach those without a detour.
+        """
         async with AsyncExitStack() as opened:
-            ports = {"postgres": postgres.port, "valkey": valkey.port}
+            ports = {"postgres": postgres.port}
+            if isinstance(valkey, ValkeyServer):
+                ports["valkey"] = valkey.port
             nodes: list[Node] = []
             for number in range(gateways + 1):
                 ways = {
                     name: await opened.enter_async_context(Tunnel.dug(port))
                     for name, port in ports.items()
                 }
+                redis_url = valkey.url
+                if "valkey" in ways:
+                    redis_url = f"redis://127.0.0.1:{ways['valkey'].port}/0"
                 given = {
                     "ZAFFA_DATABASE_URL": _through(ways["postgres"], database),
-                    "ZAFFA_REDIS_URL": f"redis://127.0.0.1:{ways['valkey'].port}/0",
+                    "ZAFFA_REDIS_URL": redis_url,
                     **settings,
                 }
                 role = "gateway" if number < gateways else "relay"
@@ -95,7 +105,10 @@ class Arena:
             for node in nodes:
                 node.house.spawn()
             await asyncio.gather(*(node.house.ready() for node in nodes))
-            yield cls(nodes, postgres, valkey)
+            if isinstance(valkey, ValkeyServer):
+                yield cls(nodes, postgres, [valkey])
+            else:
+                yield cls(nodes, postgres, [*valkey.primaries, *valkey.replicas])
 
     @property
     def gateways(self) -> list[Node]:
@@ -220,20 +233,21 @@ class Arena:
             await asyncio.to_thread(self.postgres.psql, _END_OTHERS)
 
     async def kill_valkey(self, dice: random.Random) -> None:
-        assert self.valkey is not None
-        await self._restarted(self.valkey, self.valkey.kill, dice)
+        valkey = dice.choice(self.valkeys)
+        await self._restarted(valkey, valkey.kill, dice)
 
     async def pause_valkey(self, dice: random.Random) -> None:
-        assert self.valkey is not None
+        valkey = dice.choice(self.valkeys)
         async with self.dead:
-            self.valkey.pause()
+            valkey.pause()
             await asyncio.sleep(dice.uniform(0.2, 2 * LONGEST))
-            self.valkey.resume()
+            valkey.resume()
 
     async def flush_valkey(self, dice: random.Random) -> None:
-        assert self.valkey is not None
+        """It forgets everything; a replica in a cluster says no to that."""
         async with self.dead:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.valkey.port)
+            port = dice.choice(self.valkeys).port
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(b"FLUSHALL\r\n")
             await reader.readline()
             writer.close()
