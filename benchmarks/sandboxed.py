@@ -87,6 +87,7 @@ async def _sandbox(directory: str, pipe: Connection) -> None:
         fcm_port=0,
         apns_port=0,
         apns_sandbox_port=0,
+        webpush_port=0,
         project_per_minute=10**9,
         device_per_minute=10**9,
     )

@@ -14,6 +14,7 @@ from kernel.ids import UserId, is_user_id
 from kernel.options import option
 from notifications.errors import DeviceNotFound
 from notifications.ports import DeviceStore
+from notifications.subscriptions import subscription_of
 from notifications.types import AddressKind, Device, Environment, Platform, Registration
 
 _LOCALE = re.compile(
@@ -36,7 +37,10 @@ _PLATFORMS = {
     AddressKind.APNS: frozenset({Platform.IOS}),
     AddressKind.FCM_TOKEN: frozenset(Platform),
     AddressKind.FCM_FID: frozenset(Platform),
+    # Android's: UnifiedPush speaks Web Push to apps.
+    AddressKind.WEBPUSH: frozenset({Platform.WEB, Platform.ANDROID}),
 }
+"""Where addresses of each kind are found; topics and conditions are nobody's address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,8 @@ class Devices:
         """The registration in canonical spelling. Raises `InvalidInput`."""
         if not _INSTALLATION.fullmatch(registration.installation_id):
             raise InvalidInput("installation_id", "must be 8 to 128 visible ASCII characters")
+        if registration.address_kind not in _PLATFORMS:
+            raise InvalidInput("address_kind", "is not the kind of address that a device has")
         if registration.platform not in _PLATFORMS[registration.address_kind]:
             raise InvalidInput("platform", f"has no {registration.address_kind} addresses")
         if registration.time_zone not in _time_zones():
@@ -141,6 +147,8 @@ def _time_zones() -> frozenset[str]:
 
 
 def _address(kind: AddressKind, address: str) -> str:
+    if kind is AddressKind.WEBPUSH:
+        return subscription_of(address).text
     if kind is AddressKind.APNS:
         # Hexadecimal says the same in either case; one spelling makes one device of it.
         address = address.lower()

@@ -20,7 +20,10 @@ from notifications.types import AddressKind, Route
 _ROUTES: Mapping[AddressKind, tuple[Route, ...]] = {
     AddressKind.FCM_TOKEN: (Route.FCM,),
     AddressKind.FCM_FID: (Route.FCM,),
+    AddressKind.FCM_TOPIC: (Route.FCM,),
+    AddressKind.FCM_CONDITION: (Route.FCM,),
     AddressKind.APNS: (Route.APNS, Route.APNS_SANDBOX),
+    AddressKind.WEBPUSH: (Route.WEBPUSH,),
 }
 
 
@@ -81,6 +84,7 @@ class Dispatcher:
             Route.FCM: throttle.fcm_per_second,
             Route.APNS: throttle.apns_per_second,
             Route.APNS_SANDBOX: throttle.apns_per_second,
+            Route.WEBPUSH: throttle.webpush_per_second,
         }
         self.gates = {
             route: Gate(route, per_second=rate, probe_every=options.probe_seconds)

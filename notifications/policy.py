@@ -34,6 +34,8 @@ WAITS: Mapping[Route, Waits] = {
     # Apple: a 5xx may be repeated after 15 minutes.
     Route.APNS: _APNS,
     Route.APNS_SANDBOX: _APNS,
+    # RFC 8030 names no waits but Retry-After; Mozilla and Google ask for a growing one.
+    Route.WEBPUSH: Waits(failed_floor=10.0, failed_first=20.0, throttled=60.0),
 }
 
 DOUBTFUL_WAIT = (10.0, 20.0)

@@ -24,12 +24,17 @@ class ThrottleOptions:
         7000.0, "Pushes a second to FCM: 70 % of a project's default quota of 10,000."
     )
     apns_per_second: float = option(5000.0, "Pushes a second to APNs, for each environment.")
+    webpush_per_second: float = option(
+        1000.0, "Pushes a second to browsers' push services, all of them together."
+    )
 
     def __post_init__(self) -> None:
         if self.fcm_per_second <= 0:
             raise ValueError("fcm_per_second must be above 0")
         if self.apns_per_second <= 0:
             raise ValueError("apns_per_second must be above 0")
+        if self.webpush_per_second <= 0:
+            raise ValueError("webpush_per_second must be above 0")
 
 
 class Throttle:

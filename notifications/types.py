@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from kernel.ids import UserId
@@ -18,7 +19,13 @@ class AddressKind(StrEnum):
 
     FCM_TOKEN = "fcm_token"
     FCM_FID = "fcm_fid"
+    FCM_TOPIC = "fcm_topic"
+    """Everybody whose app subscribed to it at FCM; no device has such an address."""
+    FCM_CONDITION = "fcm_condition"
+    """As a topic, for a formula such as `'a' in topics && 'b' in topics`."""
     APNS = "apns"
+    WEBPUSH = "webpush"
+    """A browser's subscription as JSON; see `notifications/subscriptions.py`."""
 
 
 class Environment(StrEnum):
@@ -42,10 +49,13 @@ class Route(StrEnum):
     FCM = "fcm"
     APNS = "apns"
     APNS_SANDBOX = "apns_sandbox"
+    WEBPUSH = "webpush"
 
 
 def route_of(kind: AddressKind, environment: Environment) -> Route:
     """The way on which an address is reached."""
+    if kind is AddressKind.WEBPUSH:
+        return Route.WEBPUSH
     if kind is not AddressKind.APNS:
         return Route.FCM
     return Route.APNS if environment is Environment.PRODUCTION else Route.APNS_SANDBOX
@@ -113,9 +123,31 @@ class Text:
     body: str
 
 
+class PushKind(StrEnum):
+    """What a push is for. Only iOS knows all of them; elsewhere each but alerts is silent."""
+
+    ALERT = "alert"
+    BACKGROUND = "background"
+    """Wakes the app and shows nothing."""
+    VOIP = "voip"
+    COMPLICATION = "complication"
+    FILE_PROVIDER = "fileprovider"
+    LOCATION = "location"
+    LIVE_ACTIVITY = "liveactivity"
+    PUSH_TO_TALK = "pushtotalk"
+    WIDGETS = "widgets"
+    CONTROLS = "controls"
+
+
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What the user sees, after template and locale. `data` reaches the app as it is."""
+    """What the user sees, after template and locale. `data` reaches the app as it is.
+
+    `image` is the https address of a picture. `now_or_never`: a device that cannot be reached
+    at once shall not get it later. `label` groups pushes in a provider's statistics. `apple`
+    has further keys of the `aps` dictionary, `android` further fields of FCM's `android`
+    block, `web` further options of a browser's notification; they win over what we say.
+    """
 
     title: str
     body: str
@@ -124,6 +156,13 @@ class Content:
     thread: str = ""
     category: str = ""
     badge: int | None = None
+    kind: PushKind = PushKind.ALERT
+    image: str = ""
+    now_or_never: bool = False
+    label: str = ""
+    apple: Mapping[str, Any] = field(default_factory=dict)
+    android: Mapping[str, Any] = field(default_factory=dict)
+    web: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

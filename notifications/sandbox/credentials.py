@@ -61,6 +61,11 @@ class Files:
         """APNs' signing key, as Apple hands it out."""
         return self.directory / f"AuthKey_{self.key_id}.p8"
 
+    @property
+    def vapid_key(self) -> Path:
+        """The key with which Web Push is signed."""
+        return self.directory / "vapid.pem"
+
 
 def init(directory: str | Path, *, fcm_port: int) -> Files:
     """Make what is missing in `directory`; what exists stays, so clients keep working.
@@ -75,6 +80,9 @@ def init(directory: str | Path, *, fcm_port: int) -> Files:
     if not files.apns_key.exists():
         key = ec.generate_private_key(ec.SECP256R1())
         _write(files.apns_key, key.private_bytes(_PEM, _PKCS8, _PLAIN))
+    if not files.vapid_key.exists():
+        key = ec.generate_private_key(ec.SECP256R1())
+        _write(files.vapid_key, key.private_bytes(_PEM, _PKCS8, _PLAIN))
     point_to(files, fcm_port=fcm_port)
     return files
 

@@ -15,13 +15,15 @@ class SandboxOptions:
     fcm_port: int = option(8811, "TLS port of FCM and its token endpoint.")
     apns_port: int = option(8812, "TLS port of APNs, production environment.")
     apns_sandbox_port: int = option(8813, "TLS port of APNs, sandbox environment.")
+    webpush_port: int = option(8814, "TLS port of the web push service.")
     kept: int = option(10_000, "Accepted pushes kept in memory; older ones are forgotten.")
     record_file: str = option("", "File to append every accepted push to, one JSON a line.")
     project_per_minute: int = option(600_000, "FCM's quota for the whole project, a minute.")
     device_per_minute: int = option(240, "FCM's quota for one device, a minute.")
 
     def __post_init__(self) -> None:
-        for name in ("page_port", "fcm_port", "apns_port", "apns_sandbox_port"):
+        ports = ("page_port", "fcm_port", "apns_port", "apns_sandbox_port", "webpush_port")
+        for name in ports:
             if not 0 <= getattr(self, name) <= 65_535:
                 raise ValueError(f"{name} must be between 0 and 65535")
         for name in ("kept", "project_per_minute", "device_per_minute"):

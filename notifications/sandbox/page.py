@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
-from notifications.sandbox import apns, fcm
+from notifications.sandbox import apns, fcm, webpush
 from notifications.sandbox.apns_rules import ONLY_IN_PRODUCTION, ONLY_IN_SANDBOX
 from notifications.sandbox.faults import Fault, Faults
 from notifications.sandbox.http import Request, Response, Traits, json_response
@@ -24,6 +24,7 @@ _OUTCOMES = {
     "fcm": frozenset(fcm.PREFIXES.values()),
     "apns": frozenset(apns.PREFIXES.values()),
     "oauth": _OAUTH,
+    "webpush": frozenset(webpush.PREFIXES.values()),
 }
 
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=3600)]
@@ -32,7 +33,7 @@ Seconds = Annotated[float, msgspec.Meta(ge=0, le=3600)]
 class FaultBody(msgspec.Struct, forbid_unknown_fields=True):
     """A fault as the API takes it; see `Fault`."""
 
-    provider: Literal["fcm", "apns", "oauth"]
+    provider: Literal["fcm", "apns", "oauth", "webpush"]
     outcome: str
     prefix: str = ""
     starts_at: datetime | None = None
@@ -42,6 +43,13 @@ class FaultBody(msgspec.Struct, forbid_unknown_fields=True):
     delay: Seconds = 0.0
     timestamp: int | None = None
     split: bool = False
+
+
+class SubscribeBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Whose subscription is wanted, and for which VAPID key; none means the sandbox's own."""
+
+    name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
+    application_server_key: str = ""
 
 
 class _Listing(msgspec.Struct, forbid_unknown_fields=True):
@@ -64,11 +72,13 @@ class PageService:
         faults: Faults,
         oauth: TokenEndpoint,
         counts: Callable[[], dict[str, int]],
+        subscribe: Callable[[str, str], str],
     ) -> None:
         self._arrivals = arrivals
         self._faults = faults
         self._oauth = oauth
         self._counts = counts
+        self._subscribe = subscribe
 
     def session(self) -> None:
         """The page remembers nothing about a connection."""
@@ -91,6 +101,10 @@ class PageService:
                     return Response(204)
                 case "GET", "/prefixes":
                     return json_response(200, _prefixes())
+                case "POST", "/subscriptions":
+                    wanted = msgspec.json.decode(request.body, type=SubscribeBody)
+                    made = self._subscribe(wanted.name, wanted.application_server_key)
+                    return json_response(201, msgspec.Raw(made.encode()))
                 case "POST", "/tokens/expire":
                     self._oauth.expire()
                     return Response(204)
@@ -146,7 +160,11 @@ def _prefixes() -> dict[str, dict[str, str]]:
     """What the beginning of an address asks for."""
     split = {ONLY_IN_SANDBOX: "only in sandbox", ONLY_IN_PRODUCTION: "only in production"}
     free = {fcm.UNMETERED: "no quota for the device"}
-    return {"fcm": {**fcm.PREFIXES, **free}, "apns": {**apns.PREFIXES, **split}}
+    return {
+        "fcm": {**fcm.PREFIXES, **free},
+        "apns": {**apns.PREFIXES, **split},
+        "webpush": webpush.PREFIXES,
+    }
 
 
 def _row(arrival: Arrival) -> str:

@@ -1,4 +1,4 @@
-"""The sandbox put together: open it, and there are two push providers on this machine."""
+"""The sandbox put together: open it, and there are push providers on this machine."""
 
 import asyncio
 import logging
@@ -15,12 +15,13 @@ from notifications.sandbox.oauth import TokenEndpoint
 from notifications.sandbox.options import SandboxOptions
 from notifications.sandbox.page import PageService
 from notifications.sandbox.record import Arrivals
+from notifications.sandbox.webpush import WebPushService
 
 log = logging.getLogger(__name__)
 
 
 class Sandbox:
-    """FCM, APNs and the page on four ports. Ports and `files` are final once it is open."""
+    """FCM, APNs, Web Push and the page. Ports and `files` are final once it is open."""
 
     def __init__(self, options: SandboxOptions, clock: Clock) -> None:
         self.arrivals = Arrivals(clock=clock, kept=options.kept, file=options.record_file)
@@ -46,6 +47,7 @@ class Sandbox:
             )
             for environment in ("production", "sandbox")
         }
+        self.webpush = WebPushService(faults=self.faults, arrivals=self.arrivals, clock=clock)
         self._listeners: dict[str, Listener] = {}
 
     @property
@@ -68,13 +70,22 @@ class Sandbox:
         """What `ApnsOptions.sandbox` must be."""
         return f"localhost:{self._listeners['apns_sandbox'].port}"
 
+    @property
+    def webpush_origin(self) -> str:
+        """What `WebPushOptions.own_service` must be."""
+        return f"https://localhost:{self._listeners['webpush'].port}"
+
     async def open(self) -> None:
         options = self._options
         # Making an RSA key takes a moment, and the loop may be serving already.
         self.files = await asyncio.to_thread(init, options.directory, fcm_port=options.fcm_port)
         tls = server_tls(str(self.files.certificate), str(self.files.certificate_key))
         page = PageService(
-            arrivals=self.arrivals, faults=self.faults, oauth=self.oauth, counts=self.counts
+            arrivals=self.arrivals,
+            faults=self.faults,
+            oauth=self.oauth,
+            counts=self.counts,
+            subscribe=self.webpush.subscribe,
         )
         self.arrivals.open()
         self._listeners = {
@@ -92,11 +103,15 @@ class Sandbox:
                 port=options.apns_sandbox_port,
                 tls=tls,
             ),
+            "webpush": Listener(
+                self.webpush, host=options.host, port=options.webpush_port, tls=tls
+            ),
         }
         try:
             await self._listeners["fcm"].open()
             # The key file names the port; trust must be in place before the others answer.
             point_to(self.files, fcm_port=self._listeners["fcm"].port)
+            await self._listeners["webpush"].open()
             self._trust()
             for name in ("page", "apns", "apns_sandbox"):
                 await self._listeners[name].open()
@@ -126,5 +141,6 @@ class Sandbox:
         self.oauth.trust(self.files)
         self._tokens.trust(self.files)
         self._fcm_service.trust(self.files)
+        self.webpush.trust(self.files, origin=self.webpush_origin)
         for service in self._apns_services.values():
             service.trust(self.files)

@@ -1,4 +1,4 @@
-"""`zaffa sandbox`: FCM and APNs, emulated on this machine."""
+"""`zaffa sandbox`: FCM, APNs and Web Push, emulated on this machine."""
 
 import argparse
 import asyncio
@@ -12,11 +12,11 @@ from notifications.sandbox.credentials import init
 from notifications.sandbox.sandbox import Sandbox
 from server.cli.common import Commands, add_command, settings
 from server.wiring.groups import Settings
-from server.wiring.pushes import sandboxed
+from server.wiring.pushes import sandboxed, sandboxed_browsers
 
 _EXAMPLES = """\
   zaffa sandbox --init      make its certificates and credentials, and say which settings use them
-  zaffa sandbox run         emulate FCM and APNs until Ctrl+C
+  zaffa sandbox run         emulate the providers until Ctrl+C
   zaffa sandbox follow      list pushes as they arrive, here or in `zaffa serve`
 """
 
@@ -59,6 +59,9 @@ def _init(loaded: Settings) -> None:
     names = ("key_file", "key_id", "team_id", "topic", "production", "sandbox", "ca_file")
     for name in names:
         print(f"ZAFFA_APNS_{name.upper()}={getattr(apns, name)}")
+    webpush = sandboxed_browsers(options, loaded.webpush)
+    for name in ("key_file", "subject", "own_service", "ca_file"):
+        print(f"ZAFFA_WEBPUSH_{name.upper()}={getattr(webpush, name)}")
 
 
 async def _emulate(loaded: Settings) -> None:
@@ -71,6 +74,7 @@ async def _emulate(loaded: Settings) -> None:
     try:
         print(f"FCM   {sandbox.fcm_endpoint}")
         print(f"APNs  {sandbox.apns_address} and {sandbox.apns_sandbox_address}")
+        print(f"web   {sandbox.webpush_origin}")
         print(f"page  {sandbox.page_url}", flush=True)
         await ended.wait()
     finally:

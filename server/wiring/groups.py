@@ -25,6 +25,7 @@ from messaging.standing import StandingOptions
 from messaging.statuses import StatusOptions
 from notifications.adapters.apns import ApnsOptions
 from notifications.adapters.fcm import FcmOptions
+from notifications.adapters.webpush import WebPushOptions
 from notifications.devices import DeviceOptions
 from notifications.dispatcher import DispatcherOptions
 from notifications.sandbox.options import SandboxOptions
@@ -68,6 +69,7 @@ class Settings:
     upkeep: UpkeepOptions = field(default_factory=UpkeepOptions)
     fcm: FcmOptions = field(default_factory=FcmOptions)
     apns: ApnsOptions = field(default_factory=ApnsOptions)
+    webpush: WebPushOptions = field(default_factory=WebPushOptions)
     sandbox: SandboxOptions = field(default_factory=SandboxOptions)
     planner: PlannerOptions = field(default_factory=PlannerOptions)
     scheduler: SchedulerOptions = field(default_factory=SchedulerOptions)
@@ -82,4 +84,5 @@ class Settings:
         """Whether pushes go to the emulator in this process."""
         if self.server.push != "auto":
             return self.server.push == "sandbox"
-        return self.embedded and not (self.fcm.key_file or self.apns.key_file)
+        real = self.fcm.key_file or self.apns.key_file or self.webpush.key_file
+        return self.embedded and not real

@@ -77,6 +77,7 @@ def _with_ports(sandbox: SandboxOptions) -> SandboxOptions:
         fcm_port=sandbox.fcm_port or _free_port(sandbox.host),
         apns_port=sandbox.apns_port or _free_port(sandbox.host),
         apns_sandbox_port=sandbox.apns_sandbox_port or _free_port(sandbox.host),
+        webpush_port=sandbox.webpush_port or _free_port(sandbox.host),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from kernel.clock import SystemClock
 from kernel.notices import NOTICE, Urgency
 from kernel.workers import Pulse
 from notifications import routes
@@ -13,6 +14,8 @@ from notifications.adapters.sql_campaigns import SqlCampaigns
 from notifications.adapters.sql_devices import SqlDevices
 from notifications.adapters.sql_ledger import SqlLedger
 from notifications.adapters.sql_pushes import SqlPushes
+from notifications.adapters.webpush import WebPushOptions, WebPushProvider
+from notifications.adapters.webpush_crypto import Vapid, make_key
 from notifications.announcements import Announcements
 from notifications.campaigns import Campaigns, CampaignWorker
 from notifications.devices import Devices
@@ -65,11 +68,12 @@ class Pushes:
         """Pushes go to the providers, and what comes back is settled."""
         ground, settings = self._ground, self._ground.settings
         clock, metrics = ground.clock, ground.metrics
-        fcm, apns = settings.fcm, settings.apns
+        fcm, apns, webpush = settings.fcm, settings.apns, settings.webpush
         if settings.sandboxed:
             ground.parts.append(Sandbox(settings.sandbox, clock))
             fcm, apns = sandboxed(settings.sandbox, fcm=fcm, apns=apns)
-        providers = self._providers(fcm, apns)
+            webpush = sandboxed_browsers(settings.sandbox, webpush)
+        providers = self._providers(fcm, apns, webpush)
         dispatcher = Dispatcher(
             store=self._push_store,
             providers=providers,
@@ -97,9 +101,9 @@ class Pushes:
             ground.workers.append(dispatcher)
 
     def _providers(
-        self, fcm: FcmOptions, apns: ApnsOptions
+        self, fcm: FcmOptions, apns: ApnsOptions, webpush: WebPushOptions
     ) -> Mapping[Urgency, Sequence[PushProvider]]:
-        """FCM has connections for each class: a campaign does not hold up a message.
+        """FCM and browsers have connections for each class: a campaign does not hold up a message.
 
         APNs has one provider for all, which keeps campaigns apart by itself: Apple refuses
         who makes tokens of one key too often, and each provider makes its own.
@@ -110,8 +114,9 @@ class Pushes:
         made: dict[Urgency, list[PushProvider]] = {}
         for urgency in Urgency:
             google = [FcmProvider(fcm, clock=clock)] if fcm.key_file else []
-            self._ground.parts += google
-            made[urgency] = [*google, *apple]
+            browsers = [WebPushProvider(webpush, clock=clock)] if webpush.key_file else []
+            self._ground.parts += [*google, *browsers]
+            made[urgency] = [*google, *apple, *browsers]
         return made
 
 
@@ -139,3 +144,26 @@ def sandboxed(
             ca_file=authority,
         ),
     )
+
+
+def sandboxed_browsers(sandbox: SandboxOptions, webpush: WebPushOptions) -> WebPushOptions:
+    """Web Push's options that lead to the emulator, and to no browser's real service."""
+    files = Files(Path(sandbox.directory))
+    return replace(
+        webpush,
+        key_file=str(files.vapid_key),
+        subject="mailto:sandbox@localhost",
+        origins=(),
+        own_service=f"https://localhost:{sandbox.webpush_port}",
+        ca_file=str(files.authority),
+    )
+
+
+def make_vapid_key(path: Path) -> str:
+    """Write a new key for Web Push; its public half. Raises FileExistsError, never overwrites."""
+    return make_key(path)
+
+
+def vapid_public_key(path: Path) -> str:
+    """The public half of a key for Web Push. Raises ValueError or OSError when it is not one."""
+    return Vapid(pem=path.read_bytes(), subject="", clock=SystemClock()).public_key

@@ -20,8 +20,13 @@ from tests.support.sandbox import (
     fcm_options,
     open_apns,
     open_fcm,
+    open_webpush,
     running_sandbox,
+    webpush_options,
 )
+
+GONE = {"fcm": "UNREGISTERED", "apns": "Unregistered", "webpush": "GONE"}
+"""How each of the sandbox's services says that a device is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,14 @@ class House:
 
     def pushes(self, count: int) -> list[Attempt]:
         now = self.clock.now()
-        return [attempt(self.kind, now=now, address=self.address(n)) for n in range(count)]
+        return [attempt(self.kind, now=now, address=self._dialled(n)) for n in range(count)]
+
+    def _dialled(self, number: int) -> str:
+        """The address as a device registers it; a browser's has keys in it."""
+        address = self.address(number)
+        if self.kind is AddressKind.WEBPUSH:
+            return self.sandbox.webpush.subscribe(address)
+        return address
 
     def fails(self, outcome: str, **fields: object) -> None:
         self.sandbox.faults.add(Fault(self.provider.name, outcome, **fields))  # type: ignore[arg-type]
@@ -47,11 +59,11 @@ def credentials(tmp_path_factory: pytest.TempPathFactory) -> Files:
     return init(tmp_path_factory.mktemp("sandbox"), fcm_port=0)
 
 
-@pytest.fixture(params=["fcm", "apns"])
+@pytest.fixture(params=["fcm", "apns", "webpush"])
 async def house(
     request: pytest.FixtureRequest, credentials: Files, clock: ManualClock
 ) -> AsyncIterator[House]:
-    """Whoever takes this runs against FCM and against APNs."""
+    """Whoever takes this runs against every provider."""
     async with running_sandbox(Path(credentials.directory), clock=clock) as sandbox:
         if request.param == "fcm":
             options = replace(
@@ -59,6 +71,12 @@ async def house(
             )
             async with open_fcm(options, clock=clock) as fcm:
                 yield House(fcm, sandbox, AddressKind.FCM_TOKEN, "phone-{:04}".format, clock)
+        elif request.param == "webpush":
+            few = replace(
+                webpush_options(sandbox), connections=20, deadline=2.0, connect_within=2.0
+            )
+            async with open_webpush(few, clock=clock) as browsers:
+                yield House(browsers, sandbox, AddressKind.WEBPUSH, "browser-{:04}".format, clock)
         else:
             narrow = replace(apns_options(sandbox), deadline=2.0, connect_within=2.0)
             async with open_apns(narrow, clock=clock) as apns:
@@ -66,7 +84,7 @@ async def house(
 
 
 async def test_it_says_its_name_and_what_it_carries(house: House) -> None:
-    assert house.provider.name in ("fcm", "apns")
+    assert house.provider.name in ("fcm", "apns", "webpush")
     assert house.kind in house.provider.carries
 
 
@@ -75,10 +93,9 @@ async def test_nothing_to_send_is_nothing_to_tell(house: House) -> None:
 
 
 async def test_outcomes_come_in_the_order_of_the_attempts(house: House) -> None:
-    reason = "UNREGISTERED" if house.provider.name == "fcm" else "Unregistered"
     pushes = house.pushes(60)
-    for push in pushes[::7]:
-        house.fails(reason, prefix=push.address)
+    for number in range(0, 60, 7):
+        house.fails(GONE[house.provider.name], prefix=house.address(number))
 
     outcomes = await house.provider.send(pushes)
 

@@ -47,6 +47,7 @@ async def rooms(database_url: str, tmp_path: Path, clock: ManualClock) -> AsyncI
             fcm_port=0,
             apns_port=0,
             apns_sandbox_port=0,
+            webpush_port=0,
         ),
     )
     async with Rooms(prepare(settings), clock).open() as opened:

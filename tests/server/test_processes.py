@@ -17,7 +17,7 @@ from websockets.asyncio.client import connect
 
 from tests.support.running import ROOT, RunningHouse, free_port
 
-PORTS = ("PAGE_PORT", "FCM_PORT", "APNS_PORT", "APNS_SANDBOX_PORT")
+PORTS = ("PAGE_PORT", "FCM_PORT", "APNS_PORT", "APNS_SANDBOX_PORT", "WEBPUSH_PORT")
 FREE_PORTS = {f"ZAFFA_SANDBOX_{name}": "0" for name in PORTS}
 
 

@@ -32,7 +32,7 @@ class RunningSandbox:
     folder: Path
     ports: Mapping[str, int] = field(
         default_factory=lambda: {
-            name: free_port() for name in ("page", "fcm", "apns", "apns_sandbox")
+            name: free_port() for name in ("page", "fcm", "apns", "apns_sandbox", "webpush")
         }
     )
     process: subprocess.Popen[bytes] | None = None

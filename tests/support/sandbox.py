@@ -12,6 +12,7 @@ from kernel.ids import new_id
 from kernel.notices import Urgency
 from notifications.adapters.apns import ApnsOptions, ApnsProvider
 from notifications.adapters.fcm import FcmOptions, FcmProvider
+from notifications.adapters.webpush import WebPushOptions, WebPushProvider
 from notifications.sandbox.options import SandboxOptions
 from notifications.sandbox.sandbox import Sandbox
 from notifications.types import AddressKind, Attempt, Content, Environment
@@ -31,6 +32,7 @@ async def running_sandbox(
         fcm_port=0,
         apns_port=0,
         apns_sandbox_port=0,
+        webpush_port=0,
         record_file=record_file,
     )
     sandbox = Sandbox(replace(options, **limits), clock)
@@ -59,6 +61,26 @@ def apns_options(sandbox: Sandbox) -> ApnsOptions:
         sandbox=sandbox.apns_sandbox_address,
         ca_file=str(sandbox.files.authority),
     )
+
+
+def webpush_options(sandbox: Sandbox) -> WebPushOptions:
+    return WebPushOptions(
+        key_file=str(sandbox.files.vapid_key),
+        subject="mailto:push@example.org",
+        origins=(),
+        own_service=sandbox.webpush_origin,
+        ca_file=str(sandbox.files.authority),
+    )
+
+
+@asynccontextmanager
+async def open_webpush(options: WebPushOptions, *, clock: Clock) -> AsyncIterator[WebPushProvider]:
+    provider = WebPushProvider(options, clock=clock)
+    await provider.open()
+    try:
+        yield provider
+    finally:
+        await provider.close()
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ def test_init_makes_everything_once_and_keeps_it(tmp_path: Path) -> None:
     init(tmp_path / "sandbox", fcm_port=8811)
 
     assert {path.name: path.read_bytes() for path in files.directory.iterdir()} == first
-    assert len(first) == 5
+    assert len(first) == 6
 
 
 def test_only_the_owner_can_read_what_init_made(tmp_path: Path) -> None:
