@@ -18,8 +18,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.load import Load, Measured
 from benchmarks.machine import LOAD_CORE, SERVER_CORE, on_core, report, table
-from benchmarks.sending import LIMITS
-from benchmarks.servers import PASSING, house_on_one_core, publish_to, zaffa
+from benchmarks.servers import LIMITS, PASSING, house_on_one_core, publish_to, zaffa
 from server import migrations
 from tests.support.running import RunningHouse
 from tests.support.servers import PostgresServer, ValkeyServer, running

@@ -25,7 +25,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.load import Dialect, Load, Measured
 from benchmarks.machine import LOAD_CORE, SERVER_CORE, on_core, report, table
-from benchmarks.servers import send_to, zaffa
+from benchmarks.servers import LIMITS, send_to, zaffa
 from server import migrations
 from tests.support.cluster import WORK
 from tests.support.running import RunningHouse
@@ -34,13 +34,6 @@ from tests.support.servers import PostgresServer, ValkeyServer, running
 USERS = [f"user-{number}" for number in range(200)]
 MEMBERS = 10
 PAUSE = 0.02
-LIMITS = {
-    "ZAFFA_CONVERSATIONS_MEMBERS": "20000",
-    "ZAFFA_CONNECTIONS_COMMANDS_PER_SECOND": "1000000",
-    "ZAFFA_CONNECTIONS_PING_SECONDS": "25",
-    "ZAFFA_CONNECTIONS_PONG_SECONDS": "8",
-    "ZAFFA_SERVER_LOG_LEVEL": "warning",
-}
 
 
 @asynccontextmanager

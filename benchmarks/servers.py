@@ -130,6 +130,16 @@ def present(peers: Sequence[str]) -> list[str]:
     return list(peers)
 
 
+LIMITS = {
+    "ZAFFA_CONVERSATIONS_MEMBERS": "20000",
+    "ZAFFA_CONNECTIONS_COMMANDS_PER_SECOND": "1000000",
+    # The load client answers no pings, and a busy machine takes long to connect ten thousand.
+    "ZAFFA_CONNECTIONS_PING_SECONDS": "300",
+    "ZAFFA_CONNECTIONS_PONG_SECONDS": "60",
+    "ZAFFA_SERVER_LOG_LEVEL": "warning",
+}
+"""Settings under which a benchmark meets no limit."""
+
 PASSING = json.dumps(
     {"passing": {"allow_subscribe_for_client": True, "allow_publish_for_subscriber": True}}
 )
@@ -149,11 +159,7 @@ async def house_on_one_core(
         module=module,
         preexec=on_core(SERVER_CORE),
         settings={
-            "ZAFFA_CONVERSATIONS_MEMBERS": "20000",
-            "ZAFFA_CONNECTIONS_COMMANDS_PER_SECOND": "1000000",
-            "ZAFFA_CONNECTIONS_PING_SECONDS": "25",
-            "ZAFFA_CONNECTIONS_PONG_SECONDS": "8",
-            "ZAFFA_SERVER_LOG_LEVEL": "warning",
+            **LIMITS,
             "ZAFFA_CHANNELS_NAMESPACES": PASSING,
             **(settings or {}),
         },
