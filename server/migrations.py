@@ -174,6 +174,8 @@ def _sqlite_engine(url: str) -> AsyncEngine:
         cursor = connection.cursor()
         cursor.execute("PRAGMA busy_timeout=30000")
         cursor.execute("PRAGMA foreign_keys=OFF")
+        # Nobody else is here yet. Two who ask for it at once would get in each other's way.
+        cursor.execute("PRAGMA journal_mode=WAL")
         cursor.close()
 
     @sa.event.listens_for(engine.sync_engine, "begin")

@@ -181,9 +181,12 @@ class Database:
             # The driver's own transaction handling begins too late; ours is explicit.
             connection.isolation_level = None
             cursor = connection.cursor()
-            # First: changing the journal's mode waits for others, too.
             cursor.execute(f"PRAGMA busy_timeout={int(self._options.timeout_seconds * 1000)}")
-            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute("PRAGMA journal_mode")
+            if cursor.fetchone()[0] != "wal":
+                # The file remembers it from the first migration on. Whoever asks for it while
+                # another connects is told at once that the file is locked, however long it waits.
+                cursor.execute("PRAGMA journal_mode=WAL")
             cursor.execute(f"PRAGMA synchronous={self._options.sqlite_synchronous}")
             cursor.execute("PRAGMA foreign_keys=ON")
             cursor.close()
