@@ -3,17 +3,14 @@
 import re
 
 import msgspec
-from aioapns import NotificationRequest, PushType
+from aioapns import NotificationRequest
 
-from notifications.adapters.push_content import (
-    PAYLOAD_BYTES,
-    Unsendable,
-    app_data,
-    aps_of,
-    collapse_id,
-    ios_priority,
-)
-from notifications.types import Attempt
+from notifications.adapters.aps import TOPIC_SUFFIX, aps_of, ios_priority
+from notifications.adapters.push_content import PAYLOAD_BYTES, Unsendable, app_data, collapse_id
+from notifications.types import Attempt, PushKind
+
+VOIP_BYTES = 5120
+"""What a call may carry; everything else has `PAYLOAD_BYTES`."""
 
 _ADDRESS = re.compile(r"[0-9a-fA-F]{2,200}\Z")
 
@@ -25,20 +22,22 @@ class BadAddress(Exception):
 class ApnsRequest(NotificationRequest):
     """aioapns' request, with the payload already encoded and the expiry as APNs wants it."""
 
-    __slots__ = ("body", "expires_at")
+    __slots__ = ("body", "expires_at", "kind")
 
     def __init__(self, attempt: Attempt, *, topic: str, body: bytes, collapse_key: str) -> None:
         super().__init__(
             attempt.address,
             {},
             notification_id=str(attempt.push_id),
-            priority=int(ios_priority(attempt.urgency)),
+            priority=int(ios_priority(attempt)),
             collapse_key=collapse_key or None,
-            push_type=PushType.ALERT,
-            apns_topic=topic,
+            apns_topic=topic + TOPIC_SUFFIX[attempt.content.kind],
         )
         self.body = body
-        self.expires_at = int(attempt.expires_at.timestamp())
+        # aioapns knows only some of the kinds.
+        self.kind = attempt.content.kind
+        never_later = attempt.content.now_or_never
+        self.expires_at = 0 if never_later else int(attempt.expires_at.timestamp())
 
     def headers(self, *, authority: str, authorization: str) -> list[tuple[bytes, bytes]]:
         """The request's header list, pseudo headers first."""
@@ -49,7 +48,7 @@ class ApnsRequest(NotificationRequest):
             (b":path", b"/3/device/" + self.device_token.encode()),
             (b"authorization", authorization.encode()),
             (b"apns-topic", str(self.apns_topic).encode()),
-            (b"apns-push-type", b"alert"),
+            (b"apns-push-type", self.kind.encode()),
             (b"apns-priority", b"%d" % (self.priority or 10)),
             (b"apns-expiration", b"%d" % self.expires_at),
             (b"apns-id", self.notification_id.encode()),
@@ -66,12 +65,17 @@ def request_of(attempt: Attempt, *, topic: str) -> ApnsRequest:
     data: dict[str, object] = dict(app_data(attempt))
     if "aps" in data:
         raise Unsendable("reserved data key: aps")
+    content = attempt.content
+    if content.image and content.kind is PushKind.ALERT:
+        data.setdefault("image", content.image)
     data["aps"] = aps_of(attempt, alert=True)
     try:
         body = msgspec.json.encode(data)
         collapsed = collapse_id(attempt.collapse_key)
     except UnicodeEncodeError:
         raise Unsendable("not Unicode text") from None
-    if len(body) > PAYLOAD_BYTES:
+    except TypeError:
+        raise Unsendable("not JSON") from None
+    if len(body) > (VOIP_BYTES if content.kind is PushKind.VOIP else PAYLOAD_BYTES):
         raise Unsendable(f"payload of {len(body)} bytes")
     return ApnsRequest(attempt, topic=topic, body=body, collapse_key=collapsed)

@@ -44,10 +44,20 @@ class FcmOptions:
 
 
 class FcmProvider:
-    """Carries pushes to FCM tokens and installation ids. One call, one attempt for each."""
+    """Carries pushes to FCM's tokens, installation ids, topics and conditions.
+
+    One call, one attempt for each.
+    """
 
     name = "fcm"
-    carries = frozenset({AddressKind.FCM_TOKEN, AddressKind.FCM_FID})
+    carries = frozenset(
+        {
+            AddressKind.FCM_TOKEN,
+            AddressKind.FCM_FID,
+            AddressKind.FCM_TOPIC,
+            AddressKind.FCM_CONDITION,
+        }
+    )
 
     def __init__(self, options: FcmOptions, *, clock: Clock) -> None:
         self._options = options

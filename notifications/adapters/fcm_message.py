@@ -1,5 +1,7 @@
 """From an attempt to FCM's message, built by PyFCM. Pure."""
 
+import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -7,19 +9,25 @@ import msgspec
 from pyfcm.baseapi import BaseAPI
 
 from kernel.notices import Urgency
+from notifications.adapters.aps import aps_of, ios_priority
+from notifications.adapters.fcm_fields import ANDROID, ANDROID_NOTIFICATION
 from notifications.adapters.push_content import (
     PAYLOAD_BYTES,
     Unsendable,
     app_data,
-    aps_of,
     collapse_id,
-    ios_priority,
+    label_of,
     size_of,
 )
-from notifications.types import AddressKind, Attempt
+from notifications.types import AddressKind, Attempt, PushKind
+
+TOPIC_BYTES = 2048
+"""What FCM carries to a topic or condition, at most."""
 
 _LONGEST_TTL = 28 * 24 * 3600
 _RESERVED = ("google", "gcm")
+_TOPIC = re.compile(r"[a-zA-Z0-9\-_.~%]+")
+_TOPICS_AT_ONCE = 5
 _RESERVED_NAMES = frozenset({"from", "message_type"})
 
 
@@ -34,56 +42,117 @@ class FcmApi(BaseAPI):  # type: ignore[misc] # PyFCM is not typed.
 def message_of(attempt: Attempt, *, api: FcmApi, now: datetime) -> bytes:
     """The body of `messages:send`. Raises `Unsendable` for what FCM would refuse anyway."""
     content = attempt.content
+    shown = content.kind is PushKind.ALERT
     data = app_data(attempt)
     for name in data:
         if name in _RESERVED_NAMES or name.startswith(_RESERVED):
             raise Unsendable(f"reserved data key: {name}")
+    field, limit = _target_of(attempt)
     try:
-        size = size_of(data) + size_of({"title": content.title, "body": content.body})
+        words = {"title": content.title, "body": content.body, "image": content.image}
+        size = size_of(data) + (size_of({k: v for k, v in words.items() if v}) if shown else 0)
         collapsed = collapse_id(attempt.collapse_key)
     except UnicodeEncodeError:
         raise Unsendable("not Unicode text") from None
-    if size > PAYLOAD_BYTES:
+    if size > limit:
         raise Unsendable(f"payload of {size} bytes")
     payload: dict[str, Any] = api.parse_payload(
         fcm_token=attempt.address,
-        notification_title=content.title,
-        notification_body=content.body,
+        notification_title=content.title if shown else None,
+        notification_body=content.body if shown else None,
+        notification_image=(content.image or None) if shown else None,
         data_payload=data,
         android_config=_android(attempt, now),
         apns_config=_apns(attempt, collapsed),
+        webpush_config=_web(attempt),
+        fcm_options={"analytics_label": label} if (label := label_of(attempt)) else None,
     )
-    if attempt.address_kind is AddressKind.FCM_FID:
-        # PyFCM 2.1 knows tokens only; an installation id takes the same place.
-        payload["message"]["fid"] = payload["message"].pop("token")
-    return msgspec.json.encode(payload)
+    if field != "token":
+        # PyFCM 2.1 addresses tokens only; whatever else is addressed takes the same place.
+        payload["message"][field] = payload["message"].pop("token")
+    try:
+        return msgspec.json.encode(payload)
+    except (TypeError, UnicodeEncodeError):
+        raise Unsendable("not JSON") from None
+
+
+def _target_of(attempt: Attempt) -> tuple[str, int]:
+    """The field that names who shall get it, and how much they take."""
+    match attempt.address_kind:
+        case AddressKind.FCM_TOPIC:
+            if not _TOPIC.fullmatch(attempt.address):
+                raise Unsendable("not a topic")
+            return "topic", TOPIC_BYTES
+        case AddressKind.FCM_CONDITION:
+            if not 1 <= attempt.address.count(" in topics") <= _TOPICS_AT_ONCE:
+                raise Unsendable("not a condition of 1 to 5 topics")
+            return "condition", TOPIC_BYTES
+        case AddressKind.FCM_FID:
+            return "fid", PAYLOAD_BYTES
+    return "token", PAYLOAD_BYTES
 
 
 def _android(attempt: Attempt, now: datetime) -> dict[str, Any]:
-    left = int((attempt.expires_at - now).total_seconds())
-    notification: dict[str, Any] = {}
-    if attempt.collapse_key:
-        notification["tag"] = attempt.collapse_key
-    if attempt.content.category:
-        notification["channel_id"] = attempt.content.category
+    content = attempt.content
+    left = 0 if content.now_or_never else int((attempt.expires_at - now).total_seconds())
     android: dict[str, Any] = {
         "priority": "NORMAL" if attempt.urgency is Urgency.MARKETING else "HIGH",
         "ttl": f"{min(max(left, 0), _LONGEST_TTL)}s",
     }
+    notification: dict[str, Any] = {}
+    if content.kind is PushKind.ALERT:
+        if attempt.collapse_key:
+            notification["tag"] = attempt.collapse_key
+        if content.category:
+            notification["channel_id"] = content.category
+        if content.badge is not None:
+            notification["notification_count"] = content.badge
     if attempt.collapse_key:
         android["collapse_key"] = attempt.collapse_key
-    if notification:
-        android["notification"] = notification
+    own = dict(content.android)
+    if unknown := own.keys() - ANDROID:
+        raise Unsendable(f"no field of android: {min(unknown)}")
+    more = own.pop("notification", {})
+    if not isinstance(more, Mapping) or (more and content.kind is not PushKind.ALERT):
+        raise Unsendable("no notification for android")
+    if unknown := more.keys() - ANDROID_NOTIFICATION:
+        raise Unsendable(f"no field of android.notification: {min(unknown)}")
+    android |= own
+    if notification or more:
+        android["notification"] = {**notification, **more}
     return android
 
 
 def _apns(attempt: Attempt, collapsed: str) -> dict[str, Any]:
-    """For iPhones that registered with FCM; Android devices never see it."""
+    """For iPhones that registered with FCM; Android devices never see it.
+
+    FCM carries alerts and what wakes an app: everything else wakes it.
+    """
+    content = attempt.content
+    silent = content.kind is not PushKind.ALERT
+    expires_at = 0 if content.now_or_never else int(attempt.expires_at.timestamp())
     headers = {
-        "apns-push-type": "alert",
-        "apns-priority": ios_priority(attempt.urgency),
-        "apns-expiration": str(int(attempt.expires_at.timestamp())),
+        "apns-push-type": "background" if silent else "alert",
+        "apns-priority": "5" if silent else ios_priority(attempt),
+        "apns-expiration": str(expires_at),
     }
     if collapsed:
         headers["apns-collapse-id"] = collapsed
-    return {"headers": headers, "payload": {"aps": aps_of(attempt, alert=False)}}
+    aps = {"content-available": 1} if silent else aps_of(attempt, alert=False)
+    block: dict[str, Any] = {"headers": headers, "payload": {"aps": aps}}
+    if content.image and not silent:
+        block["fcm_options"] = {"image": content.image}
+    return block
+
+
+def _web(attempt: Attempt) -> dict[str, Any] | None:
+    """For browsers that registered with FCM."""
+    content = attempt.content
+    if content.kind is not PushKind.ALERT:
+        return None
+    web: dict[str, Any] = {}
+    if content.web:
+        web["notification"] = dict(content.web)
+    if content.link.startswith("https://"):
+        web["fcm_options"] = {"link": content.link}
+    return web or None

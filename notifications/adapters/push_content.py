@@ -1,9 +1,9 @@
 """What FCM and APNs have in common when a push is put into their words. Pure."""
 
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 
-from kernel.notices import Urgency
 from notifications.types import Attempt
 
 PAYLOAD_BYTES = 4096
@@ -11,6 +11,9 @@ PAYLOAD_BYTES = 4096
 
 COLLAPSE_BYTES = 64
 """The longest collapse id that APNs takes."""
+
+
+_LABEL = re.compile(r"[a-zA-Z0-9\-_.~%]{1,50}")
 
 
 class Unsendable(Exception):
@@ -44,28 +47,12 @@ def app_data(attempt: Attempt) -> dict[str, str]:
     return data
 
 
-def aps_of(attempt: Attempt, *, alert: bool) -> dict[str, object]:
-    """The `aps` dictionary for iOS; FCM adds the alert itself."""
-    content = attempt.content
-    aps: dict[str, object] = {}
-    if alert:
-        aps["alert"] = {"title": content.title, "body": content.body}
-    if attempt.urgency is Urgency.MARKETING:
-        aps["interruption-level"] = "passive"
-    else:
-        aps["sound"] = "default"
-    if content.badge is not None:
-        aps["badge"] = content.badge
-    if content.thread:
-        aps["thread-id"] = content.thread
-    if content.category:
-        aps["category"] = content.category
-    return aps
-
-
-def ios_priority(urgency: Urgency) -> str:
-    """10 is at once; 5 lets the phone choose a moment that is kind to its battery."""
-    return "5" if urgency is Urgency.MARKETING else "10"
+def label_of(attempt: Attempt) -> str:
+    """Its label for a provider's statistics. Raises `Unsendable` for what is none."""
+    label = attempt.content.label
+    if label and not _LABEL.fullmatch(label):
+        raise Unsendable("label")
+    return label
 
 
 def size_of(texts: Mapping[str, str]) -> int:

@@ -9,6 +9,9 @@ TOPIC_BYTES = 2048
 _TARGETS = ("token", "fid", "topic", "condition")
 _TOKEN = re.compile(r"[A-Za-z0-9_.:~%\-]{8,4096}\Z")
 _TOPIC = re.compile(r"[a-zA-Z0-9\-_.~%]+\Z")
+_IN_TOPICS = re.compile(r"'[a-zA-Z0-9\-_.~%]+' in topics")
+_LOGIC = re.compile(r"[\s()!?]*(?:(?:&&|\|\|)[\s()!?]*)*\Z")
+_TOPICS_AT_ONCE = 5
 _LABEL = re.compile(r"[a-zA-Z0-9\-_.~%]{1,50}\Z")
 _DURATION = re.compile(r"(\d+)(\.\d{1,9})?s\Z")
 _LONGEST_TTL = 2_419_200
@@ -114,6 +117,8 @@ def _checked(value: object) -> Message:
         )
     if target == "topic" and not _TOPIC.match(address):
         raise _Wrong("Invalid topic name.", "message.topic")
+    if target == "condition":
+        _check_condition(address)
     notification = _fields(message.get("notification", {}), "message.notification", _NOTIFICATION)
     texts = {
         name: _text(text, f"message.notification.{name}") for name, text in notification.items()
@@ -135,6 +140,14 @@ def _checked(value: object) -> Message:
         body=texts.get("body", ""),
         push_id=data.get("push_id", ""),
     )
+
+
+def _check_condition(formula: str) -> None:
+    """One to five topics, joined by `&&`, `||` and `!`."""
+    topics = len(_IN_TOPICS.findall(formula))
+    between = _IN_TOPICS.sub("?", formula)
+    if not 1 <= topics <= _TOPICS_AT_ONCE or not _LOGIC.match(between):
+        raise _Wrong("Invalid condition expression provided.", "message.condition")
 
 
 def _check_android(value: object) -> None:

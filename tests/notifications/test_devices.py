@@ -53,6 +53,10 @@ def test_what_is_no_language_tag_is_refused(text):
 @pytest.mark.parametrize(
     ("field", "told"),
     [
+        ("address_kind", registration(address_kind=AddressKind.FCM_TOPIC, address="weddings")),
+        ("address_kind", registration(address_kind=AddressKind.FCM_CONDITION)),
+        ("address", registration(address_kind=AddressKind.WEBPUSH, address="https://x.example")),
+        ("platform", registration(address_kind=AddressKind.WEBPUSH, platform=Platform.IOS)),
         ("address", apns(address="xyz")),
         ("address", apns(address="abc")),
         ("address", apns(address="ab" * 101)),

@@ -240,7 +240,7 @@ async def test_what_reaches_the_phone_follows_urgency_expiry_and_thread(
         "priority": "HIGH",
         "ttl": "3600s",
         "collapse_key": "c" * 100,
-        "notification": {"tag": "c" * 100, "channel_id": "chat"},
+        "notification": {"tag": "c" * 100, "channel_id": "chat", "notification_count": 3},
     }
     assert len(chat["apns"]["headers"]["apns-collapse-id"]) == 64
     aps = {"sound": "default", "badge": 3, "thread-id": "c1", "category": "chat"}
