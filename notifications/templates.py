@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import msgspec
 
@@ -167,7 +167,8 @@ def _weight(content: Content) -> int:
 
     The thread counts twice: the phone groups by it, and the app reads it.
     """
-    return len(msgspec.json.encode(content)) + len(content.thread.encode())
+    said = {each.name: value for each in fields(content) if (value := getattr(content, each.name))}
+    return len(msgspec.json.encode(said)) + len(content.thread.encode())
 
 
 def _graphemes(text: str) -> Iterator[tuple[int, int]]:
