@@ -1,12 +1,14 @@
 """Who is there, who comes and who goes: asked for, told, and to whom."""
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from tests.conformance.conftest import AnyClient, Connect
-from tests.conformance.events import ClientError
+from tests.conformance.events import PATIENCE, ClientError
 from tests.support.running import RunningHouse
 
 pytestmark = [pytest.mark.external]
@@ -17,6 +19,17 @@ ABOUT_AMI = {"name": "أمينة"}
 async def subscribed(client: AnyClient, channel: str, **more: Any) -> None:
     await client.do("subscribe", channel=channel, **more)
     await client.event("subscribed", channel=channel)
+
+
+async def told_of(
+    client: AnyClient, channel: str, *, enough: Callable[[dict[str, Any]], bool]
+) -> dict[str, Any]:
+    """Who is there, asked again until it is as it must become."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            there: dict[str, Any] = await client.do("presence", channel=channel)
+            if enough(there):
+                return there
 
 
 async def code_of(client: AnyClient, action: str, channel: str) -> int:
@@ -39,9 +52,7 @@ async def test_who_is_there_is_told_with_what_is_said_of_them(
     for client in (two, other):
         await subscribed(client, channel)
 
-    there: dict[str, Any] = {}
-    while len(there) < 3:
-        there = await other.do("presence", channel=channel)
+    there = await told_of(other, channel, enough=lambda found: len(found) == 3)
 
     assert there[client_id] == {
         "user": ami, "client": client_id, "conn": ABOUT_AMI, "chan": {"seat": 12},
@@ -58,15 +69,12 @@ async def test_who_left_is_there_no_more(
     one, other = await connect(ami), await connect(bouchra)
     await subscribed(one, channel)
     await subscribed(other, channel)
-    while len(await other.do("presence", channel=channel)) < 2:
-        pass
-    before = (await other.do("presence", channel=channel)).keys()
+    before = await told_of(other, channel, enough=lambda found: len(found) == 2)
 
     await one.do(ending, **({"channel": channel} if ending == "unsubscribe" else {}))
 
     # A client that was cut off comes back by itself, as another connection.
-    while (await other.do("presence", channel=channel)).keys() >= before:
-        pass
+    await told_of(other, channel, enough=lambda found: not found.keys() >= before.keys())
 
 
 @pytest.mark.parametrize(
