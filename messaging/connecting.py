@@ -153,6 +153,8 @@ class Connecting:
         except TokenExpired:
             raise ProtocolViolation(DisconnectCode.EXPIRED) from None
         before = connection.principal
+        if not connection.is_open:
+            return
         if before is None or principal.user_id != before.user_id:
             raise ProtocolViolation(DisconnectCode.INVALID_TOKEN)
         if _subscribed_by(principal).keys() != _subscribed_by(before).keys():

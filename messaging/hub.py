@@ -211,11 +211,12 @@ class Hub:
         """Refuse unless `join` can be called in this same turn.
 
         Raises `Unavailable` if the channel lost its place meanwhile, `Declined` if the
-        subscription was ended while it was being set up.
+        subscription, or its connection, was ended while it was being set up.
         """
         if self._following.find(live.name) is not live:
             raise Unavailable("The channel is being opened anew.")
-        if (connection.subscriptions or {}).get(live.name) is not subscription:
+        still_wanted = (connection.subscriptions or {}).get(live.name) is subscription
+        if not (still_wanted and connection.is_open):
             raise Declined(ErrorCode.PERMISSION_DENIED)
 
     def join(

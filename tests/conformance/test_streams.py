@@ -105,8 +105,9 @@ async def test_more_than_the_stream_keeps_is_not_recovered(
     client, other = await connect(ami), await connect(bouchra)
     await subscribed(client, channel)
 
-    await client.do("drop")
+    await client.do("disconnect")
     await publish(other, channel, 1, 2, 3)
+    await client.do("connect")
     back = await client.event("subscribed")
     await publish(other, channel, 4)
 

@@ -11,6 +11,7 @@ from kernel.adapters.database import Database
 from kernel.adapters.memory_bus import MemoryBus
 from messaging.adapters.memory_presence import MemoryChannelPresence
 from messaging.control import Disconnect, Order, Subscribe, Unsubscribe, publication_of_order
+from messaging.gate import GateOptions
 from messaging.namespaces import ChannelOptions, ChannelSettings
 from messaging.protocol.events import Join, Leave
 from tests.support.factories_messaging import AMINA, KARIM
@@ -186,3 +187,39 @@ async def test_a_channel_that_begins_anew_is_left_and_entered_again(nodes, liste
         assert await there(nodes) == {AMINA, KARIM}
 
     assert await said(listener, nodes) == [*CAME_AND_WENT, ("join", AMINA), ("leave", AMINA)]
+
+
+async def test_who_is_gone_before_it_is_their_turn_never_comes(sqlite_database):
+    """Many come at once, some of them wait at the gate, and some of those give up."""
+    settings = ChannelSettings(namespaces={"gate": GATE})
+    gate = GateOptions(admitted=1, wait_seconds=3)
+    node = Node(sqlite_database, channel_settings=settings, gate_options=gate)
+    open_channel = node.following.open
+    inside, leave = asyncio.Event(), asyncio.Event()
+
+    async def held(name: str) -> Any:
+        inside.set()
+        await leave.wait()
+        return await open_channel(name)
+
+    async with serving(node), talking(node, KARIM) as karim, talking(node, AMINA) as amina:
+        node.following.open = held  # type: ignore[method-assign]
+        first = karim.protocol.subscribe("gate:1")
+        await karim.flush()
+        await inside.wait()
+        (waiting,) = node.hub.roster.of_user(AMINA)
+        amina.protocol.subscribe("gate:1")
+        await amina.flush()
+        await node.until(lambda: waiting._running)
+
+        amina.websocket.transport.abort()
+        await node.until(lambda: not waiting.is_open)
+        leave.set()
+        await karim.answer(first)
+        await node.until(lambda: not waiting._running)
+
+        assert node.hub.counts().subscriptions == 1
+        assert waiting not in node.following.find("gate:1").listeners
+        await node.parts.channel_keeper.step()
+        members = await node.channel_registry.members("gate:1")
+        assert [each.user_id for each in members.values()] == [KARIM]
