@@ -1,7 +1,7 @@
 """Which connections users have, on all nodes: with what, since when, listening to what."""
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from sys import intern
@@ -14,6 +14,7 @@ from kernel.identity import Principal
 from kernel.ids import UserId
 from messaging.connection import Connection
 from messaging.control import Disconnect, publication_of_order
+from messaging.labels import META, is_labelled, labels_of
 from messaging.protocol.codes import DisconnectCode
 from messaging.protocol.requests import ConnectRequest
 from messaging.roster import Roster
@@ -32,10 +33,6 @@ NAME_CHARACTERS = 64
 
 AT_MOST = 1000
 """Connections that are told of at once."""
-
-META, LABELS = "meta", "labels"
-"""Claims of an access token about its connections, which their clients are not told. The texts in
-either are labels."""
 
 
 class Connected(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,7 +158,7 @@ class Connections:
             channels=sorted(
                 name for name, each in (connection.subscriptions or {}).items() if each.complete
             ),
-            labels=_labels(principal.claims),
+            labels=labels_of(principal),
             meta=msgspec.Raw(msgspec.json.encode(meta)),
             token_id=token_id if isinstance(token_id, str) else "",
             token_issued_at=_issued(principal.claims.get("iat")),
@@ -181,19 +178,7 @@ def _fits(connection: Connection, wanted: Wanted) -> bool:
         return False
     if wanted.app_name and caller.app_name != wanted.app_name:
         return False
-    if not wanted.labels:
-        return True
-    labels = _labels(principal.claims)
-    return all(labels.get(name) == text for name, text in wanted.labels.items())
-
-
-def _labels(claims: Mapping[str, object]) -> dict[str, str]:
-    labels: dict[str, str] = {}
-    for claim in (META, LABELS):
-        said = claims.get(claim)
-        if isinstance(said, dict):
-            labels.update((name, text) for name, text in said.items() if isinstance(text, str))
-    return labels
+    return is_labelled(principal, wanted.labels)
 
 
 def _issued(seconds: object) -> datetime | None:

@@ -28,11 +28,17 @@ def node_channel(node_id: str) -> str:
 
 
 class Addressed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Whom an order is about: a user's connections, or only the one of this client or session."""
+    """Whom an order is about: a user's connections, or only the one of this client or session.
+
+    With `everybody`, and no user, it is about all connections there are; with `labels`, only
+    about those that have all of them.
+    """
 
     user_id: UserId
     client: str = ""
     session: str = ""
+    everybody: bool = False
+    labels: dict[str, str] = {}
 
 
 class Unsubscribe(Addressed, frozen=True, kw_only=True, omit_defaults=True, tag="unsubscribe"):

@@ -1,12 +1,13 @@
 """Who is connected to this node: by user, and whom an order means."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from kernel.ids import UserId
 from kernel.metrics import Metrics
 from messaging.connection import Connection
 from messaging.control import Addressed
+from messaging.labels import is_labelled
 
 CROWD = 8
 """From so many connections on, those of one user are kept so that each leaves at once.
@@ -81,10 +82,15 @@ class Roster:
 
     def meant_by(self, order: Addressed) -> list[Connection]:
         """The connections that an order is about."""
+        meant: Iterable[Connection] = self.of_user(order.user_id)
+        if order.everybody and not order.user_id:
+            meant = [each for each in self if each.user_id is not None]
         return [
             each
-            for each in self.of_user(order.user_id)
-            if order.client in ("", each.client) and order.session in ("", each.wire.session)
+            for each in meant
+            if order.client in ("", each.client)
+            and order.session in ("", each.wire.session)
+            and is_labelled(each.principal, order.labels)
         ]
 
     def listeners(self, channels: Collection[str] | None) -> Mapping[str, frozenset[UserId]]:

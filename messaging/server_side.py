@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from kernel.bus import StreamPosition
 from kernel.errors import Refusal
+from kernel.identity import ANONYMOUS
 from kernel.ids import UserId
 from messaging.connection import Connection
 from messaging.control import Subscribe
@@ -181,7 +182,7 @@ class ServerSide:
         task.add_done_callback(self._subscribing.discard)
 
     async def _obey(self, connection: Connection, order: Subscribe) -> None:
-        user_id, channel = order.user_id, order.channel
+        user_id, channel = connection.user_id or ANONYMOUS, order.channel
         there = connection.subscriptions or {}
         is_on = connection.is_open and connection.protocol.phase is Phase.CONNECTED
         if channel in there or not is_on:

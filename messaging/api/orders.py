@@ -10,6 +10,7 @@ from kernel.identity import Principal
 from kernel.ids import UserId
 from messaging import control
 from messaging.access import Access, Answer
+from messaging.api.filters import labels_wanted
 from messaging.api.names import options_of
 from messaging.api.requests import (
     Addressed,
@@ -21,8 +22,7 @@ from messaging.api.requests import (
 )
 from messaging.api.results import Done
 from messaging.namespaces import Namespaces
-from messaging.protocol.codes import DisconnectCode, ErrorCode, UnsubscribeCode
-from messaging.refusals import Declined
+from messaging.protocol.codes import DisconnectCode, UnsubscribeCode
 from messaging.tokens import payload_of
 
 _FIRST_CODE = 3000
@@ -49,7 +49,9 @@ class Orders:
         """
         user_id, channel = UserId(asked.user), asked.channel
         options_of(self._namespaces, channel)
-        if await self._access.may_listen(user_id, channel, with_token=True) is not Answer.ALLOWED:
+        answer = await self._access.may_listen(user_id, channel, with_token=True)
+        # Of all users, each node lets in those of its own who may.
+        if answer is not Answer.ALLOWED and (user_id or not asked.all_users):
             raise Denied("The channel is for others only.")
         since = asked.recover_since
         self._order(
@@ -114,12 +116,18 @@ class _Whom(TypedDict):
     user_id: UserId
     client: str
     session: str
+    everybody: bool
+    labels: dict[str, str]
 
 
 def _addressed(asked: Addressed) -> _Whom:
-    if asked.all_users or asked.label_filter is not None:
-        raise Declined(ErrorCode.NOT_AVAILABLE, "connections are meant by user, client or session")
-    return _Whom(user_id=UserId(asked.user), client=asked.client or "", session=asked.session or "")
+    return _Whom(
+        user_id=UserId(asked.user),
+        client=asked.client or "",
+        session=asked.session or "",
+        everybody=bool(asked.all_users),
+        labels=labels_wanted(asked.label_filter),
+    )
 
 
 def _payload(name: str, given: Given, in_base64: str | None) -> Raw:

@@ -30,6 +30,12 @@ User: TypeAlias = Annotated[
 ]
 
 
+LabelFilter: TypeAlias = Annotated[
+    FilterNode | None,
+    Meta(description="Only those with these labels: comparisons `eq`, joined by `and`."),
+]
+
+
 class _Published(Struct, frozen=True, kw_only=True):
     """What is said of a publication, to one channel or to many."""
 
@@ -75,10 +81,7 @@ class StreamPosition(Struct, frozen=True):
 
 
 class Addressed(Struct, frozen=True, kw_only=True):
-    """Whose connections are meant: all of a user's, or one of them.
-
-    The last two would mean others, or fewer. We do not know how, so we must not ignore them.
-    """
+    """Whose connections are meant: all of a user's, or some of them, or everybody's."""
 
     user: User = ""
     client: Client = None

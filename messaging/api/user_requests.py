@@ -4,8 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from messaging.api.requests import UnixTime
-from messaging.protocol.values import FilterNode
+from messaging.api.requests import LabelFilter, UnixTime
 
 
 class UsersRequest(Struct, frozen=True):
@@ -58,7 +57,4 @@ class ConnectionsRequest(Struct, frozen=True, kw_only=True):
 
     user: Annotated[str, Meta(max_length=255, description="Only those of this user.")] = ""
     expression: Annotated[str | None, Meta(description="Not available: leave it empty.")] = None
-    label_filter: Annotated[
-        FilterNode | None,
-        Meta(description="Only those with these labels: comparisons `eq`, joined by `and`."),
-    ] = None
+    label_filter: LabelFilter = None

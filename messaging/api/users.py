@@ -8,6 +8,7 @@ from msgspec import UNSET
 from kernel.errors import InvalidInput, Unavailable
 from kernel.identity import Principal
 from kernel.ids import UserId
+from messaging.api.filters import labels_wanted
 from messaging.api.results import (
     ConnectionInfo,
     ConnectionsResult,
@@ -28,7 +29,6 @@ from messaging.api.user_requests import (
 from messaging.connections import AT_MOST, Connected, Connections, Wanted
 from messaging.errors import NothingStands
 from messaging.protocol.codes import ErrorCode
-from messaging.protocol.values import FilterNode
 from messaging.refusals import Declined
 from messaging.sanctions import Sanctions
 from messaging.statuses import Statuses
@@ -48,7 +48,7 @@ class ApiUsers:
         """The live connections of a user, or with some labels, on all nodes."""
         if asked.expression:
             raise Declined(ErrorCode.NOT_AVAILABLE, "connections are found by user and labels only")
-        labels = _labels(asked.label_filter) if asked.label_filter is not None else {}
+        labels = labels_wanted(asked.label_filter)
         if not asked.user and not labels:
             raise InvalidInput("user", "is required, or else a label_filter")
         user_id = UserId(asked.user) if asked.user else None
@@ -125,18 +125,6 @@ def _instant(seconds: int | None) -> datetime | None:
 
 def _seconds(instant: datetime | None) -> int:
     return 0 if instant is None else int(instant.timestamp())
-
-
-def _labels(node: FilterNode) -> dict[str, str]:
-    """The labels that a filter wants: of its comparisons we know equality, and `and`."""
-    if not node.op and node.cmp == "eq" and node.key:
-        return {node.key: node.val}
-    if node.op == "and" and node.nodes:
-        labels: dict[str, str] = {}
-        for each in node.nodes:
-            labels |= _labels(each)
-        return labels
-    raise Declined(ErrorCode.NOT_AVAILABLE, "labels are compared by eq and joined by and only")
 
 
 def _connection(connected: Connected) -> ConnectionInfo:

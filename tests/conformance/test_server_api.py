@@ -257,6 +257,47 @@ async def test_those_on_the_whitelist_stay(connect: Connect, api: Pycent, ami: s
     await stays.event("publication", channel=channel)
 
 
+PHONE = {"key": "device", "cmp": "eq", "val": "phone"}
+
+
+async def test_only_connections_with_a_label_are_meant(
+    connect: Connect, api: Pycent, running_house: RunningHouse, ami: str
+) -> None:
+    channel = new("open")
+    phone = await connect(ami, running_house.token(ami, meta={"device": "phone"}))
+    browser = await connect(ami, running_house.token(ami, meta={"device": "browser"}))
+    for client in (phone, browser):
+        await listening(client, channel)
+
+    await api("disconnect", user=ami, label_filter=PHONE)
+
+    await phone.event("disconnected", code=3503)
+    await api("publish", channel=channel, data=1)
+    await browser.event("publication", channel=channel)
+
+
+async def test_everybody_with_a_label_is_subscribed_where_they_may_be(
+    connect: Connect, api: Pycent, running_house: RunningHouse, ami: str, bouchra: str
+) -> None:
+    place = uuid4().hex
+    here = {"op": "and", "nodes": [PHONE, {"key": "place", "cmp": "eq", "val": place}]}
+    meta = {"device": "phone", "place": place}
+    conversation = await running_house.group(ami)
+    for_members, for_all = f"conversation:{conversation}", new("closed")
+    member = await connect(ami, running_house.token(ami, meta=meta))
+    stranger = await connect(bouchra, running_house.token(bouchra, meta=meta))
+    for client in (member, stranger):
+        await client.event("connected")
+
+    for channel in (for_members, for_all):
+        await api("subscribe", user="", all_users=True, label_filter=here, channel=channel)
+
+    both = {(await member.event("server-subscribed"))["channel"] for _ in range(2)}
+    assert both == {for_members, for_all}
+    first = await stranger.event("server-subscribed")
+    assert first["channel"] == for_all
+
+
 @pytest.mark.parametrize("over", [{"expired": True}, {"expire_at": 1}])
 async def test_an_expired_connection_comes_back_with_a_fresh_token(
     connect: Connect, api: Pycent, running_house: RunningHouse, ami: str, over: dict[str, object]

@@ -48,8 +48,7 @@ FITTING = {
     "expression": "",
     "disconnect": {"code": 4001, "reason": "later"},
     "since": {"offset": 0, "epoch": ""},
-    "all_users": None,
-    "label_filter": None,
+    "label_filter": {"op": "and", "nodes": [{"key": "device", "cmp": "eq", "val": "phone"}]},
     "commands": [{"publish": {"channel": "karim", "data": {}}}, {"info": {}}],
 }
 """What fits fields whose rules are not in their types."""
