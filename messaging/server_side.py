@@ -81,9 +81,18 @@ class ServerSide:
         A channel that the user is not let into is left out: an old token shall not keep
         anybody offline. Raises `Unavailable`.
         """
+        # Reserved at once: from here on orders to end them are heeded.
+        reserved = {
+            channel: self._hub.reserve(connection, channel, server_side=True) for channel in wanted
+        }
         preparing = [
             self._prepare(
-                connection, user_id, channel, said, positions.get(channel) or SubscribeRequest()
+                connection,
+                reserved[channel],
+                user_id,
+                channel,
+                said,
+                positions.get(channel) or SubscribeRequest(),
             )
             for channel, said in wanted.items()
         ]
@@ -121,12 +130,12 @@ class ServerSide:
     async def _prepare(
         self,
         connection: Connection,
+        subscription: Subscription,
         user_id: UserId,
         channel: str,
         said: ServerSubscription,
         request: SubscribeRequest,
     ) -> Prepared | None:
-        subscription = self._hub.reserve(connection, channel, server_side=True)
         try:
             grant = await self._doors.by_server(
                 user_id,

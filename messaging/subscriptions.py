@@ -60,6 +60,9 @@ class Subscriptions:
         Raises `Declined`, `ProtocolViolation` or `Unavailable`, and then nothing of the
         subscription is left.
         """
+        if request.channel in (connection.subscriptions or {}):
+            # The application was faster, while this waited for its turn.
+            raise Declined(ErrorCode.ALREADY_SUBSCRIBED)
         subscription = self._hub.reserve(connection, request.channel)
         joined = False
         try:

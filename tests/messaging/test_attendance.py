@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from messaging.control import Disconnect, Order, Subscribe, Unsubscribe, publica
 from messaging.gate import GateOptions
 from messaging.namespaces import ChannelOptions, ChannelSettings
 from messaging.protocol.events import Join, Leave
+from messaging.protocol.results import Error
 from tests.support.factories_messaging import AMINA, KARIM
 from tests.support.realtime import Node, Talker, serving, talking
 
@@ -189,15 +190,17 @@ async def test_a_channel_that_begins_anew_is_left_and_entered_again(nodes, liste
     assert await said(listener, nodes) == [*CAME_AND_WENT, ("join", AMINA), ("leave", AMINA)]
 
 
-async def test_who_is_gone_before_it_is_their_turn_never_comes(sqlite_database):
-    """Many come at once, some of them wait at the gate, and some of those give up."""
+@asynccontextmanager
+async def crowded(database: Database) -> AsyncIterator[tuple[Node, Talker, asyncio.Event]]:
+    """A node at whose gate Amina waits to subscribe, until Karim has; and what lets him."""
     settings = ChannelSettings(namespaces={"gate": GATE})
     gate = GateOptions(admitted=1, wait_seconds=3)
-    node = Node(sqlite_database, channel_settings=settings, gate_options=gate)
+    node = Node(database, channel_settings=settings, gate_options=gate)
     open_channel = node.following.open
     inside, leave = asyncio.Event(), asyncio.Event()
 
     async def held(name: str) -> Any:
+        node.following.open = open_channel  # type: ignore[method-assign]
         inside.set()
         await leave.wait()
         return await open_channel(name)
@@ -211,11 +214,19 @@ async def test_who_is_gone_before_it_is_their_turn_never_comes(sqlite_database):
         amina.protocol.subscribe("gate:1")
         await amina.flush()
         await node.until(lambda: waiting._running)
+        yield node, amina, leave
+        await karim.answer(first)
+        await node.until(lambda: not waiting._running)
+        await node.parts.channel_keeper.step()
 
+
+async def test_who_is_gone_before_it_is_their_turn_never_comes(sqlite_database):
+    """Many come at once, some of them wait at the gate, and some of those give up."""
+    async with crowded(sqlite_database) as (node, amina, leave):
+        (waiting,) = node.hub.roster.of_user(AMINA)
         amina.websocket.transport.abort()
         await node.until(lambda: not waiting.is_open)
         leave.set()
-        await karim.answer(first)
         await node.until(lambda: not waiting._running)
 
         assert node.hub.counts().subscriptions == 1
@@ -223,3 +234,16 @@ async def test_who_is_gone_before_it_is_their_turn_never_comes(sqlite_database):
         await node.parts.channel_keeper.step()
         members = await node.channel_registry.members("gate:1")
         assert [each.user_id for each in members.values()] == [KARIM]
+
+
+async def test_whom_the_application_subscribes_before_it_is_their_turn_came_once(sqlite_database):
+    async with crowded(sqlite_database) as (node, amina, leave):
+        order(node, Subscribe(user_id=AMINA, channel="gate:1"))
+        await amina.until(lambda: amina.pushes)
+        leave.set()
+        # The connect had the first id.
+        await amina.until(lambda: 2 in amina.answers)
+
+        assert amina.answers[2].result == Error(105, "already subscribed")
+        await node.until(lambda: node.hub.counts().subscriptions == 2)
+        assert _said(amina).count(("join", AMINA)) == 1

@@ -1,5 +1,6 @@
 """Subscriptions that nobody asked for: by tokens, by orders, and by what a client once had."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -373,6 +374,21 @@ async def test_a_client_is_disconnected_while_it_connects(node):
 
 async def test_a_subscription_ends_while_its_connection_begins(node):
     meanwhile(node, Unsubscribe(user_id=AMINA, channel="kept:1", code=2000))
+    async with talking(node) as talker:
+        result = await connected(talker, node.token(AMINA, channels=["kept:1", "kept:2"]))
+
+    assert result.subs.keys() == {"kept:2"}
+
+
+async def test_an_order_in_the_turn_after_a_client_said_who_it_is_is_heeded(node):
+    enter = node.hub.roster.enter
+    end = Unsubscribe(user_id=AMINA, channel="kept:1", code=2000)
+
+    def entered(connection: Any) -> None:
+        enter(connection)
+        asyncio.get_running_loop().call_soon(node.hub.obey, end)
+
+    node.hub.roster.enter = entered  # type: ignore[method-assign]
     async with talking(node) as talker:
         result = await connected(talker, node.token(AMINA, channels=["kept:1", "kept:2"]))
 
