@@ -9,11 +9,14 @@ import pytest
 from kernel.adapters.database import Database
 from kernel.backoff import Backoff
 from kernel.clock import SystemClock
+from messaging.facts import member_removed
+from messaging.protocol import requests, results
 from messaging.protocol.codec import Codec
 from messaging.protocol.json_codec import JSON
 from messaging.protocol.protobuf_codec import PROTOBUF
 from messaging.protocol.values import Publication
 from messaging.recovery import RecoveryOptions
+from server.live_channels import Dismissed
 from server.live_client import LiveClient
 from server.live_line import Patience, Refused
 from tests.support.factories_messaging import AMINA, KARIM
@@ -23,7 +26,9 @@ QUICK = Patience(backoff=Backoff(first=0.02, cap=0.1), answer=2.0, ping=2.0)
 
 
 @asynccontextmanager
-async def living(node: Node, heard: list[int], codec: Codec = JSON) -> AsyncIterator[LiveClient]:
+async def living(
+    node: Node, heard: list[int], codec: Codec = JSON, dismissed: Dismissed | None = None
+) -> AsyncIterator[LiveClient]:
     def hear(_channel: str, publication: Publication) -> None:
         heard.append(publication.offset)
 
@@ -34,6 +39,7 @@ async def living(node: Node, heard: list[int], codec: Codec = JSON) -> AsyncIter
         clock=SystemClock(),
         codec=codec,
         patience=QUICK,
+        dismissed=dismissed,
     )
     running = asyncio.create_task(client.run())
     try:
@@ -122,3 +128,57 @@ async def test_whoever_is_sent_away_for_good_does_not_come_back(sqlite_database:
             await asyncio.wait_for(client.run(), 10)
 
     assert caught.value.code == 3500
+
+
+async def test_a_channel_that_is_left_is_followed_again_from_where_it_was_left(
+    sqlite_database: Database,
+):
+    heard: list[int] = []
+    async with serving(Node(sqlite_database)) as node, living(node, heard) as client:
+        there = await node.conversation(AMINA, KARIM)
+        await client.follow(channel_of(there))
+        await node.say(there, AMINA, "1")
+        await node.until(lambda: heard == [1])
+        position = await client.unfollow(channel_of(there))
+        await node.say(there, AMINA, "2")
+        assert heard == [1]
+
+        await client.follow(channel_of(there), since=position)
+        await node.until(lambda: heard == [1, 2])
+
+    assert client.violations == []
+
+
+async def test_who_may_listen_no_more_is_told_and_stays(sqlite_database: Database):
+    ends: list[tuple[str, int]] = []
+    heard: list[int] = []
+
+    def dismissed(channel: str, why: Refused) -> None:
+        ends.append((channel, why.code))
+
+    async with (
+        serving(Node(sqlite_database)) as node,
+        living(node, heard, dismissed=dismissed) as client,
+    ):
+        there, elsewhere = [await node.conversation(AMINA, KARIM) for _ in range(2)]
+        for each in (there, elsewhere):
+            await client.follow(channel_of(each))
+        removal = member_removed(there.id, KARIM)
+        await node.conversations.remove_member(there.id, KARIM, then=[removal])
+        await node.until(lambda: ends)
+        await node.say(elsewhere, AMINA, "1")
+        await node.until(lambda: heard)
+
+    assert ends == [(channel_of(there), 103)]
+
+
+async def test_what_must_not_be_asked_twice_is_asked_once(sqlite_database: Database):
+    async with serving(Node(sqlite_database)) as node, living(node, []) as client:
+        await client.follow(channel_of(await node.conversation(AMINA, KARIM)))
+        asked = requests.RPCRequest("no.such_method", b"{}")
+        answer = await client.attempt(asked)
+        client.drop()
+        await node.until(lambda: client._line is None)
+
+        assert isinstance(answer, results.Error)
+        assert await client.attempt(asked) is None
