@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.conformance.clients import Clients
 from tests.support.servers import PostgresServer, running
 
 
@@ -41,6 +42,14 @@ def rounds(request: pytest.FixtureRequest) -> Rounds:
         item for item in request.session.items if "rounds" in getattr(item, "fixturenames", ())
     ]
     return Rounds(soak / max(1, len(sharing)), int(os.environ.get("ZAFFA_TEST_SEED", "1")))
+
+
+@pytest.fixture(scope="module")
+def clients() -> Iterator[Clients]:
+    """Where the official clients come from."""
+    there = Clients()
+    yield there
+    there.stop()
 
 
 @pytest.fixture

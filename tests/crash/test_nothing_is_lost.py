@@ -1,7 +1,7 @@
 """No message is lost, repeated or reordered for any reader, whatever happens.
 
 Real clients talk and listen while servers are killed, paused, flushed and cut off. The judge of
-channels holds what each of them saw against the logs.
+channels holds what each of them saw against the logs; the official clients stand by and listen.
 """
 
 import asyncio
@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from server import migrations
+from tests.conformance.clients import Clients
 from tests.crash.conftest import Rounds
+from tests.support.bystanders import Bystanders
 from tests.support.chronicle import Chronicle
 from tests.support.crowd import FEEDS, Crowd, Habits
 from tests.support.nemeses import Arena, haunt
@@ -47,6 +49,7 @@ async def survived(
     habits: Habits,
     seconds: float,
     *,
+    clients: Clients,
     only: Sequence[str] = ("",),
 ) -> str:
     """Let a crowd live with faults for a while; what was wrong, if anything was.
@@ -54,7 +57,12 @@ async def survived(
     The faults are those with one of the words in `only` in their name.
     """
     urls, signer = arena.urls, arena.nodes[0].house
-    async with Crowd.gathered(urls, signer=signer, dice=dice, habits=habits) as crowd:
+    async with (
+        Crowd.gathered(urls, signer=signer, dice=dice, habits=habits) as crowd,
+        Bystanders.standing(
+            clients, urls, channel=next(iter(crowd.channels)), users=crowd.stable, signer=signer
+        ) as bystanders,
+    ):
         living = asyncio.create_task(crowd.live(seconds))
         nemeses = {
             name: nemesis
@@ -65,6 +73,9 @@ async def survived(
         try:
             await asyncio.wait_for(living, SETTLED)
             await crowd.settled(SETTLED)
+            top = len(crowd.chronicle.records[bystanders.channel].log or ())
+            await bystanders.arrived(top, within=SETTLED)
+            crowd.chronicle.complaints += bystanders.problems(top)
         except TimeoutError:
             crowd.chronicle.complaints += ["questions were never answered", *crowd.violations()]
     print(told(crowd.chronicle, happened), flush=True)
@@ -92,13 +103,13 @@ def told(chronicle: Chronicle, happened: Sequence[str]) -> str:
 
 
 async def test_whatever_happens_to_an_embedded_house_nothing_is_lost(
-    tmp_path: Path, rounds: Rounds
+    tmp_path: Path, clients: Clients, rounds: Rounds
 ):
     settings = {**SETTINGS, "ZAFFA_SERVER_PUSH": "auto"}
     async with Arena.embedded(tmp_path, settings) as arena:
         for dice in rounds:
             habits = Habits(stable=6, coming_and_going=2, conversations=2)
-            problems = await survived(arena, dice, habits, seconds=6.0)
+            problems = await survived(arena, dice, habits, seconds=6.0, clients=clients)
             assert not problems, problems
 
 
@@ -107,6 +118,7 @@ async def test_whatever_happens_to_a_cluster_nothing_is_lost(
     durable_postgres: PostgresServer,
     crash_database_url: str,
     valkey_server: ValkeyServer,
+    clients: Clients,
     rounds: Rounds,
 ):
     await migrations.upgrade(crash_database_url)
@@ -119,7 +131,7 @@ async def test_whatever_happens_to_a_cluster_nothing_is_lost(
         valkey=valkey_server,
     ) as arena:
         for dice in rounds:
-            problems = await survived(arena, dice, Habits(), seconds=14.0)
+            problems = await survived(arena, dice, Habits(), seconds=14.0, clients=clients)
             assert not problems, problems
 
 
@@ -127,6 +139,7 @@ async def test_whatever_happens_to_a_cluster_of_valkeys_nothing_is_lost(
     tmp_path: Path,
     durable_postgres: PostgresServer,
     crash_database_url: str,
+    clients: Clients,
     rounds: Rounds,
 ):
     await migrations.upgrade(crash_database_url)
@@ -141,6 +154,11 @@ async def test_whatever_happens_to_a_cluster_of_valkeys_nothing_is_lost(
         ) as arena:
             for dice in rounds:
                 problems = await survived(
-                    arena, dice, Habits(), seconds=8.0, only=("valkey", "node", "clients")
+                    arena,
+                    dice,
+                    Habits(),
+                    seconds=8.0,
+                    clients=clients,
+                    only=("valkey", "node", "clients"),
                 )
                 assert not problems, problems

@@ -79,6 +79,8 @@ class Crowd:
         self.channels: dict[str, str] = {}
         """Channels and their conversations; a feed has none."""
         self.guests: dict[UserId, Guest] = {}
+        self.stable = [UserId(f"stable-{number}") for number in range(habits.stable)]
+        """Who is a member of everything from beginning to end."""
         self.sent = 0
         self._urls = list(urls)
         self._signer = signer
@@ -94,16 +96,15 @@ class Crowd:
     ) -> AsyncIterator[Self]:
         """A crowd that is connected and follows its conversations."""
         crowd = cls(urls, signer=signer, dice=dice, habits=habits)
-        stable = [UserId(f"stable-{number}") for number in range(habits.stable)]
         others = [UserId(f"guest-{number}") for number in range(habits.coming_and_going)]
         async with asyncio.TaskGroup() as group:
-            for number, user in enumerate([OWNER, *stable, *others]):
+            for number, user in enumerate([OWNER, *crowd.stable, *others]):
                 guest = crowd.guests[user] = Guest(user, crowd._client(user, number))
                 group.create_task(guest.client.run())
             for _ in range(habits.conversations):
-                await crowd._open(stable)
+                await crowd._open(crowd.stable)
             for _ in range(habits.feeds):
-                await crowd._enter(f"feed:{dice.randrange(1 << 60):x}", stable)
+                await crowd._enter(f"feed:{dice.randrange(1 << 60):x}", crowd.stable)
             yield crowd
             for guest in crowd.guests.values():
                 await guest.client.close()
