@@ -133,7 +133,10 @@ class ApnsService:
         headers = (("retry-after", fault.retry_after),) if fault.retry_after else ()
         response = self._refused(request, fault.outcome, since=since)
         manner = Manner.SPLIT if fault.split else response.manner
-        return dataclasses.replace(response, headers=headers, manner=manner, delay=fault.delay)
+        body = b"" if fault.bare else response.body
+        return dataclasses.replace(
+            response, body=body, headers=headers, manner=manner, delay=fault.delay
+        )
 
     def _refused(self, request: Request, reason: str, *, since: int | None = None) -> Response:
         """An error, and what it costs the connection it came on."""

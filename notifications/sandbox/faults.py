@@ -47,6 +47,8 @@ class Fault:
     """APNs: since when the token is invalid, in milliseconds."""
     split: bool = False
     """The error's body comes in two frames."""
+    bare: bool = False
+    """The error has no body at all, as when a front end fails."""
     id: int = 0
 
     def covers(self, address: str, now: datetime) -> bool:

@@ -110,7 +110,7 @@ class FcmService:
             return limited
         fault = self._fault_for(message.address)
         if fault is not None and fault.outcome not in LATE and fault.outcome != SLOW:
-            return of_connection(fault) or self._failing(fault)
+            return of_connection(fault) or self._failing(fault, message.target)
         if body.get("validate_only") or body.get("validateOnly"):
             number = "fake_message_id"
         else:
@@ -146,8 +146,10 @@ class FcmService:
                 return Fault(provider="fcm", outcome=PREFIXES[slug], delay=delay)
         return None
 
-    def _failing(self, fault: Fault) -> Response:
-        failing = error(fault.outcome, retry_after=fault.retry_after)
+    def _failing(self, fault: Fault, target: str) -> Response:
+        failing = error(fault.outcome, retry_after=fault.retry_after, field=f"message.{target}")
+        if fault.bare:
+            failing = dataclasses.replace(failing, body=b"")
         manner = Manner.SPLIT if fault.split else Manner.TRAILING
         return dataclasses.replace(failing, manner=manner, delay=fault.delay)
 

@@ -29,6 +29,8 @@ _PLAIN: dict[str, tuple[int, str, str, str]] = {
         "Auth error from APNS or Web Push Service",
         "THIRD_PARTY_AUTH_ERROR",
     ),
+    # How the same was said before 2020.
+    "APNS_AUTH_ERROR": (401, "UNAUTHENTICATED", "Auth error from APNS", "APNS_AUTH_ERROR"),
     "SENDER_ID_MISMATCH": (403, "PERMISSION_DENIED", "SenderId mismatch", "SENDER_ID_MISMATCH"),
     "PERMISSION_DENIED": (
         403,
@@ -61,8 +63,8 @@ OUTCOMES = (
 """Every error that can be asked for by name."""
 
 
-def error(outcome: str, *, retry_after: str = "") -> Response:
-    """The answer for an error of this name."""
+def error(outcome: str, *, retry_after: str = "", field: str = "message.token") -> Response:
+    """The answer for an error of this name; `field` is where an address at fault stands."""
     headers: Headers = (("retry-after", retry_after),) if retry_after else ()
     match outcome:
         case "BAD_GATEWAY" | "GATEWAY_TIMEOUT":
@@ -72,7 +74,7 @@ def error(outcome: str, *, retry_after: str = "") -> Response:
         case "INVALID_ARGUMENT":
             return invalid(
                 "The registration token is not a valid FCM registration token",
-                field="message.token",
+                field=field,
             )
         case "ACCESS_TOKEN_EXPIRED":
             info: dict[str, Any] = {

@@ -85,6 +85,8 @@ class Traits:
     pings: int = 0
     """Pings without a request between them that end a connection."""
     body_bytes: int = 65_536
+    window: int = 65_535
+    """Bytes that may be on their way to us on one stream (HTTP/2)."""
 
 
 class Service(Protocol):

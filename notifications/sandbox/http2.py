@@ -42,7 +42,12 @@ class Http2Connection:
         self._closing = False
         self._streams = service.traits.streams
         self._h2.initiate_connection()
-        self._h2.update_settings({SettingCodes.MAX_CONCURRENT_STREAMS: self._streams})
+        self._h2.update_settings(
+            {
+                SettingCodes.MAX_CONCURRENT_STREAMS: self._streams,
+                SettingCodes.INITIAL_WINDOW_SIZE: service.traits.window,
+            }
+        )
         if service.traits.age:
             self._after(service.traits.age, self.go_away, b"max_age")
         if service.traits.idle:

@@ -21,11 +21,22 @@ class SandboxOptions:
     project_per_minute: int = option(600_000, "FCM's quota for the whole project, a minute.")
     device_per_minute: int = option(240, "FCM's quota for one device, a minute.")
 
+    latency_ms: float = option(
+        0.0, "Milliseconds until a push is answered: the median, around which answers vary."
+    )
+    window_bytes: int = option(
+        65_535, "Flow-control window of one HTTP/2 stream; a real one may be smaller."
+    )
+
     def __post_init__(self) -> None:
         ports = ("page_port", "fcm_port", "apns_port", "apns_sandbox_port", "webpush_port")
         for name in ports:
             if not 0 <= getattr(self, name) <= 65_535:
                 raise ValueError(f"{name} must be between 0 and 65535")
+        if self.latency_ms < 0:
+            raise ValueError("latency_ms must be at least 0")
+        if not 1 <= self.window_bytes <= 2**31 - 1:
+            raise ValueError("window_bytes must be between 1 and 2147483647")
         for name in ("kept", "project_per_minute", "device_per_minute"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1")

@@ -43,6 +43,7 @@ class FaultBody(msgspec.Struct, forbid_unknown_fields=True):
     delay: Seconds = 0.0
     timestamp: int | None = None
     split: bool = False
+    bare: bool = False
 
 
 class SubscribeBody(msgspec.Struct, forbid_unknown_fields=True):

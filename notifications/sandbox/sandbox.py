@@ -8,8 +8,10 @@ from kernel.clock import Clock
 from notifications.sandbox.apns import ApnsService
 from notifications.sandbox.apns_tokens import ProviderTokens
 from notifications.sandbox.credentials import Files, init, point_to
+from notifications.sandbox.distance import Distant
 from notifications.sandbox.faults import Faults
 from notifications.sandbox.fcm import FcmService
+from notifications.sandbox.http import Service
 from notifications.sandbox.listener import Listener, server_tls
 from notifications.sandbox.oauth import TokenEndpoint
 from notifications.sandbox.options import SandboxOptions
@@ -90,21 +92,23 @@ class Sandbox:
         self.arrivals.open()
         self._listeners = {
             "page": Listener(page, host=options.host, port=options.page_port, tls=None),
-            "fcm": Listener(self._fcm_service, host=options.host, port=options.fcm_port, tls=tls),
+            "fcm": Listener(
+                self._far(self._fcm_service), host=options.host, port=options.fcm_port, tls=tls
+            ),
             "apns": Listener(
-                self._apns_services["production"],
+                self._far(self._apns_services["production"]),
                 host=options.host,
                 port=options.apns_port,
                 tls=tls,
             ),
             "apns_sandbox": Listener(
-                self._apns_services["sandbox"],
+                self._far(self._apns_services["sandbox"]),
                 host=options.host,
                 port=options.apns_sandbox_port,
                 tls=tls,
             ),
             "webpush": Listener(
-                self.webpush, host=options.host, port=options.webpush_port, tls=tls
+                self._far(self.webpush), host=options.host, port=options.webpush_port, tls=tls
             ),
         }
         try:
@@ -136,6 +140,11 @@ class Sandbox:
             "faults": len(self.faults.listed()),
             **connections,
         }
+
+    def _far(self, service: Service) -> Distant:
+        """As seen over the network that the options describe."""
+        options = self._options
+        return Distant(service, latency=options.latency_ms / 1000, window=options.window_bytes)
 
     def _trust(self) -> None:
         self.oauth.trust(self.files)

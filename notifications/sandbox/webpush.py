@@ -173,6 +173,8 @@ def _failing(fault: Fault) -> Response:
     if fault.outcome == "REDIRECT":
         headers += (("location", "https://localhost:9/elsewhere"),)
     refusal = _refusal(STATUS[fault.outcome], "scripted")
+    if fault.bare:
+        refusal = dataclasses.replace(refusal, body=b"")
     return dataclasses.replace(refusal, headers=(*refusal.headers, *headers), delay=fault.delay)
 
 

@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -8,6 +8,7 @@ from kernel.notices import Urgency
 from notifications.adapters.apns import ApnsOptions, ApnsProvider
 from notifications.adapters.apns_answers import Answer, outcome_of
 from notifications.sandbox.apns import PREFIXES
+from notifications.sandbox.apns_rules import STATUS
 from notifications.sandbox.faults import Fault
 from notifications.sandbox.sandbox import Sandbox
 from notifications.types import (
@@ -101,6 +102,28 @@ async def test_a_throttled_push_says_for_whom_and_how_long(
     expected = Outcome(Verdict.THROTTLED, reason, retry_after=wait, scope=scope)
 
     assert await apns.send([push(clock, asks=reason)]) == [expected]
+
+
+@pytest.mark.parametrize("reason", STATUS)
+async def test_every_reason_is_understood_per_address_and_time_also_without_its_body(
+    reason: str, apns: ApnsProvider, sandbox: Sandbox, clock: ManualClock
+) -> None:
+    begins = clock.now() + timedelta(minutes=1)
+    sandbox.faults.add(Fault("apns", reason, prefix="aa"))
+    sandbox.faults.add(Fault("apns", reason, prefix="bb", bare=True))
+    sandbox.faults.add(Fault("apns", reason, prefix="cc", starts_at=begins))
+    said, bare, early = [
+        outcome
+        for prefix in ("aa", "bb", "cc")
+        for outcome in await apns.send(
+            [attempt(AddressKind.APNS, now=clock.now(), address=prefix * 32)]
+        )
+    ]
+
+    assert said.verdict is not Verdict.ACCEPTED
+    assert bare.verdict is not Verdict.ACCEPTED
+    assert bare.verdict is not Verdict.TOKEN_SUSPECT
+    assert early.verdict is Verdict.ACCEPTED
 
 
 @pytest.mark.parametrize("reason", ["Unregistered", "ExpiredToken"])

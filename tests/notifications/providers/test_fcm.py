@@ -8,6 +8,7 @@ import pytest
 from kernel.notices import Urgency
 from notifications.adapters.fcm import FcmOptions, FcmProvider
 from notifications.sandbox.faults import Fault
+from notifications.sandbox.fcm_errors import OUTCOMES
 from notifications.sandbox.sandbox import Sandbox
 from notifications.types import AddressKind, Content, Outcome, ThrottleScope, Verdict
 from tests.support.clock import ManualClock
@@ -40,6 +41,7 @@ async def test_a_push_arrives_once_with_its_texts_and_id(
         ("sender-id-mismatch", Verdict.TOKEN_SUSPECT, "SENDER_ID_MISMATCH"),
         ("unauthenticated", Verdict.MISCONFIGURED, "UNAUTHENTICATED"),
         ("access-token-expired", Verdict.MISCONFIGURED, "ACCESS_TOKEN_EXPIRED"),
+        ("apns-auth-error", Verdict.MISCONFIGURED, "APNS_AUTH_ERROR"),
         ("third-party-auth-error", Verdict.MISCONFIGURED, "THIRD_PARTY_AUTH_ERROR"),
         ("permission-denied", Verdict.MISCONFIGURED, "PERMISSION_DENIED"),
         ("not-found", Verdict.MISCONFIGURED, "NOT_FOUND"),
@@ -51,6 +53,35 @@ async def test_an_error_that_waiting_does_not_mend_is_told_as_what_it_is(
     push = attempt(TOKEN, now=clock.now(), address=f"sandbox-{asked}-1")
 
     assert await fcm.send([push]) == [Outcome(verdict, reason)]
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+async def test_every_error_of_fcm_is_understood_with_and_without_its_body(
+    outcome: str, fcm: FcmProvider, sandbox: Sandbox, clock: ManualClock
+) -> None:
+    """Without a body the fault is never the device's: no address is lost to a front end."""
+    begins = clock.now() + timedelta(minutes=1)
+    sandbox.faults.add(Fault("fcm", outcome, prefix="said"))
+    sandbox.faults.add(Fault("fcm", outcome, prefix="bare", bare=True))
+    sandbox.faults.add(Fault("fcm", outcome, prefix="later", starts_at=begins))
+    pushes = [
+        attempt(TOKEN, now=clock.now(), address=f"{each}-phone")
+        for each in ("said", "bare", "later")
+    ]
+
+    said, bare, early = await fcm.send(pushes)
+
+    assert Verdict.ACCEPTED not in (said.verdict, bare.verdict)
+    assert bare.verdict not in (Verdict.TOKEN_GONE, Verdict.TOKEN_SUSPECT)
+    assert early.verdict is Verdict.ACCEPTED
+
+
+async def test_an_installation_that_is_none_is_suspect(
+    fcm: FcmProvider, clock: ManualClock
+) -> None:
+    push = attempt(AddressKind.FCM_FID, now=clock.now(), address="sandbox-invalid-argument")
+
+    assert await fcm.send([push]) == [Outcome(Verdict.TOKEN_SUSPECT, "INVALID_ARGUMENT")]
 
 
 @pytest.mark.parametrize(
