@@ -11,6 +11,7 @@ BENCHMARKS = [
     "history",
     "growth",
     "ingest",
+    "api",
     "bus",
     "storm",
     "push",
