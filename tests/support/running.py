@@ -23,7 +23,7 @@ PATIENCE = 60.0
 """Seconds until a node must have become ready, or ended."""
 
 
-_SANDBOX_PORTS = ("PAGE", "FCM", "APNS", "APNS_SANDBOX")
+_SANDBOX_PORTS = ("PAGE", "FCM", "APNS", "APNS_SANDBOX", "WEBPUSH")
 
 
 @dataclass(slots=True)
