@@ -105,7 +105,8 @@ def told(chronicle: Chronicle, happened: Sequence[str]) -> str:
 async def test_whatever_happens_to_an_embedded_house_nothing_is_lost(
     tmp_path: Path, clients: Clients, rounds: Rounds
 ):
-    settings = {**SETTINGS, "ZAFFA_SERVER_PUSH": "auto"}
+    # So little is recovered that some have to read what they missed from history.
+    settings = {**SETTINGS, "ZAFFA_SERVER_PUSH": "auto", "ZAFFA_RECOVERY_PUBLICATIONS": "3"}
     async with Arena.embedded(tmp_path, settings) as arena:
         for dice in rounds:
             habits = Habits(stable=6, coming_and_going=2, conversations=2)
