@@ -69,7 +69,9 @@ async def survived(
             for name, nemesis in arena.nemeses(crowd).items()
             if any(word in name for word in only)
         }
-        happened = await haunt(nemeses, dice, seconds=seconds)
+        # A house of one node must have moments in which it works.
+        at_once = min(2, len(arena.nodes))
+        happened = await haunt(nemeses, dice, seconds=seconds, at_once=at_once)
         try:
             await asyncio.wait_for(living, SETTLED)
             await crowd.settled(SETTLED)
@@ -110,7 +112,7 @@ async def test_whatever_happens_to_an_embedded_house_nothing_is_lost(
     async with Arena.embedded(tmp_path, settings) as arena:
         for dice in rounds:
             habits = Habits(stable=6, coming_and_going=2, conversations=2)
-            problems = await survived(arena, dice, habits, seconds=6.0, clients=clients)
+            problems = await survived(arena, dice, habits, seconds=7.0, clients=clients)
             assert not problems, problems
 
 

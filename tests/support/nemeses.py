@@ -266,7 +266,7 @@ class Arena:
 
 
 async def haunt(
-    nemeses: Mapping[str, Nemesis], dice: random.Random, *, seconds: float, at_once: int = 2
+    nemeses: Mapping[str, Nemesis], dice: random.Random, *, seconds: float, at_once: int
 ) -> Sequence[str]:
     """Let one fault after the other happen, some of them together; what happened, in order."""
     happened: list[str] = []
