@@ -9,11 +9,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
+from kernel.clock import Clock
 from notifications.sandbox import apns, fcm, webpush
 from notifications.sandbox.apns_rules import ONLY_IN_PRODUCTION, ONLY_IN_SANDBOX
 from notifications.sandbox.faults import Fault, Faults
 from notifications.sandbox.http import Request, Response, Traits, json_response
 from notifications.sandbox.oauth import TokenEndpoint
+from notifications.sandbox.phones import Phones
 from notifications.sandbox.record import Arrival, Arrivals
 
 _SHOWN = 200
@@ -53,6 +55,13 @@ class SubscribeBody(msgspec.Struct, forbid_unknown_fields=True):
     application_server_key: str = ""
 
 
+class PhoneBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Whether a device is there; one that is not gets later what its provider keeps."""
+
+    address: str
+    online: bool
+
+
 class _Listing(msgspec.Struct, forbid_unknown_fields=True):
     after: Annotated[int, msgspec.Meta(ge=0)] = 0
     address: str = ""
@@ -74,12 +83,15 @@ class PageService:
         oauth: TokenEndpoint,
         counts: Callable[[], dict[str, int]],
         subscribe: Callable[[str, str], str],
+        clock: Clock,
     ) -> None:
         self._arrivals = arrivals
         self._faults = faults
         self._oauth = oauth
         self._counts = counts
         self._subscribe = subscribe
+        self._clock = clock
+        self._phones = Phones()
 
     def session(self) -> None:
         """The page remembers nothing about a connection."""
@@ -102,6 +114,13 @@ class PageService:
                     return Response(204)
                 case "GET", "/prefixes":
                     return json_response(200, _prefixes())
+                case "GET", "/phones":
+                    address = dict(parse_qsl(url.query)).get("address", "")
+                    arrived = self._arrivals.after(address=address, limit=10_000)
+                    screen = self._phones.shown(address, arrived if address else [])
+                    return json_response(200, {"shown": screen})
+                case "POST", "/phones":
+                    return self._move(msgspec.json.decode(request.body, type=PhoneBody))
                 case "POST", "/subscriptions":
                     wanted = msgspec.json.decode(request.body, type=SubscribeBody)
                     made = self._subscribe(wanted.name, wanted.application_server_key)
@@ -125,6 +144,11 @@ class PageService:
             if instant is not None and instant.tzinfo is None:
                 return _error(400, "invalid_input", "starts_at and ends_at need a UTC offset")
         return json_response(201, self._faults.add(Fault(**msgspec.structs.asdict(body))))
+
+    def _move(self, body: PhoneBody) -> Response:
+        move = self._phones.come_back if body.online else self._phones.leave
+        move(body.address, self._clock.now())
+        return Response(204)
 
     async def _follow(self, listing: _Listing) -> Response:
         found = self._found(listing)

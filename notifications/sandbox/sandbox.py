@@ -31,6 +31,7 @@ class Sandbox:
         self.oauth = TokenEndpoint(faults=self.faults, clock=clock)
         self.files = Files(Path(options.directory))
         self._options = options
+        self._clock = clock
         self._tokens = ProviderTokens(clock=clock)
         self._fcm_service = FcmService(
             options=options,
@@ -88,6 +89,7 @@ class Sandbox:
             oauth=self.oauth,
             counts=self.counts,
             subscribe=self.webpush.subscribe,
+            clock=self._clock,
         )
         self.arrivals.open()
         self._listeners = {
