@@ -177,7 +177,7 @@ async def test_a_campaign_is_written_started_paused_and_cancelled(ask):
 @pytest.mark.parametrize(
     ("name", "changes", "field"),
     [
-        ("devices.register", {"address_kind": "webpush"}, "address_kind"),
+        ("devices.register", {"address_kind": "pigeon"}, "address_kind"),
         ("devices.register", {"address": 7}, "address"),
         ("devices.register", {"user_id": "karim"}, "user_id"),
         ("devices.register", {"locale": "x" * 36}, "locale"),

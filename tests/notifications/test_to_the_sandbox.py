@@ -10,14 +10,16 @@ from kernel.workers import Stop
 from notifications.pushes import PushState
 from notifications.sandbox.credentials import init
 from notifications.sandbox.faults import Fault
-from notifications.types import Environment
+from notifications.types import AddressKind, Environment, Platform
 from tests.support.factories_notifications import AMINA, Room, apns, notice, registration
 from tests.support.sandbox import (
     apns_options,
     fcm_options,
     open_apns,
     open_fcm,
+    open_webpush,
     running_sandbox,
+    webpush_options,
 )
 
 
@@ -43,21 +45,40 @@ async def dispatcher(room, sandbox, clock):
     async with (
         open_fcm(fcm_options(sandbox), clock=clock) as fcm,
         open_apns(apns_options(sandbox), clock=clock) as apple,
+        open_webpush(webpush_options(sandbox), clock=clock) as browsers,
     ):
-        yield room.dispatcher(fcm, apple)
+        yield room.dispatcher(fcm, apple, browsers)
+
+
+def browser(sandbox, name):
+    """A browser of the sandbox, as it registers itself."""
+    address = sandbox.webpush.subscribe(name)
+    kind, web = AddressKind.WEBPUSH, Platform.WEB
+    return registration(9, address_kind=kind, platform=web, address=address)
 
 
 async def test_a_notice_arrives_once_on_each_of_a_users_devices(room, sandbox, dispatcher):
     await room.register(AMINA, android(1))
     await room.register(AMINA, apns(2))
     await room.register(AMINA, apns(3, environment=Environment.SANDBOX))
+    await room.register(AMINA, browser(sandbox, "amina"))
     await room.tell(notice(AMINA))
 
     await dispatcher.step()
 
-    assert await room.states() == {PushState.ACCEPTED: 3}
+    assert await room.states() == {PushState.ACCEPTED: 4}
     arrived = [arrival.push_id for arrival in sandbox.arrivals.after()]
-    assert len(arrived) == len(set(arrived)) == 3
+    assert len(arrived) == len(set(arrived)) == 4
+
+
+async def test_a_browser_that_is_gone_is_disabled(room, sandbox, dispatcher):
+    gone = await room.register(AMINA, browser(sandbox, "sandbox-gone"))
+    await room.tell(notice(AMINA))
+
+    await dispatcher.step()
+
+    assert (await room.device(gone.id, AMINA)).disabled_at is not None
+    assert await room.states() == {PushState.REJECTED: 1}
 
 
 async def test_a_device_whose_app_was_removed_is_disabled(room, sandbox, dispatcher):
