@@ -74,6 +74,11 @@ def microseconds(instant: datetime) -> int:
     return (instant - _EPOCH) // _MICROSECOND
 
 
+def instant(microseconds: int) -> datetime:
+    """The same read back."""
+    return _EPOCH + microseconds * _MICROSECOND
+
+
 BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """A generated integer key: SQLite generates only for the type INTEGER."""
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kernel.adapters.database import Database, Instant, storable, table_of
+from kernel.adapters.database import Database, Instant, microseconds, storable, table_of
+from kernel.adapters.driver import run_many
 from kernel.adapters.tables import OutboxRow
 from kernel.clock import Clock
 from kernel.outbox import RETENTION, Claimed, Entry, Moved
@@ -171,22 +171,28 @@ _CLAIM = (
 async def _write_on_sqlite(
     connection: AsyncConnection, entries: Sequence[Entry], now: datetime
 ) -> None:
+    written_at = microseconds(now)
     rows = [
-        {
-            "kind": entry.kind,
-            "payload": entry.payload.decode(),
-            "dedupe_key": entry.dedupe_key,
-            "channel": entry.channel,
-            "offset": entry.offset,
-            "created_at": now,
-            "due_at": entry.due_at or now,
-        }
+        (
+            entry.kind,
+            entry.payload.decode(),
+            entry.dedupe_key,
+            entry.channel,
+            entry.offset,
+            written_at,
+            microseconds(entry.due_at) if entry.due_at else written_at,
+        )
         for entry in entries
     ]
-    await connection.execute(_INSERT_ON_SQLITE, rows)
+    await run_many(connection, _INSERT_ON_SQLITE, rows)
 
 
-_INSERT_ON_SQLITE = sqlite.insert(OUTBOX).on_conflict_do_nothing(index_elements=["dedupe_key"])
+_INSERT_ON_SQLITE = """
+    INSERT INTO outbox (kind, payload, dedupe_key, channel, "offset", created_at, due_at,
+                        transaction_id, fence, attempts)
+    VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, 0)
+    ON CONFLICT (dedupe_key) DO NOTHING
+"""
 
 
 async def _write_on_postgresql(

@@ -9,17 +9,17 @@ import json
 from collections.abc import Sequence
 from uuid import UUID
 
-import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kernel.adapters.database import Instant, microseconds
+from kernel.adapters.database import instant, microseconds
+from kernel.adapters.driver import fetch, run_many
 from messaging.adapters.fates import Fate, Placed, not_a_member, not_found, placed, repeated
 from messaging.types import Draft
 
-_LOOK = sa.text("""
+_LOOK = """
 SELECT conversations.top, members.user_id AS member,
        messages.id, messages."offset", messages.body, messages.sent_at
-FROM json_each(:keys) AS draft
+FROM json_each(?) AS draft
 LEFT JOIN conversations
   ON conversations.id = json_extract(draft.value, '$[0]')
 LEFT JOIN members
@@ -30,7 +30,7 @@ LEFT JOIN messages
  AND messages.sender_id = json_extract(draft.value, '$[1]')
  AND messages.idempotency_key = json_extract(draft.value, '$[2]')
 ORDER BY draft.key
-""").columns(id=sa.Uuid(), sent_at=Instant())
+"""
 
 _INSERT = """
 INSERT INTO messages (id, conversation_id, "offset", sender_id, body, idempotency_key, sent_at)
@@ -43,18 +43,17 @@ _GROW = "UPDATE conversations SET top = ? WHERE id = ?"
 async def append(connection: AsyncConnection, drafts: Sequence[Draft]) -> list[Fate]:
     """Store drafts of different keys; what became of each, in order."""
     keys = [(d.conversation_id.hex, d.sender_id, d.idempotency_key) for d in drafts]
-    rows = await connection.execute(_LOOK, {"keys": json.dumps(keys)})
+    rows = await fetch(connection, _LOOK, (json.dumps(keys),))
     fates: list[Fate] = []
     tops: dict[UUID, int] = {}
-    for draft, row in zip(drafts, rows, strict=True):
-        if row.id is not None:
-            fates.append(repeated(draft, row.id, row.offset, row.body, row.sent_at))
-        elif row.member is not None:
-            offset = tops.get(draft.conversation_id, row.top) + 1
-            tops[draft.conversation_id] = offset
-            fates.append(placed(draft, offset=offset))
+    for draft, (top, member, first_id, offset, body, sent_at) in zip(drafts, rows, strict=True):
+        if first_id is not None:
+            fates.append(repeated(draft, UUID(first_id), offset, body, instant(sent_at)))
+        elif member is not None:
+            tops[draft.conversation_id] = tops.get(draft.conversation_id, top) + 1
+            fates.append(placed(draft, offset=tops[draft.conversation_id]))
         else:
-            fates.append(not_found() if row.top is None else not_a_member())
+            fates.append(not_found() if top is None else not_a_member())
     new = [fate.message for fate in fates if isinstance(fate, Placed) and fate.is_new]
     if new:
         messages = [
@@ -69,7 +68,7 @@ async def append(connection: AsyncConnection, drafts: Sequence[Draft]) -> list[F
             )
             for message in new
         ]
-        await connection.exec_driver_sql(_INSERT, messages)
+        await run_many(connection, _INSERT, messages)
         grown = [(top, conversation_id.hex) for conversation_id, top in tops.items()]
-        await connection.exec_driver_sql(_GROW, grown)
+        await run_many(connection, _GROW, grown)
     return fates

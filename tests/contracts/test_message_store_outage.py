@@ -10,6 +10,7 @@ from kernel.metrics import Metrics
 from messaging.adapters.message_batches import BatchOptions
 from messaging.adapters.sql_conversations import SqlConversations
 from messaging.adapters.sql_messages import SqlMessages
+from messaging.ports import MessagePage
 from tests.support.factories_messaging import AMINA, draft, group, members, noted, nothing
 from tests.support.servers import PostgresServer, running
 
@@ -40,11 +41,14 @@ async def test_while_the_database_is_away_senders_are_refused_and_later_served(c
                 return_exceptions=True,
             )
             assert [type(each) for each in refused] == [Unavailable] * 5
+            with pytest.raises(Unavailable):
+                await store.page(here, beyond=0, limit=9)
 
         server.start()
         again = await store.append(draft(here, key="first"), then=nothing)
         second = await store.append(draft(here, key="second"), then=nothing)
         assert (again, second.offset) == (first, 2)
+        assert (await store.page(here, beyond=0, limit=0)) == MessagePage(2, ())
         await store.close()
         await database.close()
 
