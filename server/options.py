@@ -59,8 +59,8 @@ class ServerOptions:
     )
     push: str = option(
         "auto",
-        "Where pushes go: providers (FCM and APNs), sandbox (emulated in this process); auto is "
-        "the sandbox on SQLite while neither provider has credentials, else the providers.",
+        "Where pushes go: providers (FCM, APNs, Web Push), sandbox (emulated in this process); "
+        "auto is the sandbox on SQLite while no provider has credentials, else the providers.",
     )
     log_format: str = option(
         "auto", "json for machines, human for people, auto: human on a terminal, else json."

@@ -1,1 +1,1 @@
-"""Notifications' ports, met with SQL, FCM and APNs."""
+"""Notifications' ports, met with SQL, FCM, APNs and Web Push."""
