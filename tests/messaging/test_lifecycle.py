@@ -1,14 +1,16 @@
 """Whatever happens to subscriptions in whatever order, nothing of them is left behind.
 
-Clients connect, subscribe and are cut off; the application orders them about; channels lose
-their place. What each client is told must be what a strict client takes, joins and leaves must
-alternate, and in the end the node must be as empty as it was.
+Clients connect, subscribe, are cut off and come back for what they missed; the application
+publishes and orders them about; channels lose their place. What each client is told must be what
+a strict client takes, without a hole in any channel; joins and leaves must alternate; and in the
+end the node must be as empty as it was.
 """
 
 import asyncio
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -23,16 +25,20 @@ from messaging.connection import Connection
 from messaging.control import Disconnect, Subscribe, Unsubscribe, publication_of_order
 from messaging.departures import Batch, Departures, Wire
 from messaging.extras import read
+from messaging.gate import GateOptions
 from messaging.namespaces import ChannelOptions, ChannelSettings
 from messaging.protocol.client import ClientProtocol
 from messaging.protocol.codes import ProtocolViolation
 from messaging.protocol.json_codec import JSON
+from messaging.protocol.values import StreamPosition
 from messaging.publishing import Words
 from messaging.quotas import ConnectionOptions
 from tests.support.factories_messaging import AMINA, KARIM
 from tests.support.realtime import Node
 
 CHANNELS = ("gate:1", "gate:2")
+REST = 40
+"""Turns after which everything that goes on may end before the next thing happens."""
 USERS = (AMINA, AMINA, KARIM)
 """One has two connections."""
 
@@ -51,9 +57,9 @@ GATE = ChannelOptions(
 class Ear(Wire):
     """A client without a network, that takes whatever it is told at once."""
 
-    def __init__(self, departures: Departures) -> None:
+    def __init__(self, departures: Departures, positions: Mapping[str, StreamPosition]) -> None:
         super().__init__(JSON, departures)
-        self.client = ClientProtocol(JSON)
+        self.client = ClientProtocol(JSON, positions=positions)
         self.connection: Connection | None = None
         self.violations: list[str] = []
 
@@ -116,11 +122,15 @@ class Stage:
 
     def _connect(self, which: int, channels: list[str]) -> None:
         if self._open(which) is None:
-            ear = Ear(self.node.departures)
+            before = self.ears[which]
+            positions = {} if before is None else before.client.positions
+            ear = Ear(self.node.departures, positions)
             ear.violations = self.violations
             ear.connection = self.node.gateway.connect(ear)
             self.ears[which] = ear
-            ear.client.connect(token=self.node.token(USERS[which], channels=channels))
+            token = self.node.token(USERS[which], channels=channels)
+            recover = [channel for channel in channels if channel in positions]
+            ear.client.connect(token=token, recover=recover)
             self._say(ear)
 
     def subscribe(self, which: int, channel: str) -> None:
@@ -180,23 +190,45 @@ class Stage:
             ACTIONS[name](self, which, channel)
             for _ in range(turns):
                 await asyncio.sleep(0)
+            if turns == REST:
+                await self._settled()
+        await self._settled()
+        await self._epilogue()
         for which in range(len(USERS)):
             self.cut(which, "")
+        await self._settled()
+        for keeper in (self.node.parts.channel_keeper, self.node.parts.keeper):
+            await keeper.step()
+
+    async def _epilogue(self) -> None:
+        """Everybody comes back, subscribes to everything, and hears the last word."""
+        for action in (Stage.connect, Stage.subscribe):
+            for which, channel in product(range(len(USERS)), CHANNELS):
+                action(self, which, channel)
+                await self._settled()
+        for channel in CHANNELS:
+            self.publish(0, channel)
+        await self._settled()
+        tops = await self.node.streams.tops(CHANNELS)
+        places = {channel: StreamPosition(top.offset, top.epoch) for channel, top in tops.items()}
+        await self.node.until(
+            lambda: self.violations or all(ear.client.positions == places for ear in self.ears)
+        )
+
+    async def _settled(self) -> None:
+        """Wait until nothing is being done any more."""
         server_side = self.node.commands._connecting._server_side
-        running = [ear.connection for ear in self.ears if ear is not None]
         await self.node.until(
             lambda: (
                 not (
                     server_side._subscribing
                     or server_side._early
                     or self.publishing
-                    or any(each._running for each in running)
+                    or any(ear.connection._running for ear in self.ears if ear is not None)
                 )
             )
         )
         await asyncio.sleep(0)
-        for keeper in (self.node.parts.channel_keeper, self.node.parts.keeper):
-            await keeper.step()
 
 
 ACTIONS: dict[str, Callable[[Stage, int, str], None]] = {
@@ -212,11 +244,12 @@ Scene = tuple[str, int, str, int]
 
 scenes = st.lists(
     st.tuples(
-        st.sampled_from([*sorted(ACTIONS), "connect", "subscribe", "connect_subscribed"]),
-        st.integers(0, len(USERS) - 1),
-        st.sampled_from(CHANNELS),
-        st.sampled_from([0, 0, 1, 2, 5, 40]),
+        st.sampled_from([*sorted(ACTIONS), *3 * ("connect", "subscribe", "publish"), "cut"]),
+        st.sampled_from([0, 0, 0, 1, 2]),
+        st.sampled_from([*CHANNELS[:1] * 3, *CHANNELS[1:]]),
+        st.sampled_from([0, 0, 1, 2, 5, REST, REST]),
     ),
+    min_size=12,
     max_size=40,
 )
 
@@ -246,6 +279,8 @@ async def play(database: Database, scenes: list[Scene]) -> None:
         bus=bus,
         channel_settings=ChannelSettings(namespaces={"gate": GATE}),
         connection_options=ConnectionOptions(commands_per_second=0),
+        # Some wait for their turn, others are told to come back.
+        gate_options=GateOptions(admitted=1, wait_seconds=0.5),
     )
     stop = Stop()
     working = [asyncio.create_task(worker.run(stop)) for worker in node.workers]
@@ -270,7 +305,7 @@ async def play(database: Database, scenes: list[Scene]) -> None:
         await node.store.close()
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(scenes)
 def test_nothing_is_left_behind(
     runner: tuple[asyncio.Runner, Database], scenes: list[Scene]
