@@ -17,7 +17,9 @@ class ConnectionOptions:
         15.0, "How long a new connection may take to say who it is. Slow networks need 10 or more."
     )
     expiry_grace_seconds: float = option(
-        25.0, "How long after its token's end a connection may still be refreshed."
+        25.0,
+        "How long after its token's end a connection, or a subscription, may still be refreshed;"
+        " not less than the tokens' leeway, or clients come back with tokens still taken for good.",
     )
     channels: int = option(128, "Subscriptions of one connection.")
     commands_per_frame: int = option(512, "Commands that may arrive together.")
