@@ -26,8 +26,11 @@ pytestmark = [pytest.mark.crash, pytest.mark.external, pytest.mark.timeout(4000)
 SETTLED = 45.0
 """Seconds in which everybody must have everything once the faults are over."""
 
+AT_ONCE = 1.0
+"""Seconds that the news of a removal may take within a node."""
+
 GRACE = 6.0
-"""Seconds that the news of a removal may take: a look at the database, and a paused node."""
+"""The same among nodes: a look at the database, and a paused node."""
 
 SETTINGS = {
     "ZAFFA_WIRE_BACKLOG_BYTES": "65536",
@@ -50,6 +53,7 @@ async def survived(
     seconds: float,
     *,
     clients: Clients,
+    grace: float = GRACE,
     only: Sequence[str] = ("",),
 ) -> str:
     """Let a crowd live with faults for a while; what was wrong, if anything was.
@@ -81,7 +85,7 @@ async def survived(
         except TimeoutError:
             crowd.chronicle.complaints += ["questions were never answered", *crowd.violations()]
     print(told(crowd.chronicle, happened), flush=True)
-    problems = crowd.chronicle.problems(grace=GRACE)
+    problems = crowd.chronicle.problems(grace=grace)
     if not problems:
         return ""
     logs = [
@@ -112,7 +116,9 @@ async def test_whatever_happens_to_an_embedded_house_nothing_is_lost(
     async with Arena.embedded(tmp_path, settings) as arena:
         for dice in rounds:
             habits = Habits(stable=6, coming_and_going=2, conversations=2)
-            problems = await survived(arena, dice, habits, seconds=7.0, clients=clients)
+            problems = await survived(
+                arena, dice, habits, seconds=7.0, clients=clients, grace=AT_ONCE
+            )
             assert not problems, problems
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Self
@@ -86,7 +86,7 @@ class Crowd:
         self._signer = signer
         self._dice = dice
         self._habits = habits
-        self._talking = True
+        self._over = asyncio.Event()
         self._silent_at: dict[str, float] = {}
 
     @classmethod
@@ -120,7 +120,7 @@ class Crowd:
         """
         now = self.chronicle.now()
         for channel in self.channels:
-            self._silent_at[channel] = now + seconds * self._dice.uniform(0.3, 1.0)
+            self._silent_at[channel] = now + seconds * self._dice.uniform(0.5, 1.0)
         async with asyncio.TaskGroup() as group:
             for guest in self.guests.values():
                 if guest.user != OWNER:
@@ -129,7 +129,7 @@ class Crowd:
                     habit = self._look_away_now_and_then if stays else self._come_and_go
                     group.create_task(habit(guest))
             await asyncio.sleep(seconds)
-            self._talking = False
+            self._over.set()
 
     async def settled(self, within: float) -> None:
         """Read every log, and wait until everybody who follows it has reached its end."""
@@ -167,8 +167,7 @@ class Crowd:
     # --- what users do ---------------------------------------------------------------------------
 
     async def _talk(self, guest: Guest) -> None:
-        while self._talking:
-            await asyncio.sleep(self._dice.expovariate(1 / self._habits.pause))
+        while await self._later(self._dice.expovariate(1 / self._habits.pause)):
             channels = self._lively(guest)
             if not channels:
                 continue
@@ -186,12 +185,18 @@ class Crowd:
                 continue
             await asyncio.gather(*(self._send(guest, channel, sent) for _ in range(times)))
 
+    async def _later(self, seconds: float) -> bool:
+        """Wait so long, unless the talking ends; whether it goes on."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._over.wait(), seconds)
+        return not self._over.is_set()
+
     def _lively(self, guest: Guest) -> list[str]:
         now = self.chronicle.now()
         return [
             channel
             for channel, inside in guest.inside.items()
-            if inside and self._talking and now < self._silent_at[channel]
+            if inside and now < self._silent_at[channel]
         ]
 
     async def _send(self, guest: Guest, channel: str, sent: Sent) -> None:
@@ -228,8 +233,7 @@ class Crowd:
 
     async def _look_away_now_and_then(self, guest: Guest) -> None:
         """Stop listening to a conversation for a moment, and go on from there."""
-        while self._talking:
-            await asyncio.sleep(self._dice.uniform(1.0, 8.0))
+        while await self._later(self._dice.uniform(1.0, 8.0)):
             channel = self._dice.choice(list(guest.inside))
             position = await guest.client.unfollow(channel)
             await asyncio.sleep(self._dice.uniform(0.0, 1.0))
@@ -237,15 +241,17 @@ class Crowd:
 
     async def _come_and_go(self, guest: Guest) -> None:
         channel = self._dice.choice([each for each, there in self.channels.items() if there])
-        while self._talking:
-            await asyncio.sleep(self._dice.uniform(0.0, 2.0))
+        absence = 0.5
+        while await self._later(self._dice.uniform(0.0, absence)):
+            # Some are back so soon that old news of their leaving may still be on its way, and
+            # some stay away so long that nothing may reach them any more.
+            absence = self._dice.choice([1.0, 12.0])
             self.chronicle.joins(guest.user, channel)
             await self._owner("conversations.add_member", channel, guest.user)
             guest.inside[channel] = True
             guest.stay += 1
             await self._follow(guest, channel)
-            await asyncio.sleep(self._dice.uniform(0.0, 6.0))
-            if not self._talking:
+            if not await self._later(self._dice.uniform(0.0, 3.0)):
                 return
             guest.inside[channel] = False
             await self._owner("conversations.remove_member", channel, guest.user)
