@@ -3,8 +3,8 @@
 from kernel.errors import InvalidInput, Unavailable
 from kernel.identity import Principal, Scope
 from kernel.operations import AnyOperation, Nothing, Operation
-from messaging import user_schemas as schemas
 from messaging.connections import Connections, Wanted
+from messaging.standing import schemas
 
 
 def operations(connections: Connections) -> list[AnyOperation]:

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kernel.adapters.database import Database, storable, table_of
 from kernel.paging import Page, cursor_of, parts_of
 from messaging.adapters.standing_tables import RestrictionRevisionRow, RestrictionRow
-from messaging.restrictions import Restriction, RestrictionKind
-from messaging.standing_ports import Change
+from messaging.standing.ports import Change
+from messaging.standing.restrictions import Restriction, RestrictionKind
 
 _restrictions = table_of(RestrictionRow)
 _revisions = table_of(RestrictionRevisionRow)

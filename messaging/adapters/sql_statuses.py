@@ -13,7 +13,7 @@ from kernel.ids import UserId
 from messaging.adapters.chunks import chunks
 from messaging.adapters.standing_tables import SightingRow, SignOfLifeRow, UserStatusRow
 from messaging.adapters.tables import MemberRow
-from messaging.standing_ports import Obituary, Recorded
+from messaging.standing.ports import Obituary, Recorded
 
 _statuses = table_of(UserStatusRow)
 _sightings = table_of(SightingRow)

@@ -30,12 +30,12 @@ from messaging.connections import AT_MOST, Connected, Connections, Wanted
 from messaging.errors import NothingStands
 from messaging.protocol.codes import ErrorCode
 from messaging.refusals import Declined
-from messaging.sanctions import Sanctions
-from messaging.statuses import Statuses
+from messaging.standing.sanctions import Sanctions
+from messaging.standing.statuses import Statuses
 
 
 class ApiUsers:
-    """What `messaging/user_routes.py` offers on the admin gateway, in other words."""
+    """What `messaging/standing/routes.py` offers on the admin gateway, in other words."""
 
     def __init__(
         self, *, statuses: Statuses, sanctions: Sanctions, connections: Connections

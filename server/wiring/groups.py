@@ -21,8 +21,8 @@ from messaging.presence import PresenceOptions
 from messaging.quotas import ConnectionOptions
 from messaging.rates import RateOptions
 from messaging.recovery import RecoveryOptions
-from messaging.standing import StandingOptions
-from messaging.statuses import StatusOptions
+from messaging.standing.checks import StandingOptions
+from messaging.standing.statuses import StatusOptions
 from notifications.adapters.apns import ApnsOptions
 from notifications.adapters.fcm import FcmOptions
 from notifications.adapters.webpush import WebPushOptions

@@ -2,20 +2,22 @@
 
 from functools import partial
 
-from messaging import connection_routes, trace_routes, user_routes
-from messaging.activity import Activity
+from messaging import connection_routes
 from messaging.adapters.sql_restrictions import SqlRestrictions
 from messaging.adapters.sql_statuses import SqlAcquaintances, SqlStatuses
 from messaging.api.users import ApiUsers
 from messaging.connections import Connections
-from messaging.expulsion import Expulsion
 from messaging.ports import PresenceRegistry
-from messaging.sanctions import Sanctions
-from messaging.sightings import Sightings
-from messaging.standing import CheckedTokens, Standing
-from messaging.statuses import Statuses
-from messaging.tracer import Tracer
-from messaging.tracing import Tracing
+from messaging.standing import routes as user_routes
+from messaging.standing.activity import Activity
+from messaging.standing.checks import CheckedTokens, Standing
+from messaging.standing.expulsion import Expulsion
+from messaging.standing.sanctions import Sanctions
+from messaging.standing.sightings import Sightings
+from messaging.standing.statuses import Statuses
+from messaging.tracing import routes as trace_routes
+from messaging.tracing.tracer import Tracer
+from messaging.tracing.traces import Tracing
 from server.wiring.ground import Ground
 from server.wiring.realtime import RealtimeParts
 

@@ -7,7 +7,7 @@ import pytest
 
 from kernel.errors import InvalidInput
 from messaging.adapters.sql_restrictions import SqlRestrictions
-from messaging.restrictions import Restriction, RestrictionKind
+from messaging.standing.restrictions import Restriction, RestrictionKind
 from tests.support.clock import START
 from tests.support.factories_messaging import AMINA, KARIM, LINA
 

@@ -10,7 +10,7 @@ from kernel.ids import UserId
 from kernel.outbox import Entry
 from messaging.adapters.sql_conversations import SqlConversations
 from messaging.adapters.sql_statuses import SqlAcquaintances, SqlStatuses
-from messaging.standing_ports import Recorded
+from messaging.standing.ports import Recorded
 from tests.support.clock import START
 from tests.support.factories_messaging import AMINA, KARIM, LINA, NOUR, group, members
 

@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel.ids import UserId
-from messaging.restrictions import Proof, Restriction, RestrictionKind, Restrictions, proof_of
+from messaging.standing.restrictions import (
+    Proof,
+    Restriction,
+    RestrictionKind,
+    Restrictions,
+    proof_of,
+)
 from tests.support.clock import START
 from tests.support.factories_messaging import AMINA, KARIM
 

@@ -16,14 +16,14 @@ from kernel.identity import ANONYMOUS
 from kernel.metrics import Metrics
 from messaging.adapters.sql_restrictions import SqlRestrictions
 from messaging.errors import NothingStands, TokenRevoked, UserBlocked
-from messaging.expulsion import REMEMBERED, Expulsion
 from messaging.namespaces import ChannelOptions, ChannelSettings
 from messaging.protocol import results
 from messaging.protocol.requests import RefreshRequest, SubRefreshRequest
 from messaging.protocol.results import Error
-from messaging.restrictions import Restriction, RestrictionKind
-from messaging.standing import KEPT, RECENT, WHOLE_SECONDS, Standing, StandingOptions
-from messaging.standing_ports import Change
+from messaging.standing.checks import KEPT, RECENT, WHOLE_SECONDS, Standing, StandingOptions
+from messaging.standing.expulsion import REMEMBERED, Expulsion
+from messaging.standing.ports import Change
+from messaging.standing.restrictions import Restriction, RestrictionKind
 from tests.support.clock import START, ManualClock
 from tests.support.factories_messaging import AMINA, KARIM
 from tests.support.realtime import Node, talking

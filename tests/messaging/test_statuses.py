@@ -8,12 +8,12 @@ import pytest
 from kernel.errors import InvalidInput, Unavailable
 from kernel.ids import UserId
 from kernel.workers import Stop
-from messaging.activity import BATCH, Activity
 from messaging.adapters.memory_presence import MemoryPresence
 from messaging.adapters.sql_conversations import SqlConversations
 from messaging.adapters.sql_statuses import SqlAcquaintances, SqlStatuses
-from messaging.sightings import Sightings
-from messaging.statuses import AT_ONCE, Statuses, StatusOptions
+from messaging.standing.activity import BATCH, Activity
+from messaging.standing.sightings import Sightings
+from messaging.standing.statuses import AT_ONCE, Statuses, StatusOptions
 from messaging.types import Presence
 from tests.support.clock import START, ManualClock
 from tests.support.factories_messaging import AMINA, KARIM, LINA, NOUR, group, members

@@ -19,12 +19,12 @@ from messaging.namespaces import ChannelOptions, ChannelSettings
 from messaging.protocol.json_codec import JSON
 from messaging.protocol.protobuf_codec import PROTOBUF
 from messaging.protocol.requests import PublishRequest, RefreshRequest
-from messaging.trace_events import SHOWN_BYTES, EventKind, answers_in, commands_in, shown
-from messaging.trace_news import Begin, news_of, to_all
-from messaging.trace_routes import Watch, operations
-from messaging.tracer import AT_ONCE as TRACES_OF_A_NODE
-from messaging.tracer import EVENTS_BURST, SILENCE, Tracer
-from messaging.tracing import AT_ONCE, Tracing
+from messaging.tracing.events import SHOWN_BYTES, EventKind, answers_in, commands_in, shown
+from messaging.tracing.news import Begin, news_of, to_all
+from messaging.tracing.routes import Watch, operations
+from messaging.tracing.tracer import AT_ONCE as TRACES_OF_A_NODE
+from messaging.tracing.tracer import EVENTS_BURST, SILENCE, Tracer
+from messaging.tracing.traces import AT_ONCE, Tracing
 from tests.support.clock import START
 from tests.support.factories_messaging import AMINA, KARIM
 from tests.support.realtime import PATIENCE, Node, channel_of, serving, talking

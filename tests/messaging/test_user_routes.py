@@ -14,16 +14,16 @@ from kernel.errors import Denied
 from kernel.identity import Principal, Scope
 from kernel.ids import new_id
 from kernel.operations import AnyOperation
-from messaging.activity import Activity
 from messaging.adapters.memory_presence import MemoryPresence
 from messaging.adapters.sql_conversations import SqlConversations
 from messaging.adapters.sql_restrictions import SqlRestrictions
 from messaging.adapters.sql_statuses import SqlAcquaintances, SqlStatuses
 from messaging.errors import NothingStands
 from messaging.protocol.results import RPCResult
-from messaging.sanctions import Sanctions
-from messaging.statuses import Statuses, StatusOptions
-from messaging.user_routes import operations
+from messaging.standing.activity import Activity
+from messaging.standing.routes import operations
+from messaging.standing.sanctions import Sanctions
+from messaging.standing.statuses import Statuses, StatusOptions
 from tests.support.clock import START, ManualClock
 from tests.support.factories_messaging import AMINA, KARIM, LINA, group, members
 from tests.support.realtime import Node, serving, talking

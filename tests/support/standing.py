@@ -13,9 +13,9 @@ from kernel.identity import Principal, Scope
 from kernel.ids import new_id
 from kernel.metrics import Metrics
 from messaging.adapters.sql_restrictions import SqlRestrictions
-from messaging.expulsion import Expulsion
-from messaging.sanctions import Sanctions
-from messaging.standing import CheckedTokens, Standing, StandingOptions
+from messaging.standing.checks import CheckedTokens, Standing, StandingOptions
+from messaging.standing.expulsion import Expulsion
+from messaging.standing.sanctions import Sanctions
 from tests.support.clock import START
 from tests.support.realtime import Node, serving, verifier
 

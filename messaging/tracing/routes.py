@@ -10,8 +10,8 @@ from kernel.ids import UserId
 from kernel.operations import AnyOperation, Operation
 from messaging.errors import TooManyTraces
 from messaging.schemas import Taken
-from messaging.trace_events import TraceEvent
-from messaging.tracing import Tracing
+from messaging.tracing.events import TraceEvent
+from messaging.tracing.traces import Tracing
 
 
 class Watch(Taken, frozen=True):

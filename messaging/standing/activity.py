@@ -5,7 +5,7 @@ from datetime import datetime
 from kernel.clock import Clock
 from kernel.ids import UserId
 from kernel.workers import Stop, repeat
-from messaging.standing_ports import StatusStore
+from messaging.standing.ports import StatusStore
 
 FLUSH_SECONDS = 1.0
 """Rest between two writes."""

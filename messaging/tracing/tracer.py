@@ -14,8 +14,8 @@ from messaging.connection import Connection
 from messaging.departures import Departures, Wire
 from messaging.protocol.codec import Codec
 from messaging.roster import Roster
-from messaging.trace_events import EventKind, TraceEvent, answers_in, commands_in, shown
-from messaging.trace_news import Begin, End, Seen, news_of, to_node
+from messaging.tracing.events import EventKind, TraceEvent, answers_in, commands_in, shown
+from messaging.tracing.news import Begin, End, Seen, news_of, to_node
 
 AT_ONCE = 16
 """Traces of one node, at most."""

@@ -3,11 +3,11 @@
 from kernel.errors import InvalidInput, Unavailable
 from kernel.identity import Principal, Scope
 from kernel.operations import AnyOperation, Nothing, Operation
-from messaging import user_schemas as schemas
-from messaging.activity import Activity
 from messaging.errors import NothingStands
-from messaging.sanctions import Sanctions
-from messaging.statuses import Statuses
+from messaging.standing import schemas
+from messaging.standing.activity import Activity
+from messaging.standing.sanctions import Sanctions
+from messaging.standing.statuses import Statuses
 
 _BLOCK_PATH = "/admin/v1/users/{user_id}/block"
 

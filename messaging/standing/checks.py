@@ -23,8 +23,8 @@ from kernel.options import option
 from kernel.workers import Pulse, Stop, repeat
 from messaging.control import CONTROL
 from messaging.errors import TokenRevoked, UserBlocked
-from messaging.restrictions import Restriction, RestrictionKind, Restrictions, proof_of
-from messaging.standing_ports import Change, RestrictionStore
+from messaging.standing.ports import Change, RestrictionStore
+from messaging.standing.restrictions import Restriction, RestrictionKind, Restrictions, proof_of
 
 PAGE = 1000
 """Changes read at once."""

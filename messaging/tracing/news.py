@@ -4,7 +4,7 @@ import msgspec
 
 from kernel.bus import Publication
 from messaging.control import CONTROL, node_channel
-from messaging.trace_events import TraceEvent
+from messaging.tracing.events import TraceEvent
 
 
 class Begin(msgspec.Struct, frozen=True, kw_only=True, tag="trace.begin"):

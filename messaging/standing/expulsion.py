@@ -11,7 +11,7 @@ from kernel.workers import Pulse, Stop, rest
 from messaging.connection import Connection
 from messaging.hub import Hub
 from messaging.protocol.codes import DisconnectCode, UnsubscribeCode
-from messaging.restrictions import Restriction, RestrictionKind, Restrictions, proof_of
+from messaging.standing.restrictions import Restriction, RestrictionKind, Restrictions, proof_of
 
 log = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from kernel.ids import UserId, is_user_id
 from messaging.channels import CHANNEL_BYTES
 from messaging.errors import TooManyTraces
 from messaging.extras import Attendance, Extra, read
-from messaging.trace_events import EventKind, TraceEvent, shown_text
-from messaging.trace_news import Begin, End, Seen, news_of, to_all
+from messaging.tracing.events import EventKind, TraceEvent, shown_text
+from messaging.tracing.news import Begin, End, Seen, news_of, to_all
 
 audit = logging.getLogger("messaging.audit")
 

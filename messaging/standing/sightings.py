@@ -7,8 +7,8 @@ from itertools import islice
 from kernel.clock import Clock
 from kernel.ids import UserId
 from kernel.workers import Stop, repeat
-from messaging.standing_ports import StatusStore
-from messaging.statuses import StatusOptions
+from messaging.standing.ports import StatusStore
+from messaging.standing.statuses import StatusOptions
 from messaging.vanishing import of_dead_node
 
 LOOK_SECONDS = 2.0

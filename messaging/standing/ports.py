@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 from kernel.ids import UserId
 from kernel.outbox import Entry
 from kernel.paging import Page
-from messaging.restrictions import Restriction, RestrictionKind
+from messaging.standing.restrictions import Restriction, RestrictionKind
 
 
 class Change(NamedTuple):

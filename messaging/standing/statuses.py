@@ -11,7 +11,7 @@ from kernel.identity import Principal
 from kernel.ids import UserId, is_user_id
 from kernel.options import option
 from messaging.ports import PresenceRegistry
-from messaging.standing_ports import Acquaintances, Recorded, StatusStore
+from messaging.standing.ports import Acquaintances, Recorded, StatusStore
 
 audit = logging.getLogger("messaging.audit")
 

@@ -8,9 +8,9 @@ from msgspec import Meta
 
 from kernel.ids import UserId
 from messaging.connections import AT_MOST, Connected
-from messaging.restrictions import Restriction
 from messaging.schemas import PageSize, Taken
-from messaging.statuses import AT_ONCE, UserStatus
+from messaging.standing.restrictions import Restriction
+from messaging.standing.statuses import AT_ONCE, UserStatus
 
 Instant = Annotated[datetime, Meta(tz=True)]
 Users = Annotated[list[UserId], Meta(max_length=AT_ONCE)]

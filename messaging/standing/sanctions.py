@@ -12,9 +12,9 @@ from kernel.ids import UserId, is_user_id
 from kernel.paging import Page
 from messaging.channels import CHANNEL_BYTES
 from messaging.errors import NothingStands
-from messaging.restrictions import TOKEN_ID_CHARACTERS, Restriction, RestrictionKind
-from messaging.standing import publication_of_change
-from messaging.standing_ports import RestrictionStore
+from messaging.standing.checks import publication_of_change
+from messaging.standing.ports import RestrictionStore
+from messaging.standing.restrictions import TOKEN_ID_CHARACTERS, Restriction, RestrictionKind
 
 audit = logging.getLogger("messaging.audit")
 

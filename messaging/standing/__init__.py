@@ -1,0 +1,1 @@
+"""Users' standing: what stands against them, and whether and when they were there."""

@@ -1,0 +1,1 @@
+"""Tracing: an operator watches a user or a channel, on all nodes, for a while."""
