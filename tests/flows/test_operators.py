@@ -11,9 +11,11 @@ from typing import Any
 
 import aiohttp
 import pytest
+import sqlalchemy as sa
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from kernel.adapters.database import Database, DatabaseOptions
 from tests.support.cluster import RunningCluster
 from tests.support.empty import empty_database
 from tests.support.running import PATIENCE, ROOT, RunningHouse
@@ -183,7 +185,16 @@ async def test_whoever_was_at_a_killed_node_was_last_seen_shortly_before(cluster
             [line] = await zaffa(here, "users", "status", "amina")
             return "online" in line
 
+        async def sighted() -> bool:
+            """Who is there is written down every two seconds, and known of the dead from then."""
+            database = Database(DatabaseOptions(url=there.environment()["ZAFFA_DATABASE_URL"]))
+            async with database.reading() as connection:
+                found = await connection.scalar(sa.text("SELECT count(*) FROM sightings"))
+            await database.close()
+            return bool(found)
+
         await until(online)
+        await until(sighted)
         await asyncio.to_thread(there.kill)
         killed = datetime.now(UTC)
 
