@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import threading
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -124,6 +125,14 @@ async def test_a_database_that_is_away_is_reported_as_unavailable(tmp_path):
         with pytest.raises(Unavailable):
             await database.check()
         await database.close()
+    await _threads_end()
+
+
+async def _threads_end() -> None:
+    """A connection that failed is told so in its thread; that tells the loop, which must live."""
+    async with asyncio.timeout(10):
+        while any("_connection_worker_thread" in each.name for each in threading.enumerate()):
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(
