@@ -131,7 +131,7 @@ async def test_a_database_that_is_away_is_reported_as_unavailable(tmp_path):
 async def _threads_end() -> None:
     """A connection that failed is told so in its thread; that tells the loop, which must live."""
     async with asyncio.timeout(10):
-        while any("_connection_worker_thread" in each.name for each in threading.enumerate()):
+        while any("_connection_worker" in each.name for each in threading.enumerate()):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
