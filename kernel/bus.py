@@ -59,11 +59,7 @@ class Listener(Protocol):
 
 
 class Bus(Protocol):
-    """At most once, in order per channel. Losing the connection is reported as a `Gap`.
-
-    While a server of a cluster hands over to another in order, what waited in it may come after
-    what the other was told already: offsets tell.
-    """
+    """At most once, in order per channel. Losing the connection is reported as a `Gap`."""
 
     async def open(self) -> None:
         """Connect. Raises `Unavailable` when that fails now; later losses heal themselves."""
