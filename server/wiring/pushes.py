@@ -10,6 +10,7 @@ from kernel.workers import Pulse
 from notifications import routes
 from notifications.adapters.apns import ApnsOptions, ApnsProvider
 from notifications.adapters.fcm import FcmOptions, FcmProvider
+from notifications.adapters.sql_audit import SqlAudit
 from notifications.adapters.sql_campaigns import SqlCampaigns
 from notifications.adapters.sql_devices import SqlDevices
 from notifications.adapters.sql_ledger import SqlLedger
@@ -17,6 +18,8 @@ from notifications.adapters.sql_pushes import SqlPushes
 from notifications.adapters.webpush import WebPushOptions, WebPushProvider
 from notifications.adapters.webpush_crypto import Vapid, make_key
 from notifications.announcements import Announcements
+from notifications.audit import routes as audit_routes
+from notifications.audit.trail import Trail
 from notifications.campaigns import Campaigns, CampaignWorker
 from notifications.devices import Devices
 from notifications.dispatcher import Dispatcher
@@ -43,10 +46,12 @@ class Pushes:
         self._push_store = SqlPushes(ground.database)
         self._ledger = SqlLedger(ground.database)
         self._campaign_store = SqlCampaigns(ground.database)
+        self._audit = SqlAudit(ground.database)
         clock = ground.clock
         self.devices = Devices(
             store=self._device_store, clock=clock, options=ground.settings.devices
         )
+        ground.operations += audit_routes.operations(Trail(audit=self._audit))
         ground.operations += routes.operations(
             devices=self.devices,
             announcements=Announcements(ledger=self._ledger, clock=clock, pulse=self._sending),

@@ -5,6 +5,7 @@ from sqlalchemy import MetaData
 import kernel.adapters.tables
 import messaging.adapters.standing_tables
 import messaging.adapters.tables
+import notifications.adapters.audit_tables
 import notifications.adapters.tables
 import reminders.adapters.tables
 from kernel.adapters.database import Row
@@ -13,6 +14,7 @@ TABLES = (
     kernel.adapters.tables,
     messaging.adapters.standing_tables,
     messaging.adapters.tables,
+    notifications.adapters.audit_tables,
     notifications.adapters.tables,
     reminders.adapters.tables,
 )
