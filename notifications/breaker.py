@@ -23,6 +23,8 @@ class Hold(StrEnum):
 
     MISCONFIGURED = "misconfigured"
     SUSPECT_TOKENS = "suspect_tokens"
+    FAILING = "failing"
+    """The provider's own fault; see `notifications/health.py`."""
 
 
 class Breaker:

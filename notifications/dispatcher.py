@@ -10,10 +10,11 @@ from kernel.metrics import Metrics
 from kernel.notices import Urgency
 from kernel.options import option
 from kernel.workers import Pulse, Stop, rest
+from notifications.breaker import Hold
 from notifications.feedback import Feedback
 from notifications.gate import Gate
 from notifications.lane import Lane, LaneMetrics
-from notifications.ports import PushProvider, PushStore
+from notifications.ports import PushProvider, PushStore, SharedRates
 from notifications.throttle import ThrottleOptions
 from notifications.types import AddressKind, Route
 
@@ -59,7 +60,8 @@ class Dispatcher:
     """One lane per route and class. Safe to run many times: each push has one holder.
 
     `providers` are those of each class: a class whose providers are its own shares no
-    connection with another. `pulse` beats when new pushes were planned in this process.
+    connection with another. `pulse` beats when new pushes were planned in this process, and
+    `rates` are kept with other dispatchers, if there are any.
     """
 
     name = "dispatcher"
@@ -75,22 +77,32 @@ class Dispatcher:
         options: DispatcherOptions,
         throttle: ThrottleOptions,
         pulse: Pulse,
+        rates: SharedRates | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._poll_seconds = options.poll_seconds
         self._pulse = pulse
-        rates = {
-            Route.FCM: throttle.fcm_per_second,
-            Route.APNS: throttle.apns_per_second,
-            Route.APNS_SANDBOX: throttle.apns_per_second,
-            Route.WEBPUSH: throttle.webpush_per_second,
-        }
         self.gates = {
-            route: Gate(route, per_second=rate, probe_every=options.probe_seconds)
-            for route, rate in rates.items()
+            route: Gate(
+                route,
+                per_second=rate,
+                probe_every=options.probe_seconds,
+                ramp=throttle.ramp_seconds,
+            )
+            for route, rate in throttle.rates.items()
         }
         """What each route learnt; shared by its lanes."""
+        self._rate = metrics.gauge(
+            "notifications_route_rate",
+            "Pushes a second that a provider's complaints leave.",
+            ["route"],
+        )
+        self._held = metrics.gauge(
+            "notifications_route_held",
+            "1 while a route is held for this reason.",
+            ["route", "reason"],
+        )
         widths = {
             Urgency.INTERACTIVE: options.interactive_width,
             Urgency.TRANSACTIONAL: options.transactional_width,
@@ -109,6 +121,7 @@ class Dispatcher:
                 metrics=counted,
                 width=widths[urgency],
                 lease=timedelta(seconds=options.lease_seconds),
+                rates=rates,
             )
             for urgency in Urgency
             for provider in providers.get(urgency, ())
@@ -130,8 +143,15 @@ class Dispatcher:
     async def _look(self, stop: Stop) -> None:
         """Wake the lanes that have something to do; an idle one costs nothing."""
         while not stop.asked:
+            self._observe()
             waiting = await self._store.waiting(now=self._clock.now())
             for lane in self._lanes:
                 if (lane.route, lane.urgency) in waiting:
                     lane.pulse.beat()
             await rest(self._poll_seconds, clock=self._clock, stop=stop, pulse=self._pulse)
+
+    def _observe(self) -> None:
+        for route, gate in self.gates.items():
+            self._rate.labels(route).set(gate.rate)
+            for hold in Hold:
+                self._held.labels(route, hold).set(gate.hold is hold)

@@ -16,7 +16,7 @@ from kernel.workers import Pulse, Stop, rest
 from notifications.feedback import Feedback
 from notifications.gate import Gate
 from notifications.policy import settlement_of
-from notifications.ports import PushProvider, PushStore
+from notifications.ports import PushProvider, PushStore, SharedRates
 from notifications.pushes import HeldPush, PushState, Settlement
 from notifications.types import Attempt, Outcome, Route, TokenFault
 
@@ -75,6 +75,7 @@ class Lane:
         metrics: LaneMetrics,
         width: int,
         lease: timedelta,
+        rates: SharedRates | None = None,
     ) -> None:
         self.route = route
         self.urgency = urgency
@@ -88,6 +89,8 @@ class Lane:
         self._metrics = metrics
         self._width = width
         self._lease = lease
+        self._rates = rates
+        self._again_in: float | None = None
         self._flying: set[asyncio.Task[None]] = set()
         self._landed: list[tuple[HeldPush, Outcome]] = []
         self._in_flight = metrics.in_flight.labels(route, urgency)
@@ -98,7 +101,7 @@ class Lane:
             try:
                 while not stop.asked:
                     if await self.settle() + await self.refill(group) == 0:
-                        await rest(None, clock=self._clock, stop=stop, pulse=self.pulse)
+                        await rest(self._again_in, clock=self._clock, stop=stop, pulse=self.pulse)
             finally:
                 # Whatever ends the loop: an attempt that was made is never left in doubt.
                 if self._flying:
@@ -114,25 +117,41 @@ class Lane:
 
     async def refill(self, group: asyncio.TaskGroup) -> int:
         """Claim as much as there is room for and start sending; how many were claimed."""
+        self._again_in = None
         # What landed is in doubt until it is settled, should this process be killed.
         room = self._width - len(self._flying) - len(self._landed)
         # Many claims of one push each cost more than a moment's wait for a few more.
         if room < self._width // 4:
             return 0
         now = self._clock.monotonic()
-        allowed = self._gate.allow(room, urgency=self.urgency, now=now)
+        allowed = await self._allowed(room, now)
         if allowed == 0:
+            self._again_in = self._gate.again_in(now=now)
             return 0
         claim = await self._store.claim(
             self.route, self.urgency, now=self._clock.now(), lease=self._lease, limit=allowed
         )
-        self._gate.give_back(allowed - len(claim.pushes), now=now)
+        self._give_back(allowed - len(claim.pushes), now)
         for push, attempt in claim.pushes:
             flight = group.create_task(self._send(push, attempt))
             self._flying.add(flight)
             flight.add_done_callback(self._flying.discard)
         self._in_flight.set(len(self._flying))
         return len(claim.pushes) + claim.suppressed
+
+    async def _allowed(self, wanted: int, now: float) -> int:
+        """How many of `wanted` pushes the provider may be fed now, by us and by everybody."""
+        allowed = self._gate.allow(wanted, urgency=self.urgency, now=now)
+        if allowed == 0 or self._rates is None:
+            return allowed
+        shared = await self._rates.take(self.route, allowed, urgency=self.urgency)
+        self._gate.give_back(allowed - shared, now=now)
+        return shared
+
+    def _give_back(self, unused: int, now: float) -> None:
+        self._gate.give_back(unused, now=now)
+        if self._rates is not None:
+            self._rates.give_back(self.route, unused)
 
     async def settle(self) -> int:
         """Settle what landed; how many."""
@@ -151,6 +170,7 @@ class Lane:
             self._metrics.lost.labels(self.route, self.urgency).inc(len(landed) - len(settled))
             log.warning("push leases lost", extra={"pushes": len(landed) - len(settled)})
         await self._feedback.learn(settled, faults=self._lessons(settled))
+        await self._share(settled)
         return len(landed)
 
     def _lessons(self, settled: Sequence[Settlement]) -> list[TokenFault]:
@@ -176,6 +196,15 @@ class Lane:
                 extra={"route": self.route, "reason": self._gate.hold or held},
             )
         return faults
+
+    async def _share(self, settled: Sequence[Settlement]) -> None:
+        """Tell everybody who feeds this credential that its provider wants to hear less."""
+        if self._rates is None:
+            return
+        pauses = [self._gate.pause_for(each.outcome) for each in settled]
+        longest = max((pause for pause in pauses if pause is not None), default=None)
+        if longest is not None:
+            await self._rates.complained(self.route, retry_after=longest)
 
     async def _send(self, push: HeldPush, attempt: Attempt) -> None:
         started = self._clock.monotonic()

@@ -144,6 +144,25 @@ class PushStore(Protocol):
         ...
 
 
+class SharedRates(Protocol):
+    """How fast each route may be fed by all dispatchers together.
+
+    It never raises and never waits long, whatever became of those it asks.
+    """
+
+    async def take(self, route: Route, wanted: int, *, urgency: Urgency) -> int:
+        """How many of `wanted` pushes may be sent now."""
+        ...
+
+    def give_back(self, route: Route, unused: int) -> None:
+        """Return what was taken and not used."""
+        ...
+
+    async def complained(self, route: Route, *, retry_after: float) -> None:
+        """The provider said "too much": everybody pauses, then goes on at half the rate."""
+        ...
+
+
 class PushLedger(Protocol):
     """What operators ask about pushes. Every method is one whole transaction."""
 

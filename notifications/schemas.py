@@ -114,10 +114,10 @@ class AttemptBody(msgspec.Struct, frozen=True):
 
 
 class PushBody(msgspec.Struct, frozen=True):
-    """A push to one device, or to a topic: then there is no `device_id`."""
+    """A push to one device."""
 
     id: UUID
-    device_id: UUID | None
+    device_id: UUID
     route: Route
     state: PushState
     reason: str
@@ -137,7 +137,6 @@ class NotificationBody(msgspec.Struct, frozen=True):
     created_at: datetime
     expires_at: datetime
     campaign_id: UUID | None
-    send_id: UUID | None
     pushes: list[PushBody]
 
 

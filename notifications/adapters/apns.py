@@ -126,8 +126,11 @@ class ApnsProvider:
         for pool in pools:
             pool.pump()
         await asyncio.gather(*(each for each in results if isinstance(each, asyncio.Future)))
-        return [each if isinstance(each, Outcome) else _outcome(each.result()) for each in results]
+        return [
+            each if isinstance(each, Outcome) else self._outcome(each.result()) for each in results
+        ]
 
-
-def _outcome(result: Answer | Outcome) -> Outcome:
-    return result if isinstance(result, Outcome) else outcome_of(result)
+    def _outcome(self, result: Answer | Outcome) -> Outcome:
+        if isinstance(result, Outcome):
+            return result
+        return outcome_of(result, now=self._clock.now())

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from notifications.adapters.retry_after import retry_after
 from notifications.types import Outcome, ThrottleScope, Verdict
 
 _LATER = 15 * 60.0
@@ -41,10 +42,10 @@ class Answer:
     reason: str = ""
     apns_id: str = ""
     timestamp: int | None = None
-    retry_after: float | None = None
+    retry_after: str = ""
 
 
-def outcome_of(answer: Answer) -> Outcome:
+def outcome_of(answer: Answer, *, now: datetime) -> Outcome:
     """Every reason that APNs documents, and by status what it may invent."""
     status, reason = answer.status, answer.reason or f"HTTP {answer.status}"
     if status == 200:
@@ -52,7 +53,7 @@ def outcome_of(answer: Answer) -> Outcome:
     verdict = _VERDICTS.get(reason) or _BY_STATUS.get(status)
     if verdict is None:
         verdict = Verdict.FAILED if status >= 500 else Verdict.REJECTED
-    wait = answer.retry_after
+    wait = retry_after(answer.retry_after or None, now=now)
     match verdict:
         case Verdict.TOKEN_GONE:
             return Outcome(verdict, reason, invalid_since=_instant(answer.timestamp))

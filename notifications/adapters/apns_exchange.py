@@ -27,7 +27,7 @@ class Exchange:
     written_at: float = 0.0
     status: int = 0
     apns_id: str = ""
-    retry_after: float | None = None
+    retry_after: str = ""
     body: bytearray = field(default_factory=bytearray)
 
     @property
@@ -48,8 +48,8 @@ def read_head(exchange: Exchange, headers: Any) -> None:
             exchange.status = int(value)
         elif name == b"apns-id":
             exchange.apns_id = value.decode("ascii", "replace")
-        elif name == b"retry-after" and value.isdigit():
-            exchange.retry_after = float(value)
+        elif name == b"retry-after":
+            exchange.retry_after = value.decode("ascii", "replace")
 
 
 def read_answer(exchange: Exchange) -> Answer:

@@ -1,12 +1,12 @@
 """What FCM's answers mean. Pure: status, headers and body in, an outcome out."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from notifications.adapters.retry_after import retry_after
 from notifications.types import Outcome, ThrottleScope, Verdict
 
 _FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
@@ -70,22 +70,6 @@ def outcome_of(status: int, body: bytes, headers: Mapping[str, str], *, now: dat
     if verdict is Verdict.FAILED:
         return Outcome(verdict, reason, retry_after=_FIRST_WAIT if waited is None else waited)
     return Outcome(verdict, reason)
-
-
-def retry_after(header: str | None, *, now: datetime) -> float | None:
-    """Seconds from a Retry-After in either form; None when there is none that makes sense."""
-    if header is None:
-        return None
-    header = header.strip()
-    if header.isascii() and header.isdigit():
-        return float(header)
-    try:
-        until = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    if until.tzinfo is None:
-        until = until.replace(tzinfo=UTC)
-    return max(0.0, (until - now).total_seconds())
 
 
 def _json(body: bytes) -> dict[str, Any]:

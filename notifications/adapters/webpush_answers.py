@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from notifications.adapters.fcm_answers import retry_after
+from notifications.adapters.retry_after import retry_after
 from notifications.types import Outcome, ThrottleScope, Verdict
 
 _FIRST_WAIT = 10.0

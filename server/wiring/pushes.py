@@ -10,6 +10,7 @@ from kernel.workers import Pulse
 from notifications import routes
 from notifications.adapters.apns import ApnsOptions, ApnsProvider
 from notifications.adapters.fcm import FcmOptions, FcmProvider
+from notifications.adapters.redis_throttle import RedisThrottle
 from notifications.adapters.sql_audit import SqlAudit
 from notifications.adapters.sql_campaigns import SqlCampaigns
 from notifications.adapters.sql_devices import SqlDevices
@@ -25,7 +26,7 @@ from notifications.devices import Devices
 from notifications.dispatcher import Dispatcher
 from notifications.feedback import Feedback
 from notifications.intake import Intake
-from notifications.ports import PushProvider
+from notifications.ports import PushProvider, SharedRates
 from notifications.sandbox.credentials import Files
 from notifications.sandbox.options import SandboxOptions
 from notifications.sandbox.sandbox import Sandbox
@@ -88,6 +89,7 @@ class Pushes:
             options=settings.dispatcher,
             throttle=settings.throttle,
             pulse=self._sending,
+            rates=self._rates(),
         )
         upkeep = Upkeep(
             store=self._push_store,
@@ -104,6 +106,21 @@ class Pushes:
         if any(providers.values()):
             # Without one, pushes wait until they expire, and upkeep sees to that.
             ground.workers.append(dispatcher)
+
+    def _rates(self) -> SharedRates | None:
+        """Dispatchers that meet in Redis share what their credentials may be fed."""
+        ground = self._ground
+        if ground.redis is None:
+            return None
+        return RedisThrottle(
+            ground.redis,
+            rates=ground.settings.throttle.rates,
+            ramp=ground.settings.throttle.ramp_seconds,
+            node_id=ground.node_id,
+            prefix=f"{ground.settings.redis.prefix}throttle",
+            clock=ground.clock,
+            metrics=ground.metrics,
+        )
 
     def _providers(
         self, fcm: FcmOptions, apns: ApnsOptions, webpush: WebPushOptions

@@ -487,3 +487,67 @@ async def test_what_happened_is_counted_and_no_address_is_logged(room, fcm, cloc
     assert value_of(metrics, age, route="fcm", urgency="interactive") == 0
     assert "user-token" not in caplog.text
     assert not any("user-token" in str(vars(record)) for record in caplog.records)
+
+
+async def test_a_provider_that_fails_is_left_alone_and_found_well_by_three_chat_pushes(
+    room, fcm, clock
+):
+    fcm.answers = lambda attempt: Outcome(Verdict.FAILED, "INTERNAL")
+    await crowd(room, 40, urgency=Urgency.TRANSACTIONAL, expires_at=clock.now() + timedelta(days=1))
+    dispatcher = room.dispatcher(fcm, transactional_width=20)
+    await drained(dispatcher)
+    assert dispatcher.gates[Route.FCM].hold is Hold.FAILING
+    assert len(fcm.attempts) == 20
+
+    fcm.answers = lambda attempt: ACCEPTED
+    await crowd(room, 4, prefix="chat", key="salam")
+    clock.move(seconds=30)
+    await dispatcher.step()
+    assert {each.urgency for each in fcm.attempts[20:23]} == {Urgency.INTERACTIVE}
+    await drained(dispatcher)
+
+    assert dispatcher.gates[Route.FCM].hold is None
+    assert await room.states() == {PushState.ACCEPTED: 44}
+
+
+class FakeRates:
+    """What all dispatchers may send, as far as a test allows it."""
+
+    def __init__(self, left):
+        self.left = left
+        self.pauses = []
+
+    async def take(self, route, wanted, *, urgency):
+        granted = min(wanted, self.left)
+        self.left -= granted
+        return granted
+
+    def give_back(self, route, unused):
+        self.left += unused
+
+    async def complained(self, route, *, retry_after):
+        self.pauses.append(retry_after)
+
+
+async def test_no_more_is_claimed_than_all_dispatchers_together_may_send(room, fcm):
+    await crowd(room, 30)
+    rates = FakeRates(20)
+    dispatchers = [room.dispatcher(fcm, rates=rates, interactive_width=12) for _ in range(2)]
+
+    for dispatcher in dispatchers:
+        await drained(dispatcher)
+
+    assert await room.states() == {PushState.ACCEPTED: 20, PushState.QUEUED: 10}
+    rates.left = 100
+    await drained(dispatchers[0])
+    assert rates.left == 90
+
+
+async def test_a_throttled_credential_is_told_to_all_dispatchers(room):
+    throttled = answering(Verdict.THROTTLED, retry_after=90.0, scope=ThrottleScope.CREDENTIAL)
+    rates = FakeRates(100)
+    await crowd(room, 3)
+
+    await room.dispatcher(throttled, rates=rates).step()
+
+    assert rates.pauses == [90.0]

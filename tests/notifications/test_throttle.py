@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel.notices import Urgency
-from notifications.throttle import RESERVE, Throttle
+from notifications.throttle import IDLE, PAUSE, RESERVE, Throttle
 
 
 def taken(throttle, *, now, urgency=Urgency.INTERACTIVE):
@@ -72,3 +72,48 @@ def test_never_more_than_the_full_rate_passes(steps):
         passed += taken(throttle, now=now, urgency=urgency)
 
     assert passed <= 20 + now * 200 + 1e-6
+
+
+def test_a_new_credential_is_fed_slowly_at_first():
+    throttle = Throttle(per_second=1000, ramp=60.0)
+
+    passed = [sum(taken(throttle, now=s + tick / 20) for tick in range(20)) for s in range(61)]
+
+    assert passed[0] < 65
+    assert abs(passed[30] - 500) < 25
+    assert abs(passed[60] - 1000) < 25
+    assert sum(passed) < 1000 * 33
+
+
+def test_a_credential_that_rested_is_fed_slowly_again():
+    throttle = Throttle(per_second=1000, ramp=60.0)
+    for second in range(100):
+        taken(throttle, now=float(second))
+    assert taken(throttle, now=99 + IDLE) == 100
+
+    assert taken(throttle, now=100 + 2 * IDLE) == 10
+
+
+def test_a_slow_credential_needs_no_ramp():
+    throttle = Throttle(per_second=10, ramp=60.0)
+
+    assert [taken(throttle, now=now) for now in (0.0, 1.0, 2.0)] == [10, 10, 10]
+
+
+def test_who_asked_in_vain_is_told_when_to_ask_again():
+    throttle = Throttle(per_second=1000)
+    taken(throttle, now=0.0)
+    assert throttle.again_in(now=0.0) == PAUSE
+
+    throttle.complained(retry_after=30.0, now=0.0)
+
+    assert throttle.again_in(now=10.0) == 20.0
+
+
+def test_a_share_keeps_what_complaints_left():
+    throttle = Throttle(per_second=1000)
+    throttle.complained(retry_after=0.0, now=0.0)
+
+    throttle.share(200)
+
+    assert throttle.rate == 100

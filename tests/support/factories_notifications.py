@@ -21,7 +21,7 @@ from notifications.adapters.sql_pushes import ATTEMPTS, SqlPushes
 from notifications.dispatcher import Dispatcher, DispatcherOptions
 from notifications.feedback import Feedback
 from notifications.intake import Intake
-from notifications.ports import PushProvider
+from notifications.ports import PushProvider, SharedRates
 from notifications.pushes import HeldPush, Notification, Push, PushState
 from notifications.throttle import ThrottleOptions
 from notifications.types import (
@@ -189,7 +189,9 @@ class Room:
             options=UpkeepOptions(),
         )
 
-    def dispatcher(self, *providers: PushProvider, **options: float) -> Dispatcher:
+    def dispatcher(
+        self, *providers: PushProvider, rates: SharedRates | None = None, **options: float
+    ) -> Dispatcher:
         return Dispatcher(
             store=self.pushes,
             providers=dict.fromkeys(Urgency, providers),
@@ -199,6 +201,7 @@ class Room:
             options=DispatcherOptions(**options),  # type: ignore[arg-type]
             throttle=self.generous,
             pulse=self.pulse,
+            rates=rates,
         )
 
     async def register(self, user_id: UserId, told: Registration) -> Device:

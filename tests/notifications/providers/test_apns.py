@@ -20,7 +20,7 @@ from notifications.types import (
     ThrottleScope,
     Verdict,
 )
-from tests.support.clock import ManualClock
+from tests.support.clock import START, ManualClock
 from tests.support.sandbox import apns_options, attempt, open_apns
 
 BY_OUTCOME = {outcome: prefix for prefix, outcome in PREFIXES.items()}
@@ -285,7 +285,7 @@ async def test_a_certificate_nobody_vouches_for_is_not_trusted(
     ],
 )
 def test_a_reason_nobody_foresaw_is_read_by_its_status(status: int, verdict: Verdict) -> None:
-    outcome = outcome_of(Answer(status=status, reason="Novel", timestamp=10**30))
+    outcome = outcome_of(Answer(status=status, reason="Novel", timestamp=10**30), now=START)
 
     assert (outcome.verdict, outcome.reason) == (verdict, "Novel")
     assert outcome.invalid_since is None

@@ -453,11 +453,12 @@ class TestConnecting:
         assert "host" not in server.requests[0]
         assert spoken == "h2"
 
+    @pytest.mark.parametrize("said", ["120", "Sun, 01 Mar 2026 08:02:00 GMT"])
     async def test_a21_retry_after_is_not_lost(
-        self, credentials: Files, our: Open, pushes: Pushes
+        self, said: str, credentials: Files, our: Open, pushes: Pushes
     ) -> None:
         def script(connection: ScriptedConnection, stream: int) -> None:
-            headers = (("retry-after", "120"),)
+            headers = (("retry-after", said),)
             connection.answer(stream, 429, b'{"reason":"TooManyRequests"}', headers=headers)
 
         async with scripted_apns(credentials, script) as server, our(server) as apns:

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifications.adapters.fcm_answers import outcome_of, retry_after
+from notifications.adapters.fcm_answers import outcome_of
+from notifications.adapters.retry_after import retry_after
 from notifications.types import Outcome, Verdict
 
 NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
