@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -31,6 +33,11 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     per `dedupe_key`, and not at all after `expires_at`. `collapse_key` lets a later one
     replace an earlier one on the device, `thread` groups what belongs together, `link` is
     what opens when the user taps, and `data` reaches the application as it is.
+
+    What a server asked for by itself says more: `texts` are a title and a body per locale, in
+    place of a template's; `content` has further fields of what the device gets, under
+    notifications' names; of the users' devices only `device_ids` are told, if there are any;
+    and what becomes of it counts for the send `send_id`.
     """
 
     user_ids: tuple[UserId, ...]
@@ -44,6 +51,10 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     thread: str = ""
     link: str = ""
     data: Mapping[str, str] = {}
+    texts: Mapping[str, tuple[str, str]] = {}
+    content: Mapping[str, Any] = {}
+    device_ids: tuple[UUID, ...] = ()
+    send_id: UUID | None = None
 
 
 def entry_of(notice: Notice, *, due_at: datetime | None = None) -> Entry:

@@ -10,10 +10,9 @@ from kernel.metrics import Metrics
 from kernel.notices import Notice, notice_of
 from kernel.outbox import Claimed, Entry
 from kernel.workers import Pulse
-from notifications.planning import Planner
+from notifications.planning import Planner, texts_for
 from notifications.ports import DeviceStore, PushStore
 from notifications.pushes import Notification, Push
-from notifications.templates import texts_of
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +68,7 @@ class Intake:
         notifications: list[Notification] = []
         pushes: list[Push] = []
         for notice in notices:
-            planner = Planner(notice, texts_of(notice.template, notice.variables), now=now)
+            planner = Planner(notice, texts_for(notice), now=now)
             before = len(pushes)
             for user_id in _unique(notice.user_ids):
                 notification = planner.notification(user_id)

@@ -6,13 +6,23 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
+import msgspec
+
 from kernel.errors import InvalidInput
 from kernel.ids import UserId
 from kernel.notices import Notice, Urgency
 from notifications.errors import TemplateInvalid, VariableMissing
-from notifications.pushes import Notification, Push
-from notifications.templates import Texts, fitted, rendered, text_for, variables_of
-from notifications.types import Campaign, Content, Device
+from notifications.pushes import Notification, Push, Topic
+from notifications.templates import (
+    FALLBACK,
+    Texts,
+    fitted,
+    rendered,
+    text_for,
+    texts_of,
+    variables_of,
+)
+from notifications.types import Campaign, Content, Device, Route, Text
 
 _NOTIFICATIONS = UUID("6f1c1b0e-5d0b-5c77-9a4e-3f1a2f9f4f10")
 """The name space of notification ids; it never changes."""
@@ -54,6 +64,7 @@ class Planner:
         self._now = now
         self._campaign_id = campaign_id
         self._contents: dict[str, Content] = {}
+        self._only = frozenset(notice.device_ids)
         self._collapse_key = _bounded(notice.collapse_key)
 
     def check(self) -> None:
@@ -72,6 +83,7 @@ class Planner:
             created_at=self._now,
             expires_at=notice.expires_at,
             campaign_id=self._campaign_id,
+            send_id=notice.send_id,
         )
 
     def pushes(self, notification: Notification, devices: Sequence[Device]) -> list[Push]:
@@ -91,27 +103,54 @@ class Planner:
                 created_at=self._now,
                 expires_at=notification.expires_at,
                 campaign_id=self._campaign_id,
+                send_id=notification.send_id,
             )
             for device in devices
-            if device.disabled_at is None and device.confirmed_at >= oldest
+            if device.disabled_at is None
+            and device.confirmed_at >= oldest
+            and (not self._only or device.id in self._only)
         ]
+
+    def topic_push(self, notification: Notification, topic: Topic) -> Push:
+        """The push to everybody whose app subscribed to a topic, in the language of most."""
+        return Push(
+            id=uuid5(notification.id, f"{topic.kind}:{topic.address}"),
+            notification_id=notification.id,
+            user_id=notification.user_id,
+            device_id=None,
+            route=Route.FCM,
+            urgency=notification.urgency,
+            content=self._content(FALLBACK[0]),
+            collapse_key=self._collapse_key or notification.id.hex,
+            created_at=self._now,
+            expires_at=notification.expires_at,
+            send_id=notification.send_id,
+            topic=topic,
+        )
 
     def _content(self, locale: str) -> Content:
         content = self._contents.get(locale)
         if content is None:
             notice = self._notice
             title, body = rendered(text_for(self._texts, locale), notice.variables)
-            content = self._contents[locale] = fitted(
-                Content(
-                    title=title,
-                    body=body,
-                    data=notice.data,
-                    link=notice.link,
-                    thread=notice.thread,
-                    category=notice.category,
-                )
-            )
+            words = {
+                "title": title,
+                "body": body,
+                "data": notice.data,
+                "link": notice.link,
+                "thread": notice.thread,
+                "category": notice.category,
+            }
+            content = fitted(msgspec.convert({**words, **notice.content}, Content))
+            self._contents[locale] = content
         return content
+
+
+def texts_for(notice: Notice) -> Texts:
+    """The texts of a notice: its own, or those of its template."""
+    if notice.texts:
+        return {locale: Text(*words) for locale, words in notice.texts.items()}
+    return texts_of(notice.template, notice.variables)
 
 
 def plan_of(

@@ -8,12 +8,15 @@ from uuid import UUID
 
 from kernel.ids import UserId
 from kernel.notices import Urgency
-from notifications.types import Attempt, Content, Outcome, Route, Verdict
+from notifications.types import AddressKind, Attempt, Content, Outcome, Route, Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """What one user shall be told. At most one exists per user and notice."""
+    """What one user shall be told. At most one exists per user and notice.
+
+    What goes to a topic is told to nobody by name: its user is empty.
+    """
 
     id: UUID
     user_id: UserId
@@ -23,16 +26,25 @@ class Notification:
     created_at: datetime
     expires_at: datetime
     campaign_id: UUID | None = None
+    send_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """Where a push goes that goes to no device of ours: a topic or a condition of FCM."""
+
+    kind: AddressKind
+    address: str
 
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """A notification on its way to one device, in that device's language."""
+    """A notification on its way to one device, in that device's language, or to a topic."""
 
     id: UUID
     notification_id: UUID
     user_id: UserId
-    device_id: UUID
+    device_id: UUID | None
     route: Route
     urgency: Urgency
     content: Content
@@ -40,6 +52,8 @@ class Push:
     created_at: datetime
     expires_at: datetime
     campaign_id: UUID | None = None
+    send_id: UUID | None = None
+    topic: Topic | None = None
 
 
 class PushState(StrEnum):
@@ -62,7 +76,7 @@ class PushState(StrEnum):
     EXPIRED = "expired"
     """It could not be handed over while it mattered."""
     SUPPRESSED = "suppressed"
-    """It must not go out any more: its device is gone, its campaign is cancelled."""
+    """It must not go out any more: its device is gone, its campaign or send is cancelled."""
     DEAD = "dead"
     """Every attempt its class allows failed."""
 
@@ -133,10 +147,10 @@ class AttemptRecord:
 
 @dataclass(frozen=True, slots=True)
 class PushRecord:
-    """A push and what became of it, as an operator sees it."""
+    """A push and what became of it, as an operator sees it. What goes to a topic has no device."""
 
     id: UUID
-    device_id: UUID
+    device_id: UUID | None
     route: Route
     state: PushState
     reason: str

@@ -114,10 +114,10 @@ class AttemptBody(msgspec.Struct, frozen=True):
 
 
 class PushBody(msgspec.Struct, frozen=True):
-    """A push to one device."""
+    """A push to one device, or to a topic: then there is no `device_id`."""
 
     id: UUID
-    device_id: UUID
+    device_id: UUID | None
     route: Route
     state: PushState
     reason: str
@@ -137,6 +137,7 @@ class NotificationBody(msgspec.Struct, frozen=True):
     created_at: datetime
     expires_at: datetime
     campaign_id: UUID | None
+    send_id: UUID | None
     pushes: list[PushBody]
 
 

@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 import msgspec
 
 from notifications.errors import PushTooLarge, TemplateInvalid, TemplateNotFound, VariableMissing
-from notifications.types import Content, Text
+from notifications.types import Content, PushKind, Text
 
 Texts = Mapping[str, Text]
 """A text per locale."""
@@ -119,7 +119,8 @@ def fitted(content: Content) -> Content:
     if excess > 0:
         kept = max(0, len(content.title.encode()) - excess)
         content = replace(content, title=shortened(content.title, kept))
-    if _weight(content) > room or not (content.title or content.body):
+    wordless = content.kind is PushKind.ALERT and not (content.title or content.body)
+    if _weight(content) > room or wordless:
         raise PushTooLarge("The data of a push leaves no room for its text.", limit=room)
     return content
 

@@ -1,21 +1,33 @@
 """Notifications and pushes as rows: a plan written, a holding read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.adapters.database import table_of
 from kernel.notices import Urgency
-from notifications.adapters.batches import insert_new
-from notifications.adapters.tables import NotificationRow, PushRow
-from notifications.pushes import HeldPush, Notification, Push, PushState
-from notifications.types import AddressKind, Attempt, Content, Environment, Route
+from notifications.adapters.batches import among, insert_new, storable
+from notifications.adapters.send_tables import SendRow
+from notifications.adapters.tables import NO_DEVICE, NotificationRow, PushRow
+from notifications.pushes import FINAL, HeldPush, Notification, Push, PushState, Settlement
+from notifications.types import (
+    UNSENT,
+    AddressKind,
+    Attempt,
+    Content,
+    Environment,
+    Route,
+    Verdict,
+)
 
 NOTIFICATIONS = table_of(NotificationRow)
 PUSHES = table_of(PushRow)
+SENDS = table_of(SendRow)
 
 _content = msgspec.json.Decoder(Content)
 
@@ -30,9 +42,14 @@ async def write_plan(
     """Write what is new of a plan in the transaction of `connection`; how many pushes.
 
     A `whole` plan names every push of its notifications, so one that is there already has
-    all of its own; a part of a larger plan may add pushes to it.
+    all of its own; a part of a larger plan may add pushes to it. What belongs to a send that
+    was cancelled is left out.
     """
-    by_id = {each.id: each for each in notifications}
+    send_ids = {each.send_id for each in notifications if each.send_id is not None}
+    watched = await _watched(connection, send_ids) if send_ids else {}
+    by_id = {
+        each.id: each for each in notifications if each.send_id is None or each.send_id in watched
+    }
     fresh = set(
         await insert_new(
             connection,
@@ -44,8 +61,24 @@ async def write_plan(
         push.id: push for push in pushes if push.notification_id in (fresh if whole else by_id)
     }
     encoded: dict[int, str] = {}
-    rows = [_push_row(wanted[each], encoded) for each in sorted(wanted)]
+    rows = [_push_row(wanted[each], encoded, watched) for each in sorted(wanted)]
     return len(await insert_new(connection, PUSHES, rows))
+
+
+async def _watched(
+    connection: AsyncConnection, send_ids: Collection[UUID]
+) -> Mapping[UUID | None, bool]:
+    """Those of the sends that are not cancelled, kept from being so until the transaction ends.
+
+    For each, whether webhooks are to be told what becomes of it.
+    """
+    live = (
+        sa.select(SENDS.c.id, SENDS.c.watched)
+        .where(among(connection, SENDS.c.id, sorted(send_ids)), SENDS.c.cancelled_at.is_(None))
+        .order_by(SENDS.c.id)
+        .with_for_update(read=True)
+    )
+    return {row.id: row.watched for row in await connection.execute(live)}
 
 
 HELD = (
@@ -83,18 +116,44 @@ def held_of(row: Any, *, generation: int, accepted_at: datetime | None) -> HeldP
 
 
 def attempt_of(row: Any, device: Any) -> Attempt:
-    """The attempt of a push row at the address of a device row."""
+    """The attempt of a push row at the address of a device row, or at its own topic."""
     return Attempt(
         push_id=row.id,
         number=row.attempts,
-        address_kind=AddressKind(device.address_kind),
-        address=device.address,
-        environment=Environment(device.environment),
+        address_kind=AddressKind(device.address_kind if device else row.topic_kind),
+        address=device.address if device else row.topic,
+        environment=Environment(device.environment) if device else Environment.PRODUCTION,
         urgency=Urgency(row.urgency),
         content=_content.decode(row.content),
         collapse_key=row.collapse_key,
         expires_at=row.expires_at,
     )
+
+
+def settled_row(each: Settlement, now: datetime) -> Mapping[str, Any]:
+    """What a settlement makes of its push."""
+    return {
+        "push_id": each.push.id,
+        "new_state": each.state,
+        "new_reason": storable(each.outcome.reason),
+        "new_due_at": each.due_at,
+        "was_unsent": int(each.outcome.verdict in UNSENT),
+        "was_ambiguous": int(each.outcome.verdict is Verdict.AMBIGUOUS),
+        "ended_at": now if each.state in FINAL else None,
+    }
+
+
+def attempt_row(each: Settlement, now: datetime) -> Mapping[str, Any]:
+    """The attempt that it settles."""
+    return {
+        "push_id": each.push.id,
+        "number": each.push.number,
+        "verdict": each.outcome.verdict,
+        "reason": storable(each.outcome.reason),
+        "provider_id": storable(each.outcome.provider_id, length=255),
+        "started_at": each.push.started_at,
+        "settled_at": now,
+    }
 
 
 def _notification_row(notification: Notification) -> Mapping[str, Any]:
@@ -107,10 +166,13 @@ def _notification_row(notification: Notification) -> Mapping[str, Any]:
         "created_at": notification.created_at,
         "expires_at": notification.expires_at,
         "campaign_id": notification.campaign_id,
+        "send_id": notification.send_id,
     }
 
 
-def _push_row(push: Push, encoded: dict[int, str]) -> Mapping[str, Any]:
+def _push_row(
+    push: Push, encoded: dict[int, str], watched: Mapping[UUID | None, bool]
+) -> Mapping[str, Any]:
     """`encoded` keeps the text of contents that many pushes share."""
     content = encoded.get(id(push.content))
     if content is None:
@@ -119,8 +181,12 @@ def _push_row(push: Push, encoded: dict[int, str]) -> Mapping[str, Any]:
         "id": push.id,
         "notification_id": push.notification_id,
         "user_id": push.user_id,
-        "device_id": push.device_id,
+        "device_id": push.device_id or NO_DEVICE,
         "campaign_id": push.campaign_id,
+        "send_id": push.send_id,
+        "topic_kind": push.topic.kind if push.topic else None,
+        "topic": push.topic.address if push.topic else None,
+        "untold": watched.get(push.send_id, False),
         "route": push.route,
         "urgency": push.urgency,
         "state": PushState.QUEUED,

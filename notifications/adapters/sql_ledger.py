@@ -14,7 +14,13 @@ from kernel.ids import UserId
 from kernel.notices import Urgency
 from kernel.outbox import Entry
 from notifications.adapters.push_rows import NOTIFICATIONS, PUSHES
-from notifications.adapters.tables import UNSETTLED, WAITING, AttemptRow, PushRequestRow
+from notifications.adapters.tables import (
+    NO_DEVICE,
+    UNSETTLED,
+    WAITING,
+    AttemptRow,
+    PushRequestRow,
+)
 from notifications.errors import IdempotencyMismatch
 from notifications.pushes import AttemptRecord, Notification, PushRecord, PushState
 from notifications.types import Route, Verdict
@@ -128,13 +134,14 @@ def _notification(row: sa.Row[Any]) -> Notification:
         created_at=row.created_at,
         expires_at=row.expires_at,
         campaign_id=row.campaign_id,
+        send_id=row.send_id,
     )
 
 
 def _push(row: sa.Row[Any], attempts: Sequence[AttemptRecord]) -> PushRecord:
     return PushRecord(
         id=row.id,
-        device_id=row.device_id,
+        device_id=None if row.device_id == NO_DEVICE else row.device_id,
         route=Route(row.route),
         state=PushState(row.state),
         reason=row.reason,

@@ -12,8 +12,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kernel.adapters.database import Database, table_of
 from kernel.notices import Urgency
 from notifications.adapters import push_lanes
-from notifications.adapters.batches import AMONG, storable
-from notifications.adapters.push_rows import HELD, PUSHES, attempt_of, held_of, write_plan
+from notifications.adapters.batches import AMONG
+from notifications.adapters.push_rows import (
+    HELD,
+    PUSHES,
+    SENDS,
+    attempt_of,
+    attempt_row,
+    held_of,
+    settled_row,
+    write_plan,
+)
 from notifications.adapters.tables import (
     SENDING,
     UNSETTLED,
@@ -23,7 +32,6 @@ from notifications.adapters.tables import (
     DeviceRow,
 )
 from notifications.pushes import (
-    FINAL,
     Claim,
     HeldPush,
     Notification,
@@ -32,12 +40,10 @@ from notifications.pushes import (
     Settlement,
 )
 from notifications.types import (
-    UNSENT,
     AddressKind,
     Attempt,
     Environment,
     Route,
-    Verdict,
     route_of,
 )
 
@@ -87,7 +93,11 @@ class SqlPushes:
             for row in rows:
                 device = devices.get(row.device_id)
                 try:
-                    if device is None or device.user_id != row.user_id or _route(device) != route:
+                    if row.topic is not None:
+                        # No device takes it, so there is none to learn about.
+                        held = held_of(row, generation=0, accepted_at=now)
+                        found.append((held, attempt_of(row, None)))
+                    elif device is None or device.user_id != row.user_id or _route(device) != route:
                         ended.append(_ended(row, PushState.SUPPRESSED, DEVICE_GONE, now))
                     else:
                         held = held_of(
@@ -111,9 +121,9 @@ class SqlPushes:
                 if row.fence == by_id[row.id].push.fence
             ]
             if held:
-                await connection.execute(_SETTLE, [_settled(each, now) for each in held])
+                await connection.execute(_SETTLE, [settled_row(each, now) for each in held])
                 await connection.execute(
-                    ATTEMPTS.insert(), [_attempted(each, now) for each in held]
+                    ATTEMPTS.insert(), [attempt_row(each, now) for each in held]
                 )
         return frozenset(each.push.id for each in held)
 
@@ -202,6 +212,10 @@ _DUE = (
                 _CAMPAIGNS.c.id == PUSHES.c.campaign_id, _CAMPAIGNS.c.state == sa.text("'running'")
             ),
         ),
+        sa.or_(
+            PUSHES.c.send_id.is_(None),
+            sa.exists().where(SENDS.c.id == PUSHES.c.send_id, SENDS.c.cancelled_at.is_(None)),
+        ),
     )
     .order_by(PUSHES.c.due_at, PUSHES.c.id)
     .limit(sa.bindparam("most", type_=sa.Integer))
@@ -220,7 +234,15 @@ _CLAIM = (
         first_tried_at=sa.func.coalesce(PUSHES.c.first_tried_at, _AT),
         leased_until=sa.bindparam("until", type_=PUSHES.c.leased_until.type),
     )
-    .returning(*HELD, PUSHES.c.user_id, PUSHES.c.content, PUSHES.c.collapse_key, PUSHES.c.due_at)
+    .returning(
+        *HELD,
+        PUSHES.c.user_id,
+        PUSHES.c.content,
+        PUSHES.c.collapse_key,
+        PUSHES.c.due_at,
+        PUSHES.c.topic_kind,
+        PUSHES.c.topic,
+    )
 )
 
 _ENABLED = {
@@ -272,27 +294,3 @@ _SETTLE = (
         leased_until=None,
     )
 )
-
-
-def _settled(each: Settlement, now: datetime) -> Mapping[str, Any]:
-    return {
-        "push_id": each.push.id,
-        "new_state": each.state,
-        "new_reason": storable(each.outcome.reason),
-        "new_due_at": each.due_at,
-        "was_unsent": int(each.outcome.verdict in UNSENT),
-        "was_ambiguous": int(each.outcome.verdict is Verdict.AMBIGUOUS),
-        "ended_at": now if each.state in FINAL else None,
-    }
-
-
-def _attempted(each: Settlement, now: datetime) -> Mapping[str, Any]:
-    return {
-        "push_id": each.push.id,
-        "number": each.push.number,
-        "verdict": each.outcome.verdict,
-        "reason": storable(each.outcome.reason),
-        "provider_id": storable(each.outcome.provider_id, length=255),
-        "started_at": each.push.started_at,
-        "settled_at": now,
-    }

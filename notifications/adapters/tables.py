@@ -14,9 +14,12 @@ WAITING = "state IN ('queued', 'retry')"
 SENDING = "state = 'sending'"
 UNSETTLED = "settled_at IS NULL"
 OF_CAMPAIGN = "campaign_id IS NOT NULL"
+OF_SEND = "send_id IS NOT NULL"
+UNTOLD = "untold AND settled_at IS NOT NULL"
+"""What became of the push is known, and the webhooks are not told of it yet."""
 
 
-def _partial(name: str, *columns: str, where: str) -> sa.Index:
+def partial_index(name: str, *columns: str, where: str) -> sa.Index:
     """An index over the rows that matter, so that settled ones cost it nothing."""
     return sa.Index(name, *columns, postgresql_where=sa.text(where), sqlite_where=sa.text(where))
 
@@ -29,7 +32,7 @@ class DeviceRow(Row, table=True):
         sa.UniqueConstraint("address_kind", "address_hash"),
         sa.Index("ix_devices_user_id", "user_id"),
         sa.Index("ix_devices_confirmed_at", "confirmed_at"),
-        _partial("ix_devices_disabled_at", "disabled_at", where="disabled_at IS NOT NULL"),
+        partial_index("ix_devices_disabled_at", "disabled_at", where="disabled_at IS NOT NULL"),
     )
 
     id: UUID = Field(primary_key=True)
@@ -56,8 +59,10 @@ class CampaignRow(Row, table=True):
 
     __tablename__ = "campaigns"
     __table_args__ = (
-        _partial("ix_campaigns_expanding", "id", where="state = 'running' AND planned_at IS NULL"),
-        _partial("ix_campaigns_following", "id", where="following"),
+        partial_index(
+            "ix_campaigns_expanding", "id", where="state = 'running' AND planned_at IS NULL"
+        ),
+        partial_index("ix_campaigns_following", "id", where="following"),
     )
 
     id: UUID = Field(primary_key=True)
@@ -85,6 +90,7 @@ class NotificationRow(Row, table=True):
     __table_args__ = (
         sa.Index("ix_notifications_created_at", "created_at"),
         sa.Index("ix_notifications_user_id_created_at", "user_id", "created_at"),
+        partial_index("ix_notifications_send_id", "send_id", where=OF_SEND),
     )
 
     id: UUID = Field(primary_key=True)
@@ -95,20 +101,24 @@ class NotificationRow(Row, table=True):
     created_at: datetime = Field(sa_type=Instant)
     expires_at: datetime = Field(sa_type=Instant)
     campaign_id: UUID | None = None
+    send_id: UUID | None = None
 
 
 class PushRow(Row, table=True):
     """A push; its id follows from the notification and the device.
 
     The device is no foreign key: a push outlives its device, and says so when it is claimed.
+    One to a topic has an address of its own, and `NO_DEVICE`.
     """
 
     __tablename__ = "pushes"
     __table_args__ = (
-        _partial("ix_pushes_waiting", "route", "urgency", "due_at", "id", where=WAITING),
-        _partial("ix_pushes_leased_until", "leased_until", where=SENDING),
-        _partial("ix_pushes_expires_at", "expires_at", where=UNSETTLED),
-        _partial("ix_pushes_campaign_id_state", "campaign_id", "state", where=OF_CAMPAIGN),
+        partial_index("ix_pushes_waiting", "route", "urgency", "due_at", "id", where=WAITING),
+        partial_index("ix_pushes_leased_until", "leased_until", where=SENDING),
+        partial_index("ix_pushes_expires_at", "expires_at", where=UNSETTLED),
+        partial_index("ix_pushes_campaign_id_state", "campaign_id", "state", where=OF_CAMPAIGN),
+        partial_index("ix_pushes_send_id_state", "send_id", "state", "id", where=OF_SEND),
+        partial_index("ix_pushes_untold", "settled_at", "id", where=UNTOLD),
         sa.Index("ix_pushes_notification_id", "notification_id"),
     )
 
@@ -134,6 +144,14 @@ class PushRow(Row, table=True):
     fence: int = Field(default=0, sa_type=sa.BigInteger)
     reason: str = Field(default="", sa_type=sa.String(128))
     settled_at: datetime | None = Field(default=None, sa_type=Instant)
+    send_id: UUID | None = None
+    topic_kind: str | None = Field(default=None, sa_type=sa.String(16))
+    topic: str | None = Field(default=None, sa_type=sa.Text)
+    untold: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
+
+
+NO_DEVICE = UUID(int=0)
+"""The device of a push that goes to a topic."""
 
 
 class AttemptRow(Row, table=True):

@@ -6,6 +6,7 @@ import kernel.adapters.tables
 import messaging.adapters.standing_tables
 import messaging.adapters.tables
 import notifications.adapters.audit_tables
+import notifications.adapters.send_tables
 import notifications.adapters.tables
 import reminders.adapters.tables
 from kernel.adapters.database import Row
@@ -15,6 +16,7 @@ TABLES = (
     messaging.adapters.standing_tables,
     messaging.adapters.tables,
     notifications.adapters.audit_tables,
+    notifications.adapters.send_tables,
     notifications.adapters.tables,
     reminders.adapters.tables,
 )
