@@ -52,7 +52,7 @@ class RedisBus:
         )
         self._speaker = RedisSpeaker(
             Delivery(
-                command=self._words.publish,
+                words=self._words,
                 timeout_seconds=options.timeout_seconds,
                 waiting=options.waiting,
                 sent=counted.labels("sent").inc,

@@ -7,13 +7,15 @@ client repeats what it cannot know was lost.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 import hiredis
 
 from kernel.adapters.redis_address import Endpoint
+from kernel.adapters.redis_ear import Words
+from kernel.adapters.redis_handover import passed_on
 from kernel.adapters.redis_topology import FAILURES, Shards, Topology
 from kernel.adapters.redis_wire import AT_ONCE, Dialer, Line, Refused, packed
 from kernel.backoff import Backoff
@@ -32,7 +34,7 @@ Message = tuple[bytes, bytes]
 class Delivery:
     """How messages are sent, and who counts them."""
 
-    command: bytes
+    words: Words
     timeout_seconds: float
     waiting: int
     """Messages that wait for one server, at most."""
@@ -104,35 +106,42 @@ class RedisSpeaker:
             return
         self._shards = shards
         gone = [self._lanes.pop(each) for each in self._lanes.keys() - set(shards.primaries)]
-        for endpoint in shards.primaries:
-            if endpoint not in self._lanes:
-                self._lanes[endpoint] = _Lane(
-                    endpoint,
-                    self._delivery,
-                    dialer=self._dialer,
-                    doubt=self._topology.doubt,
-                    clock=self._clock,
-                    backoff=self._backoff,
-                )
-        for lane in gone:
-            self.say(lane.abandon())
+        new = set(shards.primaries) - self._lanes.keys()
+        left = [message for lane in gone for message in lane.retire(shards, new)]
+        for endpoint in new:
+            self._lanes[endpoint] = _Lane(
+                endpoint,
+                self._delivery,
+                after=[each.sending for each in gone if each.successor == endpoint],
+                dialer=self._dialer,
+                doubt=self._topology.doubt,
+                clock=self._clock,
+                backoff=self._backoff,
+            )
+        self.say(left)
 
 
 class _Lane:
-    """What waits for one server, and the connection to it."""
+    """What waits for one server, and the connection to it.
+
+    Nothing is sent before what `after` names has ended.
+    """
 
     def __init__(
         self,
         endpoint: Endpoint,
         delivery: Delivery,
         *,
+        after: Sequence[asyncio.Task[None]],
         dialer: Dialer,
         doubt: Callable[[], None],
         clock: Clock,
         backoff: Backoff,
     ) -> None:
+        self.successor: Endpoint | None = None
         self._endpoint = endpoint
         self._delivery = delivery
+        self._after = after
         self._dialer = dialer
         self._doubt = doubt
         self._clock = clock
@@ -140,9 +149,11 @@ class _Lane:
         self._waiting: deque[Message] = deque()
         self._due = asyncio.Event()
         self._closing = False
+        self._resting = False
+        self._last = b""
         self._line: Line | None = None
         self._dialing = asyncio.Lock()
-        self._sending = asyncio.create_task(self._run(), name=f"redis-speaker-{endpoint}")
+        self.sending = asyncio.create_task(self._run(), name=f"redis-speaker-{endpoint}")
 
     def add(self, message: Message) -> None:
         """Send this when it is its turn."""
@@ -154,7 +165,7 @@ class _Lane:
 
     async def ping(self) -> None:
         """Return when the server answers. Raises what went wrong."""
-        if self._sending.done():
+        if self.sending.done():
             raise Refused("nobody publishes any more")
         async with asyncio.timeout(self._delivery.timeout_seconds):
             line = await self._connected()
@@ -166,19 +177,33 @@ class _Lane:
         """Send what waits, if that works now, and disconnect."""
         self._closing = True
         self._due.set()
-        await asyncio.wait({self._sending}, timeout=self._delivery.timeout_seconds)
+        await asyncio.wait({self.sending}, timeout=self._delivery.timeout_seconds)
         self._delivery.dropped(len(self.abandon()))
         with suppress(asyncio.CancelledError):
-            await self._sending
+            await self.sending
 
     def abandon(self) -> list[Message]:
         """Disconnect; what still waits."""
-        self._sending.cancel()
+        for each in (*self._after, self.sending):
+            each.cancel()
         self._hang_up()
         waiting, self._waiting = list(self._waiting), deque()
         return waiting
 
+    def retire(self, shards: Shards, new: Collection[Endpoint]) -> list[Message]:
+        """Leave the server to which of the `new` ones took over its shard; what still waits."""
+        successor = shards.of(self._last) if self._last else None
+        if not self._delivery.words.is_sharded or self._resting or successor not in new:
+            return self.abandon()
+        self.successor = successor
+        self._closing = True
+        self._due.set()
+        waiting, self._waiting = list(self._waiting), deque()
+        return waiting
+
     async def _run(self) -> None:
+        if self._after:
+            await asyncio.wait(self._after)
         failures = 0
         while not self._closing:
             await self._due.wait()
@@ -191,7 +216,23 @@ class _Lane:
                 else:
                     failures += 1
                     self._doubt()
+                    self._resting = True
                     await self._clock.sleep(self._backoff.delay(failures))
+                    self._resting = False
+        if self.successor is not None:
+            await self._hand_over(self.successor)
+
+    async def _hand_over(self, successor: Endpoint) -> None:
+        """Return when everything we said has reached the successor, and disconnect."""
+        try:
+            async with asyncio.timeout(self._delivery.timeout_seconds):
+                line = await self._connected()
+                await passed_on(self._last, line, successor, self._dialer)
+        except FAILURES as error:
+            about = {"server": str(self._endpoint), "error": str(error) or repr(error)}
+            log.warning("bus publications may come late", extra=about)
+        finally:
+            self._hang_up()
 
     def _next(self) -> list[Message]:
         batch: list[Message] = []
@@ -203,7 +244,8 @@ class _Lane:
 
     async def _send(self, batch: Sequence[Message]) -> bool:
         """Send one batch; whether the server took it. What it did not take is dropped."""
-        command = self._delivery.command
+        command = self._delivery.words.publish
+        self._last, _ = batch[-1]
         try:
             async with asyncio.timeout(self._delivery.timeout_seconds):
                 line = await self._connected()
