@@ -20,6 +20,7 @@ from server.wiring.groups import Settings
 from server.wiring.preparing import prepare
 from tests.support.clock import ManualClock
 from tests.support.rooms import Rooms, address
+from tests.support.servers import free_port
 from tests.support.tokens import TOKEN_OPTIONS
 
 AMINA, KARIM, LINA = map(UserId, ("amina", "karim", "lina"))
@@ -43,11 +44,11 @@ async def rooms(database_url: str, tmp_path: Path, clock: ManualClock) -> AsyncI
         tokens=TOKEN_OPTIONS,
         sandbox=SandboxOptions(
             directory=str(tmp_path / "sandbox"),
-            page_port=0,
-            fcm_port=0,
-            apns_port=0,
-            apns_sandbox_port=0,
-            webpush_port=0,
+            page_port=free_port(),
+            fcm_port=free_port(),
+            apns_port=free_port(),
+            apns_sandbox_port=free_port(),
+            webpush_port=free_port(),
         ),
     )
     async with Rooms(prepare(settings), clock).open() as opened:
