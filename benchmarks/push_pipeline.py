@@ -31,11 +31,13 @@ from kernel.workers import Pulse, Stop
 from notifications.adapters.push_rows import PUSHES
 from notifications.adapters.sql_devices import SqlDevices
 from notifications.adapters.sql_pushes import ATTEMPTS, SqlPushes
+from notifications.adapters.sql_templates import SqlTemplates
 from notifications.dispatcher import Dispatcher, DispatcherOptions
 from notifications.feedback import Feedback
 from notifications.intake import Intake
 from notifications.ports import PushProvider
 from notifications.pushes import Settlement
+from notifications.templates.shelf import Shelf, TemplateOptions
 from notifications.throttle import ThrottleOptions
 from notifications.types import AddressKind, Environment, Platform, Registration
 from tests.support.servers import PostgresServer, running
@@ -124,7 +126,10 @@ async def _measure(
     devices, store = SqlDevices(database), _CountingStore(database)
     await _register(devices, kind)
     await provider.open()
-    intake = Intake(devices=devices, pushes=store, clock=clock, metrics=metrics, pulse=planned)
+    shelf = Shelf(store=SqlTemplates(database), clock=clock, options=TemplateOptions())
+    intake = Intake(
+        devices=devices, pushes=store, shelf=shelf, clock=clock, metrics=metrics, pulse=planned
+    )
     relay = Relay(
         outbox=outbox,
         handlers={NOTICE: intake.handle},

@@ -18,6 +18,10 @@ AUDIENCE = 500
 """Users in one notice, at most; a larger audience is several notices."""
 
 
+Variables = Mapping[str, str | int | float]
+"""What fills a text."""
+
+
 class Urgency(StrEnum):
     """How a notice competes with others, and what becomes of doubtful attempts."""
 
@@ -29,10 +33,12 @@ class Urgency(StrEnum):
 class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A room's wish that some users be told something, wherever they are.
 
-    `template` names the text and `variables` fill it. Whatever happens, a user is told once
-    per `dedupe_key`, and not at all after `expires_at`. `collapse_key` lets a later one
-    replace an earlier one on the device, `thread` groups what belongs together, `link` is
-    what opens when the user taps, and `data` reaches the application as it is.
+    `template` names the text, `version` one of its versions (0 is the one in use), and
+    `variables` fill it; those of `variables_of` are for one user each, and win. Whatever
+    happens, a user is told once per `dedupe_key`, and not at all after `expires_at`.
+    `collapse_key` lets a later one replace an earlier one on the device, `thread` groups what
+    belongs together, `link` is what opens when the user taps, and `data` reaches the
+    application as it is.
 
     What a server asked for by itself says more: `texts` are a title and a body per locale, in
     place of a template's; `content` has further fields of what the device gets, under
@@ -46,7 +52,9 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     urgency: Urgency
     dedupe_key: str
     expires_at: datetime
-    variables: Mapping[str, str | int] = {}
+    version: int = 0
+    variables: Variables = {}
+    variables_of: Mapping[UserId, Variables] = {}
     collapse_key: str = ""
     thread: str = ""
     link: str = ""

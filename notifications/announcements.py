@@ -12,13 +12,13 @@ from kernel.clock import Clock
 from kernel.errors import InvalidInput
 from kernel.identity import Principal, Scope
 from kernel.ids import UserId, is_user_id
-from kernel.notices import AUDIENCE, Notice, Urgency, entry_of
+from kernel.notices import AUDIENCE, Notice, Urgency, Variables, entry_of
 from kernel.workers import Pulse
 from notifications.errors import NotificationNotFound
 from notifications.planning import Planner, checked_data, notification_id
 from notifications.ports import PushLedger
 from notifications.pushes import Notification, PushRecord
-from notifications.templates import texts_of
+from notifications.templates.shelf import Shelf
 
 LIFETIME: Mapping[Urgency, timedelta] = {
     Urgency.INTERACTIVE: timedelta(hours=1),
@@ -30,11 +30,14 @@ LIFETIME: Mapping[Urgency, timedelta] = {
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """What a server asks for. `template` and `variables` word it."""
+    """What a server asks for. `template` and `variables` word it, for some users with their own.
+
+    `version` is that of a stored template; 0 is the one in use.
+    """
 
     user_ids: tuple[UserId, ...]
     template: str
-    variables: Mapping[str, str | int]
+    variables: Variables
     category: str
     urgency: Urgency
     idempotency_key: str
@@ -43,13 +46,16 @@ class Announcement:
     thread: str = ""
     link: str = ""
     data: Mapping[str, str] = field(default_factory=dict)
+    version: int = 0
+    variables_of: Mapping[UserId, Variables] = field(default_factory=dict)
 
 
 class Announcements:
     """What servers may have told to users. `pulse` wakes the relay."""
 
-    def __init__(self, *, ledger: PushLedger, clock: Clock, pulse: Pulse) -> None:
+    def __init__(self, *, ledger: PushLedger, shelf: Shelf, clock: Clock, pulse: Pulse) -> None:
         self._ledger = ledger
+        self._shelf = shelf
         self._clock = clock
         self._pulse = pulse
 
@@ -66,11 +72,20 @@ class Announcements:
         if not 0 < lifetime <= longest:
             raise InvalidInput("expires_after", f"must be above 0 and at most {int(longest)}")
         _check_users(announcement.user_ids)
+        for user_id in announcement.variables_of:
+            if user_id not in announcement.user_ids:
+                raise InvalidInput("variables_of", "has a user who is not told")
+        rendering = await self._shelf.rendering(
+            announcement.template, announcement.variables, version=announcement.version
+        )
         dedupe_key = f"announcement:{principal.key_id}:{announcement.idempotency_key}"
         notice = Notice(
             user_ids=announcement.user_ids,
-            template=announcement.template,
+            template=rendering.name,
+            # What was checked now is what they get, whatever is published meanwhile.
+            version=rendering.version,
             variables=announcement.variables,
+            variables_of=announcement.variables_of,
             category=announcement.category,
             urgency=announcement.urgency,
             dedupe_key=dedupe_key,
@@ -81,7 +96,7 @@ class Announcements:
             data=checked_data(announcement.data),
         )
         # Say now what intake could only bury later: a missing variable, no room for the text.
-        Planner(notice, texts_of(notice.template, notice.variables), now=now).check()
+        Planner(notice, rendering, now=now).check()
         digest = hashlib.sha256(msgspec.json.encode(announcement, order="sorted")).hexdigest()
         await self._ledger.request(dedupe_key, digest=digest, entries=[entry_of(notice)], now=now)
         self._pulse.beat()

@@ -17,14 +17,63 @@ class TemplateNotFound(Refusal):
     code = "template.not_found"
 
 
+class TemplateFull(Refusal):
+    """A template has as many versions as it may have."""
+
+    kind = Kind.CONFLICT
+    code = "template.full"
+
+
 class VariableMissing(Refusal):
-    """A text needs a variable that was not given; the details name it."""
+    """A text needs a variable that was not given; the details name all three."""
 
     kind = Kind.INVALID
     code = "template.variable_missing"
 
-    def __init__(self, variable: str) -> None:
-        super().__init__(f"The text needs the variable {variable!r}.", variable=variable)
+    def __init__(self, variable: str, *, template: str = "", locale: str = "") -> None:
+        where = _where(template, locale)
+        super().__init__(
+            f"{where} needs the variable {variable!r}.",
+            variable=variable,
+            template=template,
+            locale=locale,
+        )
+
+
+class VariableUnknown(Refusal):
+    """A variable was given, or is used by a text, that the template does not have."""
+
+    kind = Kind.INVALID
+    code = "template.variable_unknown"
+
+    def __init__(self, variable: str, *, template: str = "", locale: str = "") -> None:
+        super().__init__(
+            f"{_where(template, locale)} has no variable {variable!r}.",
+            variable=variable,
+            template=template,
+            locale=locale,
+        )
+
+
+class VariableUnfit(Refusal):
+    """A text needs a number where it was given words, or words where it was given a number."""
+
+    kind = Kind.INVALID
+    code = "template.variable_unfit"
+
+    def __init__(self, variable: str, wanted: str, *, template: str = "", locale: str = "") -> None:
+        super().__init__(
+            f"{_where(template, locale)} needs {wanted} in the variable {variable!r}.",
+            variable=variable,
+            wanted=wanted,
+            template=template,
+            locale=locale,
+        )
+
+
+def _where(template: str, locale: str) -> str:
+    named = f"The template {template!r}" if template else "The text"
+    return f"{named} in {locale!r}" if locale else named
 
 
 class TemplateInvalid(Refusal):

@@ -10,9 +10,10 @@ from kernel.metrics import Metrics
 from kernel.notices import Notice, notice_of
 from kernel.outbox import Claimed, Entry
 from kernel.workers import Pulse
-from notifications.planning import Planner, texts_for
+from notifications.planning import Planner
 from notifications.ports import DeviceStore, PushStore
 from notifications.pushes import Notification, Push
+from notifications.templates.shelf import Shelf
 
 log = logging.getLogger(__name__)
 
@@ -32,12 +33,14 @@ class Intake:
         *,
         devices: DeviceStore,
         pushes: PushStore,
+        shelf: Shelf,
         clock: Clock,
         metrics: Metrics,
         pulse: Pulse,
     ) -> None:
         self._devices = devices
         self._pushes = pushes
+        self._shelf = shelf
         self._clock = clock
         self._pulse = pulse
         self._notices = metrics.counter(
@@ -68,7 +71,7 @@ class Intake:
         notifications: list[Notification] = []
         pushes: list[Push] = []
         for notice in notices:
-            planner = Planner(notice, texts_for(notice), now=now)
+            planner = Planner(notice, await self._shelf.of(notice), now=now)
             before = len(pushes)
             for user_id in _unique(notice.user_ids):
                 notification = planner.notification(user_id)

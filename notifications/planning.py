@@ -3,26 +3,19 @@
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
-
-import msgspec
 
 from kernel.errors import InvalidInput
 from kernel.ids import UserId
 from kernel.notices import Notice, Urgency
-from notifications.errors import TemplateInvalid, VariableMissing
+from notifications.errors import TemplateInvalid
 from notifications.pushes import Notification, Push, Topic
-from notifications.templates import (
-    FALLBACK,
-    Texts,
-    fitted,
-    rendered,
-    text_for,
-    texts_of,
-    variables_of,
-)
-from notifications.types import Campaign, Content, Device, Route, Text
+from notifications.templates.locales import FALLBACK
+from notifications.templates.rendering import Beside, Rendering
+from notifications.templates.types import Template
+from notifications.types import Campaign, Content, Device, Route
 
 _NOTIFICATIONS = UUID("6f1c1b0e-5d0b-5c77-9a4e-3f1a2f9f4f10")
 """The name space of notification ids; it never changes."""
@@ -37,6 +30,9 @@ FRESH: Mapping[Urgency, timedelta] = {
 COLLAPSE_KEY_BYTES = 64
 """APNs takes no longer one."""
 
+TOPIC_BYTES = 2048
+"""FCM takes no more than this to a topic."""
+
 
 def notification_id(dedupe_key: str, user_id: UserId) -> UUID:
     """The id of what a notice tells a user, known before anything is stored."""
@@ -49,18 +45,28 @@ def campaign_key(campaign_id: UUID) -> str:
 
 
 class Planner:
-    """Plans one notice or campaign for any number of users, rendering each locale once."""
+    """Plans one notice or campaign for any number of users.
+
+    Each locale is rendered once, and again for users with variables of their own.
+    """
 
     def __init__(
         self,
         notice: Notice,
-        texts: Texts,
+        rendering: Rendering,
         *,
         now: datetime,
         campaign_id: UUID | None = None,
     ) -> None:
         self._notice = notice
-        self._texts = texts
+        self._rendering = rendering
+        self._beside = Beside(
+            data=notice.data,
+            link=notice.link,
+            thread=notice.thread,
+            category=notice.category,
+            more=notice.content,
+        )
         self._now = now
         self._campaign_id = campaign_id
         self._contents: dict[str, Content] = {}
@@ -69,15 +75,15 @@ class Planner:
 
     def check(self) -> None:
         """Render every language once. Raises what rendering for a device would raise."""
-        for locale in self._texts:
-            self._content(locale)
+        for variables in self._notice.variables_of.values() or [{}]:
+            self._rendering.check({**self._notice.variables, **variables}, self._beside)
 
     def notification(self, user_id: UserId) -> Notification:
         notice = self._notice
         return Notification(
             id=notification_id(notice.dedupe_key, user_id),
             user_id=user_id,
-            template=notice.template,
+            template=self._rendering.label or notice.template,
             category=notice.category,
             urgency=notice.urgency,
             created_at=self._now,
@@ -97,7 +103,7 @@ class Planner:
                 device_id=device.id,
                 route=device.route,
                 urgency=notification.urgency,
-                content=self._content(device.locale),
+                content=self._content(device.locale, notification.user_id),
                 # Without one of its own, a push at least replaces its own repetition.
                 collapse_key=self._collapse_key or notification.id.hex,
                 created_at=self._now,
@@ -112,7 +118,12 @@ class Planner:
         ]
 
     def topic_push(self, notification: Notification, topic: Topic) -> Push:
-        """The push to everybody whose app subscribed to a topic, in the language of most."""
+        """The push to everybody whose app subscribed to a topic, in the language of most.
+
+        Raises `PushTooLarge` for what a device would still take.
+        """
+        beside = replace(self._beside, limit=TOPIC_BYTES)
+        content = self._rendering.content(FALLBACK[0], self._notice.variables, beside)
         return Push(
             id=uuid5(notification.id, f"{topic.kind}:{topic.address}"),
             notification_id=notification.id,
@@ -120,7 +131,7 @@ class Planner:
             device_id=None,
             route=Route.FCM,
             urgency=notification.urgency,
-            content=self._content(FALLBACK[0]),
+            content=content,
             collapse_key=self._collapse_key or notification.id.hex,
             created_at=self._now,
             expires_at=notification.expires_at,
@@ -128,29 +139,17 @@ class Planner:
             topic=topic,
         )
 
-    def _content(self, locale: str) -> Content:
+    def _content(self, locale: str, user_id: UserId) -> Content:
+        notice = self._notice
+        own = notice.variables_of.get(user_id)
+        if own:
+            variables = {**notice.variables, **own}
+            return self._rendering.content(locale, variables, self._beside)
         content = self._contents.get(locale)
         if content is None:
-            notice = self._notice
-            title, body = rendered(text_for(self._texts, locale), notice.variables)
-            words = {
-                "title": title,
-                "body": body,
-                "data": notice.data,
-                "link": notice.link,
-                "thread": notice.thread,
-                "category": notice.category,
-            }
-            content = fitted(msgspec.convert({**words, **notice.content}, Content))
+            content = self._rendering.content(locale, notice.variables, self._beside)
             self._contents[locale] = content
         return content
-
-
-def texts_for(notice: Notice) -> Texts:
-    """The texts of a notice: its own, or those of its template."""
-    if notice.texts:
-        return {locale: Text(*words) for locale, words in notice.texts.items()}
-    return texts_of(notice.template, notice.variables)
 
 
 def plan_of(
@@ -179,10 +178,7 @@ def check_campaign(campaign: Campaign) -> None:
     if not campaign.texts:
         raise TemplateInvalid("A campaign needs a text in at least one language.")
     for text in campaign.texts.values():
-        for variable in sorted(variables_of(text)):
-            raise VariableMissing(variable)
-        title, body = rendered(text, {})
-        if not title.strip() and not body.strip():
+        if not text.title.strip() and not text.body.strip():
             raise TemplateInvalid("A text needs a title or a body.")
     now = campaign.created_at
     _planner_of(campaign, expires_at=now, now=now).check()
@@ -201,7 +197,8 @@ def _planner_of(campaign: Campaign, *, expires_at: datetime, now: datetime) -> P
         link=campaign.link,
         data={**campaign.data, "campaign_id": str(campaign.id)},
     )
-    return Planner(notice, campaign.texts, now=now, campaign_id=campaign.id)
+    rendering = Rendering(Template(texts=campaign.texts))
+    return Planner(notice, rendering, now=now, campaign_id=campaign.id)
 
 
 def checked_data(data: Mapping[str, str]) -> Mapping[str, str]:

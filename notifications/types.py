@@ -116,11 +116,30 @@ class TokenFault:
 
 
 @dataclass(frozen=True, slots=True)
+class Action:
+    """A button of a notification. `link` is what opens when it is tapped; the app's own if none."""
+
+    id: str
+    title: str
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
-    """A notification's words in one language. `{name}` stands for a variable."""
+    """A notification's words in one language, and what is offered beside them.
+
+    Every text in it, also in the providers' own fields, is a message in ICU's MessageFormat:
+    `{name}` stands for a variable.
+    """
 
     title: str
     body: str
+    link: str = ""
+    image: str = ""
+    actions: tuple[Action, ...] = ()
+    apple: Mapping[str, Any] = field(default_factory=dict)
+    android: Mapping[str, Any] = field(default_factory=dict)
+    web: Mapping[str, Any] = field(default_factory=dict)
 
 
 class PushKind(StrEnum):
@@ -143,10 +162,11 @@ class PushKind(StrEnum):
 class Content:
     """What the user sees, after template and locale. `data` reaches the app as it is.
 
-    `image` is the https address of a picture. `now_or_never`: a device that cannot be reached
-    at once shall not get it later. `label` groups pushes in a provider's statistics. `apple`
-    has further keys of the `aps` dictionary, `android` further fields of FCM's `android`
-    block, `web` further options of a browser's notification; they win over what we say.
+    `image` is the https address of a picture, `actions` are buttons. `now_or_never`: a device
+    that cannot be reached at once shall not get it later. `label` groups pushes in a
+    provider's statistics. `apple` has further keys of the `aps` dictionary, `android` further
+    fields of FCM's `android` block, `web` further options of a browser's notification; they
+    win over what we say.
     """
 
     title: str
@@ -163,6 +183,7 @@ class Content:
     apple: Mapping[str, Any] = field(default_factory=dict)
     android: Mapping[str, Any] = field(default_factory=dict)
     web: Mapping[str, Any] = field(default_factory=dict)
+    actions: tuple[Action, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

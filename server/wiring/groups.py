@@ -29,6 +29,7 @@ from notifications.adapters.webpush import WebPushOptions
 from notifications.devices import DeviceOptions
 from notifications.dispatcher import DispatcherOptions
 from notifications.sandbox.options import SandboxOptions
+from notifications.templates.shelf import TemplateOptions
 from notifications.throttle import ThrottleOptions
 from notifications.upkeep import UpkeepOptions
 from reminders.planner import PlannerOptions
@@ -64,6 +65,7 @@ class Settings:
     messages: MessageLimits = field(default_factory=MessageLimits)
     ingest: BatchOptions = field(default_factory=BatchOptions)
     devices: DeviceOptions = field(default_factory=DeviceOptions)
+    templates: TemplateOptions = field(default_factory=TemplateOptions)
     dispatcher: DispatcherOptions = field(default_factory=DispatcherOptions)
     throttle: ThrottleOptions = field(default_factory=ThrottleOptions)
     upkeep: UpkeepOptions = field(default_factory=UpkeepOptions)

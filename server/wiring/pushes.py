@@ -16,6 +16,7 @@ from notifications.adapters.sql_campaigns import SqlCampaigns
 from notifications.adapters.sql_devices import SqlDevices
 from notifications.adapters.sql_ledger import SqlLedger
 from notifications.adapters.sql_pushes import SqlPushes
+from notifications.adapters.sql_templates import SqlTemplates
 from notifications.adapters.webpush import WebPushOptions, WebPushProvider
 from notifications.adapters.webpush_crypto import Vapid, make_key
 from notifications.announcements import Announcements
@@ -30,6 +31,7 @@ from notifications.ports import PushProvider, SharedRates
 from notifications.sandbox.credentials import Files
 from notifications.sandbox.options import SandboxOptions
 from notifications.sandbox.sandbox import Sandbox
+from notifications.templates.shelf import Shelf
 from notifications.upkeep import Upkeep
 from server.wiring.ground import Ground
 
@@ -49,13 +51,19 @@ class Pushes:
         self._campaign_store = SqlCampaigns(ground.database)
         self._audit = SqlAudit(ground.database)
         clock = ground.clock
+        self._template_store = SqlTemplates(ground.database)
+        self._shelf = Shelf(
+            store=self._template_store, clock=clock, options=ground.settings.templates
+        )
         self.devices = Devices(
             store=self._device_store, clock=clock, options=ground.settings.devices
         )
         ground.operations += audit_routes.operations(Trail(audit=self._audit))
         ground.operations += routes.operations(
             devices=self.devices,
-            announcements=Announcements(ledger=self._ledger, clock=clock, pulse=self._sending),
+            announcements=Announcements(
+                ledger=self._ledger, shelf=self._shelf, clock=clock, pulse=self._sending
+            ),
             campaigns=Campaigns(store=self._campaign_store, clock=clock, pulse=self._expanding),
         )
 
@@ -64,6 +72,7 @@ class Pushes:
         intake = Intake(
             devices=self._device_store,
             pushes=self._push_store,
+            shelf=self._shelf,
             clock=self._ground.clock,
             metrics=self._ground.metrics,
             pulse=self._sending,

@@ -8,6 +8,7 @@ import messaging.adapters.tables
 import notifications.adapters.audit_tables
 import notifications.adapters.send_tables
 import notifications.adapters.tables
+import notifications.adapters.template_tables
 import reminders.adapters.tables
 from kernel.adapters.database import Row
 
@@ -18,6 +19,7 @@ TABLES = (
     notifications.adapters.audit_tables,
     notifications.adapters.send_tables,
     notifications.adapters.tables,
+    notifications.adapters.template_tables,
     reminders.adapters.tables,
 )
 METADATA: MetaData = Row.metadata

@@ -34,7 +34,7 @@ def room(database, clock, metrics):
 
 @pytest.fixture
 def announcements(room, clock):
-    return Announcements(ledger=room.ledger, clock=clock, pulse=Pulse())
+    return Announcements(ledger=room.ledger, shelf=room.shelf, clock=clock, pulse=Pulse())
 
 
 @pytest.fixture

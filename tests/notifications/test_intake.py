@@ -201,7 +201,12 @@ async def test_a_batch_of_crowds_is_planned_in_portions(sqlite_database, clock, 
     room = Room(sqlite_database, clock, metrics)
     store = CountingStore()
     intake = Intake(
-        devices=room.devices, pushes=store, clock=clock, metrics=metrics, pulse=room.pulse
+        devices=room.devices,
+        pushes=store,
+        shelf=room.shelf,
+        clock=clock,
+        metrics=metrics,
+        pulse=room.pulse,
     )
     crowds = [
         notice(*(UserId(f"u{crowd}-{each}") for each in range(500)), key=f"k{crowd}")

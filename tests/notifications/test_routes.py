@@ -90,7 +90,9 @@ def room(sqlite_database, clock, metrics):
 def offered(room, clock):
     found = operations(
         devices=Devices(store=room.devices, clock=clock, options=DeviceOptions()),
-        announcements=Announcements(ledger=room.ledger, clock=clock, pulse=Pulse()),
+        announcements=Announcements(
+            ledger=room.ledger, shelf=room.shelf, clock=clock, pulse=Pulse()
+        ),
         campaigns=Campaigns(store=room.campaigns, clock=clock, pulse=Pulse()),
     )
     return {each.name: each for each in found}

@@ -18,11 +18,13 @@ from notifications.adapters.sql_campaigns import SqlCampaigns
 from notifications.adapters.sql_devices import SqlDevices
 from notifications.adapters.sql_ledger import SqlLedger
 from notifications.adapters.sql_pushes import ATTEMPTS, SqlPushes
+from notifications.adapters.sql_templates import SqlTemplates
 from notifications.dispatcher import Dispatcher, DispatcherOptions
 from notifications.feedback import Feedback
 from notifications.intake import Intake
 from notifications.ports import PushProvider, SharedRates
 from notifications.pushes import HeldPush, Notification, Push, PushState
+from notifications.templates.shelf import Shelf, TemplateOptions
 from notifications.throttle import ThrottleOptions
 from notifications.types import (
     AddressKind,
@@ -172,9 +174,12 @@ class Room:
         self.pushes = SqlPushes(self.database)
         self.ledger = SqlLedger(self.database)
         self.campaigns = SqlCampaigns(self.database)
+        self.templates = SqlTemplates(self.database)
+        self.shelf = Shelf(store=self.templates, clock=self.clock, options=TemplateOptions())
         self.intake = Intake(
             devices=self.devices,
             pushes=self.pushes,
+            shelf=self.shelf,
             clock=self.clock,
             metrics=self.metrics,
             pulse=self.pulse,

@@ -1,0 +1,1 @@
+"""Templates: the words of notifications, in each language, versioned and checked before use."""

@@ -1,0 +1,56 @@
+"""The templates that come with Zaffa: what rooms tell users of, and a server's own words."""
+
+from collections.abc import Mapping
+
+from notifications.templates.types import Template, Variable
+from notifications.types import Text
+
+_SENDER = Variable(example="Amina")
+_TEXT = Variable(example="On se voit à 18 h ?")
+_CONVERSATION = Variable(example="Traiteur", optional=True)
+
+BUILT_IN: Mapping[str, Template] = {
+    "chat.message": Template(
+        texts={
+            "ar": Text("{sender}", "{text}"),
+            "fr": Text("{sender}", "{text}"),
+            "en": Text("{sender}", "{text}"),
+        },
+        variables={"sender": _SENDER, "text": _TEXT, "conversation": _CONVERSATION},
+    ),
+    "chat.message+conversation": Template(
+        texts={
+            "ar": Text("{conversation}", "{sender}: {text}"),
+            "fr": Text("{conversation}", "{sender} : {text}"),
+            "en": Text("{conversation}", "{sender}: {text}"),
+        },
+        variables={"sender": _SENDER, "text": _TEXT, "conversation": Variable(example="Traiteur")},
+    ),
+    "task.reminder": Template(
+        texts={
+            "ar": Text("تذكير: {task}", "{event}، {when}"),
+            "fr": Text("Rappel : {task}", "{event}, {when}"),
+            "en": Text("Reminder: {task}", "{event}, {when}"),
+        },
+        variables={
+            "task": Variable(example="Essayage de la robe"),
+            "event": Variable(example="Mariage de Lina"),
+            "when": Variable(example="demain à 10 h"),
+        },
+    ),
+    "announcement": Template(
+        texts={"en": Text("{title}", "{body}")},
+        variables={"title": Variable(example="Zaffa"), "body": Variable(example="مرحبا بكم")},
+    ),
+}
+"""An announcement is worded by whoever sends it.
+
+One named `<template>+<variable>` replaces that template where the variable says something. A
+stored template of the same name replaces any of them.
+"""
+
+
+def variants(template: str, variables: Mapping[str, str | int | float]) -> list[str]:
+    """The names to look for, best first: `chat.message+conversation`, `chat.message`."""
+    special = [f"{template}+{name}" for name, value in variables.items() if value != ""]
+    return [*(name for name in special if name in BUILT_IN), template]

@@ -1,0 +1,107 @@
+"""What fits into a push: bytes of UTF-8, cut between what is shown as one character. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import fields, replace
+
+import msgspec
+from icu4py.breakers import CharacterBreaker
+
+from notifications.errors import PushTooLarge
+from notifications.templates.scanning import FSI, PDI
+from notifications.types import Content, PushKind
+
+TITLE_BYTES = 200
+BODY_BYTES = 1200
+"""No phone shows more, and what is not shown need not be stored a million times."""
+
+PAYLOAD_BYTES = 4096
+"""FCM and APNs take no more than this."""
+ENVELOPE_BYTES = 500
+"""Left for the keys and options with which an adapter surrounds the content."""
+
+_ELLIPSIS = "…"
+_encoder = msgspec.json.Encoder()
+
+
+def fitted(content: Content, *, limit: int = PAYLOAD_BYTES) -> Content:
+    """The same content, its body and if need be its title shortened to a provider's limit.
+
+    Raises `PushTooLarge` when what travels beside them leaves no room.
+    """
+    room = limit - ENVELOPE_BYTES
+    if len(_encoder.encode(content)) + _said_twice(content) <= room:
+        # With the fields that say nothing it weighs more than it does, so this is enough.
+        return content if _speaks(content) else _refused(room)
+    # A byte of text weighs at least one byte in JSON, so what is removed is enough.
+    excess = _weight(content) - room
+    if excess > 0:
+        kept = max(0, len(content.body.encode()) - excess)
+        content = replace(content, body=shortened(content.body, kept))
+    excess = _weight(content) - room
+    if excess > 0:
+        kept = max(0, len(content.title.encode()) - excess)
+        content = replace(content, title=shortened(content.title, kept))
+    if _weight(content) > room or not _speaks(content):
+        return _refused(room)
+    return content
+
+
+def shortened(text: str, limit: int) -> str:
+    """`text` in at most `limit` bytes of UTF-8, ended with "…" if anything was cut off.
+
+    Characters that are shown as one stay whole, and isolates that were opened are closed.
+    """
+    if len(text) * 4 <= limit or len(text.encode()) <= limit:
+        return text
+    room = limit - len(_ELLIPSIS.encode())
+    kept: list[str] = []
+    size = 0
+    open_isolates = 0
+    # No character weighs less than a byte: what comes later cannot be kept.
+    for piece in _graphemes(text[: max(limit, 0) + 1]):
+        opened = open_isolates
+        for char in piece:
+            # One that closes nothing means nothing.
+            opened += (char == FSI) - (char == PDI and opened > 0)
+        size += len(piece.encode())
+        if size + opened * len(PDI.encode()) > room:
+            break
+        kept.append(piece)
+        open_isolates = opened
+    if not kept:
+        return _ELLIPSIS if room >= 0 else ""
+    return "".join(kept).rstrip() + PDI * open_isolates + _ELLIPSIS
+
+
+def _speaks(content: Content) -> bool:
+    """Whether it has words, where words are what it is for."""
+    return content.kind is not PushKind.ALERT or bool(content.title or content.body)
+
+
+def _weight(content: Content) -> int:
+    """Bytes of the content as JSON, in which quotes and control characters grow."""
+    said = {each.name: value for each in fields(content) if (value := getattr(content, each.name))}
+    return len(_encoder.encode(said)) + _said_twice(content)
+
+
+def _said_twice(content: Content) -> int:
+    """The phone groups by the thread and shows the buttons, and the app reads both.
+
+    Buttons reach an app as a text of JSON, in which each quote is written with two signs.
+    """
+    twice = len(content.thread.encode())
+    if content.link:
+        # Browsers open it by themselves.
+        twice += len(content.link.encode())
+    if content.actions:
+        twice += 2 * len(_encoder.encode(content.actions))
+    return twice
+
+
+def _graphemes(text: str) -> Iterator[str]:
+    """What is shown as one character, each (UAX 29, by ICU)."""
+    return iter(CharacterBreaker(text, "root"))
+
+
+def _refused(room: int) -> Content:
+    raise PushTooLarge("The data of a push leaves no room for its text.", limit=room)
