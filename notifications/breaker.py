@@ -63,6 +63,11 @@ class Breaker:
             if self.hold is Hold.MISCONFIGURED or verdict is Verdict.ACCEPTED:
                 self.hold = None
 
+    def release(self) -> None:
+        """What held the route was mended."""
+        self.hold = None
+        self._in_a_row = 0
+
     def open(self, hold: Hold, *, now: float) -> None:
         """Hold the route from now on."""
         self.hold = hold

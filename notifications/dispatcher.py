@@ -13,10 +13,10 @@ from kernel.workers import Pulse, Stop, rest
 from notifications.breaker import Hold
 from notifications.feedback import Feedback
 from notifications.gate import Gate
-from notifications.lane import Lane, LaneMetrics
+from notifications.lane import Lane, LaneKey, LaneMetrics
 from notifications.ports import PushProvider, PushStore, SharedRates
 from notifications.throttle import ThrottleOptions
-from notifications.types import AddressKind, Route
+from notifications.types import DEFAULT_APP, AddressKind, Route
 
 _ROUTES: Mapping[AddressKind, tuple[Route, ...]] = {
     AddressKind.FCM_TOKEN: (Route.FCM,),
@@ -57,11 +57,12 @@ class DispatcherOptions:
 
 
 class Dispatcher:
-    """One lane per route and class. Safe to run many times: each push has one holder.
+    """One lane per app, route and class. Safe to run many times: each push has one holder.
 
-    `providers` are those of each class: a class whose providers are its own shares no
-    connection with another. `pulse` beats when new pushes were planned in this process, and
-    `rates` are kept with other dispatchers, if there are any.
+    `providers` are the default app's for each class: a class whose providers are its own
+    shares no connection with another. Further ones come and go while it runs. `pulse` beats
+    when new pushes were planned in this process, and `rates` are kept with other dispatchers,
+    if there are any.
     """
 
     name = "dispatcher"
@@ -80,78 +81,122 @@ class Dispatcher:
         rates: SharedRates | None = None,
     ) -> None:
         self._store = store
+        self._feedback = feedback
         self._clock = clock
-        self._poll_seconds = options.poll_seconds
+        self._options = options
         self._pulse = pulse
-        self.gates = {
-            route: Gate(
-                route,
-                per_second=rate,
-                probe_every=options.probe_seconds,
-                ramp=throttle.ramp_seconds,
-            )
-            for route, rate in throttle.rates.items()
-        }
-        """What each route learnt; shared by its lanes."""
+        self._throttle = throttle
+        self._rates = rates
+        self._metrics = LaneMetrics.of(metrics)
         self._rate = metrics.gauge(
             "notifications_route_rate",
             "Pushes a second that a provider's complaints leave.",
-            ["route"],
+            ["app", "route"],
         )
         self._held = metrics.gauge(
             "notifications_route_held",
             "1 while a route is held for this reason.",
-            ["route", "reason"],
+            ["app", "route", "reason"],
         )
-        widths = {
+        self._widths = {
             Urgency.INTERACTIVE: options.interactive_width,
             Urgency.TRANSACTIONAL: options.transactional_width,
             Urgency.MARKETING: options.marketing_width,
         }
-        counted = LaneMetrics.of(metrics)
-        self._lanes = [
-            Lane(
+        self._gates: dict[tuple[str, Route], Gate] = {}
+        self._lanes: dict[LaneKey, Lane] = {}
+        self._stops: dict[LaneKey, Stop] = {}
+        self._running: asyncio.TaskGroup | None = None
+        for urgency in Urgency:
+            for provider in providers.get(urgency, ()):
+                self.serve(DEFAULT_APP, urgency, provider)
+
+    def gate(self, route: Route, *, app_id: str = DEFAULT_APP) -> Gate:
+        """What an app's route learnt; shared by its lanes."""
+        key = (app_id, route)
+        if key not in self._gates:
+            self._gates[key] = Gate(
+                route,
+                per_second=self._throttle.rates[route],
+                probe_every=self._options.probe_seconds,
+                ramp=self._throttle.ramp_seconds,
+            )
+        return self._gates[key]
+
+    def serve(self, app_id: str, urgency: Urgency, provider: PushProvider) -> None:
+        """Carry an app's pushes of one class with this provider, from now on."""
+        for route in _routes_of(provider):
+            lane = Lane(
+                app_id=app_id,
                 route=route,
                 urgency=urgency,
                 provider=provider,
-                gate=self.gates[route],
-                store=store,
-                feedback=feedback,
-                clock=clock,
-                metrics=counted,
-                width=widths[urgency],
-                lease=timedelta(seconds=options.lease_seconds),
-                rates=rates,
+                gate=self.gate(route, app_id=app_id),
+                store=self._store,
+                feedback=self._feedback,
+                clock=self._clock,
+                metrics=self._metrics,
+                width=self._widths[urgency],
+                lease=timedelta(seconds=self._options.lease_seconds),
+                rates=self._rates,
             )
-            for urgency in Urgency
-            for provider in providers.get(urgency, ())
-            for route in sorted({route for kind in provider.carries for route in _ROUTES[kind]})
-        ]
+            self._lanes[lane.key] = lane
+            if self._running is not None:
+                self._start(lane, self._running)
+
+    def retire(self, app_id: str, urgency: Urgency, provider: PushProvider) -> None:
+        """Claim nothing more for it. What is in the air lands, what waits goes on waiting."""
+        for route in _routes_of(provider):
+            key = (app_id, route, urgency)
+            self._lanes.pop(key, None)
+            if (stop := self._stops.pop(key, None)) is not None:
+                stop.ask()
+
+    def renew(self, app_id: str, provider: PushProvider) -> None:
+        """Its credentials are others now: what held its routes no longer does."""
+        for route in _routes_of(provider):
+            self.gate(route, app_id=app_id).renew()
 
     async def run(self, stop: Stop) -> None:
-        async with asyncio.TaskGroup() as group:
-            looking = group.create_task(self._look(stop))
-            async with asyncio.TaskGroup() as lanes:
-                for lane in self._lanes:
-                    lanes.create_task(lane.run(stop), name=f"{lane.route}:{lane.urgency}")
-            looking.cancel()
+        async with asyncio.TaskGroup() as lanes:
+            self._running = lanes
+            try:
+                for lane in self._lanes.values():
+                    self._start(lane, lanes)
+                await self._look(stop)
+            finally:
+                self._running = None
+                for each in self._stops.values():
+                    each.ask()
+                self._stops.clear()
 
     async def step(self) -> int:
         """One round of every lane, the most urgent first; how many pushes were claimed."""
-        return sum([await lane.step() for lane in self._lanes])
+        order = list(Urgency)
+        lanes = sorted(self._lanes.values(), key=lambda lane: order.index(lane.urgency))
+        return sum([await lane.step() for lane in lanes])
+
+    def _start(self, lane: Lane, lanes: asyncio.TaskGroup) -> None:
+        stop = self._stops[lane.key] = Stop()
+        lanes.create_task(lane.run(stop), name=":".join(lane.key))
 
     async def _look(self, stop: Stop) -> None:
         """Wake the lanes that have something to do; an idle one costs nothing."""
         while not stop.asked:
             self._observe()
-            waiting = await self._store.waiting(now=self._clock.now())
-            for lane in self._lanes:
-                if (lane.route, lane.urgency) in waiting:
+            app_ids = sorted({app_id for app_id, _, _ in self._lanes})
+            waiting = await self._store.waiting(now=self._clock.now(), app_ids=app_ids)
+            for key in waiting:
+                if (lane := self._lanes.get(key)) is not None:
                     lane.pulse.beat()
-            await rest(self._poll_seconds, clock=self._clock, stop=stop, pulse=self._pulse)
+            await rest(self._options.poll_seconds, clock=self._clock, stop=stop, pulse=self._pulse)
 
     def _observe(self) -> None:
-        for route, gate in self.gates.items():
-            self._rate.labels(route).set(gate.rate)
+        for (app_id, route), gate in self._gates.items():
+            self._rate.labels(app_id, route).set(gate.rate)
             for hold in Hold:
-                self._held.labels(route, hold).set(gate.hold is hold)
+                self._held.labels(app_id, route, hold).set(gate.hold is hold)
+
+
+def _routes_of(provider: PushProvider) -> list[Route]:
+    return sorted({route for kind in provider.carries for route in _ROUTES[kind]})

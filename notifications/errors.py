@@ -10,6 +10,13 @@ class DeviceNotFound(Refusal):
     code = "device.not_found"
 
 
+class AppNotFound(Refusal):
+    """No app has that id."""
+
+    kind = Kind.NOT_FOUND
+    code = "app.not_found"
+
+
 class TemplateNotFound(Refusal):
     """No template has that name."""
 

@@ -41,6 +41,11 @@ class Gate:
         """Pushes a second that the provider's complaints leave."""
         return self._throttle.rate
 
+    def renew(self) -> None:
+        """Other credentials: nothing that was learnt of the earlier ones holds the route."""
+        self._breaker.release()
+        self._guard.forget()
+
     def allow(self, wanted: int, *, urgency: Urgency, now: float) -> int:
         """How many of `wanted` pushes may be sent now."""
         allowed = self._throttle.allow(wanted, urgency=urgency, now=now)

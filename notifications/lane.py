@@ -22,6 +22,9 @@ from notifications.types import Attempt, Outcome, Route, TokenFault
 
 log = logging.getLogger(__name__)
 
+LaneKey = tuple[str, Route, Urgency]
+"""An app, a route and a class: one lane."""
+
 
 @dataclass(frozen=True, slots=True)
 class LaneMetrics:
@@ -38,18 +41,18 @@ class LaneMetrics:
             attempts=metrics.counter(
                 "notifications_attempts_total",
                 "Attempts by the provider's verdict.",
-                ["provider", "urgency", "verdict"],
+                ["app", "provider", "urgency", "verdict"],
             ),
             seconds=metrics.histogram(
                 "notifications_attempt_seconds", "How long providers take.", ["provider", "urgency"]
             ),
             in_flight=metrics.gauge(
-                "notifications_in_flight", "Attempts under way.", ["route", "urgency"]
+                "notifications_in_flight", "Attempts under way.", ["app", "route", "urgency"]
             ),
             lost=metrics.counter(
                 "notifications_settlements_lost_total",
                 "Outcomes that came after their lease had ended.",
-                ["route", "urgency"],
+                ["app", "route", "urgency"],
             ),
         )
 
@@ -65,6 +68,7 @@ class Lane:
     def __init__(
         self,
         *,
+        app_id: str,
         route: Route,
         urgency: Urgency,
         provider: PushProvider,
@@ -77,6 +81,7 @@ class Lane:
         lease: timedelta,
         rates: SharedRates | None = None,
     ) -> None:
+        self.app_id = app_id
         self.route = route
         self.urgency = urgency
         self.pulse = Pulse()
@@ -93,7 +98,11 @@ class Lane:
         self._again_in: float | None = None
         self._flying: set[asyncio.Task[None]] = set()
         self._landed: list[tuple[HeldPush, Outcome]] = []
-        self._in_flight = metrics.in_flight.labels(route, urgency)
+        self._in_flight = metrics.in_flight.labels(*self.key)
+
+    @property
+    def key(self) -> LaneKey:
+        return self.app_id, self.route, self.urgency
 
     async def run(self, stop: Stop) -> None:
         """Keep the lane full until `stop` is asked; then let what is in the air land."""
@@ -129,7 +138,12 @@ class Lane:
             self._again_in = self._gate.again_in(now=now)
             return 0
         claim = await self._store.claim(
-            self.route, self.urgency, now=self._clock.now(), lease=self._lease, limit=allowed
+            self.route,
+            self.urgency,
+            app_id=self.app_id,
+            now=self._clock.now(),
+            lease=self._lease,
+            limit=allowed,
         )
         self._give_back(allowed - len(claim.pushes), now)
         for push, attempt in claim.pushes:
@@ -144,14 +158,16 @@ class Lane:
         allowed = self._gate.allow(wanted, urgency=self.urgency, now=now)
         if allowed == 0 or self._rates is None:
             return allowed
-        shared = await self._rates.take(self.route, allowed, urgency=self.urgency)
+        shared = await self._rates.take(
+            self.route, allowed, urgency=self.urgency, app_id=self.app_id
+        )
         self._gate.give_back(allowed - shared, now=now)
         return shared
 
     def _give_back(self, unused: int, now: float) -> None:
         self._gate.give_back(unused, now=now)
         if self._rates is not None:
-            self._rates.give_back(self.route, unused)
+            self._rates.give_back(self.route, unused, app_id=self.app_id)
 
     async def settle(self) -> int:
         """Settle what landed; how many."""
@@ -167,7 +183,7 @@ class Lane:
         del self._landed[: len(landed)]
         settled = [each for each in settlements if each.push.id in ids]
         if len(settled) < len(landed):
-            self._metrics.lost.labels(self.route, self.urgency).inc(len(landed) - len(settled))
+            self._metrics.lost.labels(*self.key).inc(len(landed) - len(settled))
             log.warning("push leases lost", extra={"pushes": len(landed) - len(settled)})
         await self._feedback.learn(settled, faults=self._lessons(settled))
         await self._share(settled)
@@ -193,7 +209,11 @@ class Lane:
         if self._gate.hold is not held:
             log.error(
                 "route held" if self._gate.hold else "route released",
-                extra={"route": self.route, "reason": self._gate.hold or held},
+                extra={
+                    "app": self.app_id,
+                    "route": self.route,
+                    "reason": self._gate.hold or held,
+                },
             )
         return faults
 
@@ -204,14 +224,14 @@ class Lane:
         pauses = [self._gate.pause_for(each.outcome) for each in settled]
         longest = max((pause for pause in pauses if pause is not None), default=None)
         if longest is not None:
-            await self._rates.complained(self.route, retry_after=longest)
+            await self._rates.complained(self.route, retry_after=longest, app_id=self.app_id)
 
     async def _send(self, push: HeldPush, attempt: Attempt) -> None:
         started = self._clock.monotonic()
         [outcome] = await self._provider.send([attempt])
         self._landed.append((push, outcome))
         name, took = self._provider.name, self._clock.monotonic() - started
-        self._metrics.attempts.labels(name, self.urgency, outcome.verdict).inc()
+        self._metrics.attempts.labels(self.app_id, name, self.urgency, outcome.verdict).inc()
         self._metrics.seconds.labels(name, self.urgency).observe(took)
         self._in_flight.set(len(self._flying) - 1)
         self.pulse.beat()

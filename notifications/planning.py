@@ -110,6 +110,7 @@ class Planner:
                 expires_at=notification.expires_at,
                 campaign_id=self._campaign_id,
                 send_id=notification.send_id,
+                app_id=device.app_id,
             )
             for device in devices
             if device.disabled_at is None

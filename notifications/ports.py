@@ -18,6 +18,7 @@ from notifications.pushes import (
     Settlement,
 )
 from notifications.types import (
+    DEFAULT_APP,
     AddressKind,
     Attempt,
     Campaign,
@@ -72,7 +73,8 @@ class DeviceStore(Protocol):
 
         An address and an installation each belong to one device: whoever had them loses
         them. The generation rises and the device is enabled again. Beyond `limit` devices,
-        those that were confirmed longest ago go.
+        those that were confirmed longest ago go. Raises `AppNotFound` for an app that is
+        not there.
         """
         ...
 
@@ -113,18 +115,29 @@ class PushStore(Protocol):
         """
         ...
 
-    async def waiting(self, *, now: datetime) -> Collection[tuple[Route, Urgency]]:
-        """The lanes that have pushes to be claimed, or those of a campaign that does not run."""
+    async def waiting(
+        self, *, now: datetime, app_ids: Sequence[str] = (DEFAULT_APP,)
+    ) -> Collection[tuple[str, Route, Urgency]]:
+        """The lanes of these apps that have pushes to be claimed, or those of a campaign that
+        does not run."""
         ...
 
     async def claim(
-        self, route: Route, urgency: Urgency, *, now: datetime, lease: timedelta, limit: int
+        self,
+        route: Route,
+        urgency: Urgency,
+        *,
+        now: datetime,
+        lease: timedelta,
+        limit: int,
+        app_id: str = DEFAULT_APP,
     ) -> Claim:
-        """Take pushes that are due, oldest first, and write down that they are being sent.
+        """Take an app's pushes that are due, oldest first, and write down that they are sent.
 
         No other dispatcher gets them until `now + lease`. Each goes to the address its
-        device has now; one whose device is gone, disabled, on another route or somebody
-        else's by now is suppressed. Those of campaigns that do not run stay where they are.
+        device has now; one whose device is gone, disabled, on another route, of another app
+        or somebody else's by now is suppressed. Those of campaigns that do not run stay
+        where they are.
         """
         ...
 
@@ -145,20 +158,24 @@ class PushStore(Protocol):
 
 
 class SharedRates(Protocol):
-    """How fast each route may be fed by all dispatchers together.
+    """How fast each app's routes may be fed by all dispatchers together.
 
     It never raises and never waits long, whatever became of those it asks.
     """
 
-    async def take(self, route: Route, wanted: int, *, urgency: Urgency) -> int:
+    async def take(
+        self, route: Route, wanted: int, *, urgency: Urgency, app_id: str = DEFAULT_APP
+    ) -> int:
         """How many of `wanted` pushes may be sent now."""
         ...
 
-    def give_back(self, route: Route, unused: int) -> None:
+    def give_back(self, route: Route, unused: int, *, app_id: str = DEFAULT_APP) -> None:
         """Return what was taken and not used."""
         ...
 
-    async def complained(self, route: Route, *, retry_after: float) -> None:
+    async def complained(
+        self, route: Route, *, retry_after: float, app_id: str = DEFAULT_APP
+    ) -> None:
         """The provider said "too much": everybody pauses, then goes on at half the rate."""
         ...
 
@@ -172,8 +189,8 @@ class PushLedger(Protocol):
         """A notification with its pushes and attempts, by its own id or that of a push."""
         ...
 
-    async def ages(self, *, now: datetime) -> Mapping[tuple[Route, Urgency], float]:
-        """For how many seconds the oldest due push of each lane has been waiting."""
+    async def ages(self, *, now: datetime) -> Mapping[tuple[str, Route, Urgency], float]:
+        """For how many seconds the oldest due push of each app's lane has been waiting."""
         ...
 
     async def prune(self, *, before: datetime, campaigns_before: datetime, limit: int) -> int:

@@ -8,7 +8,15 @@ from uuid import UUID
 
 from kernel.ids import UserId
 from kernel.notices import Urgency
-from notifications.types import AddressKind, Attempt, Content, Outcome, Route, Verdict
+from notifications.types import (
+    DEFAULT_APP,
+    AddressKind,
+    Attempt,
+    Content,
+    Outcome,
+    Route,
+    Verdict,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +47,10 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """A notification on its way to one device, in that device's language, or to a topic."""
+    """A notification on its way to one device, in that device's language, or to a topic.
+
+    `app_id` is the device's app, whose credentials send it.
+    """
 
     id: UUID
     notification_id: UUID
@@ -54,6 +65,7 @@ class Push:
     campaign_id: UUID | None = None
     send_id: UUID | None = None
     topic: Topic | None = None
+    app_id: str = DEFAULT_APP
 
 
 class PushState(StrEnum):

@@ -15,6 +15,7 @@ from notifications.announcements import Announcement, Announcements
 from notifications.campaigns import Campaigns, Progress
 from notifications.devices import Devices
 from notifications.errors import (
+    AppNotFound,
     CampaignNotFound,
     CampaignOver,
     DeviceNotFound,
@@ -65,7 +66,7 @@ def _of_devices(devices: Devices) -> list[AnyOperation]:
             gives=schemas.DeviceBody,
             run=register,
             rpc=True,
-            refusals=(InvalidInput, Denied),
+            refusals=(InvalidInput, AppNotFound, Denied),
         ),
         Operation(
             name="devices.list",

@@ -9,9 +9,11 @@ import msgspec
 from kernel.notices import AUDIENCE, Urgency
 from notifications.pushes import PushState
 from notifications.types import (
+    DEFAULT_APP,
     AddressKind,
     CampaignState,
     Environment,
+    Permission,
     Platform,
     Route,
     Verdict,
@@ -22,6 +24,7 @@ Name = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f]{1,128}$")]
 Category = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_.-]{0,63}$")]
 Link = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x20]{0,1024}$")]
 Locale = Annotated[str, msgspec.Meta(min_length=2, max_length=35)]
+AppId = Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9._-]{0,63}$")]
 Words = Annotated[dict[str, str], msgspec.Meta(max_length=32)]
 
 
@@ -36,6 +39,8 @@ class RegisterDevice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     time_zone: Annotated[str, msgspec.Meta(max_length=64)]
     app_version: Annotated[str, msgspec.Meta(max_length=64)] = ""
     environment: Environment = Environment.PRODUCTION
+    app_id: AppId = DEFAULT_APP
+    permission: Permission = Permission.UNKNOWN
 
 
 class DeviceId(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,6 +67,8 @@ class DeviceBody(msgspec.Struct, frozen=True):
     locale: str
     time_zone: str
     app_version: str
+    app_id: str
+    permission: Permission
     confirmed_at: datetime
     accepted_at: datetime | None
     disabled_at: datetime | None

@@ -13,6 +13,9 @@ from uuid import UUID
 from kernel.ids import UserId
 from kernel.notices import Urgency
 
+DEFAULT_APP = "default"
+"""The app of whoever names none. It is always there; its credentials may be in the settings."""
+
 
 class AddressKind(StrEnum):
     """What kind of address a device has, and with it which provider carries its pushes."""
@@ -43,8 +46,19 @@ class Platform(StrEnum):
     WEB = "web"
 
 
+class Permission(StrEnum):
+    """Whether the user lets the app show notifications, as the app says of itself."""
+
+    UNKNOWN = "unknown"
+    """The app did not say; it is treated as if it were granted."""
+    GRANTED = "granted"
+    PROVISIONAL = "provisional"
+    """iOS delivers quietly, until the user decides."""
+    DENIED = "denied"
+
+
 class Route(StrEnum):
-    """One credential's way to a provider. What goes wrong on one stays there."""
+    """A way to a provider. Each app has its own, and what goes wrong on one stays there."""
 
     FCM = "fcm"
     APNS = "apns"
@@ -73,6 +87,8 @@ class Registration:
     locale: str
     time_zone: str
     app_version: str
+    app_id: str = DEFAULT_APP
+    permission: Permission = Permission.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +97,8 @@ class Device:
 
     `confirmed_at` is the last registration; each one raises `generation`, so that an answer
     to an earlier push cannot disable an address that has been confirmed since. `accepted_at`
-    is when a provider last took a push for it, to within a day.
+    is when a provider last took a push for it, to within a day. `app_id` names the app whose
+    credentials reach it.
     """
 
     id: UUID
@@ -99,6 +116,8 @@ class Device:
     disabled_at: datetime | None = None
     disabled_reason: str = ""
     accepted_at: datetime | None = None
+    app_id: str = DEFAULT_APP
+    permission: Permission = Permission.UNKNOWN
 
     @property
     def route(self) -> Route:

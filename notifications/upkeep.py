@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 
 from kernel.clock import Clock
 from kernel.metrics import Metrics
+from kernel.notices import Urgency
 from kernel.options import option
 from kernel.workers import Stop, repeat
 from notifications.policy import settlement_of
 from notifications.ports import DeviceStore, PushLedger, PushStore
-from notifications.types import Outcome, Verdict
+from notifications.types import Outcome, Route, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -62,11 +63,11 @@ class Upkeep:
         self._clock = clock
         self._options = options
         self._swept_at: datetime | None = None
-        self._lanes: set[tuple[str, str]] = set()
+        self._lanes: set[tuple[str, Route, Urgency]] = set()
         self._waiting = metrics.gauge(
             "notifications_oldest_due_age_seconds",
             "How long the oldest due push has been waiting.",
-            ["route", "urgency"],
+            ["app", "route", "urgency"],
         )
         self._ended = metrics.counter(
             "notifications_upkeep_total", "Pushes found by upkeep.", ["what"]
@@ -97,10 +98,9 @@ class Upkeep:
 
     async def _observe(self, now: datetime) -> None:
         ages = await self._ledger.ages(now=now)
-        self._lanes |= {(route, urgency) for route, urgency in ages}
-        found = {(str(route), str(urgency)): age for (route, urgency), age in ages.items()}
-        for route, urgency in self._lanes:
-            self._waiting.labels(route, urgency).set(found.get((route, urgency), 0.0))
+        self._lanes |= ages.keys()
+        for lane in self._lanes:
+            self._waiting.labels(*lane).set(ages.get(lane, 0.0))
 
     async def _sweep(self, now: datetime) -> None:
         options = self._options

@@ -200,4 +200,5 @@ def _push_row(
         "ambiguous": 0,
         "fence": 0,
         "reason": "",
+        "app_id": push.app_id,
     }

@@ -1,7 +1,8 @@
-"""How fast all dispatchers together feed a credential: a token bucket in Redis for each route."""
+"""How fast all dispatchers together feed a credential: a token bucket in Redis for each."""
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from kernel.clock import Clock
 from kernel.metrics import Metrics
 from kernel.notices import Urgency
 from notifications.throttle import IDLE, RECOVERY_PER_SECOND, RESERVE, SLOWEST, Throttle, cold
-from notifications.types import Route
+from notifications.types import DEFAULT_APP, Route
 
 log = logging.getLogger(__name__)
 
@@ -106,8 +107,8 @@ class RedisThrottle:
         self._prefix = prefix
         self._clock = clock
         self._within = within
-        self._shares = {route: Throttle(per_second=rate) for route, rate in rates.items()}
-        self._unused = dict.fromkeys(rates, 0)
+        self._shares: dict[tuple[str, Route], Throttle] = {}
+        self._unused: Counter[tuple[str, Route]] = Counter()
         self._away_until = float("-inf")
         self._away_for = AWAY_FIRST
         self._shared = metrics.gauge(
@@ -119,12 +120,14 @@ class RedisThrottle:
             "Times that Redis could not say how fast a provider may be fed.",
         )
 
-    async def take(self, route: Route, wanted: int, *, urgency: Urgency) -> int:
+    async def take(
+        self, route: Route, wanted: int, *, urgency: Urgency, app_id: str = DEFAULT_APP
+    ) -> int:
         kept = RESERVE if urgency is Urgency.MARKETING else 0.0
-        unused, self._unused[route] = self._unused[route], 0
+        unused = self._unused.pop((app_id, route), 0)
         answer = await self._ask(
             _TAKE,
-            self._keys(route),
+            self._keys(app_id, route),
             self._rates[route],
             wanted,
             kept,
@@ -137,28 +140,38 @@ class RedisThrottle:
         )
         if answer is None:
             now = self._clock.monotonic()
-            return self._shares[route].allow(wanted, urgency=urgency, now=now)
+            return self._share(app_id, route).allow(wanted, urgency=urgency, now=now)
         granted, feeding = answer
-        self._shares[route].share(self._rates[route] / max(1, feeding))
+        self._share(app_id, route).share(self._rates[route] / max(1, feeding))
         return int(granted)
 
-    def give_back(self, route: Route, unused: int) -> None:
-        self._unused[route] += unused
+    def give_back(self, route: Route, unused: int, *, app_id: str = DEFAULT_APP) -> None:
+        self._unused[app_id, route] += unused
 
-    async def complained(self, route: Route, *, retry_after: float) -> None:
-        self._shares[route].complained(retry_after=retry_after, now=self._clock.monotonic())
+    async def complained(
+        self, route: Route, *, retry_after: float, app_id: str = DEFAULT_APP
+    ) -> None:
+        share = self._share(app_id, route)
+        share.complained(retry_after=retry_after, now=self._clock.monotonic())
         await self._ask(
             _COMPLAINED,
-            self._keys(route)[:1],
+            self._keys(app_id, route)[:1],
             self._rates[route],
             retry_after,
             SLOWEST,
             RECOVERY_PER_SECOND,
         )
 
-    def _keys(self, route: Route) -> list[str]:
+    def _share(self, app_id: str, route: Route) -> Throttle:
+        """What this process keeps to while Redis is away."""
+        share = self._shares.get((app_id, route))
+        if share is None:
+            share = self._shares[app_id, route] = Throttle(per_second=self._rates[route])
+        return share
+
+    def _keys(self, app_id: str, route: Route) -> list[str]:
         # In braces, so that both are in the same slot of a cluster.
-        key = f"{self._prefix}:{{{route}}}"
+        key = f"{self._prefix}:{{{app_id}:{route}}}"
         return [key, f"{key}:feeding"]
 
     async def _ask(self, script: str, keys: list[str], *words: float | str) -> Any:

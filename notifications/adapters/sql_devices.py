@@ -14,12 +14,14 @@ from kernel.adapters.database import Database, table_of
 from kernel.errors import Unavailable
 from kernel.ids import UserId, new_id
 from notifications.adapters.batches import among, storable
+from notifications.adapters.sql_apps import demand_app
 from notifications.adapters.tables import DeviceRow
 from notifications.ports import ACCEPTED_WITHIN
 from notifications.types import (
     AddressKind,
     Device,
     Environment,
+    Permission,
     Platform,
     Registration,
     TokenFault,
@@ -43,6 +45,7 @@ class SqlDevices:
         for _ in range(_TRIES):
             try:
                 async with self._database.transaction() as connection:
+                    await demand_app(connection, registration.app_id)
                     device = await _register(connection, user_id, registration, now)
                     await _trim(connection, user_id, limit)
                     return device
@@ -151,6 +154,8 @@ def device_of(row: sa.Row[Any]) -> Device:
         disabled_at=row.disabled_at,
         disabled_reason=row.disabled_reason,
         accepted_at=row.accepted_at,
+        app_id=row.app_id,
+        permission=Permission(row.permission),
     )
 
 
@@ -180,6 +185,8 @@ async def _register(
         "confirmed_at": now,
         "disabled_at": None,
         "disabled_reason": "",
+        "app_id": registration.app_id,
+        "permission": registration.permission,
     }
     if not rows:
         inserting = DEVICES.insert().values(

@@ -13,6 +13,8 @@ from kernel.adapters.sql_outbox import write_entries
 from kernel.ids import UserId
 from kernel.notices import Urgency
 from kernel.outbox import Entry
+from notifications.adapters import push_lanes
+from notifications.adapters.app_tables import AppRow
 from notifications.adapters.push_rows import NOTIFICATIONS, PUSHES
 from notifications.adapters.tables import (
     NO_DEVICE,
@@ -23,8 +25,9 @@ from notifications.adapters.tables import (
 )
 from notifications.errors import IdempotencyMismatch
 from notifications.pushes import AttemptRecord, Notification, PushRecord, PushState
-from notifications.types import Route, Verdict
+from notifications.types import DEFAULT_APP, Route, Verdict
 
+_APPS = table_of(AppRow)
 _ATTEMPTS = table_of(AttemptRow)
 _REQUESTS = table_of(PushRequestRow)
 
@@ -63,26 +66,27 @@ class SqlLedger:
                 attempts[row.push_id].append(_attempt(row))
         return _notification(found), [_push(row, attempts[row.id]) for row in pushes]
 
-    async def ages(self, *, now: datetime) -> Mapping[tuple[Route, Urgency], float]:
-        ages: dict[tuple[Route, Urgency], float] = {}
+    async def ages(self, *, now: datetime) -> Mapping[tuple[str, Route, Urgency], float]:
+        ages: dict[tuple[str, Route, Urgency], float] = {}
         async with self._database.reading() as connection:
+            app_ids = [DEFAULT_APP, *await connection.scalars(sa.select(_APPS.c.id))]
             # One look at the head of each lane; grouping would read every waiting push.
-            for route in Route:
-                for urgency in Urgency:
-                    oldest = (
-                        sa.select(PUSHES.c.due_at)
-                        .where(
-                            sa.text(WAITING),
-                            PUSHES.c.route == route,
-                            PUSHES.c.urgency == urgency,
-                            PUSHES.c.due_at <= now,
-                        )
-                        .order_by(PUSHES.c.due_at, PUSHES.c.id)
-                        .limit(1)
+            for app_id, route, urgency in await push_lanes.waiting(connection, app_ids, now):
+                oldest = (
+                    sa.select(PUSHES.c.due_at)
+                    .where(
+                        sa.text(WAITING),
+                        PUSHES.c.app_id == app_id,
+                        PUSHES.c.route == route,
+                        PUSHES.c.urgency == urgency,
+                        PUSHES.c.due_at <= now,
                     )
-                    due_at = (await connection.execute(oldest)).scalar_one_or_none()
-                    if due_at is not None:
-                        ages[route, urgency] = (now - due_at).total_seconds()
+                    .order_by(PUSHES.c.due_at, PUSHES.c.id)
+                    .limit(1)
+                )
+                due_at = (await connection.execute(oldest)).scalar_one_or_none()
+                if due_at is not None:
+                    ages[app_id, route, urgency] = (now - due_at).total_seconds()
         return ages
 
     async def prune(self, *, before: datetime, campaigns_before: datetime, limit: int) -> int:

@@ -7,7 +7,6 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.adapters.database import Database, table_of
 from kernel.notices import Urgency
@@ -23,13 +22,13 @@ from notifications.adapters.push_rows import (
     settled_row,
     write_plan,
 )
+from notifications.adapters.push_targets import devices_by_id, is_for
 from notifications.adapters.tables import (
     SENDING,
     UNSETTLED,
     WAITING,
     AttemptRow,
     CampaignRow,
-    DeviceRow,
 )
 from notifications.pushes import (
     Claim,
@@ -40,16 +39,13 @@ from notifications.pushes import (
     Settlement,
 )
 from notifications.types import (
-    AddressKind,
+    DEFAULT_APP,
     Attempt,
-    Environment,
     Route,
-    route_of,
 )
 
 ATTEMPTS = table_of(AttemptRow)
 _CAMPAIGNS = table_of(CampaignRow)
-_DEVICES = table_of(DeviceRow)
 
 DEVICE_GONE = "device_gone"
 """The reason of a push whose device was forgotten, disabled or given away before it was sent."""
@@ -68,14 +64,24 @@ class SqlPushes:
         async with self._database.transaction() as connection:
             return await write_plan(connection, notifications, pushes, whole=True)
 
-    async def waiting(self, *, now: datetime) -> Collection[tuple[Route, Urgency]]:
+    async def waiting(
+        self, *, now: datetime, app_ids: Sequence[str] = (DEFAULT_APP,)
+    ) -> Collection[tuple[str, Route, Urgency]]:
         async with self._database.reading() as connection:
-            return await push_lanes.waiting(connection, now)
+            return await push_lanes.waiting(connection, app_ids, now)
 
     async def claim(
-        self, route: Route, urgency: Urgency, *, now: datetime, lease: timedelta, limit: int
+        self,
+        route: Route,
+        urgency: Urgency,
+        *,
+        now: datetime,
+        lease: timedelta,
+        limit: int,
+        app_id: str = DEFAULT_APP,
     ) -> Claim:
         wanted = {
+            "of_app": app_id,
             "on_route": route,
             "of_urgency": urgency,
             "at": now,
@@ -87,7 +93,7 @@ class SqlPushes:
             if not rows:
                 return Claim([])
             rows.sort(key=lambda row: (row.due_at, row.id))
-            devices = await _devices(connection, [row.device_id for row in rows])
+            devices = await devices_by_id(connection, [row.device_id for row in rows])
             found: list[tuple[HeldPush, Attempt]] = []
             ended: list[Mapping[str, Any]] = []
             for row in rows:
@@ -97,7 +103,7 @@ class SqlPushes:
                         # No device takes it, so there is none to learn about.
                         held = held_of(row, generation=0, accepted_at=now)
                         found.append((held, attempt_of(row, None)))
-                    elif device is None or device.user_id != row.user_id or _route(device) != route:
+                    elif device is None or not is_for(row, device, app_id, route):
                         ended.append(_ended(row, PushState.SUPPRESSED, DEVICE_GONE, now))
                     else:
                         held = held_of(
@@ -178,15 +184,6 @@ class SqlPushes:
             return len((await connection.execute(ending)).all())
 
 
-async def _devices(connection: AsyncConnection, device_ids: Sequence[UUID]) -> Mapping[UUID, Any]:
-    enabled = _ENABLED[connection.dialect.name]
-    return {row.id: row for row in await connection.execute(enabled, {"ids": [*set(device_ids)]})}
-
-
-def _route(device: Any) -> Route:
-    return route_of(AddressKind(device.address_kind), Environment(device.environment))
-
-
 def _ended(row: Any, state: PushState, reason: str, now: datetime) -> Mapping[str, Any]:
     """The end of a push that was claimed and will not be sent."""
     # One that may be on a device already must not be called unsent.
@@ -202,6 +199,7 @@ _DUE = (
     .where(
         # Literals, so that the plan of a prepared statement may use the partial index.
         sa.text(WAITING),
+        PUSHES.c.app_id == sa.bindparam("of_app"),
         PUSHES.c.route == sa.bindparam("on_route"),
         PUSHES.c.urgency == sa.bindparam("of_urgency"),
         PUSHES.c.due_at <= _AT,
@@ -244,19 +242,6 @@ _CLAIM = (
         PUSHES.c.topic,
     )
 )
-
-_ENABLED = {
-    dialect: sa.select(
-        _DEVICES.c.id,
-        _DEVICES.c.user_id,
-        _DEVICES.c.address_kind,
-        _DEVICES.c.address,
-        _DEVICES.c.environment,
-        _DEVICES.c.generation,
-        _DEVICES.c.accepted_at,
-    ).where(is_among(_DEVICES.c.id, "ids"), _DEVICES.c.disabled_at.is_(None))
-    for dialect, is_among in AMONG.items()
-}
 
 _END = (
     PUSHES.update()

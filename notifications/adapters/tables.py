@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from kernel.adapters.database import JSON_TEXT, Instant, Row
+from notifications.types import DEFAULT_APP, Permission
 
 WAITING = "state IN ('queued', 'retry')"
 """The predicate of the index that claims use; their statements must say it literally."""
@@ -17,6 +18,12 @@ OF_CAMPAIGN = "campaign_id IS NOT NULL"
 OF_SEND = "send_id IS NOT NULL"
 UNTOLD = "untold AND settled_at IS NOT NULL"
 """What became of the push is known, and the webhooks are not told of it yet."""
+
+_LANE = ("app_id", "route", "urgency")
+
+
+_APP_ID: dict[str, object] = {"server_default": DEFAULT_APP}
+"""The app of rows that a release without apps writes."""
 
 
 def partial_index(name: str, *columns: str, where: str) -> sa.Index:
@@ -31,6 +38,7 @@ class DeviceRow(Row, table=True):
     __table_args__ = (
         sa.UniqueConstraint("address_kind", "address_hash"),
         sa.Index("ix_devices_user_id", "user_id"),
+        sa.Index("ix_devices_app_id_id", "app_id", "id"),
         sa.Index("ix_devices_confirmed_at", "confirmed_at"),
         partial_index("ix_devices_disabled_at", "disabled_at", where="disabled_at IS NOT NULL"),
     )
@@ -52,6 +60,10 @@ class DeviceRow(Row, table=True):
     accepted_at: datetime | None = Field(default=None, sa_type=Instant)
     disabled_at: datetime | None = Field(default=None, sa_type=Instant)
     disabled_reason: str = Field(default="", sa_type=sa.String(128))
+    app_id: str = Field(sa_type=sa.String(64), sa_column_kwargs=_APP_ID)
+    permission: str = Field(
+        sa_type=sa.String(16), sa_column_kwargs={"server_default": Permission.UNKNOWN.value}
+    )
 
 
 class CampaignRow(Row, table=True):
@@ -113,7 +125,7 @@ class PushRow(Row, table=True):
 
     __tablename__ = "pushes"
     __table_args__ = (
-        partial_index("ix_pushes_waiting", "route", "urgency", "due_at", "id", where=WAITING),
+        partial_index("ix_pushes_waiting", *_LANE, "due_at", "id", where=WAITING),
         partial_index("ix_pushes_leased_until", "leased_until", where=SENDING),
         partial_index("ix_pushes_expires_at", "expires_at", where=UNSETTLED),
         partial_index("ix_pushes_campaign_id_state", "campaign_id", "state", where=OF_CAMPAIGN),
@@ -148,6 +160,7 @@ class PushRow(Row, table=True):
     topic_kind: str | None = Field(default=None, sa_type=sa.String(16))
     topic: str | None = Field(default=None, sa_type=sa.Text)
     untold: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
+    app_id: str = Field(sa_type=sa.String(64), sa_column_kwargs=_APP_ID)
 
 
 NO_DEVICE = UUID(int=0)

@@ -5,6 +5,7 @@ from sqlalchemy import MetaData
 import kernel.adapters.tables
 import messaging.adapters.standing_tables
 import messaging.adapters.tables
+import notifications.adapters.app_tables
 import notifications.adapters.audit_tables
 import notifications.adapters.send_tables
 import notifications.adapters.tables
@@ -16,6 +17,7 @@ TABLES = (
     kernel.adapters.tables,
     messaging.adapters.standing_tables,
     messaging.adapters.tables,
+    notifications.adapters.app_tables,
     notifications.adapters.audit_tables,
     notifications.adapters.send_tables,
     notifications.adapters.tables,

@@ -7,7 +7,8 @@ from uuid import uuid4
 import pytest
 
 from notifications.adapters.sql_devices import SqlDevices
-from notifications.types import AddressKind, Environment, Route, TokenFault
+from notifications.errors import AppNotFound
+from notifications.types import AddressKind, Environment, Permission, Route, TokenFault
 from tests.support.factories_notifications import AMINA, KARIM, LINA, apns, registration
 
 
@@ -212,3 +213,18 @@ async def test_purging_deletes_what_is_long_disabled_or_long_unconfirmed(store, 
 
 async def test_asking_for_nobody_finds_nobody(store):
     assert await store.of_users([]) == {}
+
+
+async def test_an_app_that_is_not_there_has_no_devices(register, store):
+    with pytest.raises(AppNotFound):
+        await register(AMINA, registration(app_id="nowhere"))
+
+    assert await devices_of(store, AMINA) == []
+
+
+async def test_a_device_says_whether_it_may_show_notifications(register, store):
+    await register(AMINA, registration(permission=Permission.DENIED))
+
+    again = await register(AMINA, registration())
+
+    assert again.permission is Permission.UNKNOWN

@@ -13,7 +13,7 @@ from kernel.adapters.database import Database, DatabaseOptions
 from kernel.notices import Urgency
 from notifications.adapters.push_rows import PUSHES
 from notifications.pushes import PushState, Settlement
-from notifications.types import Environment, Outcome, Route, TokenFault, Verdict
+from notifications.types import DEFAULT_APP, Environment, Outcome, Route, TokenFault, Verdict
 from tests.support.factories_notifications import (
     AMINA,
     KARIM,
@@ -40,8 +40,8 @@ def store(room):
 
 @pytest.fixture
 def claim(store, clock):
-    async def claim(route=Route.FCM, urgency=Urgency.INTERACTIVE, *, limit=100):
-        return await store.claim(route, urgency, now=clock.now(), lease=LEASE, limit=limit)
+    async def claim(route=Route.FCM, urgency=Urgency.INTERACTIVE, *, limit=100, **app):
+        return await store.claim(route, urgency, now=clock.now(), lease=LEASE, limit=limit, **app)
 
     return claim
 
@@ -133,6 +133,38 @@ async def test_claims_keep_to_their_route_and_class(room, claim):
     assert sum(found.values()) == 4
 
 
+async def test_claims_keep_to_their_app(room, store, claim, clock):
+    phones = [await room.phone_of_app(app_id, number) for number, app_id in enumerate("ab")]
+    for phone in phones:
+        await plan(room, phone)
+
+    found = await store.waiting(now=clock.now(), app_ids=["a", "b", "c"])
+    assert sorted(found) == [(each, Route.FCM, Urgency.INTERACTIVE) for each in "ab"]
+    assert (await claim()).pushes == []
+    ((held, _),) = (await claim(app_id="b")).pushes
+    assert held.device_id == phones[1].id
+    assert await store.waiting(now=clock.now(), app_ids=["b"]) == []
+
+
+async def test_any_number_of_apps_can_be_asked_about(room, store, clock):
+    phone = await room.phone_of_app("app-70", 1)
+    await plan(room, phone)
+
+    found = await store.waiting(now=clock.now(), app_ids=[f"app-{n}" for n in range(100)])
+
+    assert list(found) == [("app-70", Route.FCM, Urgency.INTERACTIVE)]
+
+
+async def test_a_push_to_a_phone_that_went_to_another_app_is_suppressed(room, claim):
+    phone = await room.phone_of_app("a", 1)
+    await plan(room, phone)
+    await room.register(AMINA, registration(1))
+
+    found = await claim(app_id="a")
+
+    assert (found.pushes, found.suppressed) == ([], 1)
+
+
 async def test_lanes_with_something_to_claim_are_known_until_it_is_claimed(
     room, store, claim, clock
 ):
@@ -143,7 +175,10 @@ async def test_lanes_with_something_to_claim_are_known_until_it_is_claimed(
     await plan(room, apple, urgency=Urgency.MARKETING)
 
     assert await store.waiting(now=clock.now() - timedelta(seconds=1)) == []
-    both = [(Route.FCM, Urgency.INTERACTIVE), (Route.APNS, Urgency.MARKETING)]
+    both = [
+        (DEFAULT_APP, Route.FCM, Urgency.INTERACTIVE),
+        (DEFAULT_APP, Route.APNS, Urgency.MARKETING),
+    ]
     assert sorted(await store.waiting(now=clock.now())) == sorted(both)
     await claim()
     assert await store.waiting(now=clock.now()) == both[1:]
@@ -354,11 +389,13 @@ async def test_ages_tell_of_the_oldest_due_push_of_each_lane(room, claim, clock)
     clock.move(seconds=2)
 
     assert await room.ledger.ages(now=clock.now()) == {
-        (Route.FCM, Urgency.INTERACTIVE): 7.0,
-        (Route.FCM, Urgency.MARKETING): 2.0,
+        (DEFAULT_APP, Route.FCM, Urgency.INTERACTIVE): 7.0,
+        (DEFAULT_APP, Route.FCM, Urgency.MARKETING): 2.0,
     }
     await claim()
-    assert (Route.FCM, Urgency.INTERACTIVE) not in await room.ledger.ages(now=clock.now())
+    assert (DEFAULT_APP, Route.FCM, Urgency.INTERACTIVE) not in await room.ledger.ages(
+        now=clock.now()
+    )
 
 
 async def test_pruning_deletes_what_is_old_and_settled(room, store, claim, clock):

@@ -72,6 +72,13 @@ async def test_each_route_has_a_bucket_of_its_own(redis, prefix):
     assert await take(rates, route=Route.APNS) == 10
 
 
+async def test_each_app_has_buckets_of_its_own(redis, prefix):
+    rates = throttle(redis, prefix, rate=0.001)
+    await take(rates)
+
+    assert await rates.take(Route.FCM, 1000, urgency=Urgency.INTERACTIVE, app_id="shop") == 10
+
+
 async def test_marketing_leaves_a_reserve(redis, prefix):
     rates = throttle(redis, prefix, rate=0.001)
 
@@ -114,7 +121,7 @@ async def test_a_complaint_to_one_pauses_all_and_halves_what_they_share(redis, p
 
     assert await take(there) == 0
     assert await take(there, route=Route.APNS) > 0
-    [kept] = await redis.hmget(f"{prefix}:{{fcm}}", "rate")
+    [kept] = await redis.hmget(f"{prefix}:{{default:fcm}}", "rate")
     assert float(kept) == 500.0
 
 

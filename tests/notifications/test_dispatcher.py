@@ -387,7 +387,7 @@ async def test_a_wrong_project_disables_no_address_and_holds_the_route(room):
 
     await drained(dispatcher)
 
-    assert dispatcher.gates[Route.FCM].hold is Hold.SUSPECT_TOKENS
+    assert dispatcher.gate(Route.FCM).hold is Hold.SUSPECT_TOKENS
     assert await room.states() == {PushState.REJECTED: 20, PushState.QUEUED: 40}
     found = await room.devices.of_users([UserId(f"user-{n}") for n in range(60)])
     assert all(each.disabled_at is None for some in found.values() for each in some)
@@ -398,7 +398,7 @@ async def test_wrong_credentials_hold_the_queue_until_they_are_mended(room, fcm,
     await crowd(room, 12, expires_at=clock.now() + timedelta(hours=2))
     dispatcher = room.dispatcher(fcm, interactive_width=5)
     await drained(dispatcher)
-    assert dispatcher.gates[Route.FCM].hold is Hold.MISCONFIGURED
+    assert dispatcher.gate(Route.FCM).hold is Hold.MISCONFIGURED
     assert len(fcm.attempts) == 5
 
     clock.move(seconds=30)
@@ -474,17 +474,18 @@ async def test_what_happened_is_counted_and_no_address_is_logged(room, fcm, cloc
     clock.move(seconds=4)
     await room.upkeep.step()
     age = "notifications_oldest_due_age_seconds"
-    assert value_of(metrics, age, route="fcm", urgency="interactive") == 4
+    lane = {"app": "default", "route": "fcm", "urgency": "interactive"}
+    assert value_of(metrics, age, **lane) == 4
 
     await drained(dispatcher)
     await room.upkeep.step()
 
     attempts = "notifications_attempts_total"
-    lane = {"provider": "fcm", "urgency": "interactive"}
-    assert value_of(counted, attempts, **lane, verdict="accepted") == 2
-    assert value_of(counted, attempts, **lane, verdict="rejected") == 1
-    assert value_of(counted, "notifications_in_flight", route="fcm", urgency="interactive") == 0
-    assert value_of(metrics, age, route="fcm", urgency="interactive") == 0
+    sent = {"app": "default", "provider": "fcm", "urgency": "interactive"}
+    assert value_of(counted, attempts, **sent, verdict="accepted") == 2
+    assert value_of(counted, attempts, **sent, verdict="rejected") == 1
+    assert value_of(counted, "notifications_in_flight", **lane) == 0
+    assert value_of(metrics, age, **lane) == 0
     assert "user-token" not in caplog.text
     assert not any("user-token" in str(vars(record)) for record in caplog.records)
 
@@ -496,7 +497,7 @@ async def test_a_provider_that_fails_is_left_alone_and_found_well_by_three_chat_
     await crowd(room, 40, urgency=Urgency.TRANSACTIONAL, expires_at=clock.now() + timedelta(days=1))
     dispatcher = room.dispatcher(fcm, transactional_width=20)
     await drained(dispatcher)
-    assert dispatcher.gates[Route.FCM].hold is Hold.FAILING
+    assert dispatcher.gate(Route.FCM).hold is Hold.FAILING
     assert len(fcm.attempts) == 20
 
     fcm.answers = lambda attempt: ACCEPTED
@@ -506,7 +507,7 @@ async def test_a_provider_that_fails_is_left_alone_and_found_well_by_three_chat_
     assert {each.urgency for each in fcm.attempts[20:23]} == {Urgency.INTERACTIVE}
     await drained(dispatcher)
 
-    assert dispatcher.gates[Route.FCM].hold is None
+    assert dispatcher.gate(Route.FCM).hold is None
     assert await room.states() == {PushState.ACCEPTED: 44}
 
 
@@ -517,15 +518,15 @@ class FakeRates:
         self.left = left
         self.pauses = []
 
-    async def take(self, route, wanted, *, urgency):
+    async def take(self, route, wanted, *, urgency, app_id):
         granted = min(wanted, self.left)
         self.left -= granted
         return granted
 
-    def give_back(self, route, unused):
+    def give_back(self, route, unused, *, app_id):
         self.left += unused
 
-    async def complained(self, route, *, retry_after):
+    async def complained(self, route, *, retry_after, app_id):
         self.pauses.append(retry_after)
 
 

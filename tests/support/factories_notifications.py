@@ -14,6 +14,7 @@ from kernel.notices import Notice, Urgency, entry_of
 from kernel.outbox import Claimed
 from kernel.workers import Pulse
 from notifications.adapters.push_rows import PUSHES
+from notifications.adapters.sql_apps import APPS
 from notifications.adapters.sql_campaigns import SqlCampaigns
 from notifications.adapters.sql_devices import SqlDevices
 from notifications.adapters.sql_ledger import SqlLedger
@@ -153,6 +154,7 @@ def planned(
         collapse_key="c",
         created_at=now,
         expires_at=expires_at,
+        app_id=device.app_id,
     )
     return notification, push
 
@@ -211,6 +213,13 @@ class Room:
 
     async def register(self, user_id: UserId, told: Registration) -> Device:
         return await self.devices.register(user_id, told, now=self.clock.now(), limit=25)
+
+    async def phone_of_app(self, app_id: str, number: int, **changes: object) -> Device:
+        """Amina's phone in an app that is made for it."""
+        async with self.database.transaction() as connection:
+            row = {"id": app_id, "name": app_id, "created_at": self.clock.now()}
+            await connection.execute(APPS.insert(), row)
+        return await self.register(AMINA, registration(number, app_id=app_id, **changes))
 
     async def phones(self, number: int, **changes: object) -> list[Device]:
         """That many users with one phone each."""

@@ -1,0 +1,46 @@
+"""The devices that pushes go to, as they are when they are claimed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kernel.adapters.database import table_of
+from notifications.adapters.batches import AMONG
+from notifications.adapters.tables import DeviceRow
+from notifications.types import AddressKind, Environment, Route, route_of
+
+_DEVICES = table_of(DeviceRow)
+
+
+async def devices_by_id(
+    connection: AsyncConnection, device_ids: Sequence[UUID]
+) -> Mapping[UUID, Any]:
+    """Those of these devices that are there and enabled."""
+    enabled = _ENABLED[connection.dialect.name]
+    return {row.id: row for row in await connection.execute(enabled, {"ids": [*set(device_ids)]})}
+
+
+def is_for(push: Any, device: Any, app_id: str, route: Route) -> bool:
+    """Whether the device is still the one that the push of this app and route was planned for."""
+    if device.user_id != push.user_id or device.app_id != app_id:
+        return False
+    return route_of(AddressKind(device.address_kind), Environment(device.environment)) is route
+
+
+# Built once: SQLAlchemy takes longer to build a statement than the database to run it.
+_ENABLED = {
+    dialect: sa.select(
+        _DEVICES.c.id,
+        _DEVICES.c.user_id,
+        _DEVICES.c.address_kind,
+        _DEVICES.c.address,
+        _DEVICES.c.environment,
+        _DEVICES.c.generation,
+        _DEVICES.c.accepted_at,
+        _DEVICES.c.app_id,
+    ).where(is_among(_DEVICES.c.id, "ids"), _DEVICES.c.disabled_at.is_(None))
+    for dialect, is_among in AMONG.items()
+}
