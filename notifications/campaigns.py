@@ -15,12 +15,15 @@ from kernel.identity import Principal, Scope
 from kernel.ids import new_id
 from kernel.notices import Urgency
 from kernel.workers import Pulse, Stop, repeat
+from notifications.campaign import Campaign, CampaignState
 from notifications.devices import canonical_locale
 from notifications.errors import CampaignNotFound, CampaignOver
 from notifications.planning import FRESH, check_campaign, plan_of
 from notifications.ports import CampaignStore
 from notifications.pushes import PushState
-from notifications.types import Campaign, CampaignState, Text
+from notifications.types import (
+    Text,
+)
 
 LIFETIME = timedelta(hours=24)
 """No campaign is sent longer than this after its start."""

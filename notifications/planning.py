@@ -10,12 +10,17 @@ from uuid import UUID, uuid5
 from kernel.errors import InvalidInput
 from kernel.ids import UserId
 from kernel.notices import Notice, Urgency
+from notifications.campaign import Campaign
 from notifications.errors import TemplateInvalid
 from notifications.pushes import Notification, Push, Topic
 from notifications.templates.locales import FALLBACK
 from notifications.templates.rendering import Beside, Rendering
 from notifications.templates.types import Template
-from notifications.types import Campaign, Content, Device, Route
+from notifications.types import (
+    Content,
+    Device,
+    Route,
+)
 
 _NOTIFICATIONS = UUID("6f1c1b0e-5d0b-5c77-9a4e-3f1a2f9f4f10")
 """The name space of notification ids; it never changes."""

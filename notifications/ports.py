@@ -8,6 +8,7 @@ from uuid import UUID
 from kernel.ids import UserId
 from kernel.notices import Urgency
 from kernel.outbox import Entry
+from notifications.campaign import Campaign
 from notifications.pushes import (
     Claim,
     HeldPush,
@@ -21,7 +22,6 @@ from notifications.types import (
     DEFAULT_APP,
     AddressKind,
     Attempt,
-    Campaign,
     Device,
     Outcome,
     Registration,

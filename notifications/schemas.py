@@ -7,11 +7,11 @@ from uuid import UUID
 import msgspec
 
 from kernel.notices import AUDIENCE, Urgency
+from notifications.campaign import CampaignState
 from notifications.pushes import PushState
 from notifications.types import (
     DEFAULT_APP,
     AddressKind,
-    CampaignState,
     Environment,
     Permission,
     Platform,

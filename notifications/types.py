@@ -271,36 +271,3 @@ class Outcome:
     scope: ThrottleScope | None = None
     invalid_since: datetime | None = None
     """APNs, with token_gone: when it learned that the address is invalid."""
-
-
-class CampaignState(StrEnum):
-    """A campaign runs until its audience is planned and its pushes are settled or expired."""
-
-    DRAFT = "draft"
-    RUNNING = "running"
-    PAUSED = "paused"
-    CANCELLED = "cancelled"
-
-
-@dataclass(frozen=True, slots=True)
-class Campaign:
-    """Words for everybody whose device speaks one of `locales`; no locale means everybody.
-
-    `texts` hold one `Text` per locale. `cursor` is the last device that was planned for,
-    `planned_at` when there were no more.
-    """
-
-    id: UUID
-    name: str
-    texts: Mapping[str, Text]
-    locales: tuple[str, ...]
-    link: str
-    data: Mapping[str, str]
-    state: CampaignState
-    created_at: datetime
-    expires_after: float
-    """Seconds from the start after which nothing of it is sent any more."""
-    started_at: datetime | None = None
-    expires_at: datetime | None = None
-    planned_at: datetime | None = None
-    cursor: UUID | None = None

@@ -13,10 +13,13 @@ from kernel.adapters.database import Database, table_of
 from notifications.adapters.push_rows import PUSHES, write_plan
 from notifications.adapters.sql_devices import DEVICES, device_of
 from notifications.adapters.tables import CampaignRow
+from notifications.campaign import Campaign, CampaignState
 from notifications.errors import IdempotencyMismatch
 from notifications.ports import Plan
 from notifications.pushes import PushState
-from notifications.types import Campaign, CampaignState, Text
+from notifications.types import (
+    Text,
+)
 
 CAMPAIGNS = table_of(CampaignRow)
 

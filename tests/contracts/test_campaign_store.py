@@ -11,10 +11,15 @@ import sqlalchemy as sa
 
 from kernel.ids import UserId, new_id
 from kernel.notices import Urgency
+from notifications.campaign import Campaign, CampaignState
 from notifications.errors import IdempotencyMismatch
 from notifications.planning import plan_of
 from notifications.pushes import PushState
-from notifications.types import Campaign, CampaignState, Route, Text, TokenFault
+from notifications.types import (
+    Route,
+    Text,
+    TokenFault,
+)
 from tests.support.factories_notifications import AMINA, Room, registration
 
 FRESH = timedelta(days=30)

@@ -9,6 +9,7 @@ from kernel.errors import Denied, InvalidInput
 from kernel.identity import Scope
 from kernel.ids import UserId
 from kernel.workers import Pulse
+from notifications.campaign import CampaignState
 from notifications.campaigns import Campaigns, CampaignWorker
 from notifications.errors import (
     CampaignNotFound,
@@ -19,7 +20,11 @@ from notifications.errors import (
     VariableMissing,
 )
 from notifications.pushes import PushState
-from notifications.types import CampaignState, Outcome, Text, Verdict
+from notifications.types import (
+    Outcome,
+    Text,
+    Verdict,
+)
 from tests.support.factories_notifications import Room, registration, server
 from tests.support.providers import ACCEPTED, FakeProvider
 
