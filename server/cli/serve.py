@@ -55,6 +55,8 @@ def add_to(commands: Commands) -> None:
     )
     # How a parent starts its children: the sockets they listen on, the shared one first.
     command.add_argument("--inherit", type=int, action="append", help=argparse.SUPPRESS)
+    # And where they write a byte once they serve.
+    command.add_argument("--tell", type=int, help=argparse.SUPPRESS)
 
 
 def _count(text: str) -> int:
@@ -134,6 +136,9 @@ def _serve(
 
     def ready() -> None:
         log.info("node ready", extra={"port": port, "roles": ",".join(sorted(chosen(given.role)))})
+        if given.tell is not None:
+            os.write(given.tell, b"1")
+            os.close(given.tell)
         if given.demo and not given.inherit:
             print(*_what_to_try(house.hints, port), sep="\n", flush=True)
             if loaded.server.log_level == "info":
@@ -152,13 +157,13 @@ def _serve(
 async def _many(
     given: argparse.Namespace, shared: socket.socket, own: Sequence[socket.socket]
 ) -> None:
-    def command(number: int) -> list[str]:
+    def command(number: int, tell: int) -> list[str]:
         roles = [part for role in given.role for part in ("--role", role)]
         config = ["--config", str(given.config)] if given.config else []
         sockets = [shared.fileno(), own[number].fileno()]
         inherit = [part for each in sockets for part in ("--inherit", str(each))]
         insecure = ["--insecure"] if given.insecure else []
-        return [*this_program(), "serve", *roles, *config, *insecure, *inherit]
+        return [*this_program(), "serve", *roles, *config, *insecure, *inherit, "--tell", str(tell)]
 
     ports = [each.getsockname()[1] for each in own]
     log.info(

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -204,43 +205,73 @@ def test_an_old_schema_is_not_served(tmp_path, empty_database_url):
 def test_nodes_share_a_port_come_back_when_killed_and_leave_together(
     tmp_path, empty_database_url, valkey_url
 ):
+    with two_workers(tmp_path, empty_database_url, valkey_url) as (parent, log, metrics):
+        for number in range(2):
+            assert b"messaging_connections" in answer_of(metrics + number)
+        first = next(
+            json.loads(line)["pid"] for line in log.read_text().splitlines() if '"pid"' in line
+        )
+        os.kill(first, signal.SIGKILL)
+        until(log, "node ready", times=3)
+
+    assert parent.returncode == 0
+    assert events_of(log).count("node left") == 2
+    assert events_of(log)[-1] == "all nodes left"
+
+
+@pytest.mark.external
+def test_a_release_that_does_not_start_replaces_no_node(tmp_path, empty_database_url, valkey_url):
+    settings = tmp_path / "zaffa.toml"
+    settings.write_text("[hub]\npage = 100\n")
+    with two_workers(tmp_path, empty_database_url, valkey_url) as (parent, log, metrics):
+        settings.write_text("[hub]\npage = 0\n")
+        parent.send_signal(signal.SIGHUP)
+        until(log, "renewal stopped")
+        for number in range(2):
+            assert b"messaging_connections" in answer_of(metrics + number)
+        assert events_of(log).count("node ended") == 0
+        settings.write_text("[hub]\npage = 200\n")
+        parent.send_signal(signal.SIGHUP)
+        until(log, "nodes renewed")
+
+    assert parent.returncode == 0
+    assert events_of(log).count("node left") == 4
+
+
+@contextmanager
+def two_workers(folder: Path, database_url: str, redis_url: str):
+    """A parent with two nodes that are ready, its log, and the first port of their metrics."""
     metrics = free_port()
     settings = {
-        "ZAFFA_DATABASE_URL": empty_database_url,
-        "ZAFFA_REDIS_URL": valkey_url,
-        "ZAFFA_SERVER_METRICS_PORT": str(min(metrics, 65_000)),
+        "ZAFFA_DATABASE_URL": database_url,
+        "ZAFFA_REDIS_URL": redis_url,
+        "ZAFFA_SERVER_METRICS_PORT": str(metrics),
         "ZAFFA_TOKENS_HMAC_KEYS": "test:" + "s" * 40,
         "ZAFFA_SERVER_LOG_FORMAT": "json",
     }
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **settings}
     subprocess.run(
         [sys.executable, "-m", "server", "db", "upgrade"],
-        cwd=tmp_path, env=environment, check=True, capture_output=True, timeout=60,
+        cwd=folder, env=environment, check=True, capture_output=True, timeout=60,
     )  # fmt: skip
-    port, log = free_port(), tmp_path / "log"
+    log = folder / "log"
     with log.open("w") as out:
         parent = subprocess.Popen(
-            [sys.executable, "-m", "server", "serve", "--workers", "2", "--port", str(port)],
-            cwd=tmp_path, env=environment, stderr=out,
+            [sys.executable, "-m", "server", "serve", "--workers", "2",
+             "--port", str(free_port())],
+            cwd=folder, env=environment, stderr=out,
         )  # fmt: skip
     try:
         until(log, "node ready", times=2)
-        for number in range(2):
-            address = f"http://127.0.0.1:{min(metrics, 65_000) + number}/metrics"
-            with urllib.request.urlopen(address) as answer:
-                assert b"messaging_connections" in answer.read()
-        first = next(
-            json.loads(line)["pid"] for line in log.read_text().splitlines() if '"pid"' in line
-        )
-        os.kill(first, signal.SIGKILL)
-        until(log, "node ready", times=3)
+        yield parent, log, metrics
     finally:
         parent.send_signal(signal.SIGTERM)
-        ended = parent.wait(40)
+        parent.wait(60)
 
-    assert ended == 0
-    assert events_of(log).count("node left") == 2
-    assert events_of(log)[-1] == "all nodes left"
+
+def answer_of(port: int) -> bytes:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        return answer.read()
 
 
 def until(log: Path, event: str, *, times: int = 1) -> None:

@@ -34,6 +34,7 @@ class RunningHouse:
     port: int
     settings: Mapping[str, str]
     roles: Sequence[str] = ()
+    workers: int = 1
     preexec: Callable[[], None] | None = None
     secret: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
     ping_seconds: int = 2
@@ -105,10 +106,12 @@ class RunningHouse:
 
     def spawn(self) -> None:
         """Start the process, again if it was killed, on the same port and data."""
-        roles = [part for role in self.roles for part in ("--role", role)]
+        more = [part for role in self.roles for part in ("--role", role)]
+        if self.workers > 1:
+            more += ["--workers", str(self.workers)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", self.module, "serve", "--port", str(self.port), *roles],
+                [sys.executable, "-m", self.module, "serve", "--port", str(self.port), *more],
                 cwd=self.folder,
                 env={**self.environment(), "PYTHONPATH": str(ROOT)},
                 stdin=subprocess.DEVNULL,
