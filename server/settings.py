@@ -101,7 +101,10 @@ class _Loading(Generic[S]):
         }
         if self._problems:
             raise SettingsError(self._problems)
-        return self._groups(**built)
+        try:
+            return self._groups(**built)
+        except ValueError as error:
+            raise SettingsError([str(error)]) from error
 
     def _from_file(self, file: Path | None) -> None:
         if file is None:

@@ -76,6 +76,15 @@ class Settings:
     planner: PlannerOptions = field(default_factory=PlannerOptions)
     scheduler: SchedulerOptions = field(default_factory=SchedulerOptions)
 
+    def __post_init__(self) -> None:
+        grace = self.connections.expiry_grace_seconds
+        if grace < max(self.tokens.leeway_seconds, self.subscription_tokens.leeway_seconds):
+            # A connection would be ended for a token that lets it in again at once, for ever.
+            raise ValueError(
+                "connections.expiry_grace_seconds must not be below leeway_seconds of tokens"
+                " and subscription_tokens"
+            )
+
     @property
     def embedded(self) -> bool:
         """Whether everything is in one process, on SQLite."""

@@ -122,6 +122,15 @@ def test_a_value_out_of_range_says_setting_rule_and_source(tmp_path):
     ]
 
 
+def test_values_that_do_not_go_together_are_told():
+    with pytest.raises(SettingsError) as caught:
+        load(Settings, environment={"ZAFFA_SUBSCRIPTION_TOKENS_LEEWAY_SECONDS": "26"})
+
+    (problem,) = caught.value.problems
+    assert "connections.expiry_grace_seconds" in problem
+    assert "subscription_tokens" in problem
+
+
 def test_all_problems_are_told_at_once():
     assert len(problems_of({"ZAFFA_POST_CARRIERS": "0", "ZAFFA_X": "1", "ZAFFA_Y": "1"})) == 3
 
