@@ -113,6 +113,7 @@ def _exhausted(push: HeldPush, outcome: Outcome, due_at: datetime) -> bool:
 def _wait(push: HeldPush, outcome: Outcome, dice: Dice) -> float:
     """Seconds until the next attempt."""
     waits = WAITS[push.route]
+    before = max(0, push.number - 1 - push.unsent)
     match outcome.verdict:
         case Verdict.NOT_SENT if push.unsent < UNSENT_AT_ONCE:
             wait = 0.0
@@ -123,12 +124,12 @@ def _wait(push: HeldPush, outcome: Outcome, dice: Dice) -> float:
         case Verdict.MISCONFIGURED:
             wait = MISCONFIGURED_WAIT
         case Verdict.THROTTLED if outcome.retry_after is None:
-            wait = _doubled(waits.throttled, push.number - 1, cap=waits.cap)
+            wait = _doubled(waits.throttled, before, cap=waits.cap)
         case Verdict.THROTTLED:
             # A provider that says "in 0 seconds" again and again is not asked in a loop.
-            wait = _doubled(1.0, push.number - 1, cap=waits.cap)
+            wait = _doubled(1.0, before, cap=waits.cap)
         case _:
-            longest = _doubled(waits.failed_first, push.number - 1, cap=waits.cap)
+            longest = _doubled(waits.failed_first, before, cap=waits.cap)
             wait = dice(waits.failed_floor, max(waits.failed_floor, longest))
     return max(wait, min(outcome.retry_after or 0.0, LONGEST_WAIT))
 

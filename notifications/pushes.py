@@ -107,8 +107,9 @@ class HeldPush:
     """A push that one dispatcher holds for one attempt, until its lease ends.
 
     `fence` tells this holding from every other one, `generation` is that of the address
-    which the attempt goes to. `unsent` and `ambiguous` count the earlier attempts that
-    certainly never reached the provider, and those that may have. `accepted_at` is when the
+    which the attempt goes to. `unsent` counts the earlier attempts that certainly never
+    reached the provider, and those before an operator had a dead push tried again;
+    `ambiguous` those that may have. `accepted_at` is when the
     device last took a push, as far as was known when this one was claimed.
     """
 

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.adapters.database import Database, table_of
 from kernel.adapters.sql_outbox import write_entries
@@ -15,6 +16,7 @@ from kernel.notices import Urgency
 from kernel.outbox import Entry
 from notifications.adapters import push_lanes
 from notifications.adapters.app_tables import AppRow
+from notifications.adapters.batches import among
 from notifications.adapters.push_rows import NOTIFICATIONS, PUSHES
 from notifications.adapters.tables import (
     NO_DEVICE,
@@ -56,14 +58,7 @@ class SqlLedger:
                     .order_by(PUSHES.c.id)
                 )
             )
-            attempts: dict[UUID, list[AttemptRecord]] = defaultdict(list)
-            for row in await connection.execute(
-                sa.select(_ATTEMPTS)
-                .join(PUSHES, PUSHES.c.id == _ATTEMPTS.c.push_id)
-                .where(PUSHES.c.notification_id == found.id)
-                .order_by(_ATTEMPTS.c.push_id, _ATTEMPTS.c.number)
-            ):
-                attempts[row.push_id].append(_attempt(row))
+            attempts = await attempts_of(connection, [row.id for row in pushes])
         return _notification(found), [_push(row, attempts[row.id]) for row in pushes]
 
     async def ages(self, *, now: datetime) -> Mapping[tuple[str, Route, Urgency], float]:
@@ -126,6 +121,21 @@ class SqlLedger:
                 await write_entries(connection, entries, now)
             elif (await connection.execute(made)).scalar_one() != digest:
                 raise IdempotencyMismatch("This idempotency key sent something else.", key=key)
+
+
+async def attempts_of(
+    connection: AsyncConnection, push_ids: Sequence[UUID]
+) -> Mapping[UUID, list[AttemptRecord]]:
+    """The settled attempts of pushes, in order."""
+    wanted = (
+        sa.select(_ATTEMPTS)
+        .where(among(connection, _ATTEMPTS.c.push_id, push_ids))
+        .order_by(_ATTEMPTS.c.push_id, _ATTEMPTS.c.number)
+    )
+    attempts: dict[UUID, list[AttemptRecord]] = defaultdict(list)
+    for row in await connection.execute(wanted):
+        attempts[row.push_id].append(_attempt(row))
+    return attempts
 
 
 def _notification(row: sa.Row[Any]) -> Notification:

@@ -16,6 +16,7 @@ SENDING = "state = 'sending'"
 UNSETTLED = "settled_at IS NULL"
 OF_CAMPAIGN = "campaign_id IS NOT NULL"
 OF_SEND = "send_id IS NOT NULL"
+DEAD = "state = 'dead'"
 UNTOLD = "untold AND settled_at IS NOT NULL"
 """What became of the push is known, and the webhooks are not told of it yet."""
 
@@ -131,6 +132,7 @@ class PushRow(Row, table=True):
         partial_index("ix_pushes_campaign_id_state", "campaign_id", "state", where=OF_CAMPAIGN),
         partial_index("ix_pushes_send_id_state", "send_id", "state", "id", where=OF_SEND),
         partial_index("ix_pushes_untold", "settled_at", "id", where=UNTOLD),
+        partial_index("ix_pushes_dead", "settled_at", "id", where=DEAD),
         sa.Index("ix_pushes_notification_id", "notification_id"),
     )
 

@@ -13,6 +13,7 @@ from notifications.adapters.fcm import FcmOptions, FcmProvider
 from notifications.adapters.redis_throttle import RedisThrottle
 from notifications.adapters.sql_audit import SqlAudit
 from notifications.adapters.sql_campaigns import SqlCampaigns
+from notifications.adapters.sql_dead_pushes import SqlDeadPushes
 from notifications.adapters.sql_devices import SqlDevices
 from notifications.adapters.sql_ledger import SqlLedger
 from notifications.adapters.sql_pushes import SqlPushes
@@ -23,6 +24,8 @@ from notifications.announcements import Announcements
 from notifications.audit import routes as audit_routes
 from notifications.audit.trail import Trail
 from notifications.campaigns import Campaigns, CampaignWorker
+from notifications.dead import routes as dead_routes
+from notifications.dead.pushes import DeadPushes
 from notifications.devices import Devices
 from notifications.dispatcher import Dispatcher
 from notifications.feedback import Feedback
@@ -58,6 +61,8 @@ class Pushes:
         self.devices = Devices(
             store=self._device_store, clock=clock, options=ground.settings.devices
         )
+        dead = DeadPushes(store=SqlDeadPushes(ground.database), clock=clock, pulse=self._sending)
+        ground.operations += dead_routes.operations(dead)
         ground.operations += audit_routes.operations(Trail(audit=self._audit))
         ground.operations += routes.operations(
             devices=self.devices,
