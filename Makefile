@@ -30,19 +30,19 @@ $(BIN)/python:
 
 $(VENV)/.runtime: requirements.lock pyproject.toml hatch_build.py messaging/native.c | $(BIN)/python
 	@echo "installing what Zaffa needs (once)"
-	$(PIP) install --require-hashes --only-binary :all: -r requirements.lock
+	$(PIP) install --require-hashes --no-deps --only-binary :all: -r requirements.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.development: requirements-dev.lock pyproject.toml hatch_build.py messaging/native.c | $(BIN)/python
 	@echo "installing what Zaffa's tests need (once)"
-	$(PIP) install --require-hashes --only-binary :all: -r requirements-dev.lock
+	$(PIP) install --require-hashes --no-deps --only-binary :all: -r requirements-dev.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/.runtime
 
 $(VENV)/.fuzzing: requirements-fuzz.lock $(VENV)/.development
 	@echo "installing the fuzzer (once)"
-	$(PIP) install --require-hashes --only-binary :all: -r requirements-fuzz.lock
+	$(PIP) install --require-hashes --no-deps --only-binary :all: -r requirements-fuzz.lock
 	@touch $@
 
 # --- running --------------------------------------------------------------------------------
