@@ -28,18 +28,22 @@ from kernel.metrics import Metrics
 from kernel.notices import NOTICE, Notice, Urgency, entry_of
 from kernel.relay import Relay, RelayOptions
 from kernel.workers import Pulse, Stop
+from messaging.adapters.sql_mutes import SqlMutes
 from notifications.adapters.push_rows import PUSHES
 from notifications.adapters.sql_devices import SqlDevices
+from notifications.adapters.sql_preferences import SqlPreferences
 from notifications.adapters.sql_pushes import ATTEMPTS, SqlPushes
 from notifications.adapters.sql_templates import SqlTemplates
 from notifications.dispatcher import Dispatcher, DispatcherOptions
 from notifications.feedback import Feedback
 from notifications.intake import Intake
 from notifications.ports import PushProvider
+from notifications.preferences.voices import Voices
 from notifications.pushes import Settlement
 from notifications.templates.shelf import Shelf, TemplateOptions
 from notifications.throttle import ThrottleOptions
 from notifications.types import AddressKind, Environment, Platform, Registration
+from tests.support.factories_notifications import agree
 from tests.support.servers import PostgresServer, running
 
 _USERS = 1000
@@ -125,10 +129,19 @@ async def _measure(
     outbox = SqlOutbox(database, clock)
     devices, store = SqlDevices(database), _CountingStore(database)
     await _register(devices, kind)
+    users = [UserId(f"user-{number}") for number in range(_USERS)]
+    await agree(database, users, now=clock.now())
     await provider.open()
     shelf = Shelf(store=SqlTemplates(database), clock=clock, options=TemplateOptions())
+    said = SqlPreferences(database)
     intake = Intake(
-        devices=devices, pushes=store, shelf=shelf, clock=clock, metrics=metrics, pulse=planned
+        devices=devices,
+        pushes=store,
+        shelf=shelf,
+        voices=Voices(preferences=said, ramadans=said, mutes=SqlMutes(database)),
+        clock=clock,
+        metrics=metrics,
+        pulse=planned,
     )
     relay = Relay(
         outbox=outbox,

@@ -16,6 +16,7 @@ from kernel.ids import new_id
 from kernel.notices import Urgency
 from kernel.workers import Pulse, Stop, repeat
 from notifications.campaign import Campaign, CampaignState
+from notifications.deciding.categories import USUAL, Rulebook
 from notifications.devices import canonical_locale
 from notifications.errors import CampaignNotFound, CampaignOver
 from notifications.planning import FRESH, check_campaign, plan_of
@@ -135,8 +136,17 @@ class CampaignWorker:
 
     name = "campaigns"
 
-    def __init__(self, *, store: CampaignStore, clock: Clock, pulse: Pulse, planned: Pulse) -> None:
+    def __init__(
+        self,
+        *,
+        store: CampaignStore,
+        clock: Clock,
+        pulse: Pulse,
+        planned: Pulse,
+        rulebook: Rulebook = USUAL,
+    ) -> None:
         self._store = store
+        self._rulebook = rulebook
         self._clock = clock
         self._pulse = pulse
         self._planned = planned
@@ -149,7 +159,9 @@ class CampaignWorker:
         now = self._clock.now()
         followed = await self._store.follow(now=now, limit=CHUNK)
         planned = await self._store.expand(
-            partial(plan_of, now=now), fresh=FRESH[Urgency.MARKETING], limit=CHUNK
+            partial(plan_of, now=now, rulebook=self._rulebook),
+            fresh=FRESH[Urgency.MARKETING],
+            limit=CHUNK,
         )
         if followed or planned:
             self._planned.beat()

@@ -109,7 +109,7 @@ class Devices:
             raise InvalidInput("address_kind", "is not the kind of address that a device has")
         if registration.platform not in _PLATFORMS[registration.address_kind]:
             raise InvalidInput("platform", f"has no {registration.address_kind} addresses")
-        if registration.time_zone not in _time_zones():
+        if not is_time_zone(registration.time_zone):
             raise InvalidInput("time_zone", "is not a time zone of the IANA database")
         version = registration.app_version
         if len(version) > _APP_VERSION_LENGTH or not version.isprintable():
@@ -138,6 +138,11 @@ def canonical_locale(text: str) -> str:
     if found["region"]:
         parts.append(found["region"].upper())
     return "-".join(parts) + found["rest"].lower()
+
+
+def is_time_zone(name: str) -> bool:
+    """Whether the IANA database has a zone of that name."""
+    return name in _time_zones()
 
 
 @cache

@@ -12,6 +12,7 @@ from kernel.outbox import Claimed, Entry
 from kernel.workers import Pulse
 from notifications.planning import Planner
 from notifications.ports import DeviceStore, PushStore
+from notifications.preferences.voices import Voices
 from notifications.pushes import Notification, Push
 from notifications.templates.shelf import Shelf
 
@@ -34,6 +35,7 @@ class Intake:
         devices: DeviceStore,
         pushes: PushStore,
         shelf: Shelf,
+        voices: Voices,
         clock: Clock,
         metrics: Metrics,
         pulse: Pulse,
@@ -41,6 +43,7 @@ class Intake:
         self._devices = devices
         self._pushes = pushes
         self._shelf = shelf
+        self._voices = voices
         self._clock = clock
         self._pulse = pulse
         self._notices = metrics.counter(
@@ -68,15 +71,17 @@ class Intake:
         """One transaction for all of them."""
         users = list({user_id: None for notice in notices for user_id in notice.user_ids})
         devices = await self._devices.of_users(users)
+        said = await self._voices.about(notices)
         notifications: list[Notification] = []
         pushes: list[Push] = []
         for notice in notices:
-            planner = Planner(notice, await self._shelf.of(notice), now=now)
+            template = await self._shelf.of(notice)
+            planner = Planner(notice, template, now=now, rulebook=self._voices.rulebook)
             before = len(pushes)
             for user_id in _unique(notice.user_ids):
                 notification = planner.notification(user_id)
                 notifications.append(notification)
-                pushes += planner.pushes(notification, devices.get(user_id, ()))
+                pushes += planner.pushes(notification, devices.get(user_id, ()), said)
             self._planned.labels(notice.category).inc(len(pushes) - before)
         stored = await self._pushes.plan(notifications, pushes)
         if stored:

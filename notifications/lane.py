@@ -151,7 +151,7 @@ class Lane:
             self._flying.add(flight)
             flight.add_done_callback(self._flying.discard)
         self._in_flight.set(len(self._flying))
-        return len(claim.pushes) + claim.suppressed
+        return len(claim.pushes) + claim.suppressed + claim.postponed
 
     async def _allowed(self, wanted: int, now: float) -> int:
         """How many of `wanted` pushes the provider may be fed now, by us and by everybody."""

@@ -11,6 +11,9 @@ from kernel.errors import InvalidInput
 from kernel.ids import UserId
 from kernel.notices import Notice, Urgency
 from notifications.campaign import Campaign
+from notifications.deciding.categories import MARKETING, USUAL, Rulebook
+from notifications.deciding.decision import decide
+from notifications.deciding.types import Answer, Asked, Reason, Said
 from notifications.errors import TemplateInvalid
 from notifications.pushes import Notification, Push, Topic
 from notifications.templates.locales import FALLBACK
@@ -62,6 +65,7 @@ class Planner:
         *,
         now: datetime,
         campaign_id: UUID | None = None,
+        rulebook: Rulebook = USUAL,
     ) -> None:
         self._notice = notice
         self._rendering = rendering
@@ -74,6 +78,7 @@ class Planner:
         )
         self._now = now
         self._campaign_id = campaign_id
+        self._rulebook = rulebook
         self._contents: dict[str, Content] = {}
         self._only = frozenset(notice.device_ids)
         self._collapse_key = _bounded(notice.collapse_key)
@@ -95,33 +100,53 @@ class Planner:
             expires_at=notice.expires_at,
             campaign_id=self._campaign_id,
             send_id=notice.send_id,
+            thread=notice.thread,
         )
 
-    def pushes(self, notification: Notification, devices: Sequence[Device]) -> list[Push]:
-        """One push per device that can be reached and was confirmed recently enough."""
-        oldest = self._now - FRESH[notification.urgency]
-        return [
-            Push(
-                id=uuid5(notification.id, str(device.id)),
-                notification_id=notification.id,
-                user_id=notification.user_id,
-                device_id=device.id,
-                route=device.route,
-                urgency=notification.urgency,
-                content=self._content(device.locale, notification.user_id),
-                # Without one of its own, a push at least replaces its own repetition.
-                collapse_key=self._collapse_key or notification.id.hex,
-                created_at=self._now,
-                expires_at=notification.expires_at,
-                campaign_id=self._campaign_id,
-                send_id=notification.send_id,
-                app_id=device.app_id,
+    def pushes(
+        self, notification: Notification, devices: Sequence[Device], said: Said
+    ) -> list[Push]:
+        """One push per device that can be reached and was confirmed recently enough.
+
+        One that the user does not want is planned as suppressed; one that must wait is due
+        when it may go out.
+        """
+        facts = self._rulebook.facts(
+            said,
+            notification.user_id,
+            category=notification.category,
+            urgency=notification.urgency,
+            thread=self._notice.thread,
+        )
+        planned: list[Push] = []
+        for device in devices:
+            if self._only and device.id not in self._only:
+                continue
+            decision = decide(asked_of(notification, device, now=self._now), facts)
+            if decision.reason in UNREACHABLE:
+                continue
+            planned.append(
+                Push(
+                    id=uuid5(notification.id, str(device.id)),
+                    notification_id=notification.id,
+                    user_id=notification.user_id,
+                    device_id=device.id,
+                    route=device.route,
+                    urgency=notification.urgency,
+                    content=self._content(device.locale, notification.user_id),
+                    # Without one of its own, a push at least replaces its own repetition.
+                    collapse_key=self._collapse_key or notification.id.hex,
+                    created_at=self._now,
+                    expires_at=notification.expires_at,
+                    campaign_id=self._campaign_id,
+                    send_id=notification.send_id,
+                    app_id=device.app_id,
+                    category=notification.category,
+                    due_at=decision.until,
+                    suppressed=str(decision.reason) if decision.answer is Answer.SUPPRESS else "",
+                )
             )
-            for device in devices
-            if device.disabled_at is None
-            and device.confirmed_at >= oldest
-            and (not self._only or device.id in self._only)
-        ]
+        return planned
 
     def topic_push(self, notification: Notification, topic: Topic) -> Push:
         """The push to everybody whose app subscribed to a topic, in the language of most.
@@ -158,20 +183,46 @@ class Planner:
         return content
 
 
+UNREACHABLE = frozenset({Reason.EXPIRED, Reason.DEVICE_DISABLED, Reason.DEVICE_STALE})
+"""For these reasons no push is planned at all: nobody chose them, and most devices are old."""
+
+
+def asked_of(notification: Notification, device: Device, *, now: datetime) -> Asked:
+    """What is to be decided about a notification on its way to a device."""
+    return Asked(
+        category=notification.category,
+        urgency=notification.urgency,
+        at=now,
+        expires_at=notification.expires_at,
+        device_id=device.id,
+        time_zone=device.time_zone,
+        confirmed_at=device.confirmed_at,
+        stale_before=now - FRESH[notification.urgency],
+        disabled_reason=None if device.disabled_at is None else device.disabled_reason,
+    )
+
+
 def plan_of(
-    campaign: Campaign, devices: Sequence[Device], *, now: datetime
+    campaign: Campaign,
+    devices: Sequence[Device],
+    said: Said,
+    *,
+    now: datetime,
+    rulebook: Rulebook = USUAL,
 ) -> tuple[Sequence[Notification], Sequence[Push]]:
-    """What a running campaign means for some devices."""
+    """What a running campaign means for some devices: nothing for who has not agreed to it."""
     if campaign.expires_at is None:
         raise ValueError("a campaign that was not started has no plan")
-    planner = _planner_of(campaign, expires_at=campaign.expires_at, now=now)
+    planner = _planner_of(campaign, expires_at=campaign.expires_at, now=now, rulebook=rulebook)
     notifications: dict[UserId, Notification] = {}
     pushes: list[Push] = []
     for device in devices:
-        notification = notifications.get(device.user_id)
-        if notification is None:
-            notification = notifications[device.user_id] = planner.notification(device.user_id)
-        pushes += planner.pushes(notification, [device])
+        notification = notifications.get(device.user_id) or planner.notification(device.user_id)
+        for push in planner.pushes(notification, [device], said):
+            # Nobody is written down only because they are to be left in peace.
+            if not push.suppressed:
+                notifications[device.user_id] = notification
+                pushes.append(push)
     return list(notifications.values()), pushes
 
 
@@ -190,12 +241,14 @@ def check_campaign(campaign: Campaign) -> None:
     _planner_of(campaign, expires_at=now, now=now).check()
 
 
-def _planner_of(campaign: Campaign, *, expires_at: datetime, now: datetime) -> Planner:
+def _planner_of(
+    campaign: Campaign, *, expires_at: datetime, now: datetime, rulebook: Rulebook = USUAL
+) -> Planner:
     key = campaign_key(campaign.id)
     notice = Notice(
         user_ids=(),
         template=key,
-        category="marketing",
+        category=MARKETING,
         urgency=Urgency.MARKETING,
         dedupe_key=key,
         expires_at=expires_at,
@@ -204,7 +257,7 @@ def _planner_of(campaign: Campaign, *, expires_at: datetime, now: datetime) -> P
         data={**campaign.data, "campaign_id": str(campaign.id)},
     )
     rendering = Rendering(Template(texts=campaign.texts))
-    return Planner(notice, rendering, now=now, campaign_id=campaign.id)
+    return Planner(notice, rendering, now=now, campaign_id=campaign.id, rulebook=rulebook)
 
 
 def checked_data(data: Mapping[str, str]) -> Mapping[str, str]:

@@ -9,6 +9,7 @@ from kernel.ids import UserId
 from kernel.notices import Urgency
 from kernel.outbox import Entry
 from notifications.campaign import Campaign
+from notifications.deciding.types import Said
 from notifications.pushes import (
     Claim,
     HeldPush,
@@ -136,8 +137,9 @@ class PushStore(Protocol):
 
         No other dispatcher gets them until `now + lease`. Each goes to the address its
         device has now; one whose device is gone, disabled, on another route, of another app
-        or somebody else's by now is suppressed. Those of campaigns that do not run stay
-        where they are.
+        or somebody else's by now is suppressed, and so is one that its user does not want by
+        now; one that must wait for the end of quiet hours is due then. Those of campaigns that
+        do not run stay where they are.
         """
         ...
 
@@ -210,8 +212,9 @@ class PushLedger(Protocol):
         ...
 
 
-Plan = Callable[[Campaign, Sequence[Device]], tuple[Sequence[Notification], Sequence[Push]]]
-"""What a campaign means for some devices: pure, and run inside the transaction."""
+Plan = Callable[[Campaign, Sequence[Device], Said], tuple[Sequence[Notification], Sequence[Push]]]
+"""What a campaign means for some devices, and what their users said: pure, and run inside the
+transaction."""
 
 
 class CampaignStore(Protocol):

@@ -35,6 +35,8 @@ class Notification:
     expires_at: datetime
     campaign_id: UUID | None = None
     send_id: UUID | None = None
+    thread: str = ""
+    """What it is about; who has muted that is not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,11 @@ class Push:
     send_id: UUID | None = None
     topic: Topic | None = None
     app_id: str = DEFAULT_APP
+    category: str = ""
+    due_at: datetime | None = None
+    """When it may go out, if not at once."""
+    suppressed: str = ""
+    """Why it never goes out, when that was clear as it was planned."""
 
 
 class PushState(StrEnum):
@@ -130,10 +137,12 @@ class HeldPush:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What one claim found: pushes to send now, and how many it ended without an attempt."""
+    """What one claim found: pushes to send now, how many it ended without an attempt, and how
+    many must wait after all."""
 
     pushes: Sequence[tuple[HeldPush, Attempt]]
     suppressed: int = 0
+    postponed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

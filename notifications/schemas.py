@@ -145,6 +145,7 @@ class NotificationBody(msgspec.Struct, frozen=True):
     expires_at: datetime
     campaign_id: UUID | None
     send_id: UUID | None
+    thread: str
     pushes: list[PushBody]
 
 

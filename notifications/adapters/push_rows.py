@@ -168,6 +168,7 @@ def _notification_row(notification: Notification) -> Mapping[str, Any]:
         "expires_at": notification.expires_at,
         "campaign_id": notification.campaign_id,
         "send_id": notification.send_id,
+        "thread": storable(notification.thread),
     }
 
 
@@ -190,16 +191,18 @@ def _push_row(
         "untold": watched.get(push.send_id, False),
         "route": push.route,
         "urgency": push.urgency,
-        "state": PushState.QUEUED,
+        "category": push.category,
+        "state": PushState.SUPPRESSED if push.suppressed else PushState.QUEUED,
         "content": content,
         "collapse_key": push.collapse_key,
         "created_at": push.created_at,
-        "due_at": push.created_at,
+        "due_at": push.due_at or push.created_at,
         "expires_at": push.expires_at,
         "attempts": 0,
         "unsent": 0,
         "ambiguous": 0,
         "fence": 0,
-        "reason": "",
         "app_id": push.app_id,
+        "reason": push.suppressed,
+        "settled_at": push.created_at if push.suppressed else None,
     }

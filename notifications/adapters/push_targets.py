@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.adapters.database import table_of
 from notifications.adapters.batches import AMONG
+from notifications.adapters.sql_preferences import PREFERENCES
 from notifications.adapters.tables import DeviceRow
 from notifications.types import AddressKind, Environment, Route, route_of
 
@@ -18,7 +19,7 @@ _DEVICES = table_of(DeviceRow)
 async def devices_by_id(
     connection: AsyncConnection, device_ids: Sequence[UUID]
 ) -> Mapping[UUID, Any]:
-    """Those of these devices that are there and enabled."""
+    """Those of these devices that are there and enabled, with what their users have said."""
     enabled = _ENABLED[connection.dialect.name]
     return {row.id: row for row in await connection.execute(enabled, {"ids": [*set(device_ids)]})}
 
@@ -41,6 +42,10 @@ _ENABLED = {
         _DEVICES.c.generation,
         _DEVICES.c.accepted_at,
         _DEVICES.c.app_id,
-    ).where(is_among(_DEVICES.c.id, "ids"), _DEVICES.c.disabled_at.is_(None))
+        _DEVICES.c.time_zone,
+        PREFERENCES.c.choices,
+    )
+    .outerjoin(PREFERENCES, PREFERENCES.c.user_id == _DEVICES.c.user_id)
+    .where(is_among(_DEVICES.c.id, "ids"), _DEVICES.c.disabled_at.is_(None))
     for dialect, is_among in AMONG.items()
 }

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kernel.adapters.database import Database, table_of
 from notifications.adapters.push_rows import PUSHES, write_plan
 from notifications.adapters.sql_devices import DEVICES, device_of
+from notifications.adapters.sql_preferences import said_by
 from notifications.adapters.tables import CampaignRow
 from notifications.campaign import Campaign, CampaignState
 from notifications.errors import IdempotencyMismatch
@@ -124,7 +125,9 @@ class SqlCampaigns:
                 return 0
             campaign = _campaign(row)
             rows = list(await connection.execute(_audience(campaign, fresh, limit)))
-            notifications, pushes = plan(campaign, [device_of(each) for each in rows])
+            devices = [device_of(each) for each in rows]
+            said = await said_by(connection, {each.user_id for each in devices})
+            notifications, pushes = plan(campaign, devices, said)
             await write_plan(connection, notifications, pushes, whole=False)
             reached: dict[str, Any] = {"cursor": rows[-1].id} if rows else {}
             if len(rows) < limit:

@@ -149,6 +149,7 @@ def _notification(row: sa.Row[Any]) -> Notification:
         expires_at=row.expires_at,
         campaign_id=row.campaign_id,
         send_id=row.send_id,
+        thread=row.thread,
     )
 
 

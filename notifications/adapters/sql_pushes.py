@@ -12,6 +12,7 @@ from kernel.adapters.database import Database, table_of
 from kernel.notices import Urgency
 from notifications.adapters import push_lanes
 from notifications.adapters.batches import AMONG
+from notifications.adapters.claim_decisions import POSTPONE, postponed_row, withheld
 from notifications.adapters.push_rows import (
     HELD,
     PUSHES,
@@ -30,6 +31,8 @@ from notifications.adapters.tables import (
     AttemptRow,
     CampaignRow,
 )
+from notifications.deciding.categories import USUAL, Rulebook
+from notifications.deciding.types import Answer
 from notifications.pushes import (
     Claim,
     HeldPush,
@@ -57,8 +60,9 @@ UNREADABLE = "unreadable"
 class SqlPushes:
     """Any number of dispatchers may claim at once; on PostgreSQL none waits for another."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, rulebook: Rulebook = USUAL) -> None:
         self._database = database
+        self._rulebook = rulebook
 
     async def plan(self, notifications: Sequence[Notification], pushes: Sequence[Push]) -> int:
         async with self._database.transaction() as connection:
@@ -94,8 +98,10 @@ class SqlPushes:
                 return Claim([])
             rows.sort(key=lambda row: (row.due_at, row.id))
             devices = await devices_by_id(connection, [row.device_id for row in rows])
+            decided = await withheld(connection, rows, devices, rulebook=self._rulebook, now=now)
             found: list[tuple[HeldPush, Attempt]] = []
             ended: list[Mapping[str, Any]] = []
+            postponed: list[Mapping[str, Any]] = []
             for row in rows:
                 device = devices.get(row.device_id)
                 try:
@@ -105,6 +111,12 @@ class SqlPushes:
                         found.append((held, attempt_of(row, None)))
                     elif device is None or not is_for(row, device, app_id, route):
                         ended.append(_ended(row, PushState.SUPPRESSED, DEVICE_GONE, now))
+                    elif (decision := decided.get(row.id)) is not None:
+                        if decision.answer is Answer.HOLD:
+                            postponed.append(postponed_row(row, decision))
+                        else:
+                            reason = str(decision.reason)
+                            ended.append(_ended(row, PushState.SUPPRESSED, reason, now))
                     else:
                         held = held_of(
                             row, generation=device.generation, accepted_at=device.accepted_at
@@ -115,7 +127,9 @@ class SqlPushes:
                     ended.append(_ended(row, PushState.DEAD, UNREADABLE, now))
             if ended:
                 await connection.execute(_END, ended)
-            return Claim(found, len(ended))
+            if postponed:
+                await connection.execute(POSTPONE, postponed)
+            return Claim(found, len(ended), len(postponed))
 
     async def settle(self, settlements: Sequence[Settlement], *, now: datetime) -> frozenset[UUID]:
         by_id = {each.push.id: each for each in settlements}
@@ -235,6 +249,7 @@ _CLAIM = (
     .returning(
         *HELD,
         PUSHES.c.user_id,
+        PUSHES.c.category,
         PUSHES.c.content,
         PUSHES.c.collapse_key,
         PUSHES.c.due_at,

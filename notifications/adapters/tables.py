@@ -115,6 +115,9 @@ class NotificationRow(Row, table=True):
     expires_at: datetime = Field(sa_type=Instant)
     campaign_id: UUID | None = None
     send_id: UUID | None = None
+    thread: str = Field(
+        default="", sa_type=sa.String(128), sa_column_kwargs={"server_default": sa.text("''")}
+    )
 
 
 class PushRow(Row, table=True):
@@ -133,6 +136,7 @@ class PushRow(Row, table=True):
         partial_index("ix_pushes_send_id_state", "send_id", "state", "id", where=OF_SEND),
         partial_index("ix_pushes_untold", "settled_at", "id", where=UNTOLD),
         partial_index("ix_pushes_dead", "settled_at", "id", where=DEAD),
+        partial_index("ix_pushes_user_id", "user_id", where=UNSETTLED),
         sa.Index("ix_pushes_notification_id", "notification_id"),
     )
 
@@ -161,6 +165,9 @@ class PushRow(Row, table=True):
     send_id: UUID | None = None
     topic_kind: str | None = Field(default=None, sa_type=sa.String(16))
     topic: str | None = Field(default=None, sa_type=sa.Text)
+    category: str = Field(
+        default="", sa_type=sa.String(64), sa_column_kwargs={"server_default": sa.text("''")}
+    )
     untold: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
     app_id: str = Field(sa_type=sa.String(64), sa_column_kwargs=_APP_ID)
 

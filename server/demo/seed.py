@@ -11,6 +11,9 @@ from kernel.clock import SystemClock
 from kernel.identity import Principal
 from kernel.ids import UserId
 from messaging.types import Conversation, ConversationKind
+from notifications.deciding.categories import MARKETING
+from notifications.deciding.types import QuietHours
+from notifications.preferences.preferences import Wishes
 from notifications.types import AddressKind, Environment, Platform, Registration
 from reminders.types import CalendarLead, FromEvent, Offset, Role
 from server.house import Hints
@@ -69,6 +72,7 @@ async def seed(settings: Settings) -> None:
     try:
         await _talks(chat)
         await _devices(pushes)
+        await _agreements(pushes)
         await _wedding(calendar)
     finally:
         for part in reversed(ground.parts):
@@ -134,6 +138,19 @@ async def _devices(pushes: Pushes) -> None:
                 app_version="1.0.0",
             ),
         )
+
+
+async def _agreements(pushes: Pushes) -> None:
+    """They have agreed to marketing, and the demo may be run at any hour of the day."""
+    for guest in GUESTS:
+        principal = Principal(user_id=guest.user_id)
+        if (await pushes.choices.preferences.get(principal)).consents:
+            continue
+        await pushes.choices.preferences.consent(
+            principal, MARKETING, given=True, text_version="demo", source="demo"
+        )
+        awake = Wishes(QuietHours(windows=()))
+        await pushes.choices.preferences.be_quiet(principal, awake)
 
 
 async def _wedding(calendar: Calendar) -> None:

@@ -26,6 +26,7 @@ from messaging.standing.statuses import StatusOptions
 from notifications.adapters.apns import ApnsOptions
 from notifications.adapters.fcm import FcmOptions
 from notifications.adapters.webpush import WebPushOptions
+from notifications.deciding.categories import PreferenceOptions
 from notifications.devices import DeviceOptions
 from notifications.dispatcher import DispatcherOptions
 from notifications.sandbox.options import SandboxOptions
@@ -66,6 +67,7 @@ class Settings:
     ingest: BatchOptions = field(default_factory=BatchOptions)
     devices: DeviceOptions = field(default_factory=DeviceOptions)
     templates: TemplateOptions = field(default_factory=TemplateOptions)
+    preferences: PreferenceOptions = field(default_factory=PreferenceOptions)
     dispatcher: DispatcherOptions = field(default_factory=DispatcherOptions)
     throttle: ThrottleOptions = field(default_factory=ThrottleOptions)
     upkeep: UpkeepOptions = field(default_factory=UpkeepOptions)

@@ -37,6 +37,7 @@ from notifications.sandbox.sandbox import Sandbox
 from notifications.templates.shelf import Shelf
 from notifications.upkeep import Upkeep
 from server.wiring.ground import Ground
+from server.wiring.preferences import Choices
 
 
 class Pushes:
@@ -49,8 +50,9 @@ class Pushes:
         self._expanding = Pulse()
         """Beats when a campaign was started in this process."""
         self._device_store = SqlDevices(ground.database)
-        self._push_store = SqlPushes(ground.database)
         self._ledger = SqlLedger(ground.database)
+        self.choices = Choices(ground, devices=self._device_store, ledger=self._ledger)
+        self._push_store = SqlPushes(ground.database, rulebook=self.choices.rulebook)
         self._campaign_store = SqlCampaigns(ground.database)
         self._audit = SqlAudit(ground.database)
         clock = ground.clock
@@ -78,6 +80,7 @@ class Pushes:
             devices=self._device_store,
             pushes=self._push_store,
             shelf=self._shelf,
+            voices=self.choices.voices,
             clock=self._ground.clock,
             metrics=self._ground.metrics,
             pulse=self._sending,
@@ -114,7 +117,11 @@ class Pushes:
             options=settings.upkeep,
         )
         campaigns = CampaignWorker(
-            store=self._campaign_store, clock=clock, pulse=self._expanding, planned=self._sending
+            store=self._campaign_store,
+            clock=clock,
+            pulse=self._expanding,
+            planned=self._sending,
+            rulebook=self.choices.rulebook,
         )
         ground.workers += [upkeep, campaigns]
         if any(providers.values()):

@@ -7,6 +7,7 @@ import messaging.adapters.standing_tables
 import messaging.adapters.tables
 import notifications.adapters.app_tables
 import notifications.adapters.audit_tables
+import notifications.adapters.preference_tables
 import notifications.adapters.send_tables
 import notifications.adapters.tables
 import notifications.adapters.template_tables
@@ -19,6 +20,7 @@ TABLES = (
     messaging.adapters.tables,
     notifications.adapters.app_tables,
     notifications.adapters.audit_tables,
+    notifications.adapters.preference_tables,
     notifications.adapters.send_tables,
     notifications.adapters.tables,
     notifications.adapters.template_tables,

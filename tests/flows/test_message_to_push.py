@@ -135,7 +135,11 @@ async def test_addresses_refused_in_a_row_stop_the_route_and_cost_no_device(room
 
 async def test_a_campaign_reaches_its_languages_and_its_counts_add_up(rooms: Rooms):
     for number, locale in enumerate(("fr-DZ", "fr-FR", "ar-DZ", "en")):
-        await rooms.phone(UserId(f"guest-{number}"), number, locale)
+        guest = UserId(f"guest-{number}")
+        await rooms.phone(guest, number, locale)
+        await rooms.ask(
+            "consents.record", guest, category="marketing", given=True, text_version="2026-01"
+        )
     rooms.sandbox.faults.add(Fault("fcm", "UNREGISTERED", prefix=address(1)))
     campaign = await rooms.ask(
         "campaigns.create",

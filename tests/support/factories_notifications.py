@@ -1,9 +1,11 @@
 """Valid notification values and a small house of stores, so that a test says what it is about."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
+import msgspec
 import sqlalchemy as sa
 
 from kernel.adapters.database import Database
@@ -13,17 +15,21 @@ from kernel.metrics import Metrics
 from kernel.notices import Notice, Urgency, entry_of
 from kernel.outbox import Claimed
 from kernel.workers import Pulse
+from messaging.adapters.sql_mutes import SqlMutes
 from notifications.adapters.push_rows import PUSHES
 from notifications.adapters.sql_apps import APPS
 from notifications.adapters.sql_campaigns import SqlCampaigns
 from notifications.adapters.sql_devices import SqlDevices
 from notifications.adapters.sql_ledger import SqlLedger
+from notifications.adapters.sql_preferences import PREFERENCES, SqlPreferences
 from notifications.adapters.sql_pushes import ATTEMPTS, SqlPushes
 from notifications.adapters.sql_templates import SqlTemplates
+from notifications.deciding.types import Consent, QuietHours, UserPreferences
 from notifications.dispatcher import Dispatcher, DispatcherOptions
 from notifications.feedback import Feedback
 from notifications.intake import Intake
 from notifications.ports import PushProvider, SharedRates
+from notifications.preferences.voices import Voices
 from notifications.pushes import HeldPush, Notification, Push, PushState
 from notifications.templates.shelf import Shelf, TemplateOptions
 from notifications.throttle import ThrottleOptions
@@ -159,6 +165,21 @@ def planned(
     return notification, push
 
 
+async def agree(
+    database: Database, user_ids: Sequence[UserId], *, now: datetime, category: str = "marketing"
+) -> None:
+    """Let users who have said nothing yet agree to a category, to be told at any hour."""
+    said = UserPreferences(
+        consents={category: Consent(True, "2026-01", now)}, quiet=QuietHours(windows=())
+    )
+    choices = msgspec.json.encode(said).decode()
+    async with database.transaction() as connection:
+        await connection.execute(
+            database.insert_new(PREFERENCES, on=["user_id"]),
+            [{"user_id": each, "choices": choices, "changed_at": now} for each in user_ids],
+        )
+
+
 @dataclass
 class Room:
     """The notifications of one database: stores, and what works on them."""
@@ -178,10 +199,17 @@ class Room:
         self.campaigns = SqlCampaigns(self.database)
         self.templates = SqlTemplates(self.database)
         self.shelf = Shelf(store=self.templates, clock=self.clock, options=TemplateOptions())
+        self.preferences = SqlPreferences(self.database)
+        self.voices = Voices(
+            preferences=self.preferences,
+            ramadans=self.preferences,
+            mutes=SqlMutes(self.database),
+        )
         self.intake = Intake(
             devices=self.devices,
             pushes=self.pushes,
             shelf=self.shelf,
+            voices=self.voices,
             clock=self.clock,
             metrics=self.metrics,
             pulse=self.pulse,
@@ -211,7 +239,10 @@ class Room:
             rates=rates,
         )
 
-    async def register(self, user_id: UserId, told: Registration) -> Device:
+    async def register(self, user_id: UserId, told: Registration, *, agrees: bool = True) -> Device:
+        """A device; unless said otherwise its user has agreed to marketing."""
+        if agrees:
+            await agree(self.database, [user_id], now=self.clock.now())
         return await self.devices.register(user_id, told, now=self.clock.now(), limit=25)
 
     async def phone_of_app(self, app_id: str, number: int, **changes: object) -> Device:

@@ -1,0 +1,88 @@
+"""Which of the pushes that were just claimed must not go out now, and which never.
+
+What was planned an hour ago is decided about again by what its user says now. Most users have
+never said anything: then this costs nothing but a look.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kernel.ids import UserId
+from kernel.notices import Urgency
+from notifications.adapters.push_rows import PUSHES
+from notifications.adapters.sql_preferences import choices_of, ramadans
+from notifications.deciding.categories import Rulebook
+from notifications.deciding.decision import decide
+from notifications.deciding.types import Answer, Asked, Decision, Said
+from notifications.pushes import PushState
+
+
+async def withheld(
+    connection: AsyncConnection,
+    rows: Sequence[Any],
+    devices: Mapping[UUID, Any],
+    *,
+    rulebook: Rulebook,
+    now: datetime,
+) -> Mapping[UUID, Decision]:
+    """The decisions about those of the claimed rows that are not to be sent, by their id.
+
+    `devices` have the choices of their users.
+    """
+    asked: list[tuple[Any, Any, Urgency]] = []
+    for row in rows:
+        device = devices.get(row.device_id)
+        urgency = Urgency(row.urgency)
+        if device is not None and (
+            device.choices is not None or not rulebook.rule(row.category, urgency).is_free
+        ):
+            asked.append((row, device, urgency))
+    if not asked:
+        return {}
+    said = Said(
+        {UserId(d.user_id): choices_of(d.choices) for _, d, _ in asked if d.choices is not None},
+        await ramadans(connection),
+    )
+    found: dict[UUID, Decision] = {}
+    for row, device, urgency in asked:
+        facts = rulebook.facts(said, UserId(row.user_id), category=row.category, urgency=urgency)
+        decision = decide(_asked(row, device, urgency, now), facts)
+        if decision.answer is not Answer.SEND:
+            found[row.id] = decision
+    return found
+
+
+def _asked(row: Any, device: Any, urgency: Urgency, now: datetime) -> Asked:
+    return Asked(
+        category=row.category,
+        urgency=urgency,
+        at=now,
+        expires_at=row.expires_at,
+        device_id=row.device_id,
+        time_zone=device.time_zone,
+    )
+
+
+def postponed_row(row: Any, decision: Decision) -> Mapping[str, Any]:
+    """What becomes of a claimed push that must wait."""
+    return {"push_id": row.id, "new_due_at": decision.until, "new_reason": decision.reason}
+
+
+POSTPONE = (
+    PUSHES.update()
+    .where(PUSHES.c.id == sa.bindparam("push_id"))
+    .values(
+        # It was not tried: one that never was is as new again.
+        state=sa.case((PUSHES.c.attempts > 1, PushState.RETRY.value), else_=PushState.QUEUED.value),
+        first_tried_at=sa.case((PUSHES.c.attempts > 1, PUSHES.c.first_tried_at), else_=None),
+        attempts=PUSHES.c.attempts - 1,
+        due_at=sa.bindparam("new_due_at", type_=PUSHES.c.due_at.type),
+        reason=sa.bindparam("new_reason"),
+        leased_until=None,
+    )
+)

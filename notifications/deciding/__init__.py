@@ -1,0 +1,1 @@
+"""Whether a push goes out, now, later or never: values, rules and the decision. Pure."""
