@@ -26,11 +26,11 @@ from server import migrations
 from tests.support.clock import ManualClock
 from tests.support.redis_setups import (
     SETUPS,
-    SecuredValkey,
     ValkeyCluster,
     ValkeySentinel,
     given_by,
 )
+from tests.support.redis_tls import SecuredValkey
 from tests.support.servers import PostgresServer, ValkeyServer, running
 
 # How long a thing takes is for the benchmarks: shared machines are slow now and then.

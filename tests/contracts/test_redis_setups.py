@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from redis.crc import key_slot
@@ -21,12 +22,11 @@ from messaging.types import Presence
 from tests.support.bus import heard
 from tests.support.metrics import value_of
 from tests.support.redis_setups import (
-    SecuredValkey,
     ValkeyCluster,
     ValkeySentinel,
     admin,
-    make_certificates,
 )
+from tests.support.redis_tls import SecuredCluster, SecuredValkey, make_certificates
 from tests.support.servers import ValkeyServer, free_port, running
 
 pytestmark = pytest.mark.external
@@ -438,6 +438,31 @@ async def test_tls_is_as_strict_as_it_is_told_to_be(
         await client.redis.set("zaffa:t:key", "1")
     await client.close()
     await bus.close()
+
+
+async def test_every_server_of_a_cluster_is_reached_through_tls(tmp_path: Path):
+    with SecuredCluster.start(tmp_path) as cluster:
+        options = options_of(**cluster.options)
+        bus, client = bus_on(options), RedisClient(options)
+        await bus.open()
+        async with bus.listen() as listener:
+            await listener.follow(CHANNELS)
+            bus.publish([Publication(channel, b"1") for channel in CHANNELS])
+            told = await heard(listener, len(CHANNELS))
+        present = RedisPresence(client.redis, ttl_seconds=5.0, prefix="zaffa:t:presence")
+        user_ids = [UserId(f"user-{number}") for number in range(50)]
+        await present.renew()
+        await present.enter([Presence(each, f"{each}-1") for each in user_ids])
+
+        assert {each.channel for each in told if isinstance(each, Publication)} == CHANNELS
+        assert await present.present(user_ids) == frozenset(user_ids)
+        await client.close()
+        await bus.close()
+
+        untrusting = bus_on(options_of(**{**cluster.options, "tls_ca": ""}))
+        with pytest.raises(Unavailable):
+            await untrusting.open()
+        await untrusting.close()
 
 
 async def test_the_name_in_a_certificate_may_be_left_unchecked(secured_valkey: SecuredValkey):

@@ -11,7 +11,7 @@ import pytest
 from kernel.clock import SystemClock
 from server.accepting import AT_ONCE, Door
 from tests.support.clock import ManualClock
-from tests.support.redis_setups import make_certificates
+from tests.support.redis_tls import make_certificates
 
 
 class Guest(asyncio.Protocol):

@@ -1,22 +1,13 @@
-"""Valkey as operators run it: a cluster, behind Sentinel, and behind TLS with an access list."""
+"""Valkey as operators run it: alone, a cluster, or behind Sentinel."""
 
-import asyncio
-import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -46,9 +37,8 @@ def given_by(request: pytest.FixtureRequest, setup: str) -> dict[str, Any]:
         return {"url": request.getfixturevalue("valkey_url")}
     if setup == "cluster":
         return {"url": request.getfixturevalue("valkey_cluster").url}
-    there: ValkeySentinel | SecuredValkey
-    there = request.getfixturevalue(f"{setup}_valkey")
-    return there.options
+    options: dict[str, Any] = request.getfixturevalue(f"{setup}_valkey").options
+    return options
 
 
 def until(true: Callable[[], object]) -> None:
@@ -75,10 +65,11 @@ def admin(server: ValkeyServer) -> Iterator["Redis"]:
 class ClusterServer(ValkeyServer):
     """One server of a cluster, which takes a failover within two seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, **more: str) -> None:
         self.cluster_port = free_port()
         super().__init__(
             settings={
+                **more,
                 "cluster-enabled": "yes",
                 "cluster-port": str(self.cluster_port),
                 "cluster-node-timeout": "800",
@@ -102,7 +93,7 @@ class ValkeyCluster:
         with ExitStack() as opened:
             servers = [opened.enter_context(running(ClusterServer())) for _ in range(3 + replicas)]
             cluster = cls(servers[:3], servers[3:])
-            cluster._join()
+            cluster.join()
             yield cluster
 
     @property
@@ -122,7 +113,8 @@ class ValkeyCluster:
             with admin(each) as client:
                 client.execute_command("CLUSTER SETSLOT", slot, "NODE", new)
 
-    def _join(self) -> None:
+    def join(self) -> None:
+        """Make one cluster of servers that do not know each other."""
         everybody = (*self.primaries, *self.replicas)
         first = self.primaries[0]
         for number, each in enumerate(everybody):
@@ -216,146 +208,3 @@ class ValkeySentinel:
         with closing(client):
             [told] = client.sentinel_masters().values()
             return told["num-slaves"] == 1
-
-
-@dataclass(frozen=True, slots=True)
-class SecuredValkey:
-    """Valkey behind TLS that asks for a certificate, with a user of the access list."""
-
-    port: int
-    files: Path
-
-    @classmethod
-    @contextmanager
-    def start(cls, files: Path) -> Iterator[Self]:
-        with running(ValkeyServer()) as server:
-            with admin(server) as client:
-                more = ("+scan", "+del", "+ttl")
-                client.execute_command("ACL SETUSER zaffa on >s@lam/1", *RIGHTS.split(), *more)
-                client.execute_command("ACL SETUSER default off")
-            make_certificates(files)
-            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=files / "ca.pem")
-            context.verify_mode = ssl.CERT_REQUIRED
-            context.load_cert_chain(files / "server.pem", files / "server.key")
-            with tls_front(context, server.port) as port:
-                yield cls(port, files)
-
-    @property
-    def options(self) -> dict[str, Any]:
-        return {
-            "url": f"rediss://zaffa:s%40lam%2F1@localhost:{self.port}",
-            "tls_ca": str(self.files / "ca.pem"),
-            "tls_certificate": str(self.files / "client.pem"),
-            "tls_key": str(self.files / "client.key"),
-        }
-
-
-@contextmanager
-def tls_front(context: ssl.SSLContext, behind: int) -> Iterator[int]:
-    """A port that speaks TLS for one that does not; the wheel's Valkey was built without."""
-    loop = asyncio.new_event_loop()
-    made: Future[int] = Future()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        back_reader, back_writer = await asyncio.open_connection(HOST, behind)
-        await asyncio.wait(
-            [
-                asyncio.create_task(_pipe(reader, back_writer)),
-                asyncio.create_task(_pipe(back_reader, writer)),
-            ]
-        )
-
-    async def run() -> None:
-        server = await asyncio.start_server(serve, HOST, 0, ssl=context)
-        made.set_result(server.sockets[0].getsockname()[1])
-        with suppress(asyncio.CancelledError):
-            await server.serve_forever()
-
-    running_here = loop.create_task(run())
-    thread = threading.Thread(target=loop.run_until_complete, args=(running_here,))
-    thread.start()
-    try:
-        yield made.result(PATIENCE)
-    finally:
-        loop.call_soon_threadsafe(running_here.cancel)
-        thread.join()
-        loop.run_until_complete(_end_all())
-        loop.close()
-
-
-async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
-
-
-async def _end_all() -> None:
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for each in others:
-        each.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
-
-
-def make_certificates(folder: Path) -> None:
-    """An authority, a server called localhost, and a client, as PEM files."""
-    authority_key = ec.generate_private_key(ec.SECP256R1())
-    authority = _certificate("Zaffa tests", authority_key, authority_key, None)
-    (folder / "ca.pem").write_bytes(authority.public_bytes(serialization.Encoding.PEM))
-    for name in ("server", "client"):
-        key = ec.generate_private_key(ec.SECP256R1())
-        made = _certificate(name, key, authority_key, authority)
-        (folder / f"{name}.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-        (folder / f"{name}.key").write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
-
-
-def _certificate(
-    name: str,
-    key: ec.EllipticCurvePrivateKey,
-    issuer_key: ec.EllipticCurvePrivateKey,
-    issuer: x509.Certificate | None,
-) -> x509.Certificate:
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    hosts = [x509.DNSName("localhost")]
-    public = issuer_key.public_key()
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer.subject if issuer else subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(datetime(2024, 1, 1, tzinfo=UTC))
-        .not_valid_after(datetime(2054, 1, 1, tzinfo=UTC))
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False)
-        .add_extension(
-            x509.KeyUsage(
-                digital_signature=True,
-                key_cert_sign=issuer is None,
-                crl_sign=issuer is None,
-                **dict.fromkeys(
-                    (
-                        "content_commitment",
-                        "key_encipherment",
-                        "data_encipherment",
-                        "key_agreement",
-                        "encipher_only",
-                        "decipher_only",
-                    ),
-                    False,
-                ),
-            ),
-            critical=True,
-        )
-    )
-    if issuer is not None:
-        builder = builder.add_extension(x509.SubjectAlternativeName(hosts), critical=False)
-    return builder.sign(issuer_key, hashes.SHA256())
