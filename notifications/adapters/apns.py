@@ -2,11 +2,12 @@
 
 import asyncio
 import ssl
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kernel.clock import Clock
+from kernel.ids import new_id
 from kernel.notices import Urgency
 from kernel.options import option
 from notifications.adapters.apns_answers import Answer, outcome_of
@@ -15,7 +16,17 @@ from notifications.adapters.apns_pool import ApnsPool
 from notifications.adapters.apns_proxy import is_proxy
 from notifications.adapters.apns_token import ProviderToken
 from notifications.adapters.push_content import Unsendable
-from notifications.types import AddressKind, Attempt, Environment, Outcome, Verdict
+from notifications.types import (
+    AddressKind,
+    Attempt,
+    Content,
+    Environment,
+    Outcome,
+    PushKind,
+    Route,
+    Verdict,
+    route_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +75,11 @@ class ApnsProvider:
     name = "apns"
     carries = frozenset({AddressKind.APNS})
 
-    def __init__(self, options: ApnsOptions, *, clock: Clock) -> None:
+    def __init__(self, options: ApnsOptions, *, clock: Clock, key: str = "") -> None:
+        """`key` is the signing key itself, in place of the file of the options."""
         self._options = options
         self._clock = clock
+        self._key = key
         self._pools: dict[tuple[Environment, bool], ApnsPool] = {}
         self._topic = options.topic
 
@@ -78,7 +91,7 @@ class ApnsProvider:
     async def open(self) -> None:
         """Read the key. Raises ValueError or OSError when it is not one."""
         options = self._options
-        key = await asyncio.to_thread(Path(options.key_file).read_text)
+        key = self._key or await asyncio.to_thread(Path(options.key_file).read_text)
         token = ProviderToken(
             key=key, key_id=options.key_id, team_id=options.team_id, clock=self._clock
         )
@@ -105,6 +118,29 @@ class ApnsProvider:
         pools, self._pools = self._pools, {}
         for pool in pools.values():
             await pool.shut()
+
+    async def check(self) -> Mapping[Route, Outcome]:
+        """Send what wakes nothing to an address that no device has, in both worlds.
+
+        APNs has no dry run; it looks at the token and the topic before it looks at the address.
+        """
+        now = self._clock.now()
+        trials = {
+            route_of(AddressKind.APNS, environment): Attempt(
+                push_id=new_id(now),
+                number=1,
+                address_kind=AddressKind.APNS,
+                address="0" * 64,
+                environment=environment,
+                urgency=Urgency.INTERACTIVE,
+                content=Content("", "", kind=PushKind.BACKGROUND, now_or_never=True),
+                collapse_key="",
+                expires_at=now,
+            )
+            for environment in Environment
+        }
+        outcomes = await self.send(list(trials.values()))
+        return dict(zip(trials, outcomes, strict=True))
 
     async def send(self, attempts: Sequence[Attempt]) -> Sequence[Outcome]:
         """Hand all of them to their pools, then wait for the answers; no task per push."""

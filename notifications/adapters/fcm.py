@@ -3,11 +3,13 @@
 import asyncio
 import json
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
+import msgspec
+from google.oauth2.service_account import Credentials
 
 from kernel.clock import Clock
 from kernel.options import option
@@ -15,7 +17,7 @@ from notifications.adapters.fcm_answers import STALE_BEARER, outcome_of
 from notifications.adapters.fcm_bearer import Bearers
 from notifications.adapters.fcm_message import FcmApi, message_of
 from notifications.adapters.push_content import Unsendable
-from notifications.types import AddressKind, Attempt, Outcome, Verdict
+from notifications.types import AddressKind, Attempt, Outcome, Route, Verdict
 
 _KEEP_ALIVE = 200.0
 """Seconds; FCM closes a connection that was idle for 240."""
@@ -43,6 +45,11 @@ class FcmOptions:
             raise ValueError("connect_within must be above 0 and at most deadline")
 
 
+_TRIAL = msgspec.json.encode(
+    {"validate_only": True, "message": {"topic": "zaffa-check", "data": {"check": "1"}}}
+)
+
+
 class FcmProvider:
     """Carries pushes to FCM's tokens, installation ids, topics and conditions.
 
@@ -59,19 +66,22 @@ class FcmProvider:
         }
     )
 
-    def __init__(self, options: FcmOptions, *, clock: Clock) -> None:
+    def __init__(self, options: FcmOptions, *, clock: Clock, account: bytes = b"") -> None:
+        """`account` is the service account itself, in place of the file of the options."""
         self._options = options
         self._clock = clock
+        self._account = account
         self._opened: _Opened | None = None
 
     async def open(self) -> None:
         """Read the key file. Raises ValueError or OSError when it is not one."""
         options = self._options
-        api = FcmApi(service_account_file=options.key_file)
+        text = self._account or await asyncio.to_thread(Path(options.key_file).read_bytes)
+        account = json.loads(text)
+        credentials = Credentials.from_service_account_info(account)  # type: ignore[no-untyped-call]
+        api = FcmApi(credentials=credentials)
         api.FCM_END_POINT_BASE = options.endpoint.rstrip("/")
-        # Reading this property is what makes PyFCM load the credentials.
         endpoint = str(api.fcm_end_point)
-        account = json.loads(await asyncio.to_thread(Path(options.key_file).read_bytes))
         connector = aiohttp.TCPConnector(
             limit=options.connections,
             keepalive_timeout=_KEEP_ALIVE,
@@ -96,6 +106,14 @@ class FcmProvider:
             await self._opened.bearers.close()
             await self._opened.session.close()
             self._opened = None
+
+    async def check(self) -> Mapping[Route, Outcome]:
+        """Have FCM validate a message to a topic nobody has, which it does not send."""
+        assert self._opened is not None, "open() comes first"
+        bearer = await self._opened.bearers.current()
+        if isinstance(bearer, str):
+            return {Route.FCM: await self._post(_TRIAL, bearer)}
+        return {Route.FCM: bearer}
 
     async def send(self, attempts: Sequence[Attempt]) -> Sequence[Outcome]:
         """Send all of them with as many tasks as there are connections."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,11 +15,12 @@ from kernel.errors import InvalidInput
 from kernel.options import option
 from notifications.adapters.push_content import Unsendable
 from notifications.adapters.webpush_answers import outcome_of
-from notifications.adapters.webpush_crypto import Vapid, encrypted, is_subject
+from notifications.adapters.webpush_crypto import Vapid, encrypted
 from notifications.adapters.webpush_guard import PrivateAddress, Resolver, is_allowed
 from notifications.adapters.webpush_message import headers_of, message_of
+from notifications.apps.reading import is_subject
 from notifications.subscriptions import subscription_of
-from notifications.types import AddressKind, Attempt, Outcome, Verdict
+from notifications.types import AddressKind, Attempt, Outcome, Route, Verdict
 
 BROWSERS = (
     "https://fcm.googleapis.com",
@@ -69,10 +70,12 @@ class WebPushProvider:
     name = "webpush"
     carries = frozenset({AddressKind.WEBPUSH})
 
-    def __init__(self, options: WebPushOptions, *, clock: Clock) -> None:
+    def __init__(self, options: WebPushOptions, *, clock: Clock, key: bytes = b"") -> None:
+        """`key` is the VAPID key itself, in place of the file of the options."""
         own = options.own_service
         self._options = options
         self._clock = clock
+        self._key = key
         self._allowed = (*options.origins, *([own] if own else []))
         url = urlsplit(own)
         self._trusted = frozenset({(url.hostname or "", url.port or 443)} if own else ())
@@ -82,7 +85,7 @@ class WebPushProvider:
     async def open(self) -> None:
         """Read the key. Raises ValueError or OSError when it is not one."""
         options = self._options
-        pem = await asyncio.to_thread(Path(options.key_file).read_bytes)
+        pem = self._key or await asyncio.to_thread(Path(options.key_file).read_bytes)
         self._vapid = Vapid(pem=pem, subject=options.subject, clock=self._clock)
         connector = aiohttp.TCPConnector(
             limit=options.connections,
@@ -100,6 +103,12 @@ class WebPushProvider:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+
+    async def check(self) -> Mapping[Route, Outcome]:
+        """Sign with the key. Nobody can be asked: push services know keys by subscriptions."""
+        assert self._vapid is not None, "open() comes first"
+        self._vapid.authorization("https://localhost")
+        return {Route.WEBPUSH: Outcome(Verdict.ACCEPTED, "the key signs; no service is asked")}
 
     async def send(self, attempts: Sequence[Attempt]) -> Sequence[Outcome]:
         """Send all of them with as many tasks as there are connections."""

@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import jwt
 from cryptography.hazmat.primitives import hashes, serialization
@@ -103,11 +102,3 @@ def make_key(path: Path) -> str:
     with os.fdopen(descriptor, "wb") as file:
         file.write(pem)
     return base64url(key.public_key().public_bytes(*_POINT))
-
-
-def is_subject(text: str) -> bool:
-    """Whether a push service would take this as a way to reach the sender."""
-    url = urlsplit(text)
-    if url.scheme == "mailto":
-        return "@" in url.path
-    return url.scheme == "https" and bool(url.hostname)

@@ -12,7 +12,7 @@ from notifications.sandbox.credentials import init
 from notifications.sandbox.sandbox import Sandbox
 from server.cli.common import Commands, add_command, settings
 from server.wiring.groups import Settings
-from server.wiring.pushes import sandboxed, sandboxed_browsers
+from server.wiring.providers import sandboxed, sandboxed_browsers
 
 _EXAMPLES = """\
   zaffa sandbox --init      make its certificates and credentials, and say which settings use them

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from server.cli.common import Commands, add_command
-from server.wiring.pushes import make_vapid_key, vapid_public_key
+from server.wiring.providers import make_vapid_key, vapid_public_key
 
 _EXAMPLES = """\
   zaffa vapid make vapid.pem    write a new key; keep it: browsers are subscribed to it for good

@@ -26,6 +26,7 @@ from messaging.standing.statuses import StatusOptions
 from notifications.adapters.apns import ApnsOptions
 from notifications.adapters.fcm import FcmOptions
 from notifications.adapters.webpush import WebPushOptions
+from notifications.apps.options import CredentialOptions
 from notifications.deciding.categories import PreferenceOptions
 from notifications.devices import DeviceOptions
 from notifications.dispatcher import DispatcherOptions
@@ -74,6 +75,7 @@ class Settings:
     fcm: FcmOptions = field(default_factory=FcmOptions)
     apns: ApnsOptions = field(default_factory=ApnsOptions)
     webpush: WebPushOptions = field(default_factory=WebPushOptions)
+    credentials: CredentialOptions = field(default_factory=CredentialOptions)
     sandbox: SandboxOptions = field(default_factory=SandboxOptions)
     planner: PlannerOptions = field(default_factory=PlannerOptions)
     scheduler: SchedulerOptions = field(default_factory=SchedulerOptions)

@@ -25,18 +25,21 @@ from kernel.ids import UserId
 from kernel.metrics import Metrics
 from messaging.adapters.redis_presence import RedisPresence
 from messaging.types import Presence
+from notifications.apps.sealing import make_key
 from notifications.sandbox.options import SandboxOptions
 from server.migrations import state_on
 from server.wiring.groups import Settings
 
 _SECRET_FILE = "token-secret"
+_SEALING_FILE = "credential-key"
 
 
 def prepare(settings: Settings) -> Settings:
     """The settings with what the embedded default makes for itself.
 
-    That is the database's folder, and a secret to sign access tokens with (kept beside the
-    database) unless keys are configured. A sandbox gets free ports where they are 0.
+    That is the database's folder, a secret to sign access tokens with and a key to seal
+    credentials with (kept beside the database) unless keys are configured. A sandbox gets
+    free ports where they are 0.
     """
     if settings.sandboxed:
         settings = replace(settings, sandbox=_with_ports(settings.sandbox))
@@ -47,8 +50,13 @@ def prepare(settings: Settings) -> Settings:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     tokens = settings.tokens
     if not (tokens.hmac_keys or tokens.public_key_files or tokens.jwks_url):
-        tokens = replace(tokens, hmac_keys=(f"embedded:{_kept_secret(folder)}",))
-    return replace(settings, tokens=tokens)
+        secret = _kept(folder / _SECRET_FILE, secrets.token_urlsafe(48))
+        tokens = replace(tokens, hmac_keys=(f"embedded:{secret}",))
+    credentials = settings.credentials
+    if not credentials.keys:
+        key = _kept(folder / _SEALING_FILE, make_key("embedded"))
+        credentials = replace(credentials, keys=(key,))
+    return replace(settings, tokens=tokens, credentials=credentials)
 
 
 def database_folder(settings: Settings) -> Path:
@@ -56,13 +64,13 @@ def database_folder(settings: Settings) -> Path:
     return Path(settings.database.url.removeprefix("sqlite:///")).parent
 
 
-def _kept_secret(folder: Path) -> str:
-    file = folder / _SECRET_FILE
+def _kept(file: Path, fresh: str) -> str:
+    """The secret in a file of ours, which holds `fresh` from now on if it was not there."""
     if not file.exists():
-        draft = folder / f"{_SECRET_FILE}.{os.getpid()}"
+        draft = file.with_name(f"{file.name}.{os.getpid()}")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as writing:
-            writing.write(secrets.token_urlsafe(48))
+            writing.write(fresh)
         # Whoever links first wins; another process that starts now uses the same secret.
         with suppress(FileExistsError):
             file.hardlink_to(draft)

@@ -1,15 +1,8 @@
 """Notifications, wired."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
-
-from kernel.clock import SystemClock
-from kernel.notices import NOTICE, Urgency
+from kernel.notices import NOTICE
 from kernel.workers import Pulse
 from notifications import routes
-from notifications.adapters.apns import ApnsOptions, ApnsProvider
-from notifications.adapters.fcm import FcmOptions, FcmProvider
 from notifications.adapters.redis_throttle import RedisThrottle
 from notifications.adapters.sql_audit import SqlAudit
 from notifications.adapters.sql_campaigns import SqlCampaigns
@@ -18,9 +11,11 @@ from notifications.adapters.sql_devices import SqlDevices
 from notifications.adapters.sql_ledger import SqlLedger
 from notifications.adapters.sql_pushes import SqlPushes
 from notifications.adapters.sql_templates import SqlTemplates
-from notifications.adapters.webpush import WebPushOptions, WebPushProvider
-from notifications.adapters.webpush_crypto import Vapid, make_key
 from notifications.announcements import Announcements
+from notifications.apps import routes as app_routes
+from notifications.apps.apps import Apps
+from notifications.apps.checks import ProviderChecks
+from notifications.apps.fleet import Fleet
 from notifications.audit import routes as audit_routes
 from notifications.audit.trail import Trail
 from notifications.campaigns import Campaigns, CampaignWorker
@@ -30,14 +25,13 @@ from notifications.devices import Devices
 from notifications.dispatcher import Dispatcher
 from notifications.feedback import Feedback
 from notifications.intake import Intake
-from notifications.ports import PushProvider, SharedRates
-from notifications.sandbox.credentials import Files
-from notifications.sandbox.options import SandboxOptions
+from notifications.ports import SharedRates
 from notifications.sandbox.sandbox import Sandbox
 from notifications.templates.shelf import Shelf
 from notifications.upkeep import Upkeep
 from server.wiring.ground import Ground
 from server.wiring.preferences import Choices
+from server.wiring.providers import Providers
 
 
 class Pushes:
@@ -49,6 +43,9 @@ class Pushes:
         """Beats when pushes were planned in this process."""
         self._expanding = Pulse()
         """Beats when a campaign was started in this process."""
+        self._changed = Pulse()
+        """Beats when credentials were changed in this process."""
+        self._providers = Providers(ground)
         self._device_store = SqlDevices(ground.database)
         self._ledger = SqlLedger(ground.database)
         self.choices = Choices(ground, devices=self._device_store, ledger=self._ledger)
@@ -66,6 +63,17 @@ class Pushes:
         dead = DeadPushes(store=SqlDeadPushes(ground.database), clock=clock, pulse=self._sending)
         ground.operations += dead_routes.operations(dead)
         ground.operations += audit_routes.operations(Trail(audit=self._audit))
+        ground.operations += app_routes.operations(
+            apps=Apps(
+                store=self._providers.store,
+                ring=self._providers.ring,
+                settings=self._providers.of_settings,
+                clock=clock,
+                changed=self._changed,
+            ),
+            checks=ProviderChecks(book=self._providers.book, make=self._providers.make),
+            token_uris=ground.settings.credentials.token_uris,
+        )
         ground.operations += routes.operations(
             devices=self.devices,
             announcements=Announcements(
@@ -91,15 +99,12 @@ class Pushes:
         """Pushes go to the providers, and what comes back is settled."""
         ground, settings = self._ground, self._ground.settings
         clock, metrics = ground.clock, ground.metrics
-        fcm, apns, webpush = settings.fcm, settings.apns, settings.webpush
         if settings.sandboxed:
             ground.parts.append(Sandbox(settings.sandbox, clock))
-            fcm, apns = sandboxed(settings.sandbox, fcm=fcm, apns=apns)
-            webpush = sandboxed_browsers(settings.sandbox, webpush)
-        providers = self._providers(fcm, apns, webpush)
         dispatcher = Dispatcher(
             store=self._push_store,
-            providers=providers,
+            # The fleet brings them; without any, pushes wait until upkeep ends them.
+            providers={},
             feedback=Feedback(devices=self._device_store, clock=clock, metrics=metrics),
             clock=clock,
             metrics=metrics,
@@ -123,10 +128,17 @@ class Pushes:
             planned=self._sending,
             rulebook=self.choices.rulebook,
         )
-        ground.workers += [upkeep, campaigns]
-        if any(providers.values()):
-            # Without one, pushes wait until they expire, and upkeep sees to that.
-            ground.workers.append(dispatcher)
+        fleet = Fleet(
+            book=self._providers.book,
+            make=self._providers.make,
+            dispatcher=dispatcher,
+            clock=clock,
+            metrics=metrics,
+            refresh_seconds=settings.credentials.refresh_seconds,
+            pulse=self._changed,
+        )
+        ground.parts.append(fleet)
+        ground.workers += [upkeep, campaigns, dispatcher, fleet]
 
     def _rates(self) -> SharedRates | None:
         """Dispatchers that meet in Redis share what their credentials may be fed."""
@@ -142,71 +154,3 @@ class Pushes:
             clock=ground.clock,
             metrics=ground.metrics,
         )
-
-    def _providers(
-        self, fcm: FcmOptions, apns: ApnsOptions, webpush: WebPushOptions
-    ) -> Mapping[Urgency, Sequence[PushProvider]]:
-        """FCM and browsers have connections for each class: a campaign does not hold up a message.
-
-        APNs has one provider for all, which keeps campaigns apart by itself: Apple refuses
-        who makes tokens of one key too often, and each provider makes its own.
-        """
-        clock = self._ground.clock
-        apple = [ApnsProvider(apns, clock=clock)] if apns.key_file else []
-        self._ground.parts += apple
-        made: dict[Urgency, list[PushProvider]] = {}
-        for urgency in Urgency:
-            google = [FcmProvider(fcm, clock=clock)] if fcm.key_file else []
-            browsers = [WebPushProvider(webpush, clock=clock)] if webpush.key_file else []
-            self._ground.parts += [*google, *browsers]
-            made[urgency] = [*google, *apple, *browsers]
-        return made
-
-
-def sandboxed(
-    sandbox: SandboxOptions, *, fcm: FcmOptions, apns: ApnsOptions
-) -> tuple[FcmOptions, ApnsOptions]:
-    """The providers' options that lead to the emulator. Its ports must be fixed."""
-    files = Files(Path(sandbox.directory))
-    authority = str(files.authority)
-    return (
-        replace(
-            fcm,
-            key_file=str(files.service_account),
-            endpoint=f"https://localhost:{sandbox.fcm_port}/v1/projects",
-            ca_file=authority,
-        ),
-        replace(
-            apns,
-            key_file=str(files.apns_key),
-            key_id=files.key_id,
-            team_id=files.team_id,
-            topic=files.topic,
-            production=f"localhost:{sandbox.apns_port}",
-            sandbox=f"localhost:{sandbox.apns_sandbox_port}",
-            ca_file=authority,
-        ),
-    )
-
-
-def sandboxed_browsers(sandbox: SandboxOptions, webpush: WebPushOptions) -> WebPushOptions:
-    """Web Push's options that lead to the emulator, and to no browser's real service."""
-    files = Files(Path(sandbox.directory))
-    return replace(
-        webpush,
-        key_file=str(files.vapid_key),
-        subject="mailto:sandbox@localhost",
-        origins=(),
-        own_service=f"https://localhost:{sandbox.webpush_port}",
-        ca_file=str(files.authority),
-    )
-
-
-def make_vapid_key(path: Path) -> str:
-    """Write a new key for Web Push; its public half. Raises FileExistsError, never overwrites."""
-    return make_key(path)
-
-
-def vapid_public_key(path: Path) -> str:
-    """The public half of a key for Web Push. Raises ValueError or OSError when it is not one."""
-    return Vapid(pem=path.read_bytes(), subject="", clock=SystemClock()).public_key

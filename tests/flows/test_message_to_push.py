@@ -11,13 +11,15 @@ import pytest
 from kernel.adapters.database import DatabaseOptions
 from kernel.identity import Principal, Scope
 from kernel.ids import UserId
+from kernel.notices import Urgency
 from messaging.types import Presence
-from notifications.adapters.apns import ApnsProvider
+from notifications.apps.types import Credential, ProviderName
 from notifications.sandbox.faults import Fault
 from notifications.sandbox.options import SandboxOptions
 from notifications.sandbox.record import Arrival
 from server.wiring.groups import Settings
 from server.wiring.preparing import prepare
+from server.wiring.providers import Providers
 from tests.support.clock import ManualClock
 from tests.support.rooms import Rooms, address
 from tests.support.servers import free_port
@@ -207,4 +209,11 @@ async def test_a_reminder_arrives_the_day_before_at_nine_on_the_users_own_wall(
 
 def test_one_key_of_apple_makes_one_token(rooms: Rooms):
     """Apple refuses who makes several within twenty minutes."""
-    assert sum(isinstance(each, ApnsProvider) for each in rooms.ground.parts) == 1
+    key = Credential(
+        ProviderName.APNS, b"a key", {"key_id": "k", "team_id": "t", "topic": "app.zaffa"}
+    )
+
+    made = Providers(rooms.ground).make(key)
+
+    assert len({id(each) for each in made.values()}) == 1
+    assert set(made) == set(Urgency)

@@ -17,7 +17,7 @@ from notifications.adapters.apns import ApnsOptions
 from notifications.adapters.fcm import FcmOptions
 from notifications.sandbox.options import SandboxOptions
 from server import migrations
-from server.wiring.pushes import sandboxed
+from server.wiring.providers import sandboxed
 from tests.support.running import PATIENCE, ROOT, RunningHouse
 from tests.support.servers import free_port
 
