@@ -104,6 +104,20 @@ class NotificationNotFound(Refusal):
     code = "notification.not_found"
 
 
+class SendNotFound(Refusal):
+    """There is no such send, or it was pruned long ago."""
+
+    kind = Kind.NOT_FOUND
+    code = "send.not_found"
+
+
+class ListNotFound(Refusal):
+    """No list of users has that name."""
+
+    kind = Kind.NOT_FOUND
+    code = "list.not_found"
+
+
 class CampaignNotFound(Refusal):
     """There is no such campaign."""
 

@@ -19,11 +19,7 @@ from notifications.pushes import Notification, Push, Topic
 from notifications.templates.locales import FALLBACK
 from notifications.templates.rendering import Beside, Rendering
 from notifications.templates.types import Template
-from notifications.types import (
-    Content,
-    Device,
-    Route,
-)
+from notifications.types import DEFAULT_APP, Content, Device, Route
 
 _NOTIFICATIONS = UUID("6f1c1b0e-5d0b-5c77-9a4e-3f1a2f9f4f10")
 """The name space of notification ids; it never changes."""
@@ -148,7 +144,9 @@ class Planner:
             )
         return planned
 
-    def topic_push(self, notification: Notification, topic: Topic) -> Push:
+    def topic_push(
+        self, notification: Notification, topic: Topic, *, app_id: str = DEFAULT_APP
+    ) -> Push:
         """The push to everybody whose app subscribed to a topic, in the language of most.
 
         Raises `PushTooLarge` for what a device would still take.
@@ -167,6 +165,7 @@ class Planner:
             created_at=self._now,
             expires_at=notification.expires_at,
             send_id=notification.send_id,
+            app_id=app_id,
             topic=topic,
         )
 

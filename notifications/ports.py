@@ -7,7 +7,6 @@ from uuid import UUID
 
 from kernel.ids import UserId
 from kernel.notices import Urgency
-from kernel.outbox import Entry
 from notifications.campaign import Campaign
 from notifications.deciding.types import Said
 from notifications.pushes import (
@@ -199,15 +198,6 @@ class PushLedger(Protocol):
         """Delete old notifications whose pushes are all settled, and those; how many.
 
         What belongs to a campaign is kept until `campaigns_before`, for its counts.
-        """
-        ...
-
-    async def request(
-        self, key: str, *, digest: str, entries: Sequence[Entry], now: datetime
-    ) -> None:
-        """Write `entries`, unless `key` was used before: then they are there already.
-
-        Raises `IdempotencyMismatch` if it was used with another digest.
         """
         ...
 

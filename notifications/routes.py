@@ -11,7 +11,6 @@ from kernel.identity import Principal, Scope
 from kernel.ids import UserId
 from kernel.operations import AnyOperation, Nothing, Operation
 from notifications import schemas
-from notifications.announcements import Announcement, Announcements
 from notifications.campaigns import Campaigns, Progress
 from notifications.devices import Devices
 from notifications.errors import (
@@ -23,18 +22,16 @@ from notifications.errors import (
     NotificationNotFound,
     PushTooLarge,
     TemplateInvalid,
-    TemplateNotFound,
     VariableMissing,
 )
 from notifications.pushes import Notification, PushRecord, PushState
+from notifications.sends.sends import Sends
 from notifications.types import Device, Registration, Text
 
 
-def operations(
-    *, devices: Devices, announcements: Announcements, campaigns: Campaigns
-) -> list[AnyOperation]:
+def operations(*, devices: Devices, sends: Sends, campaigns: Campaigns) -> list[AnyOperation]:
     """Everything users and servers may ask of this room."""
-    return [*_of_devices(devices), *_of_pushes(announcements), *_of_campaigns(campaigns)]
+    return [*_of_devices(devices), *_of_pushes(sends), *_of_campaigns(campaigns)]
 
 
 def _of_devices(devices: Devices) -> list[AnyOperation]:
@@ -115,49 +112,11 @@ def _of_devices(devices: Devices) -> list[AnyOperation]:
     ]
 
 
-def _of_pushes(announcements: Announcements) -> list[AnyOperation]:
-    async def send(principal: Principal, body: schemas.SendPush) -> schemas.SentPush:
-        sent = await announcements.send(
-            principal,
-            Announcement(
-                user_ids=tuple(UserId(user_id) for user_id in body.user_ids),
-                template=body.template,
-                variables=body.variables,
-                category=body.category,
-                urgency=body.urgency,
-                idempotency_key=body.idempotency_key,
-                expires_after=body.expires_after,
-                collapse_key=body.collapse_key,
-                thread=body.thread,
-                link=body.link,
-                data=body.data,
-            ),
-        )
-        return schemas.SentPush({str(user_id): each for user_id, each in sent.items()})
-
+def _of_pushes(sends: Sends) -> list[AnyOperation]:
     async def get(principal: Principal, body: schemas.EitherId) -> schemas.NotificationBody:
-        return _notification(*await announcements.status(principal, body.id))
+        return _notification(*await sends.notification(principal, body.id))
 
     return [
-        Operation(
-            name="pushes.send",
-            method="POST",
-            path="/admin/v1/pushes",
-            summary="Tell users something.",
-            takes=schemas.SendPush,
-            gives=schemas.SentPush,
-            run=send,
-            scope=Scope.PUSHES,
-            status=202,
-            refusals=(
-                InvalidInput,
-                IdempotencyMismatch,
-                TemplateNotFound,
-                VariableMissing,
-                PushTooLarge,
-                Denied,
-            ),
-        ),
         Operation(
             name="pushes.get",
             method="GET",

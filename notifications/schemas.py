@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from kernel.notices import AUDIENCE, Urgency
+from kernel.notices import Urgency
 from notifications.campaign import CampaignState
 from notifications.pushes import PushState
 from notifications.types import (
@@ -79,28 +79,6 @@ class DeviceList(msgspec.Struct, frozen=True):
     """A user's devices, the one confirmed last first."""
 
     devices: list[DeviceBody]
-
-
-class SendPush(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What users shall be told. The template "announcement" takes `title` and `body`."""
-
-    user_ids: Annotated[list[str], msgspec.Meta(min_length=1, max_length=AUDIENCE)]
-    idempotency_key: Key
-    variables: Annotated[dict[str, str | int], msgspec.Meta(max_length=32)]
-    template: Name = "announcement"
-    category: Category = "announcement"
-    urgency: Urgency = Urgency.TRANSACTIONAL
-    expires_after: float | None = None
-    collapse_key: Annotated[str, msgspec.Meta(max_length=128)] = ""
-    thread: Annotated[str, msgspec.Meta(max_length=128)] = ""
-    link: Link = ""
-    data: Words = {}
-
-
-class SentPush(msgspec.Struct, frozen=True):
-    """The notification of each user; ask for it to learn what became of its pushes."""
-
-    notifications: dict[str, UUID]
 
 
 class EitherId(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -5,6 +5,7 @@ from typing import Any
 
 from kernel.notices import Urgency
 from notifications.adapters.push_content import Unsendable
+from notifications.contents.apple import ALERT, APPLE
 from notifications.types import Attempt, Content, PushKind
 
 TOPIC_SUFFIX: Mapping[PushKind, str] = {
@@ -21,59 +22,6 @@ TOPIC_SUFFIX: Mapping[PushKind, str] = {
 }
 """What follows the bundle id in `apns-topic`."""
 
-_ALERT = frozenset(
-    {
-        "title",
-        "subtitle",
-        "body",
-        "launch-image",
-        "title-loc-key",
-        "title-loc-args",
-        "subtitle-loc-key",
-        "subtitle-loc-args",
-        "loc-key",
-        "loc-args",
-    }
-)
-_SHOWN = frozenset(
-    {
-        "alert",
-        "badge",
-        "sound",
-        "thread-id",
-        "category",
-        "content-available",
-        "mutable-content",
-        "target-content-id",
-        "interruption-level",
-        "relevance-score",
-        "filter-criteria",
-    }
-)
-_LIVE = frozenset(
-    {
-        "timestamp",
-        "event",
-        "content-state",
-        "stale-date",
-        "dismissal-date",
-        "attributes-type",
-        "attributes",
-        "input-push-token",
-        "input-push-channel",
-        "alert",
-        "sound",
-        "relevance-score",
-    }
-)
-_CHANGED = frozenset({"content-changed"})
-_KEYS: Mapping[PushKind, frozenset[str]] = {
-    PushKind.ALERT: _SHOWN,
-    PushKind.BACKGROUND: frozenset({"content-available"}),
-    PushKind.LIVE_ACTIVITY: _LIVE,
-    PushKind.WIDGETS: _CHANGED,
-    PushKind.CONTROLS: _CHANGED,
-}
 _LEVELS = frozenset({"passive", "active", "time-sensitive", "critical"})
 _EVENTS = frozenset({"start", "update", "end"})
 
@@ -90,12 +38,12 @@ def aps_of(attempt: Attempt, *, alert: bool) -> dict[str, Any]:
             aps = {"content-changed": True}
         case _:
             aps = {}
-    unknown = content.apple.keys() - _KEYS.get(content.kind, frozenset())
+    unknown = content.apple.keys() - APPLE[content.kind]
     if unknown:
         raise Unsendable(f"no key of aps for {content.kind}: {min(unknown)}")
     own = dict(content.apple)
     if isinstance(words := own.get("alert"), Mapping):
-        if unknown := words.keys() - _ALERT:
+        if unknown := words.keys() - ALERT:
             raise Unsendable(f"no key of an alert: {min(unknown)}")
         own["alert"] = {**aps.get("alert", {}), **words}
     aps |= own

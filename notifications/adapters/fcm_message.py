@@ -10,7 +10,6 @@ from pyfcm.baseapi import BaseAPI
 
 from kernel.notices import Urgency
 from notifications.adapters.aps import aps_of, ios_priority
-from notifications.adapters.fcm_fields import ANDROID, ANDROID_NOTIFICATION
 from notifications.adapters.push_content import (
     PAYLOAD_BYTES,
     Unsendable,
@@ -19,6 +18,7 @@ from notifications.adapters.push_content import (
     label_of,
     size_of,
 )
+from notifications.contents.android import ANDROID, ANDROID_NOTIFICATION
 from notifications.types import AddressKind, Attempt, PushKind
 
 TOPIC_BYTES = 2048

@@ -10,10 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.adapters.database import Database, table_of
-from kernel.adapters.sql_outbox import write_entries
 from kernel.ids import UserId
 from kernel.notices import Urgency
-from kernel.outbox import Entry
 from notifications.adapters import push_lanes
 from notifications.adapters.app_tables import AppRow
 from notifications.adapters.batches import among
@@ -25,7 +23,6 @@ from notifications.adapters.tables import (
     AttemptRow,
     PushRequestRow,
 )
-from notifications.errors import IdempotencyMismatch
 from notifications.pushes import AttemptRecord, Notification, PushRecord, PushState
 from notifications.types import DEFAULT_APP, Route, Verdict
 
@@ -35,7 +32,7 @@ _REQUESTS = table_of(PushRequestRow)
 
 
 class SqlLedger:
-    """Reads what dispatchers write, and keeps the requests that servers make."""
+    """Reads what dispatchers write, and forgets what nobody asks about."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -59,7 +56,7 @@ class SqlLedger:
                 )
             )
             attempts = await attempts_of(connection, [row.id for row in pushes])
-        return _notification(found), [_push(row, attempts[row.id]) for row in pushes]
+        return _notification(found), [push_record(row, attempts[row.id]) for row in pushes]
 
     async def ages(self, *, now: datetime) -> Mapping[tuple[str, Route, Urgency], float]:
         ages: dict[tuple[str, Route, Urgency], float] = {}
@@ -109,19 +106,6 @@ class SqlLedger:
             await connection.execute(_REQUESTS.delete().where(forgotten))
             return pruned.rowcount
 
-    async def request(
-        self, key: str, *, digest: str, entries: Sequence[Entry], now: datetime
-    ) -> None:
-        inserting = self._database.insert_new(_REQUESTS, on=["key"]).values(
-            key=key, digest=digest, created_at=now
-        )
-        made = sa.select(_REQUESTS.c.digest).where(_REQUESTS.c.key == key)
-        async with self._database.transaction() as connection:
-            if (await connection.execute(inserting)).rowcount == 1:
-                await write_entries(connection, entries, now)
-            elif (await connection.execute(made)).scalar_one() != digest:
-                raise IdempotencyMismatch("This idempotency key sent something else.", key=key)
-
 
 async def attempts_of(
     connection: AsyncConnection, push_ids: Sequence[UUID]
@@ -153,7 +137,8 @@ def _notification(row: sa.Row[Any]) -> Notification:
     )
 
 
-def _push(row: sa.Row[Any], attempts: Sequence[AttemptRecord]) -> PushRecord:
+def push_record(row: sa.Row[Any], attempts: Sequence[AttemptRecord]) -> PushRecord:
+    """What a push's row tells an operator."""
     return PushRecord(
         id=row.id,
         device_id=None if row.device_id == NO_DEVICE else row.device_id,

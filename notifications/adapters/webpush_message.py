@@ -9,6 +9,7 @@ import msgspec
 from kernel.notices import Urgency
 from notifications.adapters.push_content import Unsendable, app_data
 from notifications.adapters.webpush_crypto import PLAIN_BYTES
+from notifications.contents.web import OPTIONS
 from notifications.subscriptions import base64url
 from notifications.types import Attempt, PushKind
 
@@ -18,25 +19,6 @@ _URGENCY = {
     Urgency.MARKETING: "low",
 }
 _LONGEST_TTL = 28 * 24 * 3600
-
-OPTIONS = frozenset(
-    {
-        "actions",
-        "badge",
-        "body",
-        "dir",
-        "icon",
-        "image",
-        "lang",
-        "renotify",
-        "requireInteraction",
-        "silent",
-        "tag",
-        "timestamp",
-        "vibrate",
-    }
-)
-"""Options of `showNotification` that content may set for browsers."""
 
 
 def message_of(attempt: Attempt) -> bytes:

@@ -9,11 +9,11 @@ from kernel.errors import InvalidInput
 from kernel.identity import Principal, Scope
 from kernel.paging import Page, cursor_of, parts_of
 from kernel.workers import Pulse
-from notifications.announcements import LIFETIME
 from notifications.audit.types import deed_of
 from notifications.dead.ports import DeadPushStore
 from notifications.dead.types import DeadPush, DeadQuery, Inquest, Redrive
 from notifications.errors import NotificationNotFound
+from notifications.sends.drafting import LIFETIME
 
 PAGE = 200
 """Dead pushes in one page, at most."""

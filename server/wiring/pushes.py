@@ -11,7 +11,6 @@ from notifications.adapters.sql_devices import SqlDevices
 from notifications.adapters.sql_ledger import SqlLedger
 from notifications.adapters.sql_pushes import SqlPushes
 from notifications.adapters.sql_templates import SqlTemplates
-from notifications.announcements import Announcements
 from notifications.apps import routes as app_routes
 from notifications.apps.apps import Apps
 from notifications.apps.checks import ProviderChecks
@@ -32,6 +31,7 @@ from notifications.upkeep import Upkeep
 from server.wiring.ground import Ground
 from server.wiring.preferences import Choices
 from server.wiring.providers import Providers
+from server.wiring.sends import Sending
 
 
 class Pushes:
@@ -62,6 +62,13 @@ class Pushes:
         )
         dead = DeadPushes(store=SqlDeadPushes(ground.database), clock=clock, pulse=self._sending)
         ground.operations += dead_routes.operations(dead)
+        self._sends = Sending(
+            ground,
+            devices=self._device_store,
+            pushes=self._ledger,
+            shelf=self._shelf,
+            voices=self.choices.voices,
+        )
         ground.operations += audit_routes.operations(Trail(audit=self._audit))
         ground.operations += app_routes.operations(
             apps=Apps(
@@ -76,9 +83,7 @@ class Pushes:
         )
         ground.operations += routes.operations(
             devices=self.devices,
-            announcements=Announcements(
-                ledger=self._ledger, shelf=self._shelf, clock=clock, pulse=self._sending
-            ),
+            sends=self._sends.sends,
             campaigns=Campaigns(store=self._campaign_store, clock=clock, pulse=self._expanding),
         )
 
@@ -94,6 +99,7 @@ class Pushes:
             pulse=self._sending,
         )
         self._ground.handlers[NOTICE] = intake.handle
+        self._sends.relay()
 
     def dispatcher(self) -> None:
         """Pushes go to the providers, and what comes back is settled."""

@@ -9,7 +9,6 @@ from kernel.errors import Denied
 from kernel.identity import Principal, Scope
 from kernel.operations import invalid_input
 from kernel.workers import Pulse
-from notifications.announcements import Announcements
 from notifications.campaigns import Campaigns
 from notifications.devices import DeviceOptions, Devices
 from notifications.errors import DeviceNotFound
@@ -17,13 +16,13 @@ from notifications.routes import operations
 from tests.support.factories_notifications import (
     AMINA,
     KARIM,
-    Room,
     notice,
     registration,
     server,
     user,
 )
 from tests.support.providers import FakeProvider
+from tests.support.sending import SendingRoom
 
 PHONE = {
     "installation_id": "installation-1",
@@ -40,11 +39,6 @@ CAMPAIGN = {
     "idempotency_key": "k",
     "texts": {"fr": {"title": "Salon", "body": "Vendredi"}},
 }
-PUSH = {
-    "user_ids": ["amina"],
-    "idempotency_key": "k",
-    "variables": {"title": "Zaffa", "body": "سلام"},
-}
 OPERATOR = server(*Scope)
 
 ASKED = {
@@ -53,7 +47,6 @@ ASKED = {
     "devices.forget": {"device_id": str(uuid4())},
     "devices.of_user": {"user_id": "amina"},
     "devices.remove": {"device_id": str(uuid4())},
-    "pushes.send": PUSH,
     "pushes.get": {"id": str(uuid4())},
     "campaigns.create": CAMPAIGN,
     "campaigns.get": {"campaign_id": str(uuid4())},
@@ -64,7 +57,6 @@ ASKED = {
 SCOPES = {
     "devices.of_user": Scope.DEVICES,
     "devices.remove": Scope.DEVICES,
-    "pushes.send": Scope.PUSHES,
     "pushes.get": Scope.PUSHES,
     **{name: Scope.CAMPAIGNS for name in ASKED if name.startswith("campaigns.")},
 }
@@ -83,16 +75,14 @@ NOT_ENOUGH = [
 
 @pytest.fixture
 def room(sqlite_database, clock, metrics):
-    return Room(sqlite_database, clock, metrics)
+    return SendingRoom(sqlite_database, clock, metrics)
 
 
 @pytest.fixture
 def offered(room, clock):
     found = operations(
         devices=Devices(store=room.devices, clock=clock, options=DeviceOptions()),
-        announcements=Announcements(
-            ledger=room.ledger, shelf=room.shelf, clock=clock, pulse=Pulse()
-        ),
+        sends=room.sends,
         campaigns=Campaigns(store=room.campaigns, clock=clock, pulse=Pulse()),
     )
     return {each.name: each for each in found}
@@ -139,15 +129,6 @@ async def test_a_device_is_registered_listed_and_forgotten_and_its_address_never
     assert await ask("devices.of_user", OPERATOR, user_id="amina") == {"devices": []}
 
 
-async def test_a_push_is_sent_and_its_status_read(ask, room, offered):
-    await ask("devices.register", user(AMINA), **PHONE)
-
-    sent = await ask("pushes.send", OPERATOR, **PUSH)
-
-    assert list(sent["notifications"]) == ["amina"]
-    assert offered["pushes.send"].status == 202
-
-
 async def test_the_status_of_a_push_has_its_attempts(ask, room):
     await room.register(AMINA, registration())
     await room.tell(notice(AMINA))
@@ -183,12 +164,6 @@ async def test_a_campaign_is_written_started_paused_and_cancelled(ask):
         ("devices.register", {"address": 7}, "address"),
         ("devices.register", {"user_id": "karim"}, "user_id"),
         ("devices.register", {"locale": "x" * 36}, "locale"),
-        ("pushes.send", {"user_ids": []}, "user_ids"),
-        ("pushes.send", {"data": {"k": 1}}, "data[...]"),
-        ("pushes.send", {"urgency": "now"}, "urgency"),
-        ("pushes.send", {"category": "nul\0"}, "category"),
-        ("pushes.send", {"idempotency_key": "k\0"}, "idempotency_key"),
-        ("pushes.send", {"link": "/a b"}, "link"),
         ("campaigns.create", {"name": "nul\0"}, "name"),
         ("campaigns.create", {"texts": {}}, "texts"),
         ("campaigns.create", {"expires_after": 5}, "expires_after"),

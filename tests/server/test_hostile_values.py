@@ -48,6 +48,7 @@ FITTING = {
     "expression": "",
     "disconnect": {"code": 4001, "reason": "later"},
     "since": {"offset": 0, "epoch": ""},
+    "app_id": "default",
     "label_filter": {"op": "and", "nodes": [{"key": "device", "cmp": "eq", "val": "phone"}]},
     "commands": [{"publish": {"channel": "karim", "data": {}}}, {"info": {}}],
 }

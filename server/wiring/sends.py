@@ -1,0 +1,70 @@
+"""What servers ask to be pushed, wired."""
+
+from datetime import timedelta
+
+from kernel.workers import Pulse
+from notifications.adapters.sql_lists import SqlLists
+from notifications.adapters.sql_send_ledger import SqlSendLedger
+from notifications.adapters.sql_sends import SqlSends
+from notifications.ports import DeviceStore, PushLedger
+from notifications.preferences.voices import Voices
+from notifications.sends import list_routes, routes
+from notifications.sends.lists import Lists
+from notifications.sends.rehearsal import Rehearsal
+from notifications.sends.sends import Sends, SendWorker
+from notifications.templates.shelf import Shelf
+from server.wiring.ground import Ground
+
+
+class Sending:
+    """Sends and lists, on any role."""
+
+    def __init__(
+        self,
+        ground: Ground,
+        *,
+        devices: DeviceStore,
+        pushes: PushLedger,
+        shelf: Shelf,
+        voices: Voices,
+    ) -> None:
+        self._ground = ground
+        self._expanding = Pulse()
+        """Beats when a send came in this process."""
+        self._store = SqlSends(ground.database)
+        lists = SqlLists(ground.database)
+        self.sends = Sends(
+            store=self._store,
+            ledger=SqlSendLedger(ground.database),
+            lists=lists,
+            pushes=pushes,
+            shelf=shelf,
+            clock=ground.clock,
+            pulse=ground.relaying,
+            expanding=self._expanding,
+        )
+        rehearsal = Rehearsal(
+            store=self._store,
+            lists=lists,
+            devices=devices,
+            shelf=shelf,
+            voices=voices,
+            clock=ground.clock,
+        )
+        ground.operations += [
+            *routes.operations(sends=self.sends, rehearsal=rehearsal),
+            *list_routes.operations(Lists(store=lists, clock=ground.clock)),
+        ]
+
+    def relay(self) -> None:
+        """Sends reach the users of their lists, and stop when they are cancelled."""
+        ground = self._ground
+        ground.workers.append(
+            SendWorker(
+                store=self._store,
+                clock=ground.clock,
+                pulse=self._expanding,
+                handed=ground.relaying,
+                kept=timedelta(days=ground.settings.upkeep.pushes_days),
+            )
+        )
