@@ -1,16 +1,17 @@
-"""Statements on SQLite as its driver runs them, where rows are many or trips count.
+"""Statements as the database's driver runs them, where rows are many or trips count.
 
 SQLAlchemy goes to SQLite's thread three or four times for one statement, and makes an object of
 each row; here it is one trip, and what the driver makes. Values are as the driver knows them;
-errors are SQLAlchemy's all the same. On PostgreSQL there is no thread to go to, so SQLAlchemy runs
-them.
+errors are SQLAlchemy's all the same.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,11 +19,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 async def fetch(
     connection: AsyncConnection, statement: str, values: Sequence[Any]
 ) -> Sequence[Sequence[Any]]:
-    """All rows of one statement, written in the database's own dialect and parameters."""
-    if connection.dialect.name != "sqlite":
-        return (await connection.exec_driver_sql(statement, tuple(values))).all()
+    """All rows of one statement, written in the database's own dialect and parameters.
+
+    On PostgreSQL it must not be part of a transaction: SQLAlchemy would not know of one.
+    """
     driver: Any = (await connection.get_raw_connection()).driver_connection
-    with _translated(statement):
+    if connection.dialect.name != "sqlite":
+        return await _fetch_on_postgres(connection, driver, statement, values)
+    with _translated(statement, sqlite3.Error):
         return list(await driver.execute_fetchall(statement, values))
 
 
@@ -31,15 +35,33 @@ async def run_many(
 ) -> None:
     """One statement of SQLite's for each of the rows, in the transaction of `connection`."""
     driver: Any = (await connection.get_raw_connection()).driver_connection
-    with _translated(statement):
+    with _translated(statement, sqlite3.Error):
         await driver.executemany(statement, rows)
 
 
+async def _fetch_on_postgres(
+    connection: AsyncConnection, driver: Any, statement: str, values: Sequence[Any]
+) -> Sequence[Sequence[Any]]:
+    try:
+        with _translated(statement, asyncpg.PostgresError, asyncpg.InterfaceError):
+            rows: Sequence[Sequence[Any]] = await driver.fetch(statement, *values)
+            return rows
+    except sa.exc.DBAPIError:
+        if driver.is_closed():
+            # SQLAlchemy must meet it too: it has a pool to look after, and words for what it is.
+            await connection.exec_driver_sql(statement, tuple(values))
+        raise
+    except asyncio.CancelledError:
+        # What was asked for may still come, and is for nobody else.
+        await connection.invalidate()
+        raise
+
+
 @contextmanager
-def _translated(statement: str) -> Iterator[None]:
+def _translated(statement: str, *kinds: type[Exception]) -> Iterator[None]:
     try:
         yield
-    except sqlite3.Error as error:
+    except kinds as error:
         raise sa.exc.DBAPIError.instance(
-            statement, None, error, sqlite3.Error, hide_parameters=True
+            statement, None, error, Exception, hide_parameters=True
         ) from error

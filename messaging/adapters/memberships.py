@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kernel.adapters.driver import fetch
 from messaging.ports import Membership
 
 _SQLITE = sa.text("""
@@ -38,8 +39,7 @@ async def _on_postgres(
     connection: AsyncConnection, pairs: Sequence[Membership]
 ) -> Sequence[Membership]:
     columns = ([each for each, _ in pairs], [each for _, each in pairs])
-    rows = await connection.exec_driver_sql(_POSTGRES, columns)
-    return [pairs[row.number - 1] for row in rows]
+    return [pairs[number - 1] for (number,) in await fetch(connection, _POSTGRES, columns)]
 
 
 MEMBERSHIPS: Mapping[

@@ -14,6 +14,7 @@ from kernel.adapters.database import Database, DatabaseOptions, table_of
 from kernel.adapters.tables import LeaseRow
 from kernel.errors import Unavailable
 from tests.support.clock import START
+from tests.support.cutting import end_all_others
 
 LEASES = table_of(LeaseRow)
 
@@ -274,17 +275,6 @@ async def test_an_error_names_the_statement_and_never_its_values(database):
     assert "a secret" not in str(refused.value)
 
 
-async def _end_all_others(url: str) -> None:
-    other = Database(DatabaseOptions(url=url))
-    end = sa.text(
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    )
-    async with other.reading() as connection:
-        await connection.execute(end)
-    await other.close()
-
-
 @pytest.mark.external
 async def test_connections_that_were_lost_while_they_rested_are_replaced_unnoticed(
     postgres_database, postgres_database_url, monkeypatch
@@ -292,7 +282,7 @@ async def test_connections_that_were_lost_while_they_rested_are_replaced_unnotic
     monkeypatch.setattr(pinging, "RESTED", 0.0)
     async with postgres_database.reading(), postgres_database.reading():
         pass
-    await _end_all_others(postgres_database_url)
+    await end_all_others(postgres_database_url)
 
     async with postgres_database.reading() as one, postgres_database.reading() as other:
         assert (await one.execute(sa.text("SELECT 1"))).scalar_one() == 1
@@ -306,7 +296,7 @@ async def test_connections_that_were_lost_just_now_are_met_as_an_outage_once(
     monkeypatch.setattr(pinging, "RESTED", 3600.0)
     async with postgres_database.reading(), postgres_database.reading():
         pass
-    await _end_all_others(postgres_database_url)
+    await end_all_others(postgres_database_url)
 
     with pytest.raises(Unavailable):
         await postgres_database.check()
