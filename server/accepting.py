@@ -2,8 +2,8 @@
 
 Taking a connection costs little, but its handshake, token and subscriptions follow. An event
 loop that takes everybody who knocks spends whole seconds on them, and those who are connected
-already wait. So only a few are taken in each turn, and then the loop has about as much time
-without new ones as these cost it. The others wait in the kernel's queue, which costs nothing.
+already wait. So only a few are taken in each turn, and after a long turn the loop has as much
+time without new ones. The others wait in the kernel's queue, which costs nothing.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 AT_ONCE = 8
 """Connections that are taken before others have their turn."""
 
-REST = 0.002
-"""Seconds for others; when they needed more, they get as much again."""
+LONG = 0.004
+"""Seconds that a turn takes in which others have much to do: a few connections take less."""
 
 FULL = 0.5
 """Seconds until a process without free file descriptors tries again."""
@@ -50,52 +50,56 @@ class Door:
     async def run(self) -> None:
         """Until cancelled."""
         loop = asyncio.get_running_loop()
+        knocked = asyncio.Event()
         try:
             while True:
-                try:
-                    taken, _ = await loop.sock_accept(self._listening)
-                    self._enter(taken)
-                    self._take(AT_ONCE - 1)
-                except OSError as error:
-                    log.error("connections cannot be taken", extra={"error": str(error)})
-                    await self._clock.sleep(FULL)
-                await self._rest()
+                loop.add_reader(self._listening, knocked.set)
+                rest = 0.0
+                while not rest:
+                    await knocked.wait()
+                    knocked.clear()
+                    rest = await self._take(loop)
+                # While nobody is taken, those who wait must not wake the loop.
+                loop.remove_reader(self._listening)
+                await self._clock.sleep(rest)
         finally:
+            loop.remove_reader(self._listening)
             for task in self._entering:
                 task.cancel()
 
-    def _take(self, most: int) -> None:
-        """Take those who wait already."""
-        for _ in range(most):
+    async def _take(self, loop: asyncio.AbstractEventLoop) -> float:
+        """Take some of those who wait; for how many seconds to take nobody then."""
+        for _ in range(AT_ONCE):
             try:
                 taken, _ = self._listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionError):
-                return
-            taken.setblocking(False)
-            self._enter(taken)
+                return 0.0
+            except OSError as error:
+                log.error("connections cannot be taken", extra={"error": str(error)})
+                return FULL
+            if _gave_up(taken):
+                taken.close()
+                continue
+            task = loop.create_task(self._hand_over(taken, loop))
+            self._entering.add(task)
+            task.add_done_callback(self._entering.discard)
+        turn = await self._turn()
+        return turn if turn > LONG else 0.0
 
-    def _enter(self, taken: socket.socket) -> None:
-        if _gave_up(taken):
-            taken.close()
-            return
-        task = asyncio.get_running_loop().create_task(self._hand_over(taken))
-        self._entering.add(task)
-        task.add_done_callback(self._entering.discard)
+    async def _turn(self) -> float:
+        """Let everybody do what they have to do; how long it took."""
+        before = self._clock.monotonic()
+        # The first ends before those are heard who said something meanwhile.
+        for _ in range(2):
+            await self._clock.sleep(0)
+        return self._clock.monotonic() - before
 
-    async def _hand_over(self, taken: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
+    async def _hand_over(self, taken: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
         try:
             await loop.connect_accepted_socket(self._protocol, taken, ssl=self._tls)
         except OSError:
             # The client left, or cannot agree with us on how to encrypt.
             taken.close()
-
-    async def _rest(self) -> None:
-        before = self._clock.monotonic()
-        await self._clock.sleep(REST)
-        turn = self._clock.monotonic() - before - REST
-        if turn > REST:
-            await self._clock.sleep(turn)
 
 
 def _gave_up(taken: socket.socket) -> bool:

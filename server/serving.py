@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -57,10 +58,11 @@ class NodeServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         # uvicorn itself listens on nothing: it would take everybody who knocks at once.
         await super().startup([])
+        protocol = partial(self._protocol, asyncio.get_running_loop())
         for listening in sockets or ():
             door = Door(
                 listening,
-                protocol=self._protocol,
+                protocol=protocol,
                 tls=self.config.ssl,
                 clock=self._house.clock,
             )
@@ -85,12 +87,12 @@ class NodeServer(uvicorn.Server):
         )
         await super().shutdown(sockets)
 
-    def _protocol(self) -> asyncio.Protocol:
+    def _protocol(self, loop: asyncio.AbstractEventLoop) -> asyncio.Protocol:
         made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
             config=self.config,
             server_state=self.server_state,
             app_state=self.lifespan.state,
-            _loop=None,
+            _loop=loop,
         )
         return made
 
