@@ -80,9 +80,13 @@ class Claims:
 class TokenVerifier(Protocol):
     """Reads tokens that the application signs.
 
-    Both methods raise `TokenExpired` if a token was good once, `Unavailable` while nobody can
+    All methods raise `TokenExpired` if a token was good once, `Unavailable` while nobody can
     say, and `Unauthenticated` for anything else.
     """
+
+    def verify_at_once(self, token: str) -> Principal | None:
+        """Whom an access token is for; None if that takes waiting, which `verify` does."""
+        ...
 
     async def verify(self, token: str) -> Principal:
         """Whom an access token is for; anonymous if it names nobody."""

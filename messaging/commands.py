@@ -125,6 +125,17 @@ class Commands:
             answering = self._rpc(connection, command, request)
         elif type(request) is PublishRequest and self._publishing.is_passing(request.channel):
             answering = self._publish(connection, command, request)
+        elif (
+            type(request) is SubscribeRequest
+            and self._gate.has_room
+            and self._subscriptions.is_quick(request)
+        ):
+            answering = self._subscriptions.subscribe(connection, command, request)
+        elif type(request) is ConnectRequest and self._connecting.at_once(
+            connection, command, request
+        ):
+            self._done[ConnectRequest].inc()
+            return True
         else:
             return False
         try:

@@ -83,6 +83,21 @@ class Connecting:
         self._user_rates = user_rates
         hub.refreshing = self.obey
 
+    def at_once(self, connection: Connection, command: Command, request: ConnectRequest) -> bool:
+        """Answer `connect` if nothing must be waited for; otherwise False, and `connect` does it.
+
+        Raises the same.
+        """
+        principal = self._who_at_once(request) if self._gate.has_room else None
+        if principal is None:
+            return False
+        if self._wanted(principal, request):
+            connection.principal = principal
+            return False
+        self._enter(connection, principal, request)
+        self._begin(connection, command, principal, [])
+        return True
+
     async def connect(
         self, connection: Connection, command: Command, request: ConnectRequest
     ) -> None:
@@ -93,17 +108,14 @@ class Connecting:
         """
         with self._server_side.connecting(connection):
             async with self._gate.admitted():
-                principal = await self._who(request)
+                # It may have been found out already, at once.
+                principal = connection.principal or await self._who(request)
                 assert principal.user_id is not None
                 if self._user_rates is not None:
                     await self._user_rates.demand(principal.user_id, request)
                 if not connection.is_open:
                     return
-                self._demand_room(principal.user_id)
-                connection.principal = principal
-                connection.caller = caller_of(request, self._clock.now())
-                # From here on orders find it.
-                self._hub.roster.enter(connection)
+                self._enter(connection, principal, request)
                 wanted = self._wanted(principal, request)
                 prepared = (
                     await self._server_side.prepare(
@@ -116,6 +128,13 @@ class Connecting:
                 self._begin(connection, command, principal, prepared)
             else:
                 self._hub.leave(connection)
+
+    def _enter(self, connection: Connection, principal: Principal, request: ConnectRequest) -> None:
+        """From here on orders find the connection, unless its user has too many."""
+        self._demand_room(principal.user_id or ANONYMOUS)
+        connection.principal = principal
+        connection.caller = caller_of(request, self._clock.now())
+        self._hub.roster.enter(connection)
 
     def _begin(
         self,
@@ -149,9 +168,11 @@ class Connecting:
         client connect anew, and so find itself in them.
         """
         try:
-            principal = await self._verified(request.token)
+            principal = await self._verifier.verify(request.token)
         except TokenExpired:
             raise ProtocolViolation(DisconnectCode.EXPIRED) from None
+        except (Unauthenticated, Denied) as error:
+            raise _refusal(error) from None
         before = connection.principal
         if not connection.is_open:
             return
@@ -186,15 +207,31 @@ class Connecting:
         for channel, subscription in (connection.subscriptions or {}).items():
             self._attendances.known_as(connection, channel, subscription.grant)
 
+    def _who_at_once(self, request: ConnectRequest) -> Principal | None:
+        """Who connects, unless it must be waited for."""
+        if not request.token:
+            return self._nobody()
+        try:
+            principal = self._verifier.verify_at_once(request.token)
+        except (Unauthenticated, Denied) as error:
+            raise _refusal(error) from None
+        return None if principal is None else self._welcome(principal)
+
     async def _who(self, request: ConnectRequest) -> Principal:
         if not request.token:
-            if self._options.allow_anonymous_connect_without_token:
-                return Principal(user_id=ANONYMOUS)
-            raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "token is missing")
+            return self._nobody()
         try:
-            principal = await self._verified(request.token)
-        except TokenExpired:
-            raise Declined(ErrorCode.TOKEN_EXPIRED) from None
+            principal = await self._verifier.verify(request.token)
+        except (Unauthenticated, Denied) as error:
+            raise _refusal(error) from None
+        return self._welcome(principal)
+
+    def _nobody(self) -> Principal:
+        if self._options.allow_anonymous_connect_without_token:
+            return Principal(user_id=ANONYMOUS)
+        raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "token is missing")
+
+    def _welcome(self, principal: Principal) -> Principal:
         if not principal.user_id and self._options.disallow_anonymous_connection_tokens:
             raise ProtocolViolation(DisconnectCode.PERMISSION_DENIED)
         return principal
@@ -204,21 +241,6 @@ class Connecting:
         limit = self._options.user_connection_limit
         if limit and user_id and len(self._hub.roster.of_user(user_id)) >= limit:
             raise ProtocolViolation(DisconnectCode.CONNECTION_LIMIT)
-
-    async def _verified(self, token: str) -> Principal:
-        """Whom an access token is for.
-
-        Raises `TokenExpired`, `ProtocolViolation` or `Unavailable`.
-        """
-        try:
-            return await self._verifier.verify(token)
-        except TokenExpired:
-            raise
-        except Unauthenticated as error:
-            log.info("access token refused", extra={"reason": error.message})
-            raise ProtocolViolation(DisconnectCode.INVALID_TOKEN) from None
-        except Denied:
-            raise ProtocolViolation(DisconnectCode.PERMISSION_DENIED) from None
 
     def _wanted(
         self, principal: Principal, request: ConnectRequest
@@ -235,6 +257,16 @@ class Connecting:
         for channel in list(request.subs)[: self._channels - len(wanted)]:
             wanted.setdefault(channel, ServerSubscription(asked=True))
         return wanted
+
+
+def _refusal(error: Unauthenticated | Denied) -> Exception:
+    """What a client is told whose access token was refused."""
+    if isinstance(error, TokenExpired):
+        return Declined(ErrorCode.TOKEN_EXPIRED)
+    if isinstance(error, Denied):
+        return ProtocolViolation(DisconnectCode.PERMISSION_DENIED)
+    log.info("access token refused", extra={"reason": error.message})
+    return ProtocolViolation(DisconnectCode.INVALID_TOKEN)
 
 
 def _subscribed_by(principal: Principal) -> Mapping[str, ServerSubscription]:

@@ -51,6 +51,11 @@ class Gate:
         self._inside = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
+    @property
+    def has_room(self) -> bool:
+        """Whether whoever comes now need not wait: nor need they enter who are done at once."""
+        return self._inside < self._options.admitted
+
     @asynccontextmanager
     async def admitted(self) -> AsyncIterator[None]:
         """Be inside for a while. Raises `Declined` when it stays full, `Unavailable` when late.
@@ -68,7 +73,7 @@ class Gate:
             raise Unavailable("This took too long.") from None
 
     async def _enter(self) -> None:
-        if self._inside < self._options.admitted:
+        if self.has_room:
             self._inside += 1
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()

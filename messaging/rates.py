@@ -161,11 +161,6 @@ def _group(table: Mapping[str, Buckets], name: str) -> Draws:
 
 def take(spent: Spent, draws: Draws, now: float) -> float:
     """Take one from each bucket and give 0.0; or the seconds until all have one, taking none."""
-    if len(draws) == 1 and len(draws[0][1]) == 1:
-        # The usual case, for every command.
-        [(name, sizes)] = draws
-        [bucket] = spent.get(name) or _filled(spent, name, sizes, now)
-        return bucket.take(now)
     if len(draws) == 1:
         # The usual case: nothing but the one bucket of a connection.
         name, sizes = draws[0]

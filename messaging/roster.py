@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cache
 
 from kernel.ids import UserId
 from kernel.metrics import Metrics
@@ -22,9 +23,10 @@ class Roster:
     def __init__(self, metrics: Metrics) -> None:
         self.connections: dict[Connection, None] = {}
         self._by_user: dict[UserId, tuple[Connection, ...] | dict[Connection, None]] = {}
-        self._connected = metrics.gauge(
+        connected = metrics.gauge(
             "messaging_connections", "Live connections of this node.", ["transport"]
         )
+        self._connected_by = cache(connected.labels)
 
     def __iter__(self) -> Iterator[Connection]:
         """All of them, safe against those who leave meanwhile."""
@@ -33,7 +35,7 @@ class Roster:
     def opened(self, connection: Connection) -> None:
         """There is a new connection; who it is remains to be seen."""
         self.connections[connection] = None
-        self._connected.labels(connection.wire.transport).inc()
+        self._connected_by(connection.wire.transport).inc()
 
     def enter(self, connection: Connection) -> None:
         """A connection said who it is."""
@@ -53,7 +55,7 @@ class Roster:
         """A connection is over."""
         if connection in self.connections:
             del self.connections[connection]
-            self._connected.labels(connection.wire.transport).dec()
+            self._connected_by(connection.wire.transport).dec()
         if connection.user_id is not None:
             self._leave(connection.user_id, connection)
 

@@ -9,6 +9,7 @@ from math import inf
 from kernel.bus import Publication, StreamPosition
 from kernel.clock import Clock
 from messaging.attendance import Attendances
+from messaging.channels import conversation_of
 from messaging.connection import Connection
 from messaging.doors import Doors
 from messaging.extras import value_of
@@ -51,6 +52,16 @@ class Subscriptions:
         self._doors = doors
         self._recoveries = recoveries
         self._clock = clock
+
+    def is_quick(self, request: SubscribeRequest) -> bool:
+        """Whether `subscribe` waits for nothing: nobody is asked, and nothing looked up."""
+        live = self._following.find(request.channel)
+        return (
+            live is not None
+            and live.ready.done()
+            and not (request.token or request.recover)
+            and conversation_of(request.channel) is None
+        )
 
     async def subscribe(
         self, connection: Connection, command: Command, request: SubscribeRequest

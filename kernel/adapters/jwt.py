@@ -1,16 +1,15 @@
 """Access tokens as JSON Web Tokens: signed by the application, checked here."""
 
 import asyncio
-from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import jwt
 import msgspec
 
+from kernel.adapters.claims import Said, everything_in, expiry_in, info_in, instant_of, said_in
 from kernel.adapters.jwks import Key, PublishedKeys, key_in_pem
 from kernel.adapters.jws import DIGESTS, header_of, signed_by_secret
 from kernel.clock import Clock
@@ -115,6 +114,10 @@ class JwtVerifier:
             except ValueError as error:
                 raise ValueError(f"{path} holds no public key that can be used: {error}") from error
 
+    def verify_at_once(self, token: str) -> Principal | None:
+        payload = self._at_hand(token)
+        return None if payload is None else self._principal(payload)
+
     async def verify(self, token: str) -> Principal:
         return self._principal(await self._payload(token))
 
@@ -125,12 +128,22 @@ class JwtVerifier:
 
     async def _payload(self, token: str) -> bytes:
         """What a token says, if a key of ours signed it."""
+        payload = self._at_hand(token)
+        if payload is None and self._published is not None:
+            payload = await self._by_published(self._published, token)
+        if payload is None:
+            raise _signed_by_nobody()
+        return payload
+
+    def _at_hand(self, token: str) -> bytes | None:
+        """What a token says, if a key that is at hand signed it; None if a published one may have.
+
+        Raises `Unauthenticated` if nobody can have.
+        """
         algorithm, key_id = self._header(token)
         payload = _signed(token, algorithm, self._fitting(self._keys, algorithm, key_id))
-        if payload is None and self._published is not None and not algorithm.startswith("HS"):
-            payload = await self._by_published(self._published, token, algorithm, key_id)
-        if payload is None:
-            raise Unauthenticated("The access token is not signed with a key known here.")
+        if payload is None and (self._published is None or algorithm in DIGESTS):
+            raise _signed_by_nobody()
         return payload
 
     def _header(self, token: str) -> tuple[str, str]:
@@ -145,9 +158,8 @@ class JwtVerifier:
             raise Unauthenticated("The access token is signed with an algorithm not allowed here.")
         return header.alg, header.kid
 
-    async def _by_published(
-        self, published: PublishedKeys, token: str, algorithm: str, key_id: str
-    ) -> bytes | None:
+    async def _by_published(self, published: PublishedKeys, token: str) -> bytes | None:
+        algorithm, key_id = self._header(token)
         fitting = self._fitting(await published.keys(), algorithm, key_id)
         payload = _signed(token, algorithm, fitting)
         if payload is not None or any(key.id and key.id == key_id for key in fitting):
@@ -174,17 +186,17 @@ class JwtVerifier:
         return Principal(
             user_id=UserId(claims.sub),
             expires_at=expires_at,
-            info=_info(claims),
-            claims=_everything.decode(payload),
+            info=info_in(claims),
+            claims=everything_in(payload),
         )
 
-    def _current(self, payload: bytes) -> tuple["_Claims", datetime | None]:
+    def _current(self, payload: bytes) -> tuple[Said, datetime | None]:
         """The claims of a token for us that is in its time, and when what it proves ends."""
         try:
-            claims = _claims.decode(payload)
-            begins = [_instant(each) for each in (claims.nbf, claims.iat) if each is not None]
-            ends = None if claims.exp is None else _instant(claims.exp)
-            expires_at = _expiry(claims, ends)
+            claims = said_in(payload)
+            begins = [instant_of(each) for each in (claims.nbf, claims.iat) if each is not None]
+            ends = None if claims.exp is None else instant_of(claims.exp)
+            expires_at = expiry_in(claims, ends)
         except (msgspec.DecodeError, OverflowError, OSError, ValueError):
             raise Unauthenticated("The access token holds claims that make no sense.") from None
         self._check_purpose(claims)
@@ -196,7 +208,7 @@ class JwtVerifier:
                 raise TokenExpired("The access token has expired.")
         return claims, expires_at
 
-    def _check_purpose(self, claims: "_Claims") -> None:
+    def _check_purpose(self, claims: Said) -> None:
         """Refuse a token that is good, but meant for somebody else."""
         options = self._options
         audiences = [claims.aud] if isinstance(claims.aud, str) else claims.aud
@@ -232,23 +244,6 @@ def sign_token(
     return jwt.encode(claims, secret, algorithm="HS256", headers=headers)
 
 
-class _Claims(msgspec.Struct):
-    sub: str = ""
-    exp: int | float | None = None
-    nbf: int | float | None = None
-    iat: int | float | None = None
-    expire_at: int | None = None
-    aud: str | list[str] = ""
-    iss: str | None = None
-    info: msgspec.Raw = msgspec.Raw(b"")
-    b64info: str = ""
-    channel: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-
-
-_claims = msgspec.json.Decoder(_Claims)
-_everything = msgspec.json.Decoder(dict[str, Any])
-
-
 def _signed(token: str, algorithm: str, keys: Sequence[Key]) -> bytes | None:
     """The payload, if one of `keys` signed it."""
     payload: bytes | None
@@ -267,25 +262,5 @@ def _signed(token: str, algorithm: str, keys: Sequence[Key]) -> bytes | None:
     return None
 
 
-def _info(claims: _Claims) -> bytes | None:
-    """What the application wants others to see: JSON, or JSON text in base 64."""
-    info = bytes(claims.info)
-    if claims.b64info:
-        try:
-            info = b64decode(claims.b64info, validate=True)
-            msgspec.json.decode(info, type=msgspec.Raw)
-            info.decode()
-        except ValueError:
-            raise Unauthenticated("The access token's b64info holds no JSON.") from None
-    return None if info in (b"", b"null") else info
-
-
-def _instant(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
-
-
-def _expiry(claims: _Claims, ends: datetime | None) -> datetime | None:
-    """When a connection made with the token must be refreshed: `expire_at`, or else `exp`."""
-    if claims.expire_at is None:
-        return ends
-    return _instant(claims.expire_at) if claims.expire_at else None
+def _signed_by_nobody() -> Unauthenticated:
+    return Unauthenticated("The access token is not signed with a key known here.")

@@ -257,7 +257,7 @@ def _each(turn: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _each_named(turn: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda values: {name: turn(value) for name, value in values.items()}
+    return lambda values: {name: turn(value) for name, value in values.items()} if values else {}
 
 
 def _declaration(declared: msgspec.structs.FieldInfo, turn: _Turn | None) -> tuple[str, Any, Any]:

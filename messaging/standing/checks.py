@@ -215,10 +215,12 @@ class CheckedTokens:
         self._tokens = tokens
         self._standing = standing
 
+    def verify_at_once(self, token: str) -> Principal | None:
+        principal = self._tokens.verify_at_once(token)
+        return None if principal is None else self._checked(principal)
+
     async def verify(self, token: str) -> Principal:
-        principal = await self._tokens.verify(token)
-        self._standing.check(principal.user_id or ANONYMOUS, principal.claims)
-        return principal
+        return self._checked(await self._tokens.verify(token))
 
     async def claims(self, token: str) -> Claims:
         signed = await self._tokens.claims(token)
@@ -227,6 +229,10 @@ class CheckedTokens:
         if isinstance(user_id, str) and isinstance(channel, str):
             self._standing.check(UserId(user_id), said, channel=channel)
         return signed
+
+    def _checked(self, principal: Principal) -> Principal:
+        self._standing.check(principal.user_id or ANONYMOUS, principal.claims)
+        return principal
 
 
 _claims = msgspec.json.Decoder(dict[str, object])

@@ -408,6 +408,19 @@ async def test_published_keys_of_every_family_are_fetched_once(published, provid
     assert provider.asked == 1
 
 
+async def test_what_keys_at_hand_can_tell_is_told_at_once_and_the_rest_takes_waiting(
+    published, provider, clock
+):
+    both = verifier(clock, jwks_url=provider.url)
+
+    assert both.verify_at_once(token()) == await both.verify(token())
+    with pytest.raises(Unauthenticated):
+        both.verify_at_once(token(key=OTHER_SECRET))
+    assert both.verify_at_once(by_rsa()) is None
+    assert (await both.verify(by_rsa())).user == "amina"
+    assert published.verify_at_once(by_rsa()) is None
+
+
 async def test_tokens_that_arrive_together_ask_for_the_keys_once(published, provider):
     provider.slowly.clear()
     waiting = [asyncio.create_task(published.verify(by_rsa())) for _ in range(20)]
