@@ -23,6 +23,7 @@ class Scope(StrEnum):
     DEVICES = "devices"
     PUSHES = "pushes"
     CAMPAIGNS = "campaigns"
+    TEMPLATES = "templates"
     REMINDERS = "reminders"
     OPERATE = "operate"
 

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from kernel.errors import Refusal
+from kernel.errors import Refusal, Unauthenticated
 from kernel.operations import AnyOperation
 from messaging.upgrading import PATH
 from server import __version__
@@ -158,16 +158,28 @@ class _Gateways:
 
         async def endpoint(request: Request) -> Response:
             request.scope["operation"] = operation.name
-            principal = await admit(request)
+            as_page = operation.page is not None and _wants_page(request)
+            if as_page:
+                try:
+                    principal = await self._door.server(request, by_browser=True)
+                except Unauthenticated as refusal:
+                    return refusal_answer(refusal, by_browser=True)
+            else:
+                principal = await admit(request)
             if operation.scope is not None:
                 principal.require(operation.scope)
             self._rates.take(caller_of(principal))
             given = await input_of(
                 operation, request, limit=self._body_bytes, seconds=self._body_seconds
             )
-            return await answer_of(operation, principal, given)
+            return await answer_of(operation, principal, given, as_page=as_page)
 
         return endpoint
+
+
+def _wants_page(request: Request) -> bool:
+    """Whether a browser asks, which names HTML among what it takes."""
+    return "text/html" in request.headers.get("accept", "")
 
 
 def _by_method(methods: Mapping[str, Endpoint]) -> Endpoint:

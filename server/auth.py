@@ -1,5 +1,6 @@
 """Who makes an HTTP request: a user with an access token, or a server with an API key."""
 
+import base64
 import hmac
 from collections.abc import Awaitable, Callable
 from uuid import UUID
@@ -37,11 +38,17 @@ class Doorkeeper:
             raise Unauthenticated("Send an access token: `Authorization: Bearer <token>`.")
         return await self._admitted(request, self._tokens.verify, credential)
 
-    async def server(self, request: Request) -> Principal:
-        """The server whose API key came as `X-API-Key` or in `Authorization`."""
+    async def server(self, request: Request, *, by_browser: bool = False) -> Principal:
+        """The server whose API key came as `X-API-Key` or in `Authorization`.
+
+        A browser that asks for a page may show it as a password. Nowhere else: it sends that
+        by itself, also with what a stranger's page makes it ask.
+        """
         secret = request.headers.get("x-api-key", "").strip()
         if not secret:
             scheme, secret = _authorization(request)
+            if scheme == "basic" and by_browser:
+                scheme, secret = "apikey", _password(secret)
             if scheme not in ("bearer", "apikey") or not secret:
                 raise Unauthenticated("Send an API key: `X-API-Key: <key>`.")
         return await self._admitted(request, self._api_keys.verify, secret)
@@ -89,6 +96,13 @@ class ApiDoor:
         except Unauthenticated:
             self._strangers.take(neighbourhood)
             raise
+
+
+def _password(credential: str) -> str:
+    try:
+        return base64.b64decode(credential, validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def _authorization(request: Request) -> tuple[str, str]:

@@ -46,8 +46,8 @@ class NoSuchPath(Refusal):
     code = "not_found"
 
 
-def refusal_answer(refusal: Refusal) -> Response:
-    """The answer to a request that was refused."""
+def refusal_answer(refusal: Refusal, *, by_browser: bool = False) -> Response:
+    """The answer to a request that was refused; a browser is told to ask for a password."""
     headers: dict[str, str] = {}
     if isinstance(refusal, RateLimited):
         headers["retry-after"] = str(max(1, round(refusal.retry_after + 0.499)))
@@ -56,7 +56,9 @@ def refusal_answer(refusal: Refusal) -> Response:
     elif refusal.kind is Kind.UNAVAILABLE:
         headers["retry-after"] = "1"
     elif refusal.kind is Kind.UNAUTHENTICATED:
-        headers["www-authenticate"] = f'Bearer realm="zaffa", error="{refusal.code}"'
+        bearer = f'Bearer realm="zaffa", error="{refusal.code}"'
+        basic = 'Basic realm="Zaffa: an API key as the password", charset="UTF-8"'
+        headers["www-authenticate"] = basic if by_browser else bearer
     body = ErrorBody(refusal.code, refusal.message, dict(refusal.details))
     return error_answer(STATUS[refusal.kind], body, headers)
 

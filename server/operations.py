@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from kernel.errors import InvalidInput
 from kernel.identity import Principal
@@ -18,6 +18,15 @@ Answer = Callable[[Request], Awaitable[Response]]
 
 LINES = "application/x-ndjson"
 """The media type of an answer that is one JSON value a line."""
+
+PAGE_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src https:; form-action 'none'; "
+        "frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "vary": "accept",
+}
+"""A page shows pictures of others, and nothing else of theirs."""
 
 _raw_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -114,9 +123,13 @@ async def body_of(request: Request, *, limit: int, seconds: float) -> bytes:
     return body
 
 
-async def answer_of(operation: AnyOperation, principal: Principal, given: Any) -> Response:
-    """Run the operation and write its answer."""
+async def answer_of(
+    operation: AnyOperation, principal: Principal, given: Any, *, as_page: bool = False
+) -> Response:
+    """Run the operation and write its answer, as a page if that is wanted and there is one."""
     result = await operation.run(principal, given)
+    if as_page and operation.page is not None:
+        return HTMLResponse(operation.page(result), operation.status, headers=PAGE_HEADERS)
     if operation.streams:
         return StreamingResponse(_lines(result), operation.status, media_type=LINES)
     if operation.status == 204:

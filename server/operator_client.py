@@ -60,6 +60,12 @@ class OperatorClient:
         async with self._asked("POST", (method,), None, fields, timeout, root="api") as answer:
             return (await answer.json())["result"]
 
+    async def page(self, *path: str, query: list[tuple[str, str]]) -> str:
+        """What a browser would be shown. Raises as `ask` does."""
+        timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
+        async with self._asked("GET", path, query, None, timeout, accept="text/html") as answer:
+            return await answer.text()
+
     async def follow(self, *path: str, query: list[tuple[str, str]]) -> AsyncGenerator[Any, None]:
         """The values of an answer that streams, as they come."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=ANSWER_SECONDS)
@@ -81,12 +87,18 @@ class OperatorClient:
         timeout: aiohttp.ClientTimeout,
         *,
         root: str = "admin/v1",
+        accept: str = "application/json",
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         assert self._session is not None, "the client is used inside `async with`"
         url = "/".join((f"{self._url}/{root}", *(quote(part, safe="") for part in path)))
         try:
             answer = await self._session.request(
-                method, url, params=query, json=body, timeout=timeout
+                method,
+                url,
+                params=query,
+                json=body,
+                headers={"Accept": accept},
+                timeout=timeout,
             )
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Unavailable(

@@ -151,8 +151,11 @@ def _web(attempt: Attempt) -> dict[str, Any] | None:
     if content.kind is not PushKind.ALERT:
         return None
     web: dict[str, Any] = {}
-    if content.web:
-        web["notification"] = dict(content.web)
+    shown: dict[str, Any] = {}
+    if content.actions:
+        shown["actions"] = [{"action": each.id, "title": each.title} for each in content.actions]
+    if content.web or shown:
+        web["notification"] = shown | dict(content.web)
     if content.link.startswith("https://"):
         web["fcm_options"] = {"link": content.link}
     return web or None

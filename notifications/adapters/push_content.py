@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from hashlib import sha256
 
+import msgspec
+
 from notifications.types import Attempt
 
 PAYLOAD_BYTES = 4096
@@ -35,7 +37,8 @@ def collapse_id(key: str) -> str:
 def app_data(attempt: Attempt) -> dict[str, str]:
     """What the app receives beside the texts: the content's data, and what it needs from us.
 
-    `push_id` lets the app drop a repeat; `link` and `thread` are there when the content has them.
+    `push_id` lets the app drop a repeat; `link`, `thread` and `actions`, its buttons as JSON,
+    are there when the content has them.
     """
     content = attempt.content
     data = dict(content.data)
@@ -44,6 +47,8 @@ def app_data(attempt: Attempt) -> dict[str, str]:
         data["link"] = content.link
     if content.thread:
         data["thread"] = content.thread
+    if content.actions:
+        data["actions"] = msgspec.json.encode(content.actions).decode()
     return data
 
 

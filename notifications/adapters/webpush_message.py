@@ -39,6 +39,10 @@ def message_of(attempt: Attempt) -> bytes:
             shown["tag"] = attempt.collapse_key
         if content.image:
             shown["image"] = content.image
+        if content.actions:
+            shown["actions"] = [
+                {"action": each.id, "title": each.title} for each in content.actions
+            ]
         if content.link.startswith("https://"):
             message["web_push"] = 8030
             shown["navigate"] = content.link

@@ -1,9 +1,9 @@
 """What templates need from the outside."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from kernel.paging import Page
 from notifications.audit.types import Deed
@@ -65,6 +65,7 @@ class Load:
     size: int
     limit: int
     refused: str = ""
+    payload: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Rehearsal(Protocol):

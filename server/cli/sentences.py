@@ -17,6 +17,7 @@ SENTENCES: Mapping[str, str] = {
     "channels": "See who listens where, publish, read and remove histories.",
     "users": "See who is there, and keep users and tokens out.",
     "push": "See which pushes died, and try them again.",
+    "templates": "See, write and publish what notifications say.",
     "trace": "Watch what a user or a channel does, as it happens.",
     "doctor": "Check settings and everything they point to, and say what to do.",
 }

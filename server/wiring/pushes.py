@@ -4,6 +4,7 @@ from kernel.notices import NOTICE
 from kernel.workers import Pulse
 from notifications import routes
 from notifications.adapters.redis_throttle import RedisThrottle
+from notifications.adapters.rehearsal import AdaptersRehearsal
 from notifications.adapters.sql_audit import SqlAudit
 from notifications.adapters.sql_campaigns import SqlCampaigns
 from notifications.adapters.sql_dead_pushes import SqlDeadPushes
@@ -26,6 +27,8 @@ from notifications.feedback import Feedback
 from notifications.intake import Intake
 from notifications.ports import SharedRates
 from notifications.sandbox.sandbox import Sandbox
+from notifications.templates import routes as template_routes
+from notifications.templates.authoring import Templates
 from notifications.templates.shelf import Shelf
 from notifications.upkeep import Upkeep
 from server.wiring.ground import Ground
@@ -53,10 +56,16 @@ class Pushes:
         self._campaign_store = SqlCampaigns(ground.database)
         self._audit = SqlAudit(ground.database)
         clock = ground.clock
-        self._template_store = SqlTemplates(ground.database)
-        self._shelf = Shelf(
-            store=self._template_store, clock=clock, options=ground.settings.templates
+        template_store, template_options = SqlTemplates(ground.database), ground.settings.templates
+        self._shelf = Shelf(store=template_store, clock=clock, options=template_options)
+        templates = Templates(
+            store=template_store,
+            shelf=self._shelf,
+            rehearsal=AdaptersRehearsal(),
+            clock=clock,
+            options=template_options,
         )
+        ground.operations += template_routes.operations(templates)
         self.devices = Devices(
             store=self._device_store, clock=clock, options=ground.settings.devices
         )

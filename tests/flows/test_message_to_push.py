@@ -217,3 +217,48 @@ def test_one_key_of_apple_makes_one_token(rooms: Rooms):
 
     assert len({id(each) for each in made.values()}) == 1
     assert set(made) == set(Urgency)
+
+
+async def test_a_template_of_the_operator_words_what_a_server_and_the_house_tell(rooms: Rooms):
+    text = {
+        "title": "{guest}, {days, plural, one {demain} other {dans # jours}}",
+        "body": "Votre table : {table}",
+        "apple": {"alert": {"subtitle": "Table {table}"}},
+        "actions": [{"id": "yes", "title": "Je viens", "link": "/yes/{table}"}],
+    }
+    invite = {
+        "texts": {"fr": text},
+        "variables": {"guest": {}, "table": {}, "days": {"kind": "number"}},
+    }
+    message = {
+        "texts": {"fr": {"title": "{sender} écrit", "body": "{text}"}},
+        "variables": {"sender": {}, "text": {}},
+    }
+    for name, template in (("invite", invite), ("chat.message+conversation", message)):
+        await rooms.ask("templates.put", OPERATOR, name=name, template=template)
+        await rooms.ask("templates.publish", OPERATOR, name=name)
+    await rooms.phone(KARIM, 1)
+    await rooms.iphone(LINA, 2)
+
+    await rooms.ask(
+        "pushes.send",
+        OPERATOR,
+        user_ids=[KARIM, LINA],
+        idempotency_key="invite",
+        template="invite",
+        variables={"days": 3, "table": "A 1"},
+        variables_of={KARIM: {"guest": "Karim"}, LINA: {"guest": "Lina", "table": "B"}},
+    )
+    told = {each.address: each for each in await rooms.work()}
+    conversation = await rooms.group(AMINA, KARIM)
+    await rooms.say(AMINA, conversation, "salut")
+
+    android, iphone = told[address(1)], told[f"{2:064x}"]
+    assert (android.title, android.body) == (
+        "\u2068Karim\u2069, dans 3 jours",
+        "Votre table : \u2068A 1\u2069",
+    )
+    assert rb"\"link\":\"/yes/A%201\"" in bytes(android.payload)
+    assert iphone.title == "\u2068Lina\u2069, dans 3 jours"
+    assert '"subtitle":"Table \u2068B\u2069"' in bytes(iphone.payload).decode()
+    assert words(await rooms.work()) == {address(1): ("\u2068amina\u2069 écrit", "salut")}
