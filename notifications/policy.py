@@ -41,6 +41,9 @@ WAITS: Mapping[Route, Waits] = {
 DOUBTFUL_WAIT = (10.0, 20.0)
 """Before the one repeat of a push that may or may not have arrived, in seconds."""
 
+LEASE_ENDED = "lease_ended"
+"""The reason of an attempt whose dispatcher never told what came of it."""
+
 UNSENT_AT_ONCE = 2
 """So often a push that never left is tried again without waiting."""
 
@@ -60,7 +63,7 @@ class Patience:
     tries: int | None
     """Attempts that reached the provider, or may have; None for any number."""
     repeats_doubtful: bool
-    """Whether a push that may have arrived is sent once more, to replace itself."""
+    """Whether a push that may have arrived is sent again, to replace itself."""
 
 
 PATIENCE: Mapping[Urgency, Patience] = {
@@ -87,10 +90,7 @@ def settlement_of(push: HeldPush, outcome: Outcome, *, now: datetime, dice: Dice
     final = _FINAL.get(outcome.verdict)
     if final is not None:
         return Settlement(push, outcome, final)
-    patience = PATIENCE[push.urgency]
-    if outcome.verdict is Verdict.AMBIGUOUS and (
-        push.ambiguous > 0 or not patience.repeats_doubtful
-    ):
+    if outcome.verdict is Verdict.AMBIGUOUS and not _repeats(push, outcome):
         return Settlement(push, outcome, PushState.AMBIGUOUS)
     # What may be on a device already must not become "expired" or "dead" for want of time.
     doubtful = outcome.verdict is Verdict.AMBIGUOUS or push.ambiguous > 0
@@ -102,10 +102,23 @@ def settlement_of(push: HeldPush, outcome: Outcome, *, now: datetime, dice: Dice
     return Settlement(push, outcome, PushState.RETRY, due_at)
 
 
+def _repeats(push: HeldPush, outcome: Outcome) -> bool:
+    """Whether a push that may have arrived is sent again.
+
+    Once, after a provider's silence. When it was we who died, the provider may never have heard
+    of it, however often that happens: what the user waits for is not lost with us.
+    """
+    if not PATIENCE[push.urgency].repeats_doubtful:
+        return False
+    return push.ambiguous == 0 or outcome.reason == LEASE_ENDED
+
+
 def _exhausted(push: HeldPush, outcome: Outcome, due_at: datetime) -> bool:
     patience = PATIENCE[push.urgency]
     if due_at - push.first_tried_at > patience.within:
         return True
+    if outcome.reason == LEASE_ENDED:
+        return False
     tries = push.number - push.unsent - (outcome.verdict in UNSENT)
     return patience.tries is not None and tries >= patience.tries
 

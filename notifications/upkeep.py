@@ -10,14 +10,11 @@ from kernel.metrics import Metrics
 from kernel.notices import Urgency
 from kernel.options import option
 from kernel.workers import Stop, repeat
-from notifications.policy import settlement_of
+from notifications.policy import LEASE_ENDED, settlement_of
 from notifications.ports import DeviceStore, PushLedger, PushStore
 from notifications.types import Outcome, Route, Verdict
 
 log = logging.getLogger(__name__)
-
-LEASE_ENDED = "lease_ended"
-"""The reason of an attempt whose dispatcher never told what came of it."""
 
 _LEASE = timedelta(seconds=30)
 _BATCH = 1000

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernel.notices import Urgency
-from notifications.policy import LONGEST_WAIT, PATIENCE, settlement_of
+from notifications.policy import LEASE_ENDED, LONGEST_WAIT, PATIENCE, settlement_of
 from notifications.pushes import FINAL, PushState
 from notifications.types import UNSENT, Outcome, Route, Verdict
 from tests.support.clock import START
@@ -105,6 +105,23 @@ def test_what_may_have_arrived_is_repeated_once(urgency):
     assert 10.0 <= wait_of(push, Verdict.AMBIGUOUS) <= 20.0
     again = replace(push, number=2, ambiguous=1)
     assert settle(again, Verdict.AMBIGUOUS).state is PushState.AMBIGUOUS
+
+
+@pytest.mark.parametrize("urgency", [Urgency.INTERACTIVE, Urgency.TRANSACTIONAL])
+def test_dispatchers_that_die_again_and_again_lose_no_push(urgency):
+    push = held(urgency=urgency, number=4, ambiguous=3)
+
+    assert settle(push, Verdict.AMBIGUOUS, reason=LEASE_ENDED).state is PushState.RETRY
+    late = settle(push, Verdict.AMBIGUOUS, reason=LEASE_ENDED, after=3600)
+    assert late.state is PushState.AMBIGUOUS
+
+
+def test_a_campaign_push_whose_dispatcher_died_is_never_repeated():
+    push = held(urgency=Urgency.MARKETING)
+
+    settlement = settle(push, Verdict.AMBIGUOUS, reason=LEASE_ENDED)
+
+    assert settlement.state is PushState.AMBIGUOUS
 
 
 def test_a_campaign_push_that_may_have_arrived_is_never_repeated():
