@@ -71,7 +71,7 @@ class Devices:
         confirms the device.
         """
         user_id = principal.user
-        sound = self._checked(registration)
+        sound = checked(registration)
         return await self._store.register(
             user_id, sound, now=self._clock.now(), limit=self._options.per_user
         )
@@ -92,39 +92,34 @@ class Devices:
             raise InvalidInput("user_id", "must be 1 to 128 printable bytes without white space")
         return await self._of(user_id)
 
-    async def remove(self, principal: Principal, device_id: UUID) -> None:
-        """Forget anybody's device, for an operator."""
-        principal.require(Scope.DEVICES)
-        if not await self._store.forget(device_id, owner=None):
-            raise DeviceNotFound("There is no such device.")
-
     async def _of(self, user_id: UserId) -> Sequence[Device]:
         return (await self._store.of_users([user_id])).get(user_id, ())
 
-    def _checked(self, registration: Registration) -> Registration:
-        """The registration in canonical spelling. Raises `InvalidInput`."""
-        if not _INSTALLATION.fullmatch(registration.installation_id):
-            raise InvalidInput("installation_id", "must be 8 to 128 visible ASCII characters")
-        if registration.address_kind not in _PLATFORMS:
-            raise InvalidInput("address_kind", "is not the kind of address that a device has")
-        if registration.platform not in _PLATFORMS[registration.address_kind]:
-            raise InvalidInput("platform", f"has no {registration.address_kind} addresses")
-        if not is_time_zone(registration.time_zone):
-            raise InvalidInput("time_zone", "is not a time zone of the IANA database")
-        version = registration.app_version
-        if len(version) > _APP_VERSION_LENGTH or not version.isprintable():
-            raise InvalidInput(
-                "app_version", f"must be at most {_APP_VERSION_LENGTH} printable characters"
-            )
-        environment = registration.environment
-        if registration.address_kind is not AddressKind.APNS:
-            environment = Environment.PRODUCTION
-        return replace(
-            registration,
-            address=_address(registration.address_kind, registration.address),
-            environment=environment,
-            locale=canonical_locale(registration.locale),
+
+def checked(registration: Registration) -> Registration:
+    """The registration in canonical spelling. Raises `InvalidInput`."""
+    if not _INSTALLATION.fullmatch(registration.installation_id):
+        raise InvalidInput("installation_id", "must be 8 to 128 visible ASCII characters")
+    if registration.address_kind not in _PLATFORMS:
+        raise InvalidInput("address_kind", "is not the kind of address that a device has")
+    if registration.platform not in _PLATFORMS[registration.address_kind]:
+        raise InvalidInput("platform", f"has no {registration.address_kind} addresses")
+    if not is_time_zone(registration.time_zone):
+        raise InvalidInput("time_zone", "is not a time zone of the IANA database")
+    version = registration.app_version
+    if len(version) > _APP_VERSION_LENGTH or not version.isprintable():
+        raise InvalidInput(
+            "app_version", f"must be at most {_APP_VERSION_LENGTH} printable characters"
         )
+    environment = registration.environment
+    if registration.address_kind is not AddressKind.APNS:
+        environment = Environment.PRODUCTION
+    return replace(
+        registration,
+        address=_address(registration.address_kind, registration.address),
+        environment=environment,
+        locale=canonical_locale(registration.locale),
+    )
 
 
 def canonical_locale(text: str) -> str:

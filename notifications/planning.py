@@ -19,7 +19,7 @@ from notifications.pushes import Notification, Push, Topic
 from notifications.templates.locales import FALLBACK
 from notifications.templates.rendering import Beside, Rendering
 from notifications.templates.types import Template
-from notifications.types import DEFAULT_APP, Content, Device, Route
+from notifications.types import DEFAULT_APP, Content, Device, Permission, Route
 
 _NOTIFICATIONS = UUID("6f1c1b0e-5d0b-5c77-9a4e-3f1a2f9f4f10")
 """The name space of notification ids; it never changes."""
@@ -182,7 +182,9 @@ class Planner:
         return content
 
 
-UNREACHABLE = frozenset({Reason.EXPIRED, Reason.DEVICE_DISABLED, Reason.DEVICE_STALE})
+UNREACHABLE = frozenset(
+    {Reason.EXPIRED, Reason.DEVICE_DISABLED, Reason.DEVICE_STALE, Reason.NOT_PERMITTED}
+)
 """For these reasons no push is planned at all: nobody chose them, and most devices are old."""
 
 
@@ -198,7 +200,17 @@ def asked_of(notification: Notification, device: Device, *, now: datetime) -> As
         confirmed_at=device.confirmed_at,
         stale_before=now - FRESH[notification.urgency],
         disabled_reason=None if device.disabled_at is None else device.disabled_reason,
+        permitted=device.permission is not Permission.DENIED,
     )
+
+
+def obstacle(device: Device, urgency: Urgency, *, now: datetime) -> str | None:
+    """Why no push of this class is planned for a device, whatever its user wants, if none is."""
+    if device.disabled_at is not None:
+        return Reason.DEVICE_DISABLED
+    if device.permission is Permission.DENIED:
+        return Reason.NOT_PERMITTED
+    return Reason.DEVICE_STALE if device.confirmed_at < now - FRESH[urgency] else None
 
 
 def plan_of(

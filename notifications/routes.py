@@ -37,7 +37,7 @@ def operations(*, devices: Devices, sends: Sends, campaigns: Campaigns) -> list[
 def _of_devices(devices: Devices) -> list[AnyOperation]:
     async def register(principal: Principal, body: schemas.RegisterDevice) -> schemas.DeviceBody:
         registration = msgspec.convert(body, Registration, from_attributes=True)
-        return _device(await devices.register(principal, registration))
+        return device_body(await devices.register(principal, registration))
 
     async def forget(principal: Principal, body: schemas.DeviceId) -> Nothing:
         await devices.forget(principal, body.device_id)
@@ -48,10 +48,6 @@ def _of_devices(devices: Devices) -> list[AnyOperation]:
 
     async def of_user(principal: Principal, body: schemas.OfUser) -> schemas.DeviceList:
         return _devices(await devices.of_user(principal, UserId(body.user_id)))
-
-    async def remove(principal: Principal, body: schemas.DeviceId) -> Nothing:
-        await devices.remove(principal, body.device_id)
-        return Nothing()
 
     return [
         Operation(
@@ -97,17 +93,6 @@ def _of_devices(devices: Devices) -> list[AnyOperation]:
             run=of_user,
             scope=Scope.DEVICES,
             refusals=(Denied,),
-        ),
-        Operation(
-            name="devices.remove",
-            method="DELETE",
-            path="/admin/v1/devices/{device_id}",
-            summary="Send nothing more to a device.",
-            takes=schemas.DeviceId,
-            gives=Nothing,
-            run=remove,
-            scope=Scope.DEVICES,
-            refusals=(DeviceNotFound, Denied),
         ),
     ]
 
@@ -195,10 +180,11 @@ def _of_campaigns(campaigns: Campaigns) -> list[AnyOperation]:
 
 
 def _devices(devices: Sequence[Device]) -> schemas.DeviceList:
-    return schemas.DeviceList([_device(each) for each in devices])
+    return schemas.DeviceList([device_body(each) for each in devices])
 
 
-def _device(device: Device) -> schemas.DeviceBody:
+def device_body(device: Device) -> schemas.DeviceBody:
+    """A device as its owner and operators see it."""
     return msgspec.convert(device, schemas.DeviceBody, from_attributes=True)
 
 

@@ -30,7 +30,7 @@ from notifications.types import (
 DEVICES = table_of(DeviceRow)
 
 _USERS_AT_ONCE = 10_000
-_TRIES = 5
+TRIES = 5
 
 
 class SqlDevices:
@@ -42,12 +42,13 @@ class SqlDevices:
     async def register(
         self, user_id: UserId, registration: Registration, *, now: datetime, limit: int
     ) -> Device:
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             try:
                 async with self._database.transaction() as connection:
                     await demand_app(connection, registration.app_id)
-                    device = await _register(connection, user_id, registration, now)
-                    await _trim(connection, user_id, limit)
+                    known = await known_as(connection, registration)
+                    device = await write_registration(connection, user_id, registration, now, known)
+                    await trim(connection, user_id, limit)
                     return device
             except sa.exc.IntegrityError:
                 # Somebody registered the same phone between our look and our write. The next
@@ -159,24 +160,36 @@ def device_of(row: sa.Row[Any]) -> Device:
     )
 
 
-async def _register(
-    connection: AsyncConnection, user_id: UserId, registration: Registration, now: datetime
-) -> Device:
+async def known_as(
+    connection: AsyncConnection, registration: Registration
+) -> Sequence[sa.Row[Any]]:
+    """The devices that have this address or installation, locked; the one to keep is the last."""
     kind, hashed = registration.address_kind, _hash(registration.address)
     has_address = sa.and_(DEVICES.c.address_kind == kind, DEVICES.c.address_hash == hashed)
     known = (
-        sa.select(DEVICES.c.id, has_address.label("has_address"))
+        sa.select(DEVICES.c.id, DEVICES.c.confirmed_at, has_address.label("has_address"))
         .where(sa.or_(has_address, DEVICES.c.installation_id == registration.installation_id))
         .order_by(DEVICES.c.id)
         .with_for_update()
     )
-    rows = sorted(await connection.execute(known), key=lambda row: bool(row.has_address))
+    # The row with the address stays, or else that of the installation.
+    return sorted(await connection.execute(known), key=lambda row: bool(row.has_address))
+
+
+async def write_registration(
+    connection: AsyncConnection,
+    user_id: UserId,
+    registration: Registration,
+    now: datetime,
+    known: Sequence[sa.Row[Any]],
+) -> Device:
+    """Make one device of those `known_as` this one, exactly as it says; the others go."""
     values = {
         "user_id": user_id,
         "installation_id": registration.installation_id,
-        "address_kind": kind,
+        "address_kind": registration.address_kind,
         "address": registration.address,
-        "address_hash": hashed,
+        "address_hash": _hash(registration.address),
         "environment": registration.environment,
         "platform": registration.platform,
         "locale": registration.locale,
@@ -188,13 +201,12 @@ async def _register(
         "app_id": registration.app_id,
         "permission": registration.permission,
     }
-    if not rows:
+    if not known:
         inserting = DEVICES.insert().values(
             **values, id=new_id(now), generation=1, registered_at=now
         )
         return device_of((await connection.execute(inserting.returning(DEVICES))).one())
-    # The row with the address stays, or else that of the installation; the other one goes.
-    *others, kept = rows
+    *others, kept = known
     for other in others:
         await connection.execute(DEVICES.delete().where(DEVICES.c.id == other.id))
     updating = (
@@ -205,7 +217,8 @@ async def _register(
     return device_of((await connection.execute(updating.returning(DEVICES))).one())
 
 
-async def _trim(connection: AsyncConnection, user_id: UserId, limit: int) -> None:
+async def trim(connection: AsyncConnection, user_id: UserId, limit: int) -> None:
+    """Let those go that were confirmed longest ago, beyond `limit` of a user."""
     excess = (
         sa.select(DEVICES.c.id)
         .where(DEVICES.c.user_id == user_id)

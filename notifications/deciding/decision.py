@@ -61,6 +61,7 @@ def _is_unopposed(asked: Asked, facts: Facts) -> bool:
         and facts.busy_until is None
         and asked.expires_at > asked.at
         and asked.disabled_reason is None
+        and asked.permitted
         and not _is_stale(asked)
     )
 
@@ -82,6 +83,8 @@ def _time(asked: Asked, _facts: Facts) -> Decision:
 def _device(asked: Asked, _facts: Facts) -> Decision:
     if asked.disabled_reason is not None:
         return _never(Reason.DEVICE_DISABLED, f"Its address is gone: {asked.disabled_reason}.")
+    if not asked.permitted:
+        return _never(Reason.NOT_PERMITTED, "The user lets the app show no notifications there.")
     if asked.confirmed_at is None:
         return _passed("No device is named.")
     started = f"The app was last started {_said(asked.confirmed_at)}."

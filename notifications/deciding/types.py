@@ -147,6 +147,8 @@ class Asked:
     """A device last confirmed before that is left alone."""
     disabled_reason: str | None = None
     """Why the device is disabled, if it is."""
+    permitted: bool = True
+    """Whether the user lets the app show notifications there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,7 @@ class Reason(StrEnum):
     EXPIRED = "expired"
     DEVICE_DISABLED = "device_disabled"
     DEVICE_STALE = "device_stale"
+    NOT_PERMITTED = "not_permitted"
     NO_CONSENT = "no_consent"
     OPTED_OUT = "opted_out"
     OPTED_OUT_ON_DEVICE = "opted_out_on_device"

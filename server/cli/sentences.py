@@ -9,6 +9,7 @@ SENTENCES: Mapping[str, str] = {
     "key": "Create, list and revoke API keys.",
     "apps": "Keep several apps with their own credentials, and change those without a restart.",
     "providers": "Ask FCM, APNs and Web Push whether they take the credentials.",
+    "devices": "List, inspect, import and export devices, and erase a user.",
     "vapid": "Make the key that proves who sends to browsers, and show its public half.",
     "sandbox": "Emulate FCM, APNs and Web Push, and watch what arrives.",
     "demo": "Fill the database with people, conversations, devices and a wedding.",

@@ -30,6 +30,7 @@ from notifications.apps.options import CredentialOptions
 from notifications.deciding.categories import PreferenceOptions
 from notifications.devices import DeviceOptions
 from notifications.dispatcher import DispatcherOptions
+from notifications.registry.options import CleanupOptions
 from notifications.sandbox.options import SandboxOptions
 from notifications.templates.shelf import TemplateOptions
 from notifications.throttle import ThrottleOptions
@@ -76,6 +77,7 @@ class Settings:
     apns: ApnsOptions = field(default_factory=ApnsOptions)
     webpush: WebPushOptions = field(default_factory=WebPushOptions)
     credentials: CredentialOptions = field(default_factory=CredentialOptions)
+    cleanup: CleanupOptions = field(default_factory=CleanupOptions)
     sandbox: SandboxOptions = field(default_factory=SandboxOptions)
     planner: PlannerOptions = field(default_factory=PlannerOptions)
     scheduler: SchedulerOptions = field(default_factory=SchedulerOptions)

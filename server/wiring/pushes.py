@@ -1,5 +1,6 @@
 """Notifications, wired."""
 
+from kernel.adapters.sql_leases import SqlLeases
 from kernel.notices import NOTICE
 from kernel.workers import Pulse
 from notifications import routes
@@ -9,8 +10,10 @@ from notifications.adapters.sql_audit import SqlAudit
 from notifications.adapters.sql_campaigns import SqlCampaigns
 from notifications.adapters.sql_dead_pushes import SqlDeadPushes
 from notifications.adapters.sql_devices import SqlDevices
+from notifications.adapters.sql_erasure import SqlEraser
 from notifications.adapters.sql_ledger import SqlLedger
 from notifications.adapters.sql_pushes import SqlPushes
+from notifications.adapters.sql_registry import SqlRegistry
 from notifications.adapters.sql_templates import SqlTemplates
 from notifications.apps import routes as app_routes
 from notifications.apps.apps import Apps
@@ -26,6 +29,10 @@ from notifications.dispatcher import Dispatcher
 from notifications.feedback import Feedback
 from notifications.intake import Intake
 from notifications.ports import SharedRates
+from notifications.registry import routes as registry_routes
+from notifications.registry.cleanup import Cleanup
+from notifications.registry.erasure import Erasure
+from notifications.registry.register import Register
 from notifications.sandbox.sandbox import Sandbox
 from notifications.templates import routes as template_routes
 from notifications.templates.authoring import Templates
@@ -55,6 +62,7 @@ class Pushes:
         self._push_store = SqlPushes(ground.database, rulebook=self.choices.rulebook)
         self._campaign_store = SqlCampaigns(ground.database)
         self._audit = SqlAudit(ground.database)
+        self._registry = SqlRegistry(ground.database)
         clock = ground.clock
         template_store, template_options = SqlTemplates(ground.database), ground.settings.templates
         self._shelf = Shelf(store=template_store, clock=clock, options=template_options)
@@ -89,6 +97,15 @@ class Pushes:
             ),
             checks=ProviderChecks(book=self._providers.book, make=self._providers.make),
             token_uris=ground.settings.credentials.token_uris,
+        )
+        ground.operations += registry_routes.operations(
+            register=Register(
+                registry=self._registry,
+                audit=self._audit,
+                clock=clock,
+                per_user=ground.settings.devices.per_user,
+            ),
+            erasure=Erasure(eraser=SqlEraser(ground.database), clock=clock),
         )
         ground.operations += routes.operations(
             devices=self.devices,
@@ -152,8 +169,17 @@ class Pushes:
             refresh_seconds=settings.credentials.refresh_seconds,
             pulse=self._changed,
         )
+        cleanup = Cleanup(
+            registry=self._registry,
+            audit=self._audit,
+            leases=SqlLeases(ground.database),
+            node_id=ground.node_id,
+            clock=clock,
+            metrics=metrics,
+            options=settings.cleanup,
+        )
         ground.parts.append(fleet)
-        ground.workers += [upkeep, campaigns, dispatcher, fleet]
+        ground.workers += [upkeep, campaigns, dispatcher, fleet, cleanup]
 
     def _rates(self) -> SharedRates | None:
         """Dispatchers that meet in Redis share what their credentials may be fed."""

@@ -46,7 +46,6 @@ ASKED = {
     "devices.list": {},
     "devices.forget": {"device_id": str(uuid4())},
     "devices.of_user": {"user_id": "amina"},
-    "devices.remove": {"device_id": str(uuid4())},
     "pushes.get": {"id": str(uuid4())},
     "campaigns.create": CAMPAIGN,
     "campaigns.get": {"campaign_id": str(uuid4())},
@@ -56,7 +55,6 @@ ASKED = {
 }
 SCOPES = {
     "devices.of_user": Scope.DEVICES,
-    "devices.remove": Scope.DEVICES,
     "pushes.get": Scope.PUSHES,
     **{name: Scope.CAMPAIGNS for name in ASKED if name.startswith("campaigns.")},
 }

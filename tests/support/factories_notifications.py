@@ -252,6 +252,10 @@ class Room:
             await connection.execute(APPS.insert(), row)
         return await self.register(AMINA, registration(number, app_id=app_id, **changes))
 
+    async def remove_app(self, app_id: str) -> None:
+        async with self.database.transaction() as connection:
+            await connection.execute(APPS.delete().where(APPS.c.id == app_id))
+
     async def phones(self, number: int, **changes: object) -> list[Device]:
         """That many users with one phone each."""
         return [

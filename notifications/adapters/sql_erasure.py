@@ -1,0 +1,111 @@
+"""Erasing a user from every table of this room that names one."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kernel.adapters.database import Database, Row, table_of
+from kernel.ids import UserId
+from notifications.adapters.audit_tables import AuditRow
+from notifications.adapters.preference_tables import ConsentRow, PreferenceRow
+from notifications.adapters.push_rows import NOTIFICATIONS, PUSHES
+from notifications.adapters.send_tables import ListedRow
+from notifications.adapters.sql_audit import write_audit
+from notifications.adapters.tables import NO_DEVICE, UNSETTLED, AttemptRow, DeviceRow
+from notifications.audit.types import Deed
+from notifications.pushes import PushState
+
+ERASED = "erased"
+"""The reason of a push whose user was erased before it was sent; also what audit calls them."""
+
+NOBODY = ""
+"""Whom a notification was for, once its user was erased."""
+
+DELETED: tuple[type[Row], ...] = (DeviceRow, PreferenceRow, ConsentRow, ListedRow)
+"""Tables whose rows of a user go as they are. The others that name users are dealt with below."""
+
+DEALT_WITH: tuple[str, ...] = ("audit_records", "notifications", "pushes")
+
+_ATTEMPTS = table_of(AttemptRow)
+_AUDIT = table_of(AuditRow)
+
+
+class SqlEraser:
+    """One transaction, so that nobody meets half a user."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def erase(self, user_id: UserId, *, deed: Deed, now: datetime) -> Mapping[str, int]:
+        async with self._database.transaction() as connection:
+            gone: dict[str, int] = {}
+            for row in DELETED:
+                table = table_of(row)
+                deleting = table.delete().where(table.c.user_id == user_id)
+                gone[table.name] = (await connection.execute(deleting)).rowcount
+            gone["notifications"] = await _delete_notifications(connection, user_id)
+            gone["counted"] = await _blank_counted(connection, user_id, now)
+            gone["audit_records"] = await _blank_audit(connection, user_id)
+            done = Deed(deed.actor, deed.action, deed.subject, details=gone)
+            await write_audit(connection, [done], now)
+            return gone
+
+
+async def _delete_notifications(connection: AsyncConnection, user_id: UserId) -> int:
+    """Those that nothing is counted from; pushes and attempts go with them."""
+    uncounted = NOTIFICATIONS.delete().where(
+        NOTIFICATIONS.c.user_id == user_id,
+        NOTIFICATIONS.c.campaign_id.is_(None),
+        NOTIFICATIONS.c.send_id.is_(None),
+    )
+    return (await connection.execute(uncounted)).rowcount
+
+
+async def _blank_counted(connection: AsyncConnection, user_id: UserId, now: datetime) -> int:
+    """Take user, device and words out of what campaigns and sends are counted from."""
+    of_user = sa.select(NOTIFICATIONS.c.id).where(NOTIFICATIONS.c.user_id == user_id)
+    theirs = PUSHES.c.notification_id.in_(of_user)
+    unsent = PUSHES.update().where(theirs, sa.text(UNSETTLED))
+    await connection.execute(
+        unsent.values(
+            # One that may be on a device already must not be called unsent.
+            state=sa.case(
+                (
+                    sa.or_(PUSHES.c.ambiguous > 0, PUSHES.c.state == PushState.SENDING),
+                    PushState.AMBIGUOUS.value,
+                ),
+                else_=PushState.SUPPRESSED.value,
+            ),
+            reason=ERASED,
+            settled_at=now,
+            leased_until=None,
+        )
+    )
+    of_pushes = sa.select(PUSHES.c.id).where(theirs)
+    await connection.execute(
+        _ATTEMPTS.update().where(_ATTEMPTS.c.push_id.in_(of_pushes)).values(provider_id="")
+    )
+    blank: dict[str, Any] = {"user_id": NOBODY, "device_id": NO_DEVICE}
+    await connection.execute(
+        PUSHES.update().where(theirs).values(**blank, content="{}", collapse_key="")
+    )
+    blanking = NOTIFICATIONS.update().where(NOTIFICATIONS.c.user_id == user_id)
+    return (await connection.execute(blanking.values(user_id=NOBODY))).rowcount
+
+
+async def _blank_audit(connection: AsyncConnection, user_id: UserId) -> int:
+    """What was done stays on record; whom it concerned, and who did it, if it was the user."""
+    name, nobody = f"user:{user_id}", f"user:{ERASED}"
+    blanking = (
+        _AUDIT.update()
+        .where(_AUDIT.c.user_id == user_id)
+        .values(
+            user_id=None,
+            actor=sa.case((_AUDIT.c.actor == name, nobody), else_=_AUDIT.c.actor),
+            subject=sa.case((_AUDIT.c.subject == name, nobody), else_=_AUDIT.c.subject),
+        )
+    )
+    return (await connection.execute(blanking)).rowcount
