@@ -10,7 +10,7 @@ from reminders.limits import checked_user
 from reminders.people import People
 from reminders.rulebook import RuleBook
 from reminders.tasks import Tasks
-from reminders.types import Role, ZonePolicy
+from reminders.types import FastingPolicy, Role, ZonePolicy
 
 
 class Asking:
@@ -179,7 +179,20 @@ class Asking:
             zone=asked.zone,
             locale=asked.locale,
             muted=asked.muted,
+            quiet=bodies.quiet_of(asked.quiet),
+            fasting=FastingPolicy(asked.fasting),
+            hijri=asked.hijri,
+            follow_device=asked.follow_device,
             user_id=_user(user),
+        )
+        return bodies.profile_answer(person)
+
+    async def report_zone(
+        self, principal: Principal, asked: schemas.ReportZone
+    ) -> schemas.ProfileAnswer:
+        user = asked.user_id if isinstance(asked, schemas.ReportZoneOf) else None
+        person = await self._people.report_zone(
+            principal, zone=asked.zone, confirmed=asked.confirmed, user_id=_user(user)
         )
         return bodies.profile_answer(person)
 

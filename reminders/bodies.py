@@ -1,10 +1,12 @@
 """The room's values as bodies of its API, and back. Pure."""
 
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 
 from kernel.paging import Page
 from reminders import schemas, shapes
 from reminders.explain import Explained, Trace
+from reminders.firing import Firing
+from reminders.hijri import hijri_of
 from reminders.times import ZONE_DATA_VERSION, wall_of
 from reminders.types import (
     AtWall,
@@ -12,12 +14,12 @@ from reminders.types import (
     DueSpec,
     ElapsedLead,
     Event,
-    Firing,
     FromEvent,
     Lead,
     Offset,
     OnDay,
     Person,
+    Quiet,
     Rule,
     Sheet,
     Task,
@@ -83,6 +85,7 @@ def event_answer(event: Event) -> schemas.EventAnswer:
         zone=event.zone,
         day=event.day,
         at=clock_text(event.at),
+        hijri=hijri_body(event.day),
         created_at=event.created_at,
         cancelled_at=event.cancelled_at,
     )
@@ -96,6 +99,7 @@ def event_details(sheet: Sheet) -> schemas.EventDetailsAnswer:
         zone=event.zone,
         day=event.day,
         at=clock_text(event.at),
+        hijri=hijri_body(event.day),
         created_at=event.created_at,
         cancelled_at=event.cancelled_at,
         members=[
@@ -159,8 +163,33 @@ def rule_body(rule: Rule) -> schemas.RuleBody:
 
 def profile_answer(person: Person) -> schemas.ProfileAnswer:
     return schemas.ProfileAnswer(
-        user_id=person.user_id, zone=person.zone, locale=person.locale, muted=person.muted
+        user_id=person.user_id,
+        zone=person.zone,
+        zone_now=person.zone_now,
+        locale=person.locale,
+        muted=person.muted,
+        quiet=quiet_body(person.quiet),
+        fasting=str(person.fasting),
+        hijri=person.hijri,
+        follow_device=person.follow_device,
     )
+
+
+def quiet_of(body: shapes.QuietBody | None) -> Quiet | None:
+    if body is None:
+        return None
+    return Quiet(time.fromisoformat(body.start), time.fromisoformat(body.end))
+
+
+def quiet_body(quiet: Quiet | None) -> shapes.QuietBody | None:
+    if quiet is None:
+        return None
+    return shapes.QuietBody(quiet.start.strftime("%H:%M"), quiet.end.strftime("%H:%M"))
+
+
+def hijri_body(day: date | None) -> shapes.HijriBody | None:
+    found = None if day is None else hijri_of(day)
+    return None if found is None else shapes.HijriBody(*found)
 
 
 def firings_answer(page: Page[Firing]) -> schemas.FiringsAnswer:
@@ -207,4 +236,6 @@ def _trace_body(trace: Trace) -> schemas.TraceBody:
         zone=trace.zone,
         utc_offset_seconds=None if offset is None else int(offset.total_seconds()),
         due_at=trace.due_at,
+        moved_by=trace.moved_by,
+        jitter_seconds=None if trace.jitter is None else int(trace.jitter.total_seconds()),
     )

@@ -14,11 +14,15 @@ from kernel.paging import Page
 from reminders.authority import Act, acting_for, require, task_on
 from reminders.due import due_of, nominal
 from reminders.errors import EventNotFound, NotInEvent
+from reminders.firing import Firing, Settled
 from reminders.identity import ONCE, SOON, dedupe_key
-from reminders.ports import CalendarStore, FiringStore
-from reminders.rules import nominal_of, plan, recipients
+from reminders.lateness import class_of, useful_until_of
+from reminders.placing import POLICY, Placement, place
+from reminders.ports import Almanac, CalendarStore, FiringStore
+from reminders.quiet import hush_of
+from reminders.rules import MERGED, nominal_of, plan, recipients
 from reminders.times import offset_of
-from reminders.types import Due, Firing, Inputs, Person, Rule, Settled, Sheet, Task
+from reminders.types import Due, Inputs, Person, Ramadan, Rule, Sheet, Task
 
 
 class State(StrEnum):
@@ -30,6 +34,7 @@ class State(StrEnum):
     NO_DUE = "no_due"
     DONE = "done"
     NOT_TIMED = "not_timed"
+    MERGED = "merged"
     TOO_LATE = "too_late"
 
 
@@ -45,6 +50,9 @@ class Trace:
     zone: str | None = None
     utc_offset: timedelta | None = None
     due_at: datetime | None = None
+    moved_by: str | None = None
+    """What it gives way to, if anything."""
+    jitter: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +66,12 @@ class Explained:
 class Explain:
     """Computed from what is true now; nothing of it is stored."""
 
-    def __init__(self, *, calendar: CalendarStore, firings: FiringStore, clock: Clock) -> None:
+    def __init__(
+        self, *, calendar: CalendarStore, firings: FiringStore, almanac: Almanac, clock: Clock
+    ) -> None:
         self._calendar = calendar
         self._firings = firings
+        self._almanac = almanac
         self._clock = clock
 
     async def upcoming(
@@ -93,12 +104,19 @@ class Explain:
             raise NotInEvent("The user is not in the event.", user_id=user)
         person = await self._calendar.person(user)
         now = self._clock.now()
-        traces = [trace(sheet, task, rule, user, person, now) for rule in sheet.rules]
+        ramadans = await self._almanac.ramadans()
+        traces = [trace(sheet, task, rule, user, person, ramadans, now) for rule in sheet.rules]
         return Explained(traces, await self._firings.settled(task_id, user))
 
 
 def trace(
-    sheet: Sheet, task: Task, rule: Rule, user_id: UserId, person: Person | None, now: datetime
+    sheet: Sheet,
+    task: Task,
+    rule: Rule,
+    user_id: UserId,
+    person: Person | None,
+    ramadans: Sequence[Ramadan],
+    now: datetime,
 ) -> Trace:
     """One rule's way from the task's due to an instant for this user. Pure."""
     event = sheet.event
@@ -112,13 +130,24 @@ def trace(
         return Trace(rule.id, State.NO_DUE, "the task has no due, or its event has no day")
     if task.done_at is not None:
         return Trace(rule.id, State.DONE, "the task is done", due=nominal(due))
-    zone = event.zone if person is None else person.zone
+    zone = event.zone if person is None else person.zone_now
     found = nominal_of(rule, due, event, zone)
     if found is None:
         return Trace(
             rule.id, State.NOT_TIMED, "time before an all-day due means nothing", due=nominal(due)
         )
-    state, reason, due_at = _state(sheet, task, rule, user_id, person, due, now)
+    people = {} if person is None else {person.user_id: person}
+    inputs = Inputs(event, sheet.members, [task], sheet.rules, people, ramadans)
+    firing_class = class_of(rule)
+    placed = place(
+        found,
+        due,
+        firing_class,
+        user_id=user_id,
+        hush=hush_of(person, event_zone=event.zone, ramadans=ramadans),
+        useful_until=useful_until_of(firing_class, due, found.zone),
+    )
+    state, reason, due_at = _state(inputs, task, rule, user_id, due, placed, now)
     return Trace(
         rule_id=rule.id,
         state=state,
@@ -127,26 +156,36 @@ def trace(
         wall=found.wall,
         zone=found.zone,
         utc_offset=offset_of(found.at, found.zone),
-        due_at=due_at or found.at,
+        due_at=due_at or placed.at,
+        moved_by=placed.moved_by or ("the due is earlier" if placed.clamped else None),
+        jitter=placed.jitter,
     )
 
 
 def _state(
-    sheet: Sheet,
+    inputs: Inputs,
     task: Task,
     rule: Rule,
     user_id: UserId,
-    person: Person | None,
     due: Due,
+    placed: Placement,
     now: datetime,
 ) -> tuple[State, str, datetime | None]:
-    people = {} if person is None else {person.user_id: person}
-    inputs = Inputs(sheet.event, sheet.members, [task], sheet.rules, people)
-    for firing in plan(inputs, until=datetime.max.replace(tzinfo=now.tzinfo)):
+    planned = [
+        firing
+        for firing in plan(inputs, until=datetime.max.replace(tzinfo=now.tzinfo))
+        if firing.user_id == user_id
+    ]
+    for firing in planned:
         if firing.dedupe_key == dedupe_key(rule.id, task.id, user_id, occurrence=ONCE, due=due):
             if firing.due_at <= now:
                 return State.PASSED, "its time has come", firing.due_at
             return State.PLANNED, "", firing.due_at
         if firing.dedupe_key == dedupe_key(rule.id, task.id, user_id, occurrence=SOON, due=due):
             return State.PLANNED, "soon, because its own time had passed already", firing.due_at
+    if class_of(rule) in POLICY and any(
+        firing.firing_class in POLICY and timedelta(0) <= firing.due_at - placed.at < MERGED
+        for firing in planned
+    ):
+        return State.MERGED, "another reminder of the task follows within hours", None
     return State.TOO_LATE, "its time had passed before the task, rule or member was there", None

@@ -1,13 +1,21 @@
 """What becomes of a due firing: the guards, and the notice it turns into. Pure."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from kernel.notices import Notice, Urgency, entry_of
-from reminders.due import due_of
+from reminders.due import due_of, instant_of
+from reminders.firing import DueFiring, Firing, Judgement, Outcome
 from reminders.identity import collapse_key
 from reminders.lateness import Decision, decide
-from reminders.types import Due, DueFiring, Event, Firing, Judgement, Outcome, Person, Task
+from reminders.placing import POLICY
+from reminders.quiet import Hush, hush_of, next_allowed
+from reminders.times import wall_of
+from reminders.types import Due, Event, Person, Ramadan, Task
 from reminders.wording import when_text
+
+BARELY_LATE = timedelta(minutes=30)
+"""So late a policy reminder may still break the quiet that has begun meanwhile."""
 
 TEMPLATE = "task.reminder"
 CATEGORY = "reminders"
@@ -16,7 +24,9 @@ LIFETIME = timedelta(hours=24)
 """A reminder that could not be delivered for so long is not delivered at all."""
 
 
-def judge(due: DueFiring, *, now: datetime, default_locale: str) -> Judgement:
+def judge(
+    due: DueFiring, *, now: datetime, default_locale: str, ramadans: Sequence[Ramadan] = ()
+) -> Judgement:
     """Let a firing go off, or say why not: what is true now decides, not what was planned."""
     firing, event, task, person = due.firing, due.event, due.task, due.person
     if task is None or task.deleted_at is not None or event.cancelled_at is not None:
@@ -43,8 +53,37 @@ def judge(due: DueFiring, *, now: datetime, default_locale: str) -> Judgement:
         case Decision.SEND:
             meaning = due_of(task.due, event)
             assert meaning is not None, "a firing of these versions was planned from a due"
+            hushed = _hushed(due, meaning, now, ramadans)
+            if hushed is not None:
+                return hushed
             notice = _notice(firing, event, task, meaning, person, now, default_locale)
             return Judgement(Outcome.FIRED, entries=(entry_of(notice),))
+
+
+def _hushed(
+    due: DueFiring, meaning: Due, now: datetime, ramadans: Sequence[Ramadan]
+) -> Judgement | None:
+    """What becomes of a policy reminder when it is quiet now: as after an outage, or since
+    the quiet hours, or the days of Ramadan, are others than when it was planned."""
+    firing = due.firing
+    if firing.firing_class not in POLICY:
+        return None
+    hush = hush_of(due.person, event_zone=due.event.zone, ramadans=ramadans)
+    reason = hush.reason(wall_of(now, hush.zone))
+    # What was placed shortly before quiet began cannot wait: it may be a little late.
+    if not reason or (now - firing.due_at <= BARELY_LATE and _was_allowed(firing, hush)):
+        return None
+    latest = firing.useful_until
+    if meaning.at is not None:
+        latest = min(latest, instant_of(meaning, firing.zone))
+    until = next_allowed(now, hush)
+    if until is None or until >= latest:
+        return Judgement(Outcome.EXPIRED, f"{reason} until it is no longer useful")
+    return Judgement(Outcome.DEFERRED, reason, until=until)
+
+
+def _was_allowed(firing: Firing, hush: Hush) -> bool:
+    return not hush.reason(wall_of(firing.due_at, hush.zone))
 
 
 def _notice(
@@ -60,8 +99,9 @@ def _notice(
     when = when_text(
         due,
         locale=default_locale if person is None else person.locale,
-        viewer_zone=event.zone if person is None else person.zone,
+        viewer_zone=event.zone if person is None else person.zone_now,
         now=now,
+        hijri=person is not None and person.hijri,
     )
     return Notice(
         user_ids=(firing.user_id,),

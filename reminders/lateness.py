@@ -4,8 +4,9 @@ from datetime import datetime, time, timedelta
 from enum import StrEnum
 
 from reminders.due import day_over, instant_of
+from reminders.firing import FiringClass
 from reminders.times import resolve, wall_of
-from reminders.types import CalendarLead, Due, ElapsedLead, FiringClass, Offset, Rule
+from reminders.types import CalendarLead, Due, ElapsedLead, Offset, Rule
 
 FOLDS = frozenset({FiringClass.POLICY_FAR})
 """Classes that are not worth a push of their own once their grace is over."""

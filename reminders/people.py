@@ -1,6 +1,7 @@
 """People: on whose clock, and in which language, a user is reminded."""
 
 import re
+from dataclasses import replace
 
 from kernel.clock import Clock
 from kernel.errors import InvalidInput
@@ -11,8 +12,10 @@ from reminders.authority import acting_for
 from reminders.errors import ProfileNotFound
 from reminders.limits import checked_user
 from reminders.ports import CalendarStore
+from reminders.quiet import LONGEST_QUIET, quiet_for
 from reminders.times import checked_zone
-from reminders.types import Person
+from reminders.travel import heard
+from reminders.types import FastingPolicy, Person, Quiet
 
 _LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}")
 
@@ -39,12 +42,46 @@ class People:
         zone: str,
         locale: str,
         muted: bool = False,
+        quiet: Quiet | None = None,
+        fasting: FastingPolicy = FastingPolicy.AUTO,
+        hijri: bool = False,
+        follow_device: bool = True,
         user_id: UserId | None = None,
     ) -> Person:
-        """Store the user's profile."""
+        """Store the user's profile. Where their devices are is kept."""
         if not _LOCALE.fullmatch(locale):
             raise InvalidInput("locale", "must be a language tag such as fr-DZ")
-        person = Person(_of(principal, user_id), checked_zone(zone), locale, muted)
+        if quiet is not None and quiet_for(quiet) > LONGEST_QUIET:
+            raise InvalidInput("quiet", "must leave eight hours of the day")
+        user = _of(principal, user_id)
+        earlier = await self._store.person(user)
+        person = replace(
+            earlier or Person(user, zone, locale),
+            zone=checked_zone(zone),
+            locale=locale,
+            muted=muted,
+            quiet=quiet,
+            fasting=fasting,
+            hijri=hijri,
+            follow_device=follow_device,
+        )
+        return await self._stored(person)
+
+    async def report_zone(
+        self,
+        principal: Principal,
+        *,
+        zone: str,
+        confirmed: bool = False,
+        user_id: UserId | None = None,
+    ) -> Person:
+        """Hear from a device in which zone it is; travelling takes the reminders along."""
+        checked_zone(zone)
+        person = await self.get(principal, user_id=user_id)
+        after = heard(person, zone, now=self._clock.now(), confirmed=confirmed)
+        return person if after == person else await self._stored(after)
+
+    async def _stored(self, person: Person) -> Person:
         await self._store.put_person(person, now=self._clock.now())
         self._planning.beat()
         return person

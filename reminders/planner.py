@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -10,9 +10,10 @@ from kernel.clock import Clock
 from kernel.metrics import Metrics
 from kernel.options import option
 from kernel.workers import Pulse, Stop, repeat
-from reminders.ports import FiringStore, Reconciled
+from reminders.firing import Firing
+from reminders.ports import Almanac, FiringStore, Reconciled
 from reminders.rules import plan
-from reminders.types import Firing, Inputs
+from reminders.types import Inputs, Ramadan
 
 log = logging.getLogger(__name__)
 
@@ -50,12 +51,14 @@ class Planner:
         self,
         *,
         store: FiringStore,
+        almanac: Almanac,
         clock: Clock,
         metrics: Metrics,
         options: PlannerOptions,
         pulse: Pulse,
     ) -> None:
         self._store = store
+        self._almanac = almanac
         self._clock = clock
         self._options = options
         self._pulse = pulse
@@ -89,28 +92,29 @@ class Planner:
             limit=self._options.batch,
             without=self._left_alone(),
         )
+        ramadans = await self._almanac.ramadans() if events else ()
         for event_id in events:
-            await self._plan(event_id)
+            await self._plan(event_id, ramadans)
         backlog = await self._store.backlog(now)
         self._marks.set(backlog.marks)
         self._marks_age.set(backlog.oldest_age)
         return len(events)
 
-    async def reconcile(self, event_id: UUID) -> Reconciled:
+    async def reconcile(self, event_id: UUID, ramadans: Sequence[Ramadan]) -> Reconciled:
         """Make what waits for the event equal to its plan."""
         now = self._clock.now()
         until = now + timedelta(days=self._options.horizon_days)
 
         def planned(inputs: Inputs) -> Sequence[Firing]:
-            return plan(inputs, until=until)
+            return plan(replace(inputs, ramadans=ramadans), until=until)
 
         return await self._store.reconcile(
             event_id, planned, since=now - LOOK_BACK, until=until, now=now
         )
 
-    async def _plan(self, event_id: UUID) -> None:
+    async def _plan(self, event_id: UUID, ramadans: Sequence[Ramadan]) -> None:
         try:
-            done = await self.reconcile(event_id)
+            done = await self.reconcile(event_id, ramadans)
         except (ValueError, LookupError, TypeError):
             # One event that cannot be planned must not hold back all others.
             self._failed[event_id] = self._clock.monotonic() + self._options.retry_seconds

@@ -2,25 +2,14 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
 from kernel.ids import UserId
 from kernel.paging import Page
-from reminders.types import (
-    DueFiring,
-    Event,
-    Firing,
-    Inputs,
-    Judgement,
-    Member,
-    Person,
-    Rule,
-    Settled,
-    Sheet,
-    Task,
-)
+from reminders.firing import DueFiring, Firing, Judgement, Settled
+from reminders.types import Event, Inputs, Member, Person, Ramadan, Rule, Sheet, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +69,46 @@ class CalendarStore(Protocol):
 
     async def put_person(self, person: Person, *, now: datetime) -> None:
         """Store a profile in place of the earlier one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneState:
+    """What the rules of a zone were: from `since` on they had this fingerprint."""
+
+    zone: str
+    since: date
+    fingerprint: bytes
+    version: str
+
+
+class Almanac(Protocol):
+    """What is known of days to come."""
+
+    async def ramadans(self) -> Sequence[Ramadan]:
+        """When Ramadan is, in the years that somebody knows of."""
+        ...
+
+
+class ZoneStore(Protocol):
+    """Which zones plans are made from, and what their rules were then. Every method is one
+    whole transaction."""
+
+    async def zones(self) -> Collection[str]:
+        """The zones that plans may be made from."""
+        ...
+
+    async def zone_states(self) -> Sequence[ZoneState]:
+        """What the rules were when plans were last made from them."""
+        ...
+
+    async def put_zone_states(
+        self, states: Sequence[ZoneState], *, changed: Collection[str], now: datetime
+    ) -> int:
+        """Store the states, and mark every plan that one of the `changed` zones is part of.
+
+        How many plans were marked.
+        """
         ...
 
 

@@ -11,16 +11,17 @@ from datetime import datetime, timedelta
 
 from kernel.ids import UserId
 from reminders.due import day_over, day_seen, due_of, earlier, instant_of
+from reminders.firing import Firing, FiringClass
 from reminders.identity import ONCE, SOON, dedupe_key
 from reminders.lateness import class_of, grace_of, useful_until_of
+from reminders.placing import POLICY, Nominal, place
+from reminders.quiet import Hush, hush_of
 from reminders.times import resolve, wall_of
 from reminders.types import (
     CalendarLead,
     Due,
     ElapsedLead,
     Event,
-    Firing,
-    FiringClass,
     Inputs,
     Member,
     Role,
@@ -29,17 +30,18 @@ from reminders.types import (
     ZonePolicy,
 )
 
-BEFORE_DUE = timedelta(minutes=60)
-"""When a reminder's own time would come after the due: an early appointment, a late clock."""
+MERGED = timedelta(hours=3)
+"""Of two policy reminders of one task closer than this the later one is enough."""
 
 
 @dataclass(frozen=True, slots=True)
-class Nominal:
-    """When a rule speaks before anything gives way: the wall it was found on, the instant."""
+class Told:
+    """Somebody who is told of a task: on whose wall, from when on, and when rather not."""
 
-    at: datetime
+    user_id: UserId
     zone: str
-    wall: datetime
+    possible_from: datetime
+    hush: Hush
 
 
 def plan(inputs: Inputs, *, until: datetime) -> list[Firing]:
@@ -48,16 +50,21 @@ def plan(inputs: Inputs, *, until: datetime) -> list[Firing]:
     if event.cancelled_at is not None:
         return []
     members = {member.user_id: member for member in inputs.members}
+    hushes = {
+        user_id: hush_of(
+            inputs.people.get(user_id), event_zone=event.zone, ramadans=inputs.ramadans
+        )
+        for user_id in members
+    }
     firings: list[Firing] = []
     for task in inputs.tasks:
         due = due_of(task.due, event)
         if due is None or task.done_at is not None or task.deleted_at is not None:
             continue
         for user_id, rules in _rules_by_user(task, inputs.rules, members).items():
-            person = inputs.people.get(user_id)
-            zone = event.zone if person is None else person.zone
-            possible_from = _possible_from(event, task, members[user_id])
-            firings += _firings(event, task, due, user_id, zone, rules, possible_from)
+            hush = hushes[user_id]
+            told = Told(user_id, hush.zone, _possible_from(event, task, members[user_id]), hush)
+            firings += _firings(event, task, due, told, rules)
     return sorted(
         (firing for firing in firings if firing.due_at < until),
         key=lambda firing: (firing.due_at, firing.dedupe_key),
@@ -91,10 +98,7 @@ def nominal_of(rule: Rule, due: Due, event: Event, recipient_zone: str) -> Nomin
             return Nominal(at, zone, wall_of(at, zone))
         case CalendarLead(before, clock):
             wall = datetime.combine(earlier(day_seen(due, zone), before), clock)
-            at = resolve(wall, zone)
-            if due.at is not None and at >= instant_of(due, zone):
-                at = instant_of(due, zone) - BEFORE_DUE
-            return Nominal(at, zone, wall)
+            return Nominal(resolve(wall, zone), zone, wall)
 
 
 def zone_of(rule: Rule, event: Event, recipient_zone: str) -> str:
@@ -123,50 +127,47 @@ def _possible_from(event: Event, task: Task, member: Member) -> datetime:
     return max(event.planned_from, task.planned_from, member.joined_at)
 
 
-def _firings(
-    event: Event,
-    task: Task,
-    due: Due,
-    user_id: UserId,
-    recipient_zone: str,
-    rules: Sequence[Rule],
-    possible_from: datetime,
-) -> list[Firing]:
+def _firings(event: Event, task: Task, due: Due, told: Told, rules: Sequence[Rule]) -> list[Firing]:
     """The firings of one task for one user."""
     planned: list[Firing] = []
     too_late: list[tuple[Firing, Rule]] = []
     for rule in rules:
-        nominal = nominal_of(rule, due, event, recipient_zone)
+        nominal = nominal_of(rule, due, event, told.zone)
         if nominal is None:
             continue
-        firing = _firing(event, task, due, user_id, rule, nominal)
+        firing = _firing(event, task, due, told, rule, nominal)
         # A reminder whose time had passed before it could exist is not made up for.
-        if firing.due_at < max(possible_from, rule.planned_from):
+        if min(nominal.at, firing.due_at) < max(told.possible_from, rule.planned_from):
             too_late.append((firing, rule))
         else:
             planned.append(firing)
-    planned += _soon(event, task, due, user_id, planned, too_late, possible_from)
-    # Quiet hours, jitter and merging shift what is planned; this is where they belong.
-    return _superseded(planned)
+    planned += _soon(event, task, due, told, planned, too_late)
+    return _superseded(_merged(planned))
 
 
-def _firing(
-    event: Event, task: Task, due: Due, user_id: UserId, rule: Rule, nominal: Nominal
-) -> Firing:
+def _firing(event: Event, task: Task, due: Due, told: Told, rule: Rule, nominal: Nominal) -> Firing:
     firing_class = class_of(rule)
-    grace = grace_of(firing_class, nominal.at, nominal.zone)
     useful_until = useful_until_of(firing_class, due, nominal.zone)
-    if useful_until <= nominal.at:
+    placed = place(
+        nominal,
+        due,
+        firing_class,
+        user_id=told.user_id,
+        hush=told.hush,
+        useful_until=useful_until,
+    )
+    grace = grace_of(firing_class, placed.at, nominal.zone)
+    if useful_until <= placed.at:
         # The due day does not exist on this wall: the reminder came later, but still comes.
-        useful_until = nominal.at + grace
+        useful_until = placed.at + grace
     return Firing(
-        dedupe_key=dedupe_key(rule.id, task.id, user_id, occurrence=ONCE, due=due),
-        due_at=nominal.at,
+        dedupe_key=dedupe_key(rule.id, task.id, told.user_id, occurrence=ONCE, due=due),
+        due_at=placed.at,
         nominal_day=due.day,
         event_id=event.id,
         task_id=task.id,
         rule_id=rule.id,
-        user_id=user_id,
+        user_id=told.user_id,
         firing_class=firing_class,
         grace=grace,
         useful_until=useful_until,
@@ -180,45 +181,60 @@ def _soon(
     event: Event,
     task: Task,
     due: Due,
-    user_id: UserId,
+    told: Told,
     planned: Sequence[Firing],
     too_late: Sequence[tuple[Firing, Rule]],
-    possible_from: datetime,
 ) -> list[Firing]:
     """One policy reminder in place of all that came too late, while it can still help."""
-    if any(firing.firing_class in _POLICY for firing in planned):
+    if any(firing.firing_class in POLICY for firing in planned):
         return []
-    late = [(firing, rule) for firing, rule in too_late if firing.firing_class in _POLICY]
+    late = [(firing, rule) for firing, rule in too_late if firing.firing_class in POLICY]
     if not late:
         return []
     closest, rule = max(late, key=lambda each: (each[0].due_at, each[0].dedupe_key))
     assert isinstance(rule.lead, CalendarLead), "policy reminders have a time of day"
-    start = max(possible_from, rule.planned_from)
+    start = max(told.possible_from, rule.planned_from)
     today = wall_of(start, closest.zone).date()
-    for days in (0, 1):
-        wall = datetime.combine(today + timedelta(days=days), rule.lead.at)
-        at = resolve(wall, closest.zone)
-        if at >= start:
-            break
     last = instant_of(due, closest.zone) if due.at else day_over(due, closest.zone)
-    if at >= last:
+    for days in range(_SOON_DAYS):
+        wall = datetime.combine(today + timedelta(days=days), rule.lead.at)
+        nominal = Nominal(resolve(wall, closest.zone), closest.zone, wall)
+        firing = _firing(event, task, due, told, rule, nominal)
+        if nominal.at >= last:
+            return []
+        if start <= min(nominal.at, firing.due_at) and firing.due_at < last:
+            break
+    else:
         return []
-    nominal = Nominal(at, closest.zone, wall)
-    firing = _firing(event, task, due, user_id, rule, nominal)
+    near = FiringClass.POLICY_NEAR
     return [
         replace(
             firing,
-            dedupe_key=dedupe_key(rule.id, task.id, user_id, occurrence=SOON, due=due),
-            firing_class=FiringClass.POLICY_NEAR,
-            grace=grace_of(FiringClass.POLICY_NEAR, at, closest.zone),
+            dedupe_key=dedupe_key(rule.id, task.id, told.user_id, occurrence=SOON, due=due),
+            firing_class=near,
+            grace=grace_of(near, firing.due_at, closest.zone),
             useful_until=last,
         )
     ]
 
 
+def _merged(firings: Sequence[Firing]) -> list[Firing]:
+    """Without the policy reminders that another of the task follows closely: "today" says
+    what "tomorrow" would."""
+    policy = [firing for firing in firings if firing.firing_class in POLICY]
+    spoken = {
+        firing.dedupe_key
+        for firing in policy
+        for other in policy
+        if (firing.due_at, firing.dedupe_key) < (other.due_at, other.dedupe_key)
+        and other.due_at - firing.due_at < MERGED
+    }
+    return [firing for firing in firings if firing.dedupe_key not in spoken]
+
+
 def _superseded(firings: Sequence[Firing]) -> list[Firing]:
     """A far policy reminder is useful until the next closer one of its task."""
-    closer = sorted(firing.due_at for firing in firings if firing.firing_class in _POLICY)
+    closer = sorted(firing.due_at for firing in firings if firing.firing_class in POLICY)
     result: list[Firing] = []
     for firing in firings:
         if firing.firing_class is FiringClass.POLICY_FAR:
@@ -230,4 +246,5 @@ def _superseded(firings: Sequence[Firing]) -> list[Firing]:
     return result
 
 
-_POLICY = frozenset({FiringClass.POLICY_FAR, FiringClass.POLICY_NEAR})
+_SOON_DAYS = 7
+"""How far the reminder that comes soon may have to look for a day that is not quiet."""

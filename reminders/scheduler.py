@@ -9,10 +9,11 @@ from kernel.clock import Clock
 from kernel.metrics import Metrics
 from kernel.options import option
 from kernel.workers import Pulse, Stop, repeat
+from reminders.firing import DueFiring, Judgement, Outcome, Settled
 from reminders.handover import judge
 from reminders.identity import SHARDS
-from reminders.ports import FiringStore
-from reminders.types import DueFiring, Judgement, Outcome, Settled
+from reminders.ports import Almanac, FiringStore
+from reminders.types import Ramadan
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class Scheduler:
         self,
         *,
         store: FiringStore,
+        almanac: Almanac,
         clock: Clock,
         metrics: Metrics,
         options: SchedulerOptions,
@@ -55,6 +57,7 @@ class Scheduler:
         first_shard: int = 0,
     ) -> None:
         self._store = store
+        self._almanac = almanac
         self._clock = clock
         self._options = options
         self._relaying = relaying
@@ -84,19 +87,25 @@ class Scheduler:
         shards = await self._store.due_shards(now)
         oldest = min(shards.values(), default=now)
         self._oldest.set((now - oldest).total_seconds())
+        ramadans = await self._almanac.ramadans() if shards else ()
         count = 0
         for shard in self._in_turn(shards):
-            count += await self._fire(shard)
+            count += await self._fire(shard, ramadans)
         if count:
             self._relaying.beat()
         return count
 
-    async def _fire(self, shard: int) -> int:
+    async def _fire(self, shard: int, ramadans: Sequence[Ramadan]) -> int:
         now = self._clock.now()
 
         def judged(due: DueFiring) -> Judgement:
             try:
-                return judge(due, now=now, default_locale=self._options.default_locale)
+                return judge(
+                    due,
+                    now=now,
+                    default_locale=self._options.default_locale,
+                    ramadans=ramadans,
+                )
             except (ValueError, LookupError, TypeError) as error:
                 # One poisoned firing must not hold back its shard.
                 log.exception(

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from reminders.shapes import DueBody, LeadBody, WallTime, Zone
+from reminders.shapes import DueBody, HijriBody, LeadBody, QuietBody, WallTime, Zone
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
 User = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
@@ -111,12 +111,29 @@ class OnePerson(Ask, frozen=True, kw_only=True):
 
 
 class PutProfile(Ask, frozen=True, kw_only=True):
+    """`quiet` null means the usual hours, and equal ends none."""
+
     zone: Zone
     locale: Annotated[str, msgspec.Meta(max_length=35)]
     muted: bool = False
+    quiet: QuietBody | None = None
+    fasting: Literal["auto", "on", "off"] = "auto"
+    hijri: bool = False
+    follow_device: bool = True
 
 
 class PutProfileOf(PutProfile, frozen=True, kw_only=True):
+    user_id: User
+
+
+class ReportZone(Ask, frozen=True, kw_only=True):
+    """What a device says; `confirmed` when the user was asked and agreed."""
+
+    zone: Zone
+    confirmed: bool = False
+
+
+class ReportZoneOf(ReportZone, frozen=True, kw_only=True):
     user_id: User
 
 
@@ -159,6 +176,7 @@ class EventAnswer(Reply, frozen=True, kw_only=True):
     zone: str
     day: date | None
     at: str | None
+    hijri: HijriBody | None
     created_at: datetime
     cancelled_at: datetime | None
 
@@ -195,8 +213,13 @@ class TasksAnswer(Reply, frozen=True, kw_only=True):
 class ProfileAnswer(Reply, frozen=True, kw_only=True):
     user_id: str
     zone: str
+    zone_now: str
     locale: str
     muted: bool
+    quiet: QuietBody | None
+    fasting: str
+    hijri: bool
+    follow_device: bool
 
 
 class FiringBody(Reply, frozen=True, kw_only=True):
@@ -225,6 +248,8 @@ class TraceBody(Reply, frozen=True, kw_only=True):
     zone: str | None
     utc_offset_seconds: int | None
     due_at: datetime | None
+    moved_by: str | None
+    jitter_seconds: int | None
 
 
 class SettledBody(Reply, frozen=True, kw_only=True):

@@ -24,6 +24,21 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 Signed = Annotated[int, msgspec.Meta(ge=-1000, le=1000)]
 
 
+class QuietBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Each day from `start` up to `end`, perhaps past midnight."""
+
+    start: WallTime
+    end: WallTime
+
+
+class HijriBody(msgspec.Struct, frozen=True):
+    """A day in the Hijri calendar of Umm al-Qura."""
+
+    year: int
+    month: int
+    day: int
+
+
 class DayDue(msgspec.Struct, frozen=True, tag_field="kind", tag="day", forbid_unknown_fields=True):
     """All day, on the wall of whoever looks."""
 

@@ -18,6 +18,11 @@ from kernel.errors import InvalidInput
 ZONE_DATA_VERSION: str = tzdata.IANA_VERSION
 """The release of the zone data, such as 2026f."""
 
+DATA = resources.files("tzdata")
+"""Where the zones are read from."""
+
+_SECOND = timedelta(seconds=1)
+
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 """Days are accepted within these years."""
 
@@ -31,7 +36,7 @@ def use_packaged_zones() -> None:
 @cache
 def zone_names() -> frozenset[str]:
     """The zones that may be named: places and UTC; no bare offsets and no relics such as EST."""
-    names = resources.files("tzdata").joinpath("zones").read_text("utf-8").split()
+    names = DATA.joinpath("zones").read_text("utf-8").split()
     places = {name for name in names if "/" in name and not name.startswith("Etc/")}
     return frozenset(places | {"UTC", "Etc/UTC"})
 
@@ -41,7 +46,7 @@ def zone_named(name: str) -> ZoneInfo:
     """The rules of a zone. Raises `LookupError` if the package has none of that name."""
     if name not in zone_names():
         raise LookupError(f"no time zone is named {name!r}")
-    with resources.files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as file:
+    with DATA.joinpath("zoneinfo", *name.split("/")).open("rb") as file:
         return ZoneInfo.from_file(file, key=name)
 
 
@@ -69,6 +74,25 @@ def resolve(wall: datetime, zone: str) -> datetime:
         raise ValueError("a wall time has no zone of its own")
     # fold=0 is the RFC's choice in both cases.
     return wall.replace(tzinfo=zone_named(zone), fold=0).astimezone(UTC)
+
+
+def first_shown(wall: datetime, zone: str) -> datetime:
+    """The first instant at which the zone's clocks show `wall`, or have skipped it."""
+    late = resolve(wall, zone)
+    if wall_of(late, zone) == wall:
+        return late
+    # The change lies where the offset before it and the one after it both still fit.
+    early = wall.replace(tzinfo=zone_named(zone), fold=1).astimezone(UTC)
+    while late - early > _SECOND:
+        middle = early + (late - early) / 2
+        early, late = (early, middle) if wall_of(middle, zone) >= wall else (middle, late)
+    return late.replace(microsecond=0)
+
+
+def shown_again(wall: datetime, zone: str) -> datetime | None:
+    """The second instant at which the clocks show `wall`, where they go back over it."""
+    again = wall.replace(tzinfo=zone_named(zone), fold=1).astimezone(UTC)
+    return again if again > resolve(wall, zone) else None
 
 
 def wall_of(instant: datetime, zone: str) -> datetime:

@@ -7,7 +7,6 @@ from enum import StrEnum
 from uuid import UUID
 
 from kernel.ids import UserId
-from kernel.outbox import Entry
 
 
 class Role(StrEnum):
@@ -49,13 +48,58 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class Quiet:
+    """From `start` up to `end`, perhaps past midnight, policy reminders wait. Equal: never."""
+
+    start: time
+    end: time
+
+
+class FastingPolicy(StrEnum):
+    """Whether a user's days in Ramadan are different; by default where most people's are."""
+
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Ramadan:
+    """When it is in a year of the Hijri calendar, as far as anybody knows. Both days belong
+    to it."""
+
+    year: int
+    starts_on: date
+    ends_on: date
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
-    """How a user wants to be reminded. Who has no such profile lives in the event's zone."""
+    """How a user wants to be reminded. Who has no such profile lives in the event's zone.
+
+    `zone` is home. Where the user is now is `device_zone`, when a device said so and
+    `follow_device` lets it; `candidate_zone` is what one said since `candidate_since` and
+    nobody believes yet. `quiet` None means the usual hours.
+    """
 
     user_id: UserId
     zone: str
     locale: str
     muted: bool = False
+    quiet: Quiet | None = None
+    fasting: FastingPolicy = FastingPolicy.AUTO
+    hijri: bool = False
+    """Show dates in the Hijri calendar beside the others."""
+    follow_device: bool = True
+    device_zone: str | None = None
+    device_zone_at: datetime | None = None
+    candidate_zone: str | None = None
+    candidate_since: datetime | None = None
+
+    @property
+    def zone_now(self) -> str:
+        """The zone on whose wall the user is reminded."""
+        return (self.device_zone if self.follow_device else None) or self.zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,39 +213,6 @@ class Rule:
     """Only for the fixed policy."""
 
 
-class FiringClass(StrEnum):
-    """How exactly a firing is meant, and so how long it stays useful."""
-
-    EXACT_ELAPSED = "exact_elapsed"
-    EXACT_CALENDAR = "exact_calendar"
-    POLICY_FAR = "policy_far"
-    POLICY_NEAR = "policy_near"
-
-
-@dataclass(frozen=True, slots=True)
-class Firing:
-    """One rule going off for one due value and one user. `dedupe_key` is its identity.
-
-    `nominal_day` is the due day that the identity was made from: unlike `due_at` it never
-    moves. `zone` is the wall that `due_at` was found on. The two versions are those of the
-    task and event it was planned from; it is stale when they have risen since.
-    """
-
-    dedupe_key: bytes
-    due_at: datetime
-    nominal_day: date
-    event_id: UUID
-    task_id: UUID
-    rule_id: UUID
-    user_id: UserId
-    firing_class: FiringClass
-    grace: timedelta
-    useful_until: datetime
-    zone: str
-    event_version: int
-    task_version: int
-
-
 @dataclass(frozen=True, slots=True)
 class Inputs:
     """Everything that decides an event's firings."""
@@ -211,6 +222,8 @@ class Inputs:
     tasks: Sequence[Task]
     rules: Sequence[Rule]
     people: Mapping[UserId, Person]
+    ramadans: Sequence[Ramadan] = ()
+    """Those that operators know of; the others are computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,58 +243,3 @@ class Sheet:
     def member(self, user_id: UserId) -> Member | None:
         """The user's membership."""
         return next((each for each in self.members if each.user_id == user_id), None)
-
-
-class Outcome(StrEnum):
-    """What became of a firing."""
-
-    FIRED = "fired"
-    DONE = "done"
-    GONE = "gone"
-    MUTED = "muted"
-    EXPIRED = "expired"
-    DEAD = "dead"
-    STALE = "stale_replanned"
-    """Planned from what is no longer so. Not recorded: the plan decides anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class DueFiring:
-    """A firing whose time has come, with what is true about it now.
-
-    `standing` is whether its rule and the user's membership still exist.
-    """
-
-    firing: Firing
-    event: Event
-    task: Task | None
-    person: Person | None
-    standing: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What becomes of a due firing, why, and what follows from it."""
-
-    outcome: Outcome
-    reason: str = ""
-    entries: Sequence[Entry] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """A firing that was judged; `lateness` is how long after its due time."""
-
-    user_id: UserId
-    event_id: UUID
-    task_id: UUID
-    rule_id: UUID
-    firing_class: FiringClass
-    due_at: datetime
-    decided_at: datetime
-    outcome: Outcome
-    reason: str
-
-    @property
-    def lateness(self) -> timedelta:
-        return self.decided_at - self.due_at

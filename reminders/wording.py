@@ -7,6 +7,7 @@ Digits are Latin in all three, and hours run to 24: what CLDR has for `fr_DZ` an
 from datetime import date, datetime
 
 from reminders.due import instant_of
+from reminders.hijri import hijri_text
 from reminders.times import offset_of, wall_of
 from reminders.types import Due
 
@@ -38,10 +39,14 @@ def day_text(day: date, language: str, *, today: date) -> str:
     return text if day.year == today.year else f"{text} {day.year}"
 
 
-def when_text(due: Due, *, locale: str, viewer_zone: str, now: datetime) -> str:
+def when_text(
+    due: Due, *, locale: str, viewer_zone: str, now: datetime, hijri: bool = False
+) -> str:
     """The due as the user reads it: on the wall of its place, named where that differs."""
     language = language_of(locale)
     text = day_text(due.day, language, today=wall_of(now, viewer_zone).date())
+    if hijri and (beside := hijri_text(due.day, language)):
+        text = f"{text} ({beside})"
     if due.at is None:
         return text
     text = _AT[language].format(day=text, time=due.at.strftime("%H:%M"))

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from kernel.ids import UserId
 from reminders.adapters.mapping import Columns, Selected
+from reminders.firing import Firing, FiringClass, Outcome, Settled
 from reminders.identity import shard_of
-from reminders.types import Firing, FiringClass, Outcome, Settled
 
 
 def columns_of_firing(firing: Firing) -> Columns:

@@ -13,6 +13,7 @@ from reminders.adapters.tables import (
     PlanMarkRow,
     RuleRow,
     TaskRow,
+    ZoneStateRow,
 )
 from reminders.types import (
     AtWall,
@@ -20,12 +21,14 @@ from reminders.types import (
     DueSpec,
     ElapsedLead,
     Event,
+    FastingPolicy,
     FromEvent,
     Lead,
     Member,
     Offset,
     OnDay,
     Person,
+    Quiet,
     Role,
     Rule,
     Task,
@@ -40,6 +43,7 @@ RULES = table_of(RuleRow)
 FIRINGS = table_of(FiringRow)
 LOG = table_of(FiringLogRow)
 MARKS = table_of(PlanMarkRow)
+ZONE_STATES = table_of(ZoneStateRow)
 
 Columns = dict[str, Any]
 
@@ -99,11 +103,33 @@ def columns_of_person(person: Person) -> Columns:
         "zone": person.zone,
         "locale": person.locale,
         "muted": person.muted,
+        "quiet_start": None if person.quiet is None else person.quiet.start,
+        "quiet_end": None if person.quiet is None else person.quiet.end,
+        "fasting": str(person.fasting),
+        "hijri": person.hijri,
+        "follow_device": person.follow_device,
+        "device_zone": person.device_zone,
+        "device_zone_at": person.device_zone_at,
+        "candidate_zone": person.candidate_zone,
+        "candidate_since": person.candidate_since,
     }
 
 
 def person_of(row: Selected) -> Person:
-    return Person(row.user_id, row.zone, row.locale, row.muted)
+    return Person(
+        user_id=row.user_id,
+        zone=row.zone,
+        locale=row.locale,
+        muted=row.muted,
+        quiet=None if row.quiet_start is None else Quiet(row.quiet_start, row.quiet_end),
+        fasting=FastingPolicy(row.fasting),
+        hijri=row.hijri,
+        follow_device=row.follow_device,
+        device_zone=row.device_zone,
+        device_zone_at=row.device_zone_at,
+        candidate_zone=row.candidate_zone,
+        candidate_since=row.candidate_since,
+    )
 
 
 def columns_of_task(task: Task) -> Columns:

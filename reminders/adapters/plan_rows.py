@@ -22,8 +22,9 @@ from reminders.adapters.mapping import (
     rule_of,
     task_of,
 )
+from reminders.firing import Firing
 from reminders.ports import Reconciled
-from reminders.types import Event, Firing, Inputs
+from reminders.types import Event, Inputs
 
 _MOVES = ("due_at", "useful_until", "grace_seconds", "zone", "firing_class")
 _VERSIONS = ("event_version", "task_version")

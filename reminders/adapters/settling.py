@@ -25,10 +25,12 @@ from reminders.adapters.mapping import (
     person_of,
     task_of,
 )
-from reminders.types import DueFiring, Judgement, Outcome, Settled
+from reminders.firing import DueFiring, Judgement, Outcome, Settled
 
 DueRows = sa.Select[Any]
 """A query for the rows of due firings."""
+
+_UNSETTLED = frozenset({Outcome.STALE, Outcome.DEFERRED})
 
 _REASON = 500
 """Characters of a reason that are kept."""
@@ -71,23 +73,27 @@ async def settle(
     if not judged:
         return []
     stale = [row for row, judgement in judged if judgement.outcome is Outcome.STALE]
-    final = [
-        (row, judgement) for row, judgement in judged if judgement.outcome is not Outcome.STALE
-    ]
+    deferred = [each for each in judged if each[1].outcome is Outcome.DEFERRED]
+    final = [each for each in judged if each[1].outcome not in _UNSETTLED]
     first = await _record(database, connection, final, now)
     entries: list[Entry] = []
     settled: list[Settled] = []
     for row, judgement in judged:
-        if judgement.outcome is Outcome.STALE or row.dedupe_key in first:
+        if judgement.outcome in _UNSETTLED or row.dedupe_key in first:
             entries += judgement.entries
             settled.append(_settled(row, judgement, now))
     await write_entries(connection, entries, now)
     if stale:
         marks = [{"event_id": key, "marked_at": now} for key in {row.event_id for row in stale}]
         await connection.execute(MARKS.insert(), marks)
-    await connection.execute(
-        FIRINGS.delete().where(FIRINGS.c.id.in_([row.id for row, _ in judged]))
-    )
+    if deferred:
+        statement = FIRINGS.update().where(FIRINGS.c.id == sa.bindparam("waiting_id"))
+        await connection.execute(
+            statement.values(due_at=sa.bindparam("until")),
+            [{"waiting_id": row.id, "until": judgement.until} for row, judgement in deferred],
+        )
+    over = [row.id for row, judgement in judged if judgement.outcome is not Outcome.DEFERRED]
+    await connection.execute(FIRINGS.delete().where(FIRINGS.c.id.in_(over)))
     return settled
 
 

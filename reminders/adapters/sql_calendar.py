@@ -29,6 +29,7 @@ from reminders.adapters.mapping import (
     task_of,
 )
 from reminders.adapters.places import place_cursor, place_of
+from reminders.countries import country_of
 from reminders.errors import IdTaken
 from reminders.ports import Change, Decide, DropRule, RemoveMember
 from reminders.types import Event, Member, Person, Rule, Sheet, Task
@@ -120,18 +121,20 @@ class SqlCalendarStore:
         return None if found is None else person_of(found)
 
     async def put_person(self, person: Person, *, now: datetime) -> None:
-        zone = sa.select(PEOPLE.c.zone).where(PEOPLE.c.user_id == person.user_id)
-        put = self._database.upsert(PEOPLE, on=["user_id"], update=["zone", "locale", "muted"])
+        columns = columns_of_person(person)
+        before = sa.select(PEOPLE).where(PEOPLE.c.user_id == person.user_id)
+        put = self._database.upsert(
+            PEOPLE, on=["user_id"], update=[name for name in columns if name != "user_id"]
+        )
         plans = (
             sa.select(EVENTS.c.id, sa.literal(now, MARKS.c.marked_at.type))
             .join(MEMBERS, MEMBERS.c.event_id == EVENTS.c.id)
             .where(MEMBERS.c.user_id == person.user_id, EVENTS.c.cancelled_at.is_(None))
         )
         async with self._database.transaction() as connection:
-            before = (await connection.execute(zone)).scalar_one_or_none()
-            await connection.execute(put.values(columns_of_person(person)))
-            if before != person.zone:
-                # Only the zone is part of a plan; the locale counts when a firing goes off.
+            found = (await connection.execute(before)).one_or_none()
+            await connection.execute(put.values(columns))
+            if found is None or _of_plans(person_of(found)) != _of_plans(person):
                 await connection.execute(
                     MARKS.insert().from_select(["event_id", "marked_at"], plans)
                 )
@@ -170,6 +173,12 @@ class SqlCalendarStore:
             inserted = await connection.execute(new.values(columns))
             if inserted.rowcount == 0:
                 raise IdTaken("This id is taken.", id=str(columns["id"]))
+
+
+def _of_plans(person: Person) -> tuple[object, ...]:
+    """What plans are made of; the rest counts when a firing goes off."""
+    country = country_of(person.locale, person.zone_now)
+    return (person.zone_now, country, person.quiet, person.fasting)
 
 
 async def _sheet(connection: AsyncConnection, event: Event, task_id: UUID | None) -> Sheet:

@@ -19,9 +19,10 @@ from reminders.adapters.mapping import EVENTS, FIRINGS, LOG, MARKS, TASKS, event
 from reminders.adapters.places import place_cursor, place_of
 from reminders.adapters.plan_rows import inputs_of, write_plan
 from reminders.adapters.settling import DueRows, due_firing, settle, with_truth
+from reminders.firing import DueFiring, Firing, Judgement, Outcome, Settled
 from reminders.identity import SHARDS
 from reminders.ports import Backlog, Reconciled
-from reminders.types import DueFiring, Firing, Inputs, Judgement, Outcome, Settled
+from reminders.types import Inputs
 
 
 class SqlFiringStore:

@@ -59,6 +59,27 @@ class PersonRow(Row, table=True):
     zone: str = Field(sa_type=ZONE)
     locale: str = Field(sa_type=sa.String(35))
     muted: bool = False
+    quiet_start: time | None = None
+    quiet_end: time | None = None
+    fasting: str = Field(sa_type=sa.String(8), sa_column_kwargs={"server_default": "auto"})
+    hijri: bool = Field(sa_column_kwargs={"server_default": sa.false()})
+    follow_device: bool = Field(sa_column_kwargs={"server_default": sa.true()})
+    device_zone: str | None = Field(default=None, sa_type=ZONE)
+    device_zone_at: datetime | None = Field(default=None, sa_type=Instant)
+    candidate_zone: str | None = Field(default=None, sa_type=ZONE)
+    candidate_since: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class ZoneStateRow(Row, table=True):
+    """What the rules of a zone in use were when plans were last made from them."""
+
+    __tablename__ = "zone_states"
+
+    zone: str = Field(primary_key=True, sa_type=ZONE)
+    since: date
+    fingerprint: bytes = Field(sa_type=sa.LargeBinary(16))
+    version: str = Field(sa_type=sa.String(16))
+    checked_at: datetime = Field(sa_type=Instant)
 
 
 class TaskRow(Row, table=True):

@@ -1,9 +1,13 @@
 """Reminders, wired."""
 
+from collections.abc import Sequence
+
 from kernel.workers import Pulse
+from notifications.adapters.sql_preferences import SqlPreferences
 from reminders import routes
 from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_firings import SqlFiringStore
+from reminders.adapters.sql_zones import SqlZoneStore
 from reminders.events import Events
 from reminders.explain import Explain
 from reminders.people import People
@@ -11,7 +15,9 @@ from reminders.planner import Planner
 from reminders.rulebook import RuleBook
 from reminders.scheduler import Scheduler
 from reminders.tasks import Tasks
-from server.wiring.ground import Ground
+from reminders.types import Ramadan
+from reminders.zone_watch import ZoneWatch
+from server.wiring.ground import Ground, OpenedPart
 
 
 class Calendar:
@@ -22,6 +28,7 @@ class Calendar:
         self._planning = Pulse()
         """Beats when something that reminders depend on was changed in this process."""
         store, clock, planning = SqlCalendarStore(ground.database), ground.clock, self._planning
+        self._almanac = _Almanac(SqlPreferences(ground.database))
         self._firings = SqlFiringStore(ground.database)
         self.events = Events(store=store, clock=clock, planning=planning)
         self.tasks = Tasks(store=store, clock=clock, planning=planning)
@@ -32,7 +39,9 @@ class Calendar:
             tasks=self.tasks,
             rules=self.rules,
             people=self.people,
-            explain=Explain(calendar=store, firings=self._firings, clock=clock),
+            explain=Explain(
+                calendar=store, firings=self._firings, almanac=self._almanac, clock=clock
+            ),
         )
 
     def scheduler(self) -> None:
@@ -40,6 +49,7 @@ class Calendar:
         ground, settings = self._ground, self._ground.settings
         planner = Planner(
             store=self._firings,
+            almanac=self._almanac,
             clock=ground.clock,
             metrics=ground.metrics,
             options=settings.planner,
@@ -47,9 +57,30 @@ class Calendar:
         )
         scheduler = Scheduler(
             store=self._firings,
+            almanac=self._almanac,
             clock=ground.clock,
             metrics=ground.metrics,
             options=settings.scheduler,
             relaying=ground.relaying,
         )
-        ground.workers += [planner, scheduler]
+        zones = ZoneWatch(
+            store=SqlZoneStore(ground.database),
+            clock=ground.clock,
+            metrics=ground.metrics,
+            planning=self._planning,
+        )
+        ground.parts.append(OpenedPart(open=zones.open))
+        ground.workers += [planner, scheduler, zones]
+
+
+class _Almanac:
+    """Ramadan is when the operator said that quiet hours have it."""
+
+    def __init__(self, store: SqlPreferences) -> None:
+        self._store = store
+
+    async def ramadans(self) -> Sequence[Ramadan]:
+        return [
+            Ramadan(each.year, each.starts_on, each.ends_on)
+            for each in await self._store.ramadans()
+        ]

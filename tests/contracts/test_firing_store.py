@@ -15,10 +15,11 @@ from kernel.outbox import Entry
 from reminders.adapters.mapping import FIRINGS, LOG
 from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_firings import SqlFiringStore
+from reminders.firing import Judgement, Outcome
 from reminders.identity import shard_of
 from reminders.ports import Reconciled
 from reminders.rules import plan
-from reminders.types import FromEvent, Judgement, Offset, Outcome
+from reminders.types import FromEvent, Offset
 from tests.support.clock import START
 from tests.support.factories_reminders import (
     AMINA,

@@ -6,9 +6,10 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 
 from kernel.notices import Urgency, notice_of
+from reminders.firing import DueFiring, Outcome
 from reminders.handover import judge
 from reminders.rules import plan
-from reminders.types import AtWall, CalendarLead, DueFiring, Inputs, Offset, Outcome, Person
+from reminders.types import AtWall, CalendarLead, Inputs, Offset, Person, Ramadan
 from tests.support.factories_reminders import AMINA, LONG_AGO, event, member, person, rule, task
 
 WEDDING = event(day=date(2027, 7, 23))
@@ -100,3 +101,41 @@ def test_a_far_policy_reminder_beyond_its_grace_is_missed_with_the_reason():
 
     assert judgement.outcome is Outcome.EXPIRED
     assert judgement.reason == "missed beyond its grace"
+
+
+POLICY = replace(RULE, exact=False)
+(POLITE,) = plan(
+    Inputs(WEDDING, [member(WEDDING)], [FITTING], [POLICY], {}),
+    until=datetime(2028, 1, 1, tzinfo=UTC),
+)
+RAMADAN = Ramadan(1449, POLITE.nominal_day - timedelta(days=20), POLITE.nominal_day)
+"""A month that nobody computed."""
+
+
+def test_policy_waits_when_it_is_quiet_since_it_was_planned():
+    due = replace(DUE, firing=POLITE)
+
+    judgement = judge(due, now=POLITE.due_at, default_locale="en", ramadans=[RAMADAN])
+
+    assert (judgement.outcome, judgement.reason) == (Outcome.DEFERRED, "ramadan")
+    assert judgement.until == datetime(2027, 7, 15, 9, 30, tzinfo=UTC)
+    assert judge(DUE, now=FIRING.due_at, default_locale="en", ramadans=[RAMADAN]).entries
+
+
+def test_policy_that_cannot_wait_is_not_said_in_the_middle_of_the_night():
+    due = replace(DUE, firing=replace(POLITE, useful_until=POLITE.due_at + timedelta(hours=20)))
+
+    night = judge(due, now=POLITE.due_at + timedelta(hours=14), default_locale="en")
+
+    assert (night.outcome, night.entries) == (Outcome.EXPIRED, ())
+    assert night.reason == "quiet hours until it is no longer useful"
+
+
+def test_what_was_planned_shortly_before_the_quiet_may_be_a_little_late():
+    evening = datetime(2027, 7, 15, 20, 25, tzinfo=UTC)
+    due = replace(DUE, firing=replace(POLITE, due_at=evening))
+
+    late = judge(due, now=evening + timedelta(minutes=10), default_locale="en")
+    later = judge(due, now=evening + timedelta(minutes=40), default_locale="en")
+
+    assert (late.outcome, later.outcome) == (Outcome.FIRED, Outcome.DEFERRED)

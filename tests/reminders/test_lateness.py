@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reminders.firing import FiringClass
 from reminders.lateness import Decision, class_of, decide, grace_of, useful_until_of
-from reminders.types import CalendarLead, Due, ElapsedLead, FiringClass, Offset
+from reminders.types import CalendarLead, Due, ElapsedLead, Offset
 from tests.support.factories_reminders import event, rule
 
 NINE = datetime(2027, 7, 22, 8, tzinfo=UTC)

@@ -7,6 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reminders.due import earlier, instant_of
+from reminders.firing import FiringClass
+from reminders.lateness import class_of, useful_until_of
+from reminders.placing import SPREAD, jitter_of, place
+from reminders.quiet import hush_of
 from reminders.rules import nominal_of, plan
 from reminders.times import resolve, wall_of, zone_names
 from reminders.types import (
@@ -14,7 +18,6 @@ from reminders.types import (
     CalendarLead,
     Due,
     ElapsedLead,
-    FiringClass,
     FromEvent,
     Inputs,
     Offset,
@@ -34,6 +37,9 @@ from tests.support.factories_reminders import (
     rule,
     task,
 )
+
+HERS = jitter_of(AMINA, SPREAD[FiringClass.POLICY_NEAR])
+"""How long after nine Amina's policy reminders come."""
 
 FAR = datetime(2101, 1, 1, tzinfo=UTC)
 
@@ -221,7 +227,7 @@ def test_when_every_policy_reminder_came_too_late_one_comes_soon():
 
     firings = plan(inputs(wedding, [task(wedding)], [week, month]), until=FAR)
 
-    assert instants(firings) == [datetime(2027, 7, 21, 8, tzinfo=UTC)]
+    assert instants(firings) == [datetime(2027, 7, 21, 8, tzinfo=UTC) + HERS]
     assert firings[0].firing_class is FiringClass.POLICY_NEAR
 
 
@@ -232,7 +238,7 @@ def test_no_reminder_comes_soon_while_another_is_still_to_come_or_when_all_is_ov
     both = plan(inputs(wedding, [task(wedding)], [week, day]), until=FAR)
     past = replace(wedding, planned_from=datetime(2027, 7, 24, 12, tzinfo=UTC))
 
-    assert instants(both) == [datetime(2027, 7, 22, 8, tzinfo=UTC)]
+    assert instants(both) == [datetime(2027, 7, 22, 8, tzinfo=UTC) + HERS]
     assert plan(inputs(past, [task(past)], [week]), until=FAR) == []
 
 
@@ -302,15 +308,25 @@ def test_an_elapsed_lead_is_exactly_elapsed(day, at, place, zone, before):
     assert instant_of(due, zone) - found.at == before
 
 
-@given(days, clocks, zones, zones, leads)
-def test_a_reminder_of_an_appointment_always_comes_before_it(day, at, place, zone, lead):
+@given(days, clocks, zones, zones, leads, st.booleans())
+def test_a_reminder_of_an_appointment_always_comes_before_it(day, at, there, zone, lead, exact):
     wedding = event(day=None)
-    due = Due(day, at, place)
-
-    found = nominal_of(rule(wedding, lead), due, wedding, zone)
-
+    due = Due(day, at, there)
+    spoken = rule(wedding, lead, exact=exact)
+    found = nominal_of(spoken, due, wedding, zone)
     assert found is not None
-    assert found.at < instant_of(due, zone)
+    kind = class_of(spoken)
+
+    placed = place(
+        found,
+        due,
+        kind,
+        user_id=AMINA,
+        hush=hush_of(person(AMINA, zone), event_zone="UTC"),
+        useful_until=useful_until_of(kind, due, zone),
+    )
+
+    assert placed.at < instant_of(due, zone)
 
 
 @given(days, zones, leads, st.booleans())

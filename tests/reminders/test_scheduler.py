@@ -12,8 +12,8 @@ from kernel.notices import NOTICE, notice_of
 from kernel.workers import Pulse, Stop
 from reminders.adapters.mapping import TASKS
 from reminders.scheduler import Scheduler, SchedulerOptions
-from reminders.types import AtWall, CalendarLead, FromEvent, Offset, Role
-from tests.support.factories_reminders import AMINA, BILAL, CELIA, day_before, user
+from reminders.types import AtWall, CalendarLead, FromEvent, Offset, Ramadan, Role
+from tests.support.factories_reminders import AMINA, BILAL, CELIA, KnownDays, day_before, user
 from tests.support.metrics import value_of
 
 
@@ -38,7 +38,7 @@ async def wedding(room, day=date(2026, 3, 10)):
     return sheet.event.id
 
 
-async def job(room, event_id, due=FromEvent(Offset()), lead=day_before()):  # noqa: B008
+async def job(room, event_id, due=FromEvent(Offset()), lead=day_before(), exact=True):  # noqa: B008
     """A task with a rule that tells the owners."""
     task = await room.tasks.create(user(AMINA), event_id, title="Confirmer la salle", due=due)
     await room.rules.put(
@@ -48,7 +48,7 @@ async def job(room, event_id, due=FromEvent(Offset()), lead=day_before()):  # no
         task_id=task.id,
         user_id=None,
         lead=lead,
-        exact=True,
+        exact=exact,
     )
     return task
 
@@ -218,6 +218,26 @@ async def test_who_muted_reminders_hears_none(anywhere, notices):
     assert await notices() == []
 
 
+async def test_what_ramadan_defers_is_said_later_and_once(anywhere, notices):
+    room = anywhere
+    event_id = await wedding(room)
+    task = await job(room, event_id, lead=CalendarLead(Offset(days=1), time(9)), exact=False)
+    room.almanac.known = [Ramadan(1447, date(2026, 1, 1), date(2026, 1, 29))]
+    await room.planner.step()
+    room.almanac.known = [Ramadan(1447, date(2026, 2, 19), date(2026, 3, 19))]
+    room.clock.move(days=8, minutes=5)
+
+    # Planned before anybody knew: at nine people are asleep.
+    assert await room.scheduler.step() == 1
+    assert await room.scheduler.step() == 0
+    assert await notices() == []
+
+    room.clock.move(hours=1, minutes=30)
+    assert await room.scheduler.step() == 1
+    assert len(await notices()) == 1
+    assert len(await room.firings.settled(task.id, AMINA)) == 1
+
+
 async def test_one_poisoned_firing_does_not_hold_back_its_neighbours(
     anywhere, notices, database, caplog
 ):
@@ -254,6 +274,7 @@ async def test_nothing_is_claimed_while_the_clock_has_gone_back(room, metrics):
     wound = Wound(room.clock)
     scheduler = Scheduler(
         store=room.firings,
+        almanac=room.almanac,
         clock=wound,
         metrics=type(metrics)(),
         options=SchedulerOptions(),
@@ -299,6 +320,7 @@ async def test_schedulers_begin_with_different_shards(room, metrics, clock):
     for first in (0, 5, 31):
         await Scheduler(
             store=Watched(),
+            almanac=KnownDays(),
             clock=clock,
             metrics=type(metrics)(),
             options=SchedulerOptions(),

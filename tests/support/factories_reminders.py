@@ -28,6 +28,7 @@ from reminders.types import (
     Member,
     Offset,
     Person,
+    Ramadan,
     Role,
     Rule,
     Task,
@@ -155,6 +156,7 @@ class Room:
     explain: Explain
     planner: Planner
     scheduler: Scheduler
+    almanac: "KnownDays"
     planning: Pulse
     relaying: Pulse
 
@@ -162,6 +164,7 @@ class Room:
 def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
     calendar = SqlCalendarStore(database)
     firings = SqlFiringStore(database)
+    almanac = KnownDays()
     planning, relaying = Pulse(), Pulse()
     parts = {"store": calendar, "clock": clock, "planning": planning}
     return Room(
@@ -172,9 +175,10 @@ def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
         tasks=Tasks(**parts),
         rules=RuleBook(**parts),
         people=People(**parts),
-        explain=Explain(calendar=calendar, firings=firings, clock=clock),
+        explain=Explain(calendar=calendar, firings=firings, almanac=almanac, clock=clock),
         planner=Planner(
             store=firings,
+            almanac=almanac,
             clock=clock,
             metrics=metrics,
             options=PlannerOptions(),
@@ -182,14 +186,26 @@ def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
         ),
         scheduler=Scheduler(
             store=firings,
+            almanac=almanac,
             clock=clock,
             metrics=metrics,
             options=SchedulerOptions(),
             relaying=relaying,
         ),
+        almanac=almanac,
         planning=planning,
         relaying=relaying,
     )
+
+
+class KnownDays:
+    """What is known of Ramadans: what a test says."""
+
+    def __init__(self) -> None:
+        self.known: list[Ramadan] = []
+
+    async def ramadans(self) -> list[Ramadan]:
+        return self.known
 
 
 TODAY = START.date()

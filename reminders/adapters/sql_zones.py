@@ -1,0 +1,82 @@
+"""What the rules of the zones in use were, in a table."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from kernel.adapters.database import Database
+from reminders.adapters.mapping import (
+    EVENTS,
+    MARKS,
+    MEMBERS,
+    PEOPLE,
+    RULES,
+    TASKS,
+    ZONE_STATES,
+)
+from reminders.ports import ZoneState
+
+
+class SqlZoneStore:
+    """One adapter for both databases."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def zones(self) -> Collection[str]:
+        named = sa.union(
+            sa.select(EVENTS.c.zone),
+            sa.select(PEOPLE.c.zone),
+            sa.select(PEOPLE.c.device_zone),
+            sa.select(TASKS.c.due_zone),
+            sa.select(RULES.c.zone),
+        )
+        async with self._database.reading() as connection:
+            return {zone for zone in (await connection.execute(named)).scalars() if zone}
+
+    async def zone_states(self) -> Sequence[ZoneState]:
+        async with self._database.reading() as connection:
+            rows = await connection.execute(sa.select(ZONE_STATES))
+            return [ZoneState(row.zone, row.since, row.fingerprint, row.version) for row in rows]
+
+    async def put_zone_states(
+        self, states: Sequence[ZoneState], *, changed: Collection[str], now: datetime
+    ) -> int:
+        put = self._database.upsert(
+            ZONE_STATES, on=["zone"], update=["since", "fingerprint", "version", "checked_at"]
+        )
+        rows = [
+            {
+                "zone": state.zone,
+                "since": state.since,
+                "fingerprint": state.fingerprint,
+                "version": state.version,
+                "checked_at": now,
+            }
+            for state in states
+        ]
+        async with self._database.transaction() as connection:
+            if rows:
+                await connection.execute(put, rows)
+            if not changed:
+                return 0
+            marked = sa.select(
+                _touched_by(changed).c.event_id, sa.literal(now, MARKS.c.marked_at.type)
+            )
+            marks = MARKS.insert().from_select(["event_id", "marked_at"], marked)
+            return (await connection.execute(marks)).rowcount
+
+
+def _touched_by(zones: Collection[str]) -> sa.Subquery[Any]:
+    """The events whose plans one of the zones is part of."""
+    events = sa.select(EVENTS.c.id.label("event_id")).where(EVENTS.c.zone.in_(zones))
+    people = (
+        sa.select(MEMBERS.c.event_id)
+        .join(PEOPLE, PEOPLE.c.user_id == MEMBERS.c.user_id)
+        .where(sa.or_(PEOPLE.c.zone.in_(zones), PEOPLE.c.device_zone.in_(zones)))
+    )
+    tasks = sa.select(TASKS.c.event_id).where(TASKS.c.due_zone.in_(zones))
+    rules = sa.select(RULES.c.event_id).where(RULES.c.zone.in_(zones))
+    return sa.union(events, people, tasks, rules).subquery()

@@ -1,0 +1,103 @@
+"""Firings: one rule going off for one user, and what becomes of that."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from kernel.ids import UserId
+from kernel.outbox import Entry
+from reminders.types import Event, Person, Task
+
+
+class FiringClass(StrEnum):
+    """How exactly a firing is meant, and so how long it stays useful."""
+
+    EXACT_ELAPSED = "exact_elapsed"
+    EXACT_CALENDAR = "exact_calendar"
+    POLICY_FAR = "policy_far"
+    POLICY_NEAR = "policy_near"
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """One rule going off for one due value and one user. `dedupe_key` is its identity.
+
+    `nominal_day` is the due day that the identity was made from: unlike `due_at` it never
+    moves. `zone` is the wall that `due_at` was found on. The two versions are those of the
+    task and event it was planned from; it is stale when they have risen since.
+    """
+
+    dedupe_key: bytes
+    due_at: datetime
+    nominal_day: date
+    event_id: UUID
+    task_id: UUID
+    rule_id: UUID
+    user_id: UserId
+    firing_class: FiringClass
+    grace: timedelta
+    useful_until: datetime
+    zone: str
+    event_version: int
+    task_version: int
+
+
+class Outcome(StrEnum):
+    """What became of a firing."""
+
+    FIRED = "fired"
+    DONE = "done"
+    GONE = "gone"
+    MUTED = "muted"
+    EXPIRED = "expired"
+    DEAD = "dead"
+    DEFERRED = "deferred"
+    """It is quiet now, whatever was planned. Not recorded: it waits until that is over."""
+    STALE = "stale_replanned"
+    """Planned from what is no longer so. Not recorded: the plan decides anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class DueFiring:
+    """A firing whose time has come, with what is true about it now.
+
+    `standing` is whether its rule and the user's membership still exist.
+    """
+
+    firing: Firing
+    event: Event
+    task: Task | None
+    person: Person | None
+    standing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What becomes of a due firing, why, and what follows from it."""
+
+    outcome: Outcome
+    reason: str = ""
+    entries: Sequence[Entry] = ()
+    until: datetime | None = None
+    """When a deferred one is looked at again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A firing that was judged; `lateness` is how long after its due time."""
+
+    user_id: UserId
+    event_id: UUID
+    task_id: UUID
+    rule_id: UUID
+    firing_class: FiringClass
+    due_at: datetime
+    decided_at: datetime
+    outcome: Outcome
+    reason: str
+
+    @property
+    def lateness(self) -> timedelta:
+        return self.decided_at - self.due_at

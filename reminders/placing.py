@@ -1,0 +1,103 @@
+"""From the moment a rule means to the moment it speaks: what gives way, and how far. Pure.
+
+A time that a person typed is exact and gives way to nothing. Policy leaves people alone when
+it is quiet, and spreads over some minutes, so that nine o'clock is not one instant.
+"""
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
+
+from kernel.ids import UserId
+from reminders.due import instant_of
+from reminders.firing import FiringClass
+from reminders.quiet import FASTING_CLOCK, Hush, shifted
+from reminders.times import resolve, wall_of
+from reminders.types import Due
+
+BEFORE_DUE = timedelta(minutes=60)
+"""When a reminder's own time would come after the due: an early appointment, a late clock."""
+
+EVENING_BEFORE = time(18)
+"""Where that is quiet: on the evening before."""
+
+SPREAD = {
+    FiringClass.POLICY_FAR: timedelta(minutes=4),
+    FiringClass.POLICY_NEAR: timedelta(minutes=4),
+}
+"""Over how long the firings of a class spread. The others are exact."""
+
+POLICY = frozenset(SPREAD)
+
+
+@dataclass(frozen=True, slots=True)
+class Nominal:
+    """When a rule speaks before anything gives way: the wall it was found on, the instant."""
+
+    at: datetime
+    zone: str
+    wall: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """When it speaks, and what moved it there from its nominal time."""
+
+    at: datetime
+    clamped: bool = False
+    """Its own time would have come after the due."""
+    moved_by: str = ""
+    """Why it is quiet at its own time; empty when it is not."""
+    jitter: timedelta = timedelta(0)
+
+
+def place(
+    nominal: Nominal,
+    due: Due,
+    firing_class: FiringClass,
+    *,
+    user_id: UserId,
+    hush: Hush,
+    useful_until: datetime,
+) -> Placement:
+    """When a firing goes off. Exact ones keep their time, unless the due itself is earlier."""
+    latest = useful_until
+    if due.at is not None:
+        latest = min(latest, instant_of(due, nominal.zone))
+    if firing_class not in POLICY:
+        return _clamped(nominal, due)
+    placed = _clamped(_in_ramadan(nominal, hush), due)
+    moved_by = hush.reason(wall_of(placed.at, hush.zone))
+    at = placed.at
+    if moved_by:
+        if placed.clamped:
+            evening = wall_of(placed.at, hush.zone).date() - timedelta(days=1)
+            at = resolve(datetime.combine(evening, EVENING_BEFORE), hush.zone)
+        at = shifted(at, hush, latest=latest)
+    spread = jitter_of(user_id, SPREAD[firing_class])
+    # Spreading must not push anybody into quiet, or past the point.
+    if at + spread >= latest or hush.reason(wall_of(at + spread, hush.zone)):
+        spread = timedelta(0)
+    return replace(placed, at=at + spread, moved_by=moved_by, jitter=spread)
+
+
+def jitter_of(user_id: UserId, spread: timedelta) -> timedelta:
+    """The same for a user every day, and never early."""
+    digest = hashlib.blake2b(user_id.encode(), digest_size=8).digest()
+    seconds = int(spread.total_seconds())
+    return timedelta(seconds=int.from_bytes(digest, "big") % seconds)
+
+
+def _in_ramadan(nominal: Nominal, hush: Hush) -> Nominal:
+    """Mornings begin later in Ramadan."""
+    if nominal.wall.time() >= FASTING_CLOCK or not hush.is_fasting(nominal.wall.date()):
+        return nominal
+    wall = datetime.combine(nominal.wall.date(), FASTING_CLOCK)
+    return replace(nominal, at=resolve(wall, nominal.zone), wall=wall)
+
+
+def _clamped(nominal: Nominal, due: Due) -> Placement:
+    """What would come after the due comes an hour before it."""
+    if due.at is None or nominal.at < instant_of(due, nominal.zone):
+        return Placement(nominal.at)
+    return Placement(instant_of(due, nominal.zone) - BEFORE_DUE, clamped=True)

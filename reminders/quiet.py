@@ -1,0 +1,169 @@
+"""When policy reminders leave a user alone: at night, at Friday's prayer, in Ramadan. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from reminders.countries import FRIDAY, country_of, fasts
+from reminders.hijri import ramadan_near
+from reminders.times import first_shown, resolve, shown_again, wall_of
+from reminders.types import FastingPolicy, Person, Quiet, Ramadan
+
+NIGHT = Quiet(time(21, 30), time(8, 30))
+"""The usual quiet hours."""
+
+PRAYER = Quiet(time(12), time(14, 30))
+"""On Fridays, where people go."""
+
+FASTING_NIGHT = Quiet(time(1, 30), time(10, 30))
+IFTAR = Quiet(time(18), time(20, 30))
+"""In Ramadan people are up late, sleep late, and eat together at sunset."""
+
+FASTING_CLOCK = time(11, 30)
+"""When policy reminders of the morning come in Ramadan."""
+
+EID = timedelta(days=2)
+"""After Ramadan, nobody is bothered for so long."""
+
+BEFORE_QUIET = timedelta(minutes=5)
+"""How long before quiet begins what cannot wait until its end is said."""
+
+LONGEST_QUIET = timedelta(hours=16)
+"""Of a day; with more, nothing could be said in time."""
+
+_DAYS = 14
+_MIDNIGHT = time()
+
+
+@dataclass(frozen=True, slots=True)
+class Hush:
+    """One user's quiet hours, on the user's own wall."""
+
+    zone: str
+    quiet: Quiet | None = None
+    """The user's own; None for the usual ones."""
+    prays: bool = False
+    fasts: bool = False
+    ramadans: Sequence[Ramadan] = ()
+
+    def reason(self, wall: datetime) -> str:
+        """Why it is quiet at this wall time; empty when it is not."""
+        at = wall.time()
+        for start, end, reason in self._windows(wall.date()):
+            if start <= at and (end == _MIDNIGHT or at < end):
+                return reason
+        return ""
+
+    def is_fasting(self, day: date) -> bool:
+        """Whether the day is one of the user's Ramadan."""
+        ramadan = ramadan_near(day, self.ramadans) if self.fasts else None
+        return ramadan is not None and ramadan.starts_on <= day <= ramadan.ends_on
+
+    def ends(self, day: date) -> Iterator[time]:
+        """When it may stop being quiet on a day, and at its beginning."""
+        yield _MIDNIGHT
+        for _, end, _ in self._windows(day):
+            if end != _MIDNIGHT:
+                yield end
+
+    def starts(self, day: date) -> Iterator[time]:
+        """When it begins to be quiet on a day."""
+        for start, _, _ in self._windows(day):
+            yield start
+
+    def _windows(self, day: date) -> Iterator[tuple[time, time, str]]:
+        """From when up to when it is quiet within a day, and why; an end of 0 is midnight."""
+        ramadan = ramadan_near(day, self.ramadans) if self.fasts else None
+        fasting = ramadan is not None and ramadan.starts_on <= day <= ramadan.ends_on
+        if ramadan is not None and timedelta(0) < day - ramadan.ends_on <= EID:
+            yield _MIDNIGHT, _MIDNIGHT, "eid"
+        if fasting:
+            yield from _within_day(FASTING_NIGHT, "ramadan")
+            yield from _within_day(IFTAR, "iftar")
+        # A user's own hours always hold; the usual ones give way to Ramadan's.
+        if self.quiet is not None or not fasting:
+            yield from _within_day(self.quiet or NIGHT, "quiet hours")
+        if self.prays and day.weekday() == FRIDAY:
+            yield from _within_day(PRAYER, "friday")
+
+
+def quiet_for(quiet: Quiet) -> timedelta:
+    """How much of a day is quiet."""
+    minutes = (quiet.end.hour - quiet.start.hour) * 60 + quiet.end.minute - quiet.start.minute
+    return timedelta(minutes=minutes % (24 * 60))
+
+
+def hush_of(person: Person | None, *, event_zone: str, ramadans: Sequence[Ramadan] = ()) -> Hush:
+    """The quiet hours of a user; without a profile those usual in the event's zone."""
+    zone = event_zone if person is None else person.zone_now
+    country = country_of("" if person is None else person.locale, zone)
+    fasting = FastingPolicy.AUTO if person is None else person.fasting
+    observes = fasts(country) if fasting is FastingPolicy.AUTO else fasting is FastingPolicy.ON
+    return Hush(
+        zone=zone,
+        quiet=None if person is None else person.quiet,
+        prays=fasts(country),
+        fasts=observes,
+        ramadans=ramadans,
+    )
+
+
+def next_allowed(instant: datetime, hush: Hush) -> datetime | None:
+    """The first instant from `instant` on that is not quiet; None if there is none for weeks."""
+    wall = wall_of(instant, hush.zone)
+    if not hush.reason(wall):
+        return instant
+    for days in range(-1, _DAYS):
+        day = wall.date() + timedelta(days=days)
+        found = [
+            at
+            for end in hush.ends(day)
+            for at in _shown(datetime.combine(day, end), hush.zone)
+            if at >= instant and not hush.reason(wall_of(at, hush.zone))
+        ]
+        if found:
+            return min(found)
+    return None
+
+
+def last_allowed(instant: datetime, hush: Hush) -> datetime | None:
+    """Shortly before the quiet that `instant` lies in began; None if it lasts for weeks."""
+    wall = wall_of(instant, hush.zone)
+    if not hush.reason(wall):
+        return instant
+    for days in range(_DAYS):
+        day = wall.date() - timedelta(days=days)
+        found = [
+            at
+            for start in hush.starts(day)
+            if (at := resolve(datetime.combine(day, start) - BEFORE_QUIET, hush.zone)) <= instant
+            and not hush.reason(wall_of(at, hush.zone))
+        ]
+        if found:
+            return max(found)
+    return None
+
+
+def shifted(instant: datetime, hush: Hush, *, latest: datetime) -> datetime:
+    """The instant out of quiet: later, or earlier where later would be too late."""
+    later = next_allowed(instant, hush)
+    if later is not None and later < latest:
+        return later
+    return last_allowed(instant, hush) or instant
+
+
+def _within_day(quiet: Quiet, reason: str) -> Iterator[tuple[time, time, str]]:
+    if quiet.start < quiet.end:
+        yield quiet.start, quiet.end, reason
+    elif quiet.end < quiet.start:
+        yield quiet.start, _MIDNIGHT, reason
+        if quiet.end != _MIDNIGHT:
+            yield _MIDNIGHT, quiet.end, reason
+
+
+def _shown(wall: datetime, zone: str) -> Iterator[datetime]:
+    """When the clocks show a wall time: once, or twice."""
+    yield first_shown(wall, zone)
+    again = shown_again(wall, zone)
+    if again is not None:
+        yield again
