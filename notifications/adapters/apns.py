@@ -10,11 +10,14 @@ from kernel.clock import Clock
 from kernel.ids import new_id
 from kernel.notices import Urgency
 from kernel.options import option
-from notifications.adapters.apns_answers import Answer, outcome_of
-from notifications.adapters.apns_message import BadAddress, request_of
-from notifications.adapters.apns_pool import ApnsPool
-from notifications.adapters.apns_proxy import is_proxy
+from notifications.adapters.apns_answers import ENDS_CONNECTION, outcome_of, read_answer
+from notifications.adapters.apns_message import ApnsRequest, BadAddress, request_of
 from notifications.adapters.apns_token import ProviderToken
+from notifications.adapters.http2_connection import Line
+from notifications.adapters.http2_exchange import Answer, Header, Judged
+from notifications.adapters.http2_headers import APNS_VARYING
+from notifications.adapters.http2_pool import Http2Pool
+from notifications.adapters.http2_proxy import is_proxy
 from notifications.adapters.push_content import Unsendable
 from notifications.types import (
     AddressKind,
@@ -27,6 +30,9 @@ from notifications.types import (
     Verdict,
     route_of,
 )
+
+_IDLE = 30 * 60.0
+"""Seconds without traffic after which a connection is closed; Apple wants them to last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +86,12 @@ class ApnsProvider:
         self._options = options
         self._clock = clock
         self._key = key
-        self._pools: dict[tuple[Environment, bool], ApnsPool] = {}
+        self._pools: dict[tuple[Environment, bool], Http2Pool] = {}
         self._topic = options.topic
+        self._token: ProviderToken | None = None
 
     @property
-    def pools(self) -> Collection[ApnsPool]:
+    def pools(self) -> Collection[Http2Pool]:
         """For metrics and tests: who is connected, what waits."""
         return self._pools.values()
 
@@ -92,23 +99,21 @@ class ApnsProvider:
         """Read the key. Raises ValueError or OSError when it is not one."""
         options = self._options
         key = self._key or await asyncio.to_thread(Path(options.key_file).read_text)
-        token = ProviderToken(
+        self._token = ProviderToken(
             key=key, key_id=options.key_id, team_id=options.team_id, clock=self._clock
         )
-        token.get_header()
+        self._token.get_header()
         tls = ssl.create_default_context(cafile=options.ca_file or None)
         tls.minimum_version = ssl.TLSVersion.TLSv1_2
         tls.set_alpn_protocols(["h2"])
         for environment in Environment:
             host, _, port = getattr(options, environment.value).rpartition(":")
             for marketing in (False, True):
-                self._pools[environment, marketing] = ApnsPool(
+                self._pools[environment, marketing] = Http2Pool(
                     address=(host, int(port)),
-                    topic=options.topic,
-                    token=token,
+                    line=Line(options.streams, APNS_VARYING, _IDLE),
                     tls=tls,
                     size=options.connections,
-                    streams=options.streams,
                     deadline=options.deadline,
                     connect_within=options.connect_within,
                     proxy=options.proxy,
@@ -144,9 +149,9 @@ class ApnsProvider:
 
     async def send(self, attempts: Sequence[Attempt]) -> Sequence[Outcome]:
         """Hand all of them to their pools, then wait for the answers; no task per push."""
-        assert self._pools, "open() comes first"
-        results: list[Outcome | asyncio.Future[Answer | Outcome]] = []
-        pools: set[ApnsPool] = set()
+        assert self._token is not None, "open() comes first"
+        results: list[Outcome | asyncio.Future[Outcome]] = []
+        pools: set[Http2Pool] = set()
         for attempt in attempts:
             try:
                 request = request_of(attempt, topic=self._topic)
@@ -157,16 +162,37 @@ class ApnsProvider:
             else:
                 marketing = attempt.urgency is Urgency.MARKETING
                 pool = self._pools[attempt.environment, marketing]
-                results.append(pool.submit(request))
+                results.append(pool.submit(_Sending(request, pool.host, self._token, self._clock)))
                 pools.add(pool)
         for pool in pools:
             pool.pump()
         await asyncio.gather(*(each for each in results if isinstance(each, asyncio.Future)))
-        return [
-            each if isinstance(each, Outcome) else self._outcome(each.result()) for each in results
-        ]
+        return [each if isinstance(each, Outcome) else each.result() for each in results]
 
-    def _outcome(self, result: Answer | Outcome) -> Outcome:
-        if isinstance(result, Outcome):
-            return result
-        return outcome_of(result, now=self._clock.now())
+
+@dataclass(slots=True)
+class _Sending:
+    """A request that is written with the token of that moment, and knows which it was."""
+
+    request: ApnsRequest
+    authority: str
+    token: ProviderToken
+    clock: Clock
+    authorization: str = ""
+
+    @property
+    def body(self) -> bytes:
+        return self.request.body
+
+    def head(self) -> Sequence[Header]:
+        self.authorization = self.token.get_header()
+        return self.request.headers(authority=self.authority, authorization=self.authorization)
+
+    def judge(self, answer: Answer) -> Judged:
+        said = read_answer(answer, apns_id=self.request.notification_id)
+        if said.reason == "ExpiredProviderToken" and not self.token.renew(self.authorization):
+            # A token this young cannot be too old: one of the two clocks is wrong.
+            reason = "ExpiredProviderToken: check this machine's clock"
+            return Judged(Outcome(Verdict.MISCONFIGURED, reason))
+        ends = said.reason in ENDS_CONNECTION
+        return Judged(outcome_of(said, now=self.clock.now()), ends)

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import msgspec
+
+from notifications.adapters import http2_exchange as http2
 from notifications.adapters.retry_after import retry_after
 from notifications.types import Outcome, ThrottleScope, Verdict
 
@@ -43,6 +46,27 @@ class Answer:
     apns_id: str = ""
     timestamp: int | None = None
     retry_after: str = ""
+
+
+def read_answer(answer: http2.Answer, *, apns_id: str) -> Answer:
+    """A complete answer; a body that is not what APNs promises leaves the reason empty."""
+    reason, timestamp = "", None
+    if answer.body:
+        try:
+            content = msgspec.json.decode(answer.body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            content = None
+        if isinstance(content, dict):
+            said, since = content.get("reason"), content.get("timestamp")
+            reason = said if isinstance(said, str) else ""
+            timestamp = since if isinstance(since, int) else None
+    return Answer(
+        status=answer.status,
+        reason=reason,
+        apns_id=answer.headers.get("apns-id") or apns_id,
+        timestamp=timestamp,
+        retry_after=answer.headers.get("retry-after", ""),
+    )
 
 
 def outcome_of(answer: Answer, *, now: datetime) -> Outcome:

@@ -1,25 +1,31 @@
-"""Firebase Cloud Messaging: PyFCM builds the messages, one shared aiohttp session sends them."""
+"""Firebase Cloud Messaging: PyFCM builds the messages, HTTP/2 streams carry them."""
 
 import asyncio
 import json
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
 import msgspec
 from google.oauth2.service_account import Credentials
 
 from kernel.clock import Clock
+from kernel.notices import Urgency
 from kernel.options import option
 from notifications.adapters.fcm_answers import STALE_BEARER, outcome_of
 from notifications.adapters.fcm_bearer import Bearers
 from notifications.adapters.fcm_message import FcmApi, message_of
+from notifications.adapters.http2_connection import Line
+from notifications.adapters.http2_exchange import Answer, Header, Judged
+from notifications.adapters.http2_pool import Http2Pool
 from notifications.adapters.push_content import Unsendable
 from notifications.types import AddressKind, Attempt, Outcome, Route, Verdict
 
-_KEEP_ALIVE = 200.0
+_IDLE = 200.0
 """Seconds; FCM closes a connection that was idle for 240."""
 
 
@@ -32,15 +38,16 @@ class FcmOptions:
         "https://fcm.googleapis.com/v1/projects", "FCM's address, up to the project's name."
     )
     ca_file: str = option("", "Certificates to trust instead of the system's.")
-    connections: int = option(200, "Connections to FCM at once, at most.")
+    connections: int = option(3, "Connections per class of pushes, at most.")
+    streams: int = option(100, "Pushes under way on one connection, at most; FCM may allow less.")
     deadline: float = option(15.0, "Seconds until an answer is given up; Google asks for 10.")
     connect_within: float = option(10.0, "Seconds until a connection must stand.")
 
     def __post_init__(self) -> None:
-        if not self.endpoint.startswith(("https://", "http://")):
-            raise ValueError("endpoint must be an http(s) address")
-        if self.connections < 1:
-            raise ValueError("connections must be at least 1")
+        if not self.endpoint.startswith("https://"):
+            raise ValueError("endpoint must be an https address")
+        if self.connections < 1 or self.streams < 1:
+            raise ValueError("connections and streams must be at least 1")
         if not 0 < self.connect_within <= self.deadline:
             raise ValueError("connect_within must be above 0 and at most deadline")
 
@@ -82,14 +89,9 @@ class FcmProvider:
         api = FcmApi(credentials=credentials)
         api.FCM_END_POINT_BASE = options.endpoint.rstrip("/")
         endpoint = str(api.fcm_end_point)
-        connector = aiohttp.TCPConnector(
-            limit=options.connections,
-            keepalive_timeout=_KEEP_ALIVE,
-            ttl_dns_cache=60,
-            ssl=ssl.create_default_context(cafile=options.ca_file or None),
-        )
+        tls = ssl.create_default_context(cafile=options.ca_file or None)
         session = aiohttp.ClientSession(
-            connector=connector,
+            connector=aiohttp.TCPConnector(ssl=tls),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=options.deadline, connect=options.connect_within),
         )
@@ -99,98 +101,125 @@ class FcmProvider:
             session=session,
             clock=self._clock,
         )
-        self._opened = _Opened(api, endpoint, session, bearers)
+        url = urlsplit(endpoint)
+        pools = {marketing: self._pool(url) for marketing in (False, True)}
+        self._opened = _Opened(api, _head_of(url), session, bearers, pools)
+
+    def _pool(self, url: SplitResult) -> Http2Pool:
+        options = self._options
+        assert url.hostname is not None
+        tls = ssl.create_default_context(cafile=options.ca_file or None)
+        tls.minimum_version = ssl.TLSVersion.TLSv1_2
+        tls.set_alpn_protocols(["h2"])
+        return Http2Pool(
+            address=(url.hostname, url.port or 443),
+            # What differs between two pushes is in the body.
+            line=Line(options.streams, frozenset(), _IDLE),
+            tls=tls,
+            size=options.connections,
+            deadline=options.deadline,
+            connect_within=options.connect_within,
+        )
+
+    @property
+    def pools(self) -> Collection[Http2Pool]:
+        """For metrics and tests: who is connected, what waits."""
+        return self._opened.pools.values() if self._opened is not None else ()
 
     async def close(self) -> None:
-        if self._opened is not None:
-            await self._opened.bearers.close()
-            await self._opened.session.close()
-            self._opened = None
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            for pool in opened.pools.values():
+                await pool.shut()
+            await opened.bearers.close()
+            await opened.session.close()
 
     async def check(self) -> Mapping[Route, Outcome]:
         """Have FCM validate a message to a topic nobody has, which it does not send."""
-        assert self._opened is not None, "open() comes first"
-        bearer = await self._opened.bearers.current()
-        if isinstance(bearer, str):
-            return {Route.FCM: await self._post(_TRIAL, bearer)}
-        return {Route.FCM: bearer}
+        [outcome] = (await self._post({0: _Message(_TRIAL, is_marketing=False)})).values()
+        return {Route.FCM: outcome}
 
     async def send(self, attempts: Sequence[Attempt]) -> Sequence[Outcome]:
-        """Send all of them with as many tasks as there are connections."""
-        if len(attempts) == 1:
-            return [await self._send(attempts[0])]
-        outcomes = [_UNTRIED] * len(attempts)
-        todo = iter(enumerate(attempts))
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(len(attempts), self._options.connections)):
-                group.create_task(self._work(todo, outcomes))
-        return outcomes
-
-    async def _work(self, todo: Iterator[tuple[int, Attempt]], outcomes: list[Outcome]) -> None:
-        for index, attempt in todo:
-            outcomes[index] = await self._send(attempt)
-
-    async def _send(self, attempt: Attempt) -> Outcome:
+        """Hand all of them to their pools, then wait for the answers; no task per push."""
         assert self._opened is not None, "open() comes first"
-        bearers = self._opened.bearers
-        try:
-            body = message_of(attempt, api=self._opened.api, now=self._clock.now())
-        except Unsendable as never:
-            return Outcome(Verdict.REJECTED, never.reason)
-        bearer = await bearers.current()
-        if isinstance(bearer, Outcome):
-            return bearer
-        outcome = await self._post(body, bearer)
-        if outcome.verdict is Verdict.MISCONFIGURED and outcome.reason in STALE_BEARER:
+        now = self._clock.now()
+        outcomes: dict[int, Outcome] = {}
+        messages: dict[int, _Message] = {}
+        for number, attempt in enumerate(attempts):
+            try:
+                body = message_of(attempt, api=self._opened.api, now=now)
+            except Unsendable as never:
+                outcomes[number] = Outcome(Verdict.REJECTED, never.reason)
+            else:
+                messages[number] = _Message(body, attempt.urgency is Urgency.MARKETING)
+        outcomes |= await self._post(messages)
+        refused = {n: each for n, each in messages.items() if _is_stale_bearer(outcomes[n])}
+        if refused:
             # A refused bearer means a push that was not even looked at: once more, with a new one.
-            bearers.refuse(bearer)
-            bearer = await bearers.current()
-            if isinstance(bearer, Outcome):
-                return bearer
-            outcome = await self._post(body, bearer)
-        return outcome
+            outcomes |= await self._post(refused)
+        return [outcomes[number] for number in range(len(attempts))]
 
-    async def _post(self, body: bytes, bearer: str) -> Outcome:
-        assert self._opened is not None
-        headers = {
-            "Authorization": f"Bearer {bearer}",
-            "Content-Type": "application/json; charset=UTF-8",
-        }
-        status = 0
-        try:
-            async with self._opened.session.post(
-                self._opened.endpoint, data=body, headers=headers, allow_redirects=False
-            ) as answer:
-                status = answer.status
-                return outcome_of(
-                    status, await answer.read(), answer.headers, now=self._clock.now()
-                )
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as unreached:
-            return Outcome(Verdict.NOT_SENT, _described(unreached))
-        except (aiohttp.ClientError, TimeoutError, OSError) as lost:
-            if status:
-                return _half_an_answer(status, lost)
-            return Outcome(Verdict.AMBIGUOUS, _described(lost))
+    async def _post(self, messages: Mapping[int, "_Message"]) -> dict[int, Outcome]:
+        """One request for each, with the bearer there is, which is over if FCM says so."""
+        assert self._opened is not None, "open() comes first"
+        opened = self._opened
+        bearer = await opened.bearers.current()
+        if isinstance(bearer, Outcome):
+            return dict.fromkeys(messages, bearer)
+        head = [*opened.head, (b"authorization", b"Bearer " + bearer.encode())]
+        results = [
+            opened.pools[each.is_marketing].submit(_Request(head, each.body, self._clock))
+            for each in messages.values()
+        ]
+        for pool in opened.pools.values():
+            pool.pump()
+        outcomes = await asyncio.gather(*results)
+        if any(map(_is_stale_bearer, outcomes)):
+            opened.bearers.refuse(bearer)
+        return dict(zip(messages, outcomes, strict=True))
+
+
+class _Message(NamedTuple):
+    body: bytes
+    is_marketing: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """What a provider has while it is open."""
+    """What a provider has while it is open; the pool of marketing is the one of True."""
 
     api: FcmApi
-    endpoint: str
+    head: Sequence[Header]
     session: aiohttp.ClientSession
     bearers: Bearers
+    pools: Mapping[bool, Http2Pool]
 
 
-_UNTRIED = Outcome(Verdict.NOT_SENT, "not tried")
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """One message; its headers are the same for all that share a bearer."""
+
+    headers: Sequence[Header]
+    body: bytes
+    clock: Clock
+
+    def head(self) -> Sequence[Header]:
+        return self.headers
+
+    def judge(self, answer: Answer) -> Judged:
+        return Judged(outcome_of(answer.status, answer.body, answer.headers, now=self.clock.now()))
 
 
-def _half_an_answer(status: int, lost: Exception) -> Outcome:
-    """The status came and the body did not: enough to know whether it was accepted."""
-    verdict = Verdict.ACCEPTED if status == 200 else Verdict.FAILED
-    return Outcome(verdict, f"HTTP {status}, then {_described(lost)}")
+def _head_of(url: SplitResult) -> Sequence[Header]:
+    """What all requests say, pseudo headers first."""
+    return [
+        (b":method", b"POST"),
+        (b":scheme", b"https"),
+        (b":authority", url.netloc.encode()),
+        (b":path", url.path.encode()),
+        (b"content-type", b"application/json; charset=UTF-8"),
+    ]
 
 
-def _described(problem: Exception) -> str:
-    return f"{type(problem).__name__}: {problem}".rstrip(": ")
+def _is_stale_bearer(outcome: Outcome) -> bool:
+    return outcome.verdict is Verdict.MISCONFIGURED and outcome.reason in STALE_BEARER

@@ -295,7 +295,8 @@ async def test_hundreds_are_sent_over_a_bounded_number_of_connections(
 
 def test_options_that_cannot_work_are_refused() -> None:
     for wrong in (
-        {"endpoint": "fcm.googleapis.com"},
+        {"endpoint": "http://fcm.googleapis.com"},
+        {"streams": 0},
         {"connections": 0},
         {"connect_within": 20.0},
         {"deadline": 0.0},

@@ -2,7 +2,7 @@ from hpack import Decoder
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifications.adapters.apns_headers import HeaderEncoder
+from notifications.adapters.http2_headers import APNS_VARYING, HeaderEncoder
 
 NAMES = [b":path", b"authorization", b"apns-id", b"apns-expiration", b"apns-collapse-id"]
 Headers = list[tuple[bytes, bytes]]
@@ -35,7 +35,7 @@ texts = st.text("abcdef0123456789.-", max_size=300).map(str.encode)
 def test_any_peer_reads_what_was_meant_whatever_its_table_does(
     said: list[tuple[Headers, int | None]],
 ) -> None:
-    encoder, decoder = HeaderEncoder(), Decoder()
+    encoder, decoder = HeaderEncoder(APNS_VARYING), Decoder()
     for headers, size in said:
         if size is not None:
             encoder.header_table_size = size
@@ -49,7 +49,7 @@ def test_any_peer_reads_what_was_meant_whatever_its_table_does(
 
 
 def test_the_second_of_two_like_pushes_is_short_and_leaves_no_trace_in_the_table() -> None:
-    encoder = HeaderEncoder()
+    encoder = HeaderEncoder(APNS_VARYING)
     first = encoder.encode(request(b"app.zaffa.demo", b"10", b"aa"))
     table = list(encoder.header_table.dynamic_entries)
 

@@ -1,4 +1,4 @@
-"""The way to APNs through an HTTP proxy: CONNECT, then TLS with Apple inside the tunnel."""
+"""The way to a provider through an HTTP proxy: CONNECT, then TLS with it inside the tunnel."""
 
 import asyncio
 import re

@@ -1,10 +1,10 @@
-"""APNs' header block, encoded as Apple asks for it, and without doing the same work twice."""
+"""Header blocks of pushes, encoded as Apple asks for it, and without doing the same work twice."""
 
 from collections.abc import Sequence
 
 from hpack import Encoder
 
-Header = tuple[bytes, bytes]
+from notifications.adapters.http2_exchange import Header
 
 
 class HeaderEncoder(Encoder):
@@ -12,11 +12,14 @@ class HeaderEncoder(Encoder):
 
     Apple: `:path`, `authorization` and the apns-id, -expiration and -collapse-id are literals
     without indexing, or they push everything else out of a small table. The block of the
-    constant headers is remembered, since encoding it is most of the work of a push.
+    constant headers is remembered, since encoding it is most of the work of a push. FCM's are
+    all constant, as long as a bearer lasts.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, varying: frozenset[bytes]) -> None:
+        """Raises KeyError for a varying name that has no encoding here."""
         super().__init__()
+        self._varying = {name: _LITERALS[name] for name in varying}
         self._table: tuple[Header, ...] = ()
         self._known: dict[tuple[Header, ...], bytes] = {}
 
@@ -25,10 +28,10 @@ class HeaderEncoder(Encoder):
         block = bytearray()
         for pseudo in (True, False):
             kind = [header for header in headers if header[0].startswith(b":") is pseudo]
-            block += self._constant(tuple(each for each in kind if each[0] not in _VARYING))
+            block += self._constant(tuple(each for each in kind if each[0] not in self._varying))
             for name, value in kind:
-                if name in _VARYING:
-                    block += _VARYING[name]
+                if name in self._varying:
+                    block += self._varying[name]
                     block += _length(len(value))
                     block += value
         return bytes(block)
@@ -65,9 +68,11 @@ def _new_name(name: bytes) -> bytes:
     return b"\x00" + _length(len(name)) + name
 
 
-_VARYING = {
+_LITERALS = {
     # Literals without indexing; the first two names have a place in the static table.
     b":path": b"\x04",
     b"authorization": b"\x0f\x08",
     **{name: _new_name(name) for name in (b"apns-id", b"apns-expiration", b"apns-collapse-id")},
 }
+
+APNS_VARYING = frozenset(_LITERALS)

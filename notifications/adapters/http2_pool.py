@@ -1,22 +1,19 @@
-"""A few connections to one of APNs' worlds, in place of aioapns' pool."""
+"""A few HTTP/2 connections to one place of a provider, for any number of pushes."""
 
 import asyncio
 import ssl
 from collections import deque
 
 from kernel.backoff import Backoff
-from notifications.adapters.apns_answers import Answer
-from notifications.adapters.apns_connection import ApnsConnection
-from notifications.adapters.apns_exchange import Exchange
-from notifications.adapters.apns_message import ApnsRequest
-from notifications.adapters.apns_proxy import tunnel
-from notifications.adapters.apns_token import ProviderToken
+from notifications.adapters.http2_connection import Http2Connection, Line
+from notifications.adapters.http2_exchange import Exchange, Request
+from notifications.adapters.http2_proxy import tunnel
 from notifications.types import Outcome, Verdict
 
 _BACKOFF = Backoff(first=0.5, cap=30.0, floor=0.1)
 
 
-class ApnsPool:
+class Http2Pool:
     """Spreads requests over its connections. One request is sent at most once, ever.
 
     What does not fit waits here, in order, for a stream, until its deadline; nobody polls.
@@ -26,23 +23,19 @@ class ApnsPool:
         self,
         *,
         address: tuple[str, int],
-        topic: str,
-        token: ProviderToken,
+        line: Line,
         tls: ssl.SSLContext,
         size: int,
-        streams: int,
         deadline: float,
         connect_within: float,
         proxy: str = "",
     ) -> None:
-        self.live: list[ApnsConnection] = []
+        self.live: list[Http2Connection] = []
         self._loop = asyncio.get_running_loop()
         self._address = address
-        self._topic = topic
-        self._token = token
+        self._line = line
         self._tls = tls
         self._size = size
-        self._streams = streams
         self._deadline = deadline
         self._connect_within = connect_within
         self._proxy = proxy
@@ -55,17 +48,21 @@ class ApnsPool:
         self._why = ""
         self._closed = False
 
-    def submit(self, request: ApnsRequest) -> asyncio.Future[Answer | Outcome]:
+    def submit(self, request: Request) -> asyncio.Future[Outcome]:
         """Send it as soon as there is a stream; the future has a result by the deadline."""
-        answer: asyncio.Future[Answer | Outcome] = self._loop.create_future()
-        exchange = Exchange(request, answer, self._loop.time() + self._deadline)
+        result: asyncio.Future[Outcome] = self._loop.create_future()
+        exchange = Exchange(request, result, self._loop.time() + self._deadline)
         self._waiting.append(exchange)
         while self._deadlines and self._deadlines[0].settled:
             self._deadlines.popleft()
         self._deadlines.append(exchange)
         if self._timer is None:
             self._timer = self._loop.call_later(self._deadline, self._look_at_deadlines)
-        return answer
+        return result
+
+    @property
+    def host(self) -> str:
+        return self._address[0]
 
     @property
     def remembered(self) -> int:
@@ -75,7 +72,7 @@ class ApnsPool:
     def pump(self) -> None:
         """Write what waits to the connections that have room; connect when none has."""
         while self._waiting:
-            if self._waiting[0].answer.done():
+            if self._waiting[0].result.done():
                 self._waiting.popleft()
                 continue
             connection = self._roomiest(self._waiting[0].request.body)
@@ -97,8 +94,8 @@ class ApnsPool:
             connection.close()
         self.live.clear()
 
-    def _roomiest(self, body: bytes) -> ApnsConnection | None:
-        best: ApnsConnection | None = None
+    def _roomiest(self, body: bytes) -> Http2Connection | None:
+        best: Http2Connection | None = None
         for connection in self.live:
             if connection.is_busy or not connection.has_room_for(body):
                 continue
@@ -114,7 +111,7 @@ class ApnsPool:
             if not usable:
                 self._fail_waiting(self._why)
             return
-        self._connecting = self._loop.create_task(self._connect(), name="apns:connect")
+        self._connecting = self._loop.create_task(self._connect(), name=f"http2:{self._address[0]}")
 
     async def _connect(self) -> None:
         server, port = self._address
@@ -140,18 +137,15 @@ class ApnsPool:
             self._discard(connection)
         self.pump()
 
-    def _connection(self) -> ApnsConnection:
-        return ApnsConnection(
-            self._address[0],
-            self._topic,
-            self._token,
+    def _connection(self) -> Http2Connection:
+        return Http2Connection(
+            self._line,
             on_lost=self._discard,
             on_progress=self.pump,
             on_answer=self._answered,
-            streams=self._streams,
         )
 
-    def _discard(self, connection: ApnsConnection) -> None:
+    def _discard(self, connection: Http2Connection) -> None:
         if connection not in self.live:
             return  # Lost while it was being opened; `_connect` sees to it.
         self.live.remove(connection)
@@ -173,16 +167,8 @@ class ApnsPool:
         for exchange in waiting:
             exchange.settle(Outcome(Verdict.NOT_SENT, reason, retry_after=pause))
 
-    def _answered(self, connection: ApnsConnection, exchange: Exchange, answer: Answer) -> None:
+    def _answered(self) -> None:
         self._failures = 0
-        if answer.reason == "ExpiredProviderToken" and not self._token.renew(
-            exchange.authorization
-        ):
-            # A token this young cannot be too old: one of the two clocks is wrong.
-            reason = "ExpiredProviderToken: check this machine's clock"
-            exchange.settle(Outcome(Verdict.MISCONFIGURED, reason))
-        else:
-            exchange.settle(answer)
 
     def _look_at_deadlines(self) -> None:
         """One timer for all: deadlines come due in the order of submission."""

@@ -1,10 +1,10 @@
-"""One connection to APNs: aioapns' protocol class with its behaviour on the wire replaced."""
+"""One HTTP/2 connection to a provider: h2 does the protocol, this does what pushes need of it."""
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
-from aioapns.connection import APNsTLSClientProtocol, AuthorizationHeaderProvider
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
@@ -21,19 +21,10 @@ from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes
 from hyperframe.frame import Frame, GoAwayFrame
 
-from notifications.adapters.apns_answers import ENDS_CONNECTION, Answer
-from notifications.adapters.apns_exchange import (
-    BODY_BYTES,
-    Exchange,
-    outcome_of_reset,
-    read_answer,
-    read_head,
-)
-from notifications.adapters.apns_headers import HeaderEncoder
+from notifications.adapters.http2_exchange import BODY_BYTES, Exchange, outcome_of_reset
+from notifications.adapters.http2_headers import HeaderEncoder
 from notifications.types import Outcome, Verdict
 
-IDLE = 30 * 60.0
-"""Seconds without traffic after which a connection is closed; Apple wants them to last."""
 _LAST_STREAM = H2Connection.HIGHEST_ALLOWED_STREAM_ID - 2
 
 
@@ -48,7 +39,19 @@ class _Http2(H2Connection):
         return [], [event]
 
 
-class ApnsConnection(APNsTLSClientProtocol):
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a connection needs to know of the way it is on."""
+
+    streams: int
+    """Requests under way at once, at most; the peer may allow less."""
+    varying: frozenset[bytes]
+    """Headers that differ between any two requests."""
+    idle_seconds: float
+    """Time without a request after which it is closed."""
+
+
+class Http2Connection(asyncio.Protocol):
     """Writes requests, matches answers by stream, obeys SETTINGS, drains on GOAWAY.
 
     It never repeats a request. Whatever happens, each exchange it took is settled: with an
@@ -58,39 +61,37 @@ class ApnsConnection(APNsTLSClientProtocol):
 
     def __init__(
         self,
-        authority: str,
-        topic: str,
-        token: AuthorizationHeaderProvider,
+        line: Line,
         *,
-        on_lost: Callable[["ApnsConnection"], None],
+        on_lost: Callable[["Http2Connection"], None],
         on_progress: Callable[[], None],
-        on_answer: Callable[["ApnsConnection", Exchange, Answer], None],
-        streams: int,
+        on_answer: Callable[[], None],
     ) -> None:
-        loop = asyncio.get_running_loop()
-        super().__init__(topic, loop, None, token)
         config = H2Configuration(
             client_side=True,
             header_encoding=None,
             validate_outbound_headers=False,
             normalize_outbound_headers=False,
         )
-        self.conn = _Http2(config)
-        self.conn.encoder = HeaderEncoder()
         self.draining = False
         self.retired = False
         self.lost = False
         self.answered = False
-        self._authority = authority
+        self._loop = loop = asyncio.get_running_loop()
+        self._h2 = _Http2(config)
+        self._h2.encoder = HeaderEncoder(line.varying)
+        self._transport: asyncio.Transport | None = None
+        self._line = line
         self._on_lost = on_lost
         self._on_progress = on_progress
         self._on_answer = on_answer
-        self._most = streams
-        # APNs allows one request until it has seen a good provider token.
+        # One until the peer says how many; APNs says more once it has seen a good token.
         self._limit = 1
+        self._has_settings = False
         self._open: dict[int, Exchange] = {}
         self._used_at = loop.time()
         self._heard_at = loop.time()
+        self.idle_timer: asyncio.TimerHandle | None = None
         self._flushing = False
 
     @property
@@ -109,7 +110,7 @@ class ApnsConnection(APNsTLSClientProtocol):
     def has_room_for(self, body: bytes) -> bool:
         """Whether the peer's windows are open wide enough for this body."""
         window = min(
-            self.conn.outbound_flow_control_window, self.conn.remote_settings.initial_window_size
+            self._h2.outbound_flow_control_window, self._h2.remote_settings.initial_window_size
         )
         return len(body) <= window
 
@@ -119,14 +120,11 @@ class ApnsConnection(APNsTLSClientProtocol):
 
     def write(self, exchange: Exchange) -> None:
         """Send it in this turn of the loop. Only when there is room and it is not busy."""
-        assert self.auth_provider is not None
         request = exchange.request
-        exchange.stream = stream = self.conn.get_next_available_stream_id()
-        exchange.authorization = self.auth_provider.get_header()
-        exchange.written_at = self._used_at = self.loop.time()
-        headers = request.headers(authority=self._authority, authorization=exchange.authorization)
-        self.conn.send_headers(stream, headers)
-        self.conn.send_data(stream, request.body, end_stream=True)
+        exchange.stream = stream = self._h2.get_next_available_stream_id()
+        exchange.written_at = self._used_at = self._loop.time()
+        self._h2.send_headers(stream, request.head())
+        self._h2.send_data(stream, request.body, end_stream=True)
         self._open[stream] = exchange
         if stream >= _LAST_STREAM:
             self.retire()
@@ -136,8 +134,8 @@ class ApnsConnection(APNsTLSClientProtocol):
         """The deadline has passed: free the stream, and say honestly that nobody knows."""
         if self._open.pop(exchange.stream, None) is None:
             return
-        self.conn.reset_stream(exchange.stream, ErrorCodes.CANCEL)
-        exchange.settle(Outcome(Verdict.AMBIGUOUS, "no answer within the deadline"))
+        self._h2.reset_stream(exchange.stream, ErrorCodes.CANCEL)
+        exchange.lose(Outcome(Verdict.AMBIGUOUS, "no answer within the deadline"))
         if self._heard_at < exchange.written_at:
             # Not a word since: the peer may be gone without the network telling us.
             self.retire()
@@ -149,19 +147,26 @@ class ApnsConnection(APNsTLSClientProtocol):
         self.draining = self.retired = True
         self._close_if_done()
 
-    # asyncio and aioapns call what follows.
+    def close(self) -> None:
+        """End it now; what is under way is in doubt."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._h2.close_connection()
+            self._flush_now()
+            self._transport.close()
+
+    # asyncio calls what follows.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        self.inactivity_timer = self.loop.call_later(IDLE, self._look_idle)
-
-    def refresh_inactivity_timer(self) -> None:
-        """Nothing to do: `_look_idle` reads when the connection was last used."""
+        # uvloop's transports do what asyncio's do, but do not derive from them.
+        self._transport = cast(asyncio.Transport, transport)
+        self._h2.initiate_connection()
+        self._flush_now()
+        self.idle_timer = self._loop.call_later(self._line.idle_seconds, self._look_idle)
 
     def data_received(self, data: bytes) -> None:
-        self._heard_at = self.loop.time()
+        self._heard_at = self._loop.time()
         try:
-            for event in self.conn.receive_data(data):
+            for event in self._h2.receive_data(data):
                 self._on(event)
         except ProtocolError as broken:
             self._break(f"protocol error: {broken}")
@@ -171,42 +176,47 @@ class ApnsConnection(APNsTLSClientProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True
-        if self.inactivity_timer is not None:
-            self.inactivity_timer.cancel()
+        if self.idle_timer is not None:
+            self.idle_timer.cancel()
         self._settle_all(Outcome(Verdict.AMBIGUOUS, f"connection lost: {exc or 'closed'}"))
         self._on_lost(self)
 
     def _on(self, event: object) -> None:
         if isinstance(event, ResponseReceived):
             if exchange := self._open.get(event.stream_id):
-                read_head(exchange, event.headers)
+                exchange.read_head(event.headers)
         elif isinstance(event, StreamEnded):
             if exchange := self._open.pop(event.stream_id, None):
                 self._finish(exchange)
         elif isinstance(event, DataReceived):
             # Also for streams given up: the window of the connection is shared by all.
-            self.conn.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
             exchange = self._open.get(event.stream_id)
             if exchange is not None and len(exchange.body) < BODY_BYTES:
                 exchange.body += event.data
         elif isinstance(event, StreamReset):
             if exchange := self._open.pop(event.stream_id, None):
-                exchange.settle(outcome_of_reset(event.error_code))
+                exchange.lose(outcome_of_reset(event.error_code))
         elif isinstance(event, RemoteSettingsChanged):
             changed = event.changed_settings.get(SettingCodes.MAX_CONCURRENT_STREAMS)
             if changed is not None:
-                self._limit = min(changed.new_value, self._most)
+                self._limit = min(changed.new_value, self._line.streams)
+            elif not self._has_settings:
+                # No word of it means that there is no limit.
+                self._limit = self._line.streams
+            self._has_settings = True
         elif isinstance(event, WindowUpdated):
             pass  # `_after_change` lets the pool look at the window again.
         elif isinstance(event, ConnectionTerminated):
             self._drain(event.last_stream_id or 0, event.additional_data or b"")
 
     def _finish(self, exchange: Exchange) -> None:
-        answer = read_answer(exchange)
+        judged = exchange.request.judge(exchange.answer())
         self.answered = True
-        if answer.reason in ENDS_CONNECTION:
+        if judged.ends_connection:
             self.draining = True
-        self._on_answer(self, exchange, answer)
+        exchange.settle(judged.outcome)
+        self._on_answer()
 
     def _drain(self, last_stream: int, debug: bytes) -> None:
         """GOAWAY: streams above the last were not looked at, the others will be answered."""
@@ -218,13 +228,13 @@ class ApnsConnection(APNsTLSClientProtocol):
     def _break(self, reason: str) -> None:
         self.draining = True
         self._settle_all(Outcome(Verdict.AMBIGUOUS, reason))
-        if self.transport is not None:
-            self.transport.abort()
+        if self._transport is not None:
+            self._transport.abort()
 
     def _settle_all(self, outcome: Outcome) -> None:
         open_exchanges, self._open = self._open, {}
         for exchange in open_exchanges.values():
-            exchange.settle(outcome)
+            exchange.lose(outcome)
 
     def _after_change(self) -> None:
         self._close_if_done()
@@ -235,21 +245,21 @@ class ApnsConnection(APNsTLSClientProtocol):
             self.close()
 
     def _look_idle(self) -> None:
-        quiet = self.loop.time() - self._used_at
-        if quiet >= IDLE and not self._open:
+        quiet = self._loop.time() - self._used_at
+        if quiet >= self._line.idle_seconds and not self._open:
             self.retire()
         else:
-            left = max(IDLE - quiet, 1.0)
-            self.inactivity_timer = self.loop.call_later(left, self._look_idle)
+            left = max(self._line.idle_seconds - quiet, 1.0)
+            self.idle_timer = self._loop.call_later(left, self._look_idle)
 
     def _flush_soon(self) -> None:
         """One write for everything that happens in this turn of the loop."""
         if not self._flushing:
             self._flushing = True
-            self.loop.call_soon(self._flush_now)
+            self._loop.call_soon(self._flush_now)
 
     def _flush_now(self) -> None:
         self._flushing = False
-        data = self.conn.data_to_send()
-        if data and self.transport is not None and not self.transport.is_closing():
-            self.transport.write(data)
+        data = self._h2.data_to_send()
+        if data and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
