@@ -14,7 +14,6 @@ from notifications.sandbox.apns_rules import (
     wrong_environment,
 )
 from notifications.sandbox.apns_tokens import ApnsSession, ProviderTokens
-from notifications.sandbox.credentials import Files
 from notifications.sandbox.faults import (
     LATE,
     MANNERS,
@@ -64,10 +63,6 @@ class ApnsService:
         self._faults = faults
         self._arrivals = arrivals
         self._clock = clock
-        self._topic = ""
-
-    def trust(self, files: Files) -> None:
-        self._topic = files.topic
 
     def session(self) -> ApnsSession:
         return ApnsSession()
@@ -90,7 +85,7 @@ class ApnsService:
         reason = self._tokens.reason_against(headers.get("authorization"), session)
         if reason is None:
             reason = reason_against(
-                headers, request.repeated, request.body, address, topic=self._topic
+                headers, request.repeated, request.body, address, topic=session.topic
             )
         if reason is None and wrong_environment(address, self._environment):
             reason = "BadDeviceToken"

@@ -1,7 +1,7 @@
 """Provider tokens as APNs checks them: ES256, at most an hour old, not renewed too often."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jwt
 import jwt.types
@@ -24,6 +24,7 @@ class ApnsSession:
     bearer: str = ""
     updated_at: float = float("-inf")
     team: str = ""
+    topic: str = ""
     trusted: bool = False
     bad_addresses: int = 0
 
@@ -33,15 +34,19 @@ class ProviderTokens:
 
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
-        self._files: Files | None = None
-        self._key: Any = None
-        self._verified: dict[str, tuple[str, float]] = {}
+        self._keys: dict[str, _Key] = {}
+        self._verified: dict[str, _Verified] = {}
 
     def trust(self, files: Files) -> None:
-        """Accept tokens signed with this key."""
-        self._files = files
+        """Accept tokens signed with this key, beside those of others."""
         algorithm = jwt.get_algorithm_by_name("ES256")
-        self._key = algorithm.prepare_key(files.apns_key.read_bytes()).public_key()
+        key = algorithm.prepare_key(files.apns_key.read_bytes()).public_key()
+        self._keys[files.key_id] = _Key(key, files.team_id, files.topic)
+
+    def revoke(self, files: Files) -> None:
+        """Accept this key no more."""
+        del self._keys[files.key_id]
+        self._verified.clear()
 
     def reason_against(self, authorization: str | None, session: ApnsSession) -> str | None:
         """Why this request is refused; what is good is remembered in the session."""
@@ -51,7 +56,7 @@ class ProviderTokens:
         verified = self._verified.get(bearer) or self._verify(bearer)
         if scheme.lower() != "bearer" or verified is None:
             return "InvalidProviderToken"
-        team, issued = verified
+        team, issued = verified.key.team, verified.issued
         now = self._clock.now().timestamp()
         if issued > now + _SKEW:
             return "InvalidProviderToken"
@@ -67,23 +72,39 @@ class ProviderTokens:
             session.updated_at = updated
         session.bearer = bearer
         session.team = team
+        session.topic = verified.key.topic
         session.trusted = True
         return None
 
-    def _verify(self, bearer: str) -> tuple[str, float] | None:
-        """Team and age of a token with a good signature."""
-        assert self._files is not None, "trust() comes first"
+    def _verify(self, bearer: str) -> "_Verified | None":
+        """Key and age of a token with a good signature."""
         options: jwt.types.Options = {"require": ["iss", "iat"], "verify_iat": False}
         try:
-            if jwt.get_unverified_header(bearer).get("kid") != self._files.key_id:
+            key = self._keys.get(str(jwt.get_unverified_header(bearer).get("kid")))
+            if key is None:
                 return None
-            claims = jwt.decode(bearer, self._key, algorithms=["ES256"], options=options)
+            claims = jwt.decode(bearer, key.public, algorithms=["ES256"], options=options)
         except jwt.InvalidTokenError:
             return None
         issued = claims["iat"]
-        if claims["iss"] != self._files.team_id or not isinstance(issued, int | float):
+        if claims["iss"] != key.team or not isinstance(issued, int | float):
             return None
         if len(self._verified) >= _REMEMBERED:
             self._verified.clear()
-        self._verified[bearer] = verified = (claims["iss"], float(issued))
+        self._verified[bearer] = verified = _Verified(key, float(issued))
         return verified
+
+
+class _Key(NamedTuple):
+    """A signing key, and what it may be used for."""
+
+    public: Any
+    team: str
+    topic: str
+
+
+class _Verified(NamedTuple):
+    """A token that is good but for its age."""
+
+    key: _Key
+    issued: float

@@ -1,5 +1,6 @@
 """Real-format credentials for a provider that is not real: certificates, keys, a key file."""
 
+import hashlib
 import ipaddress
 import json
 import os
@@ -14,7 +15,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 PROJECT_ID = "zaffa-sandbox"
-CLIENT_EMAIL = f"push@{PROJECT_ID}.iam.gserviceaccount.com"
 TEAM_ID = "ZAFFATEAM0"
 KEY_ID = "ZAFFAKEY00"
 TOPIC = "app.zaffa.demo"
@@ -22,6 +22,9 @@ TOPIC = "app.zaffa.demo"
 # Certificates that outlive every installation: nobody renews a test double's.
 _FROM = datetime(2024, 1, 1, tzinfo=UTC)
 _UNTIL = datetime(2054, 1, 1, tzinfo=UTC)
+
+_APPS = "apps"
+"""The folder with a folder for each further app."""
 
 _PEM = serialization.Encoding.PEM
 _PKCS8 = serialization.PrivateFormat.PKCS8
@@ -77,14 +80,41 @@ def init(directory: str | Path, *, fcm_port: int) -> Files:
     tls = (files.authority, files.certificate, files.certificate_key)
     if not all(path.exists() for path in tls):
         _make_certificates(files)
-    if not files.apns_key.exists():
-        key = ec.generate_private_key(ec.SECP256R1())
-        _write(files.apns_key, key.private_bytes(_PEM, _PKCS8, _PLAIN))
-    if not files.vapid_key.exists():
-        key = ec.generate_private_key(ec.SECP256R1())
-        _write(files.vapid_key, key.private_bytes(_PEM, _PKCS8, _PLAIN))
-    point_to(files, fcm_port=fcm_port)
+    make_credentials(files, fcm_port=fcm_port)
     return files
+
+
+def init_app(directory: str | Path, name: str, *, fcm_port: int) -> Files:
+    """Make what is missing of the credentials of an app beside the sandbox's own."""
+    files = _files_of_app(Path(directory), name)
+    make_credentials(files, fcm_port=fcm_port)
+    return files
+
+
+def make_credentials(files: Files, *, fcm_port: int) -> None:
+    """Make what is missing of what an app shows to providers."""
+    files.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for path in (files.apns_key, files.vapid_key):
+        if not path.exists():
+            key = ec.generate_private_key(ec.SECP256R1())
+            _write(path, key.private_bytes(_PEM, _PKCS8, _PLAIN))
+    point_to(files, fcm_port=fcm_port)
+
+
+def apps_in(directory: str | Path) -> list[Files]:
+    """The credentials of every such app."""
+    found = Path(directory, _APPS).glob("*/vapid.pem")
+    return [_files_of_app(Path(directory), each.parent.name) for each in sorted(found)]
+
+
+def _files_of_app(directory: Path, name: str) -> Files:
+    """A project, a signing key and a bundle id of its own, in the sandbox's one team."""
+    return Files(
+        directory / _APPS / name,
+        project_id=f"{PROJECT_ID}-{name}",
+        key_id=hashlib.sha256(name.encode()).hexdigest()[:10].upper(),
+        topic=f"app.zaffa.{name}",
+    )
 
 
 def point_to(files: Files, *, fcm_port: int) -> None:
@@ -95,19 +125,19 @@ def point_to(files: Files, *, fcm_port: int) -> None:
         if account["token_uri"] == token_uri:
             return
     else:
-        account = _account()
+        account = _account(files.project_id)
     account["token_uri"] = token_uri
     _write(files.service_account, json.dumps(account, indent=2).encode())
 
 
-def _account() -> dict[str, str]:
+def _account(project_id: str) -> dict[str, str]:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return {
         "type": "service_account",
-        "project_id": PROJECT_ID,
+        "project_id": project_id,
         "private_key_id": secrets.token_hex(20),
         "private_key": key.private_bytes(_PEM, _PKCS8, _PLAIN).decode(),
-        "client_email": CLIENT_EMAIL,
+        "client_email": f"push@{project_id}.iam.gserviceaccount.com",
         "client_id": "100000000000000000000",
         "auth_uri": "https://accounts.google.com/o/oauth2/auth",
         "token_uri": "",

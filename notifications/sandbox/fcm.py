@@ -67,12 +67,12 @@ class FcmService:
         self._faults = faults
         self._arrivals = arrivals
         self._clock = clock
-        self._project_id = ""
+        self._project_ids: set[str] = set()
         self._project = _Minute(clock.monotonic())
         self._devices: dict[str, _Minute] = {}
 
     def trust(self, files: Files) -> None:
-        self._project_id = files.project_id
+        self._project_ids.add(files.project_id)
 
     def session(self) -> None:
         """FCM remembers nothing about a connection."""
@@ -85,14 +85,17 @@ class FcmService:
         path = _SEND.match(request.path)
         if path is None or request.method != "POST":
             return _NO_SUCH_PAGE
-        problem = self._oauth.problem(request.headers.get("authorization", ""))
+        authorization = request.headers.get("authorization", "")
+        problem = self._oauth.problem(authorization)
         if problem is not None:
             return error("ACCESS_TOKEN_EXPIRED" if problem == "EXPIRED" else "UNAUTHENTICATED")
-        if path[1] != self._project_id:
+        if path[1] not in self._project_ids:
             return error("NOT_FOUND")
-        return self._send(request)
+        if path[1] != self._oauth.project_of(authorization):
+            return error("PERMISSION_DENIED")
+        return self._send(request, path[1])
 
-    def _send(self, request: Request) -> Response:
+    def _send(self, request: Request, project_id: str) -> Response:
         try:
             body = msgspec.json.decode(request.body)
         except msgspec.DecodeError as wrong:
@@ -114,21 +117,21 @@ class FcmService:
         if body.get("validate_only") or body.get("validateOnly"):
             number = "fake_message_id"
         else:
-            number = self._accept(message, request)
-        accepted = json_response(200, {"name": f"projects/{self._project_id}/messages/{number}"})
+            number = self._accept(message, request, project_id)
+        accepted = json_response(200, {"name": f"projects/{project_id}/messages/{number}"})
         if fault is None:
             return dataclasses.replace(accepted, manner=Manner.TRAILING)
         manner = LATE.get(fault.outcome, Manner.TRAILING)
         return dataclasses.replace(accepted, manner=manner, delay=fault.delay)
 
-    def _accept(self, message: Message, request: Request) -> str:
+    def _accept(self, message: Message, request: Request, project_id: str) -> str:
         number = f"0:{secrets.randbits(52)}%{secrets.token_hex(8)}"
         self._arrivals.add(
             provider="fcm",
             environment="production",
             address=message.address,
             push_id=message.push_id,
-            provider_id=f"projects/{self._project_id}/messages/{number}",
+            provider_id=f"projects/{project_id}/messages/{number}",
             title=message.title,
             body=message.body,
             payload=request.body,

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
@@ -36,29 +37,42 @@ class TokenEndpoint:
         self.issued = 0
         self._faults = faults
         self._clock = clock
-        self._expiry: dict[str, datetime] = {}
-        self._account: dict[str, str] = {}
-        self._key: Any = None
+        self._bearers: dict[str, _Bearer] = {}
+        self._accounts: dict[str, _Account] = {}
 
     def trust(self, files: Files) -> None:
-        """Accept assertions signed with this key file."""
-        self._account = json.loads(files.service_account.read_bytes())
+        """Accept assertions signed with this key file, beside those of others."""
+        account = json.loads(files.service_account.read_bytes())
         algorithm = jwt.get_algorithm_by_name("RS256")
-        self._key = algorithm.prepare_key(self._account["private_key"]).public_key()
+        key = algorithm.prepare_key(account["private_key"]).public_key()
+        self._accounts[account["private_key_id"]] = _Account(account, key)
+
+    def revoke(self, files: Files) -> None:
+        """Accept this key file no more, nor the bearers that were given out for it."""
+        key_id = json.loads(files.service_account.read_bytes())["private_key_id"]
+        account = self._accounts.pop(key_id)
+        self._bearers = {
+            each: bearer for each, bearer in self._bearers.items() if bearer.account is not account
+        }
+
+    def project_of(self, authorization: str) -> str:
+        """The project of a request's bearer; empty for one that was never given out."""
+        bearer = self._bearers.get(authorization.partition(" ")[2])
+        return bearer.account.file["project_id"] if bearer else ""
 
     def expire(self) -> None:
         """End the life of every bearer given out so far."""
         now = self._clock.now()
-        for bearer in self._expiry:
-            self._expiry[bearer] = now
+        for bearer in self._bearers.values():
+            bearer.expires_at = now
 
     def problem(self, authorization: str) -> str | None:
         """What is wrong with a request's bearer: None, "EXPIRED" or "UNKNOWN"."""
         scheme, _, bearer = authorization.partition(" ")
-        expiry = self._expiry.get(bearer)
-        if scheme.lower() != "bearer" or expiry is None:
+        known = self._bearers.get(bearer)
+        if scheme.lower() != "bearer" or known is None:
             return "UNKNOWN"
-        return "EXPIRED" if expiry <= self._clock.now() else None
+        return "EXPIRED" if known.expires_at <= self._clock.now() else None
 
     def answer(self, request: Request) -> Response:
         if request.method != "POST":
@@ -66,23 +80,34 @@ class TokenEndpoint:
         form = parse_qs(request.body.decode("utf-8", "replace"))
         if form.get("grant_type") != [_GRANT]:
             return _refused("unsupported_grant_type", f"Invalid grant_type: {_GRANT} expected")
-        problem = self._problem_of(form.get("assertion", [""])[0])
+        assertion = form.get("assertion", [""])[0]
+        account = self._account_of(assertion)
+        problem = self._problem_of(assertion, account)
         if problem:
             return _refused("invalid_grant", problem)
-        if fault := self._faults.find("oauth", self._account["client_email"]):
+        if fault := self._faults.find("oauth", account.file["client_email"]):
             if lost := of_connection(fault):
                 return lost
             if fault.outcome == "UNAVAILABLE":
                 return Response(503, b"<html>Service Unavailable</html>", (), delay=fault.delay)
             return _refused(fault.outcome, "Scripted.")
         bearer = "ya29." + secrets.token_urlsafe(96)
-        self._expiry[bearer] = self._clock.now() + timedelta(seconds=LIFETIME)
+        expires_at = self._clock.now() + timedelta(seconds=LIFETIME)
+        self._bearers[bearer] = _Bearer(account, expires_at)
         self.issued += 1
         return json_response(
             200, {"access_token": bearer, "expires_in": LIFETIME, "token_type": "Bearer"}
         )
 
-    def _problem_of(self, assertion: str) -> str:
+    def _account_of(self, assertion: str) -> "_Account":
+        """Whose key an assertion names; any, if it names none that is known."""
+        try:
+            key_id = str(jwt.get_unverified_header(assertion).get("kid"))
+        except jwt.InvalidTokenError:
+            key_id = ""
+        return self._accounts.get(key_id) or next(iter(self._accounts.values()))
+
+    def _problem_of(self, assertion: str, account: "_Account") -> str:
         """Why an assertion is refused; empty when it is good."""
         required = ["iss", "aud", "iat", "exp"]
         # The instants are checked below, against this sandbox's own clock.
@@ -90,10 +115,10 @@ class TokenEndpoint:
         try:
             claims = jwt.decode(
                 assertion,
-                self._key,
+                account.key,
                 algorithms=["RS256"],
-                audience=[self._account["token_uri"], _GOOGLE],
-                issuer=self._account["client_email"],
+                audience=[account.file["token_uri"], _GOOGLE],
+                issuer=account.file["client_email"],
                 options=options,
             )
         except jwt.InvalidTokenError as refused:
@@ -110,6 +135,22 @@ class TokenEndpoint:
         if _SCOPES.isdisjoint(str(claims.get("scope", "")).split()):
             return "Invalid OAuth scope or ID token audience provided."
         return ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Account:
+    """A service account: its key file, and the public half of its key."""
+
+    file: dict[str, str]
+    key: Any
+
+
+@dataclass(slots=True)
+class _Bearer:
+    """What was given out, and to whom."""
+
+    account: _Account
+    expires_at: datetime
 
 
 def _refused(error: str, description: str) -> Response:

@@ -7,7 +7,7 @@ from pathlib import Path
 from kernel.clock import Clock
 from notifications.sandbox.apns import ApnsService
 from notifications.sandbox.apns_tokens import ProviderTokens
-from notifications.sandbox.credentials import Files, init, point_to
+from notifications.sandbox.credentials import Files, apps_in, init, point_to
 from notifications.sandbox.distance import Distant
 from notifications.sandbox.faults import Faults
 from notifications.sandbox.fcm import FcmService
@@ -115,10 +115,12 @@ class Sandbox:
         }
         try:
             await self._listeners["fcm"].open()
-            # The key file names the port; trust must be in place before the others answer.
-            point_to(self.files, fcm_port=self._listeners["fcm"].port)
+            # Key files name the port; trust must be in place before the others answer.
             await self._listeners["webpush"].open()
-            self._trust()
+            self.webpush.trust(self.files, origin=self.webpush_origin)
+            for files in (self.files, *apps_in(options.directory)):
+                point_to(files, fcm_port=self._listeners["fcm"].port)
+                self.trust(files)
             for name in ("page", "apns", "apns_sandbox"):
                 await self._listeners[name].open()
         except OSError:
@@ -148,10 +150,13 @@ class Sandbox:
         options = self._options
         return Distant(service, latency=options.latency_ms / 1000, window=options.window_bytes)
 
-    def _trust(self) -> None:
-        self.oauth.trust(self.files)
-        self._tokens.trust(self.files)
-        self._fcm_service.trust(self.files)
-        self.webpush.trust(self.files, origin=self.webpush_origin)
-        for service in self._apns_services.values():
-            service.trust(self.files)
+    def trust(self, files: Files) -> None:
+        """Take these credentials too, from now on."""
+        self.oauth.trust(files)
+        self._tokens.trust(files)
+        self._fcm_service.trust(files)
+
+    def revoke(self, files: Files) -> None:
+        """Take these credentials no more."""
+        self.oauth.revoke(files)
+        self._tokens.revoke(files)

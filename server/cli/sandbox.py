@@ -8,7 +8,7 @@ import sys
 import aiohttp
 
 from kernel.clock import SystemClock
-from notifications.sandbox.credentials import init
+from notifications.sandbox.credentials import init, init_app
 from notifications.sandbox.sandbox import Sandbox
 from server.cli.common import Commands, add_command, settings
 from server.wiring.groups import Settings
@@ -16,6 +16,7 @@ from server.wiring.providers import sandboxed, sandboxed_browsers
 
 _EXAMPLES = """\
   zaffa sandbox --init      make its certificates and credentials, and say which settings use them
+  zaffa sandbox --init --app shop   make further credentials, and say how to give them to an app
   zaffa sandbox run         emulate the providers until Ctrl+C
   zaffa sandbox follow      list pushes as they arrive, here or in `zaffa serve`
 """
@@ -33,10 +34,16 @@ def add_to(commands: Commands) -> None:
         "--init", action="store_true", help="make the credentials that a real server would have"
     )
 
+    command.add_argument(
+        "--app", default="", metavar="NAME", help="with --init: those of one more app"
+    )
+
 
 def _run(given: argparse.Namespace) -> int:
     loaded = settings(given)
-    if given.init:
+    if given.init and given.app:
+        _init_app(loaded, given.app)
+    elif given.init:
         _init(loaded)
     elif given.action is None:
         print("Say what to do: --init, run or follow.", file=sys.stderr)
@@ -62,6 +69,21 @@ def _init(loaded: Settings) -> None:
     webpush = sandboxed_browsers(options, loaded.webpush)
     for name in ("key_file", "subject", "own_service", "ca_file"):
         print(f"ZAFFA_WEBPUSH_{name.upper()}={getattr(webpush, name)}")
+
+
+def _init_app(loaded: Settings, name: str) -> None:
+    options = loaded.sandbox
+    files = init_app(options.directory, name, fcm_port=options.fcm_port)
+    print("# A sandbox that starts now takes these; an app shows them once it is told:")
+    print(f"zaffa apps put {name} --name {name}")
+    print(f"zaffa apps fcm {name} {files.service_account}")
+    print(
+        f"zaffa apps apns {name} {files.apns_key} --key-id {files.key_id}"
+        f" --team-id {files.team_id} --topic {files.topic}"
+    )
+    print(f"zaffa apps webpush {name} {files.vapid_key} --subject mailto:sandbox@localhost")
+    token_uri = f"https://localhost:{options.fcm_port}/token"
+    print(f"# ZAFFA_CREDENTIALS_TOKEN_URIS must hold {token_uri}")
 
 
 async def _emulate(loaded: Settings) -> None:
