@@ -99,7 +99,7 @@ class TestUnanswered:
 
         async with (
             scripted_apns(credentials, script) as server,
-            our(server, deadline=0.3, connect_within=0.3) as apns,
+            our(server, deadline=1.5, connect_within=1.5) as apns,
         ):
             [silent] = await apns.send(pushes(1))
             after = await apns.send(pushes(5))
@@ -147,7 +147,7 @@ class TestUnanswered:
         one = {SettingCodes.MAX_CONCURRENT_STREAMS: 1}
         async with (
             scripted_apns(credentials, ignore, settings=one) as server,
-            our(server, deadline=0.2, connect_within=0.2) as apns,
+            our(server, deadline=1.5, connect_within=1.5) as apns,
         ):
             outcomes = await apns.send(pushes(3))
 
@@ -393,7 +393,7 @@ class TestConnecting:
         callers: list[asyncio.StreamWriter] = []
         mute = await asyncio.start_server(lambda _, who: callers.append(who), "127.0.0.1", 0)
         server.address = f"localhost:{mute.sockets[0].getsockname()[1]}"
-        async with our(server, deadline=0.5, connect_within=0.2) as apns:
+        async with our(server, deadline=2.0, connect_within=0.3) as apns:
             outcomes = await apns.send(pushes(3))
         mute.close()
         for caller in callers:
@@ -407,7 +407,7 @@ class TestConnecting:
     ) -> None:
         async with (
             scripted_apns(credentials, answer) as server,
-            our(server, deadline=0.5, connect_within=0.5) as apns,
+            our(server, deadline=2.0, connect_within=1.5) as apns,
         ):
             opened = ScriptedConnection.connection_made
 
@@ -478,7 +478,7 @@ class TestConnecting:
     ) -> None:
         async with (
             scripted_apns(credentials, ignore) as server,
-            our(server, deadline=0.2, connect_within=0.2) as apns,
+            our(server, deadline=1.5, connect_within=1.5) as apns,
         ):
             silent = await apns.send(pushes(2))
             server.script = answer

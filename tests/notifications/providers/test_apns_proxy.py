@@ -72,8 +72,8 @@ def options(credentials: Files) -> Callable[..., ApnsOptions]:
             production=server.address,
             ca_file=str(credentials.authority),
             proxy=proxy,
-            deadline=1.0,
-            connect_within=0.5,
+            deadline=3.0,
+            connect_within=2.0,
         )
 
     return of

@@ -162,7 +162,7 @@ async def test_a_push_in_doubt_is_not_sent_again_by_the_adapter(
 async def test_a_silent_provider_is_given_up_at_the_deadline(
     sandbox: Sandbox, clock: ManualClock
 ) -> None:
-    options = replace(fcm_options(sandbox), deadline=0.2, connect_within=0.2)
+    options = replace(fcm_options(sandbox), deadline=1.5, connect_within=1.5)
     async with open_fcm(options, clock=clock) as fcm:
         good = attempt(TOKEN, now=clock.now())
         silent = attempt(TOKEN, now=clock.now(), address="sandbox-silence-1")
