@@ -3,14 +3,15 @@
 from kernel.identity import Principal
 from kernel.ids import UserId
 from kernel.operations import Nothing
-from reminders import bodies, schemas
+from reminders import bodies, firing_bodies, schemas
 from reminders.events import Events
 from reminders.explain import Explain
 from reminders.limits import checked_user
 from reminders.people import People
+from reminders.person import FastingPolicy
 from reminders.rulebook import RuleBook
 from reminders.tasks import Tasks
-from reminders.types import FastingPolicy, Role, ZonePolicy
+from reminders.types import Role, TaskDetails, ZonePolicy
 
 
 class Asking:
@@ -60,18 +61,6 @@ class Asking:
         sheet = await self._events.rename(principal, asked.event_id, title=asked.title)
         return bodies.event_details(sheet)
 
-    async def move_event(
-        self, principal: Principal, asked: schemas.MoveEvent
-    ) -> schemas.EventDetailsAnswer:
-        sheet = await self._events.move(
-            principal,
-            asked.event_id,
-            day=asked.day,
-            at=bodies.clock_of(asked.at),
-            zone=asked.zone,
-        )
-        return bodies.event_details(sheet)
-
     async def cancel_event(
         self, principal: Principal, asked: schemas.OneEvent
     ) -> schemas.EventDetailsAnswer:
@@ -101,6 +90,7 @@ class Asking:
             due=bodies.due_spec(asked.due),
             assignee_id=_user(asked.assignee_id, "assignee_id"),
             task_id=asked.id,
+            details=bodies.details_of(asked.details) or TaskDetails(),
         )
         return bodies.task_answer(task)
 
@@ -127,6 +117,7 @@ class Asking:
             title=asked.title,
             due=bodies.due_spec(asked.due),
             assignee_id=_user(asked.assignee_id, "assignee_id"),
+            details=bodies.details_of(asked.details),
         )
         return bodies.task_answer(task)
 
@@ -203,7 +194,7 @@ class Asking:
         page = await self._explain.upcoming(
             principal, cursor=asked.cursor, limit=asked.limit, user_id=_user(user)
         )
-        return bodies.firings_answer(page)
+        return firing_bodies.firings_answer(page)
 
     async def explain(
         self, principal: Principal, asked: schemas.OneTask
@@ -212,7 +203,7 @@ class Asking:
         explained = await self._explain.of(
             principal, asked.event_id, asked.task_id, user_id=_user(user)
         )
-        return bodies.explanation_answer(explained)
+        return firing_bodies.explanation_answer(explained)
 
 
 def _user(user_id: str | None, field: str = "user_id") -> UserId | None:

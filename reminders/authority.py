@@ -21,6 +21,8 @@ class Act(Enum):
 _MAY = {
     Role.OWNER: frozenset(Act),
     Role.COLLABORATOR: frozenset({Act.SEE, Act.WORK}),
+    Role.VENDOR: frozenset({Act.SEE, Act.WORK}),
+    Role.GUEST: frozenset({Act.SEE}),
 }
 
 
@@ -36,7 +38,7 @@ def require(principal: Principal, sheet: Sheet, act: Act) -> None:
         if member is None:
             raise EventNotFound("There is no such event.")
         if act not in _MAY[member.role]:
-            raise RoleTooLow("Only an owner of the event may do this.", role=str(member.role))
+            raise RoleTooLow("Your role in the event does not allow this.", role=str(member.role))
     if act is not Act.SEE and sheet.event.cancelled_at is not None:
         raise EventCancelled("The event was cancelled.")
 

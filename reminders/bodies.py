@@ -4,11 +4,11 @@ from datetime import date, time, timedelta
 
 from kernel.paging import Page
 from reminders import schemas, shapes
-from reminders.explain import Explained, Trace
-from reminders.firing import Firing
+from reminders.due import anchor_of, due_on, is_compressed
 from reminders.hijri import hijri_of
-from reminders.times import ZONE_DATA_VERSION, wall_of
+from reminders.person import Person, Quiet
 from reminders.types import (
+    Anchor,
     AtWall,
     CalendarLead,
     DueSpec,
@@ -18,11 +18,12 @@ from reminders.types import (
     Lead,
     Offset,
     OnDay,
-    Person,
-    Quiet,
+    Payment,
+    Priority,
     Rule,
     Sheet,
     Task,
+    TaskDetails,
 )
 
 
@@ -44,7 +45,7 @@ def due_spec(body: shapes.DueBody | None) -> DueSpec:
         case shapes.WallDue():
             return AtWall(body.day, time.fromisoformat(body.at), body.zone)
         case shapes.EventDue():
-            return FromEvent(Offset(body.months, body.weeks, body.days), clock_of(body.at))
+            return _from_event(body)
 
 
 def due_body(due: DueSpec) -> shapes.DueBody | None:
@@ -55,8 +56,56 @@ def due_body(due: DueSpec) -> shapes.DueBody | None:
             return shapes.DayDue(day)
         case AtWall(day, at, zone):
             return shapes.WallDue(day, at.strftime("%H:%M"), zone)
-        case FromEvent(offset, at):
-            return shapes.EventDue(offset.months, offset.weeks, offset.days, clock_text(at))
+        case FromEvent():
+            return _event_due(due)
+
+
+def _from_event(body: shapes.EventDue) -> FromEvent:
+    offset = Offset(body.months, body.weeks, body.days)
+    return FromEvent(offset, clock_of(body.at), body.anchor, body.span, body.start)
+
+
+def _event_due(due: FromEvent) -> shapes.EventDue:
+    offset = due.offset
+    return shapes.EventDue(
+        offset.months,
+        offset.weeks,
+        offset.days,
+        clock_text(due.at),
+        due.anchor,
+        due.span,
+        due.start,
+    )
+
+
+def details_of(body: shapes.DetailsBody | None) -> TaskDetails | None:
+    if body is None:
+        return None
+    payment = body.payment
+    return TaskDetails(
+        notes=body.notes,
+        priority=Priority(body.priority),
+        usual=body.usual,
+        opens=None if body.opens is None else _from_event(body.opens),
+        parent_id=body.parent_id,
+        payment=None
+        if payment is None
+        else Payment(payment.amount, payment.currency, payment.vendor),
+    )
+
+
+def details_body(details: TaskDetails) -> shapes.DetailsBody:
+    payment = details.payment
+    return shapes.DetailsBody(
+        notes=details.notes,
+        priority=details.priority.value,
+        usual=details.usual,
+        opens=None if details.opens is None else _event_due(details.opens),
+        parent_id=details.parent_id,
+        payment=None
+        if payment is None
+        else shapes.PaymentBody(payment.amount, payment.currency, payment.vendor),
+    )
 
 
 def lead_of(body: shapes.LeadBody) -> Lead:
@@ -102,6 +151,8 @@ def event_details(sheet: Sheet) -> schemas.EventDetailsAnswer:
         hijri=hijri_body(event.day),
         created_at=event.created_at,
         cancelled_at=event.cancelled_at,
+        anchors=[_anchor_body(each, event) for each in event.anchors],
+        undo_move_until=None if event.moved is None else event.moved.until,
         members=[
             schemas.MemberBody(
                 user_id=member.user_id, role=str(member.role), joined_at=member.joined_at
@@ -109,6 +160,18 @@ def event_details(sheet: Sheet) -> schemas.EventDetailsAnswer:
             for member in sheet.members
         ],
         rules=[rule_body(rule) for rule in sheet.rules if rule.task_id is None],
+    )
+
+
+def _anchor_body(anchor: Anchor, event: Event) -> shapes.AnchorBody:
+    found = anchor_of(event, anchor.code)
+    return shapes.AnchorBody(
+        anchor.code,
+        anchor.day,
+        anchor.days,
+        clock_text(anchor.at),
+        anchor.zone,
+        None if found is None else found.day,
     )
 
 
@@ -123,6 +186,7 @@ def task_answer(task: Task) -> schemas.TaskAnswer:
         event_id=task.event_id,
         title=task.title,
         due=due_body(task.due),
+        details=details_body(task.details),
         assignee_id=task.assignee_id,
         created_at=task.created_at,
         done_at=task.done_at,
@@ -132,14 +196,19 @@ def task_answer(task: Task) -> schemas.TaskAnswer:
 def task_details(sheet: Sheet) -> schemas.TaskDetailsAnswer:
     task = sheet.task
     assert task is not None, "the use case answers with a task or refuses"
+    due = due_on(task, sheet.event)
     return schemas.TaskDetailsAnswer(
         id=task.id,
         event_id=task.event_id,
         title=task.title,
         due=due_body(task.due),
+        details=details_body(task.details),
         assignee_id=task.assignee_id,
         created_at=task.created_at,
         done_at=task.done_at,
+        due_on=None if due is None else due.day,
+        hijri=None if due is None else hijri_body(due.day),
+        compressed=is_compressed(task, sheet.event),
         rules=[rule_body(rule) for rule in sheet.rules],
     )
 
@@ -190,52 +259,3 @@ def quiet_body(quiet: Quiet | None) -> shapes.QuietBody | None:
 def hijri_body(day: date | None) -> shapes.HijriBody | None:
     found = None if day is None else hijri_of(day)
     return None if found is None else shapes.HijriBody(*found)
-
-
-def firings_answer(page: Page[Firing]) -> schemas.FiringsAnswer:
-    firings = [
-        schemas.FiringBody(
-            due_at=firing.due_at,
-            wall=wall_of(firing.due_at, firing.zone).isoformat(),
-            zone=firing.zone,
-            event_id=firing.event_id,
-            task_id=firing.task_id,
-            rule_id=firing.rule_id,
-            user_id=firing.user_id,
-        )
-        for firing in page.items
-    ]
-    return schemas.FiringsAnswer(firings=firings, cursor=page.cursor)
-
-
-def explanation_answer(explained: Explained) -> schemas.ExplanationAnswer:
-    return schemas.ExplanationAnswer(
-        zone_data=ZONE_DATA_VERSION,
-        traces=[_trace_body(trace) for trace in explained.traces],
-        settled=[
-            schemas.SettledBody(
-                rule_id=each.rule_id,
-                due_at=each.due_at,
-                decided_at=each.decided_at,
-                outcome=str(each.outcome),
-                reason=each.reason,
-            )
-            for each in explained.settled
-        ],
-    )
-
-
-def _trace_body(trace: Trace) -> schemas.TraceBody:
-    offset = trace.utc_offset
-    return schemas.TraceBody(
-        rule_id=trace.rule_id,
-        state=str(trace.state),
-        reason=trace.reason,
-        due=trace.due,
-        wall=None if trace.wall is None else trace.wall.isoformat(),
-        zone=trace.zone,
-        utc_offset_seconds=None if offset is None else int(offset.total_seconds()),
-        due_at=trace.due_at,
-        moved_by=trace.moved_by,
-        jitter_seconds=None if trace.jitter is None else int(trace.jitter.total_seconds()),
-    )

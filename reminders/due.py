@@ -1,10 +1,11 @@
 """From what was asked for to what is due, and when. Pure."""
 
 import calendar
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
 from reminders.times import end_of_day, resolve, wall_of
-from reminders.types import AtWall, Due, DueSpec, Event, FromEvent, Offset, OnDay
+from reminders.types import MAIN, AtWall, Due, DueSpec, Event, FromEvent, Offset, OnDay, Task
 
 
 def moved(day: date, offset: Offset) -> date:
@@ -33,11 +34,65 @@ def due_of(spec: DueSpec, event: Event) -> Due | None:
             return Due(day)
         case AtWall(day, at, zone):
             return Due(day, at, zone)
-        case FromEvent(offset, at):
-            if event.day is None:
+        case FromEvent(at=at):
+            place = anchor_of(event, spec.anchor)
+            if place is None:
                 return None
-            day = moved(event.day, offset)
-            return Due(day) if at is None else Due(day, at, event.zone)
+            day = compressed(spec, place.day)
+            return Due(day) if at is None else Due(day, at, place.zone or event.zone)
+
+
+def due_on(task: Task, event: Event) -> Due | None:
+    """What is due now for a task: never before it may be done at all."""
+    due = due_of(task.due, event)
+    opens = due_of(task.details.opens, event)
+    if due is None or opens is None or due.day >= opens.day:
+        return due
+    return replace(due, day=opens.day)
+
+
+def anchor_of(event: Event, code: str) -> Due | None:
+    """When a part of the event is; None while it has no day, or there is no such part."""
+    if code == MAIN:
+        return None if event.day is None else Due(event.day, event.at, event.zone)
+    anchor = next((each for each in event.anchors if each.code == code), None)
+    if anchor is None:
+        return None
+    day = anchor.day
+    if day is None and event.day is not None and anchor.days is not None:
+        day = event.day + timedelta(days=anchor.days)
+    return None if day is None else Due(day, anchor.at, anchor.zone or event.zone)
+
+
+def is_compressed(task: Task, event: Event) -> bool:
+    """Whether a late start made the task due later than it usually is."""
+    due = task.due
+    if not isinstance(due, FromEvent):
+        return False
+    return due_of(due, event) != due_of(replace(due, span=0), event)
+
+
+LAST_DAYS = 14
+"""So many days before the event a plan is never compressed: they are full as they are."""
+
+
+def compressed(spec: FromEvent, anchor: date) -> date:
+    """The day that `spec` means before or after the anchor's day.
+
+    A plan of `span` days that was begun with fewer left keeps its order and its last days, and
+    the rest is drawn together evenly, so that nothing is overdue at the start.
+    """
+    meant = moved(anchor, spec.offset)
+    before = (anchor - meant).days
+    if not spec.span or spec.start is None:
+        return meant
+    left = max(0, (anchor - spec.start).days)
+    kept = min(LAST_DAYS, left)
+    if left >= spec.span or before <= kept:
+        return meant
+    # Half days are rounded towards the event.
+    drawn = kept + (before - kept) * (left - kept) // max(1, spec.span - kept)
+    return anchor - timedelta(days=min(drawn, left))
 
 
 def instant_of(due: Due, viewer_zone: str) -> datetime:

@@ -24,6 +24,20 @@ class EventCancelled(Refusal):
     code = "event.cancelled"
 
 
+class NotMoved(Refusal):
+    """There is no move that could still be undone."""
+
+    kind = Kind.CONFLICT
+    code = "event.not_moved"
+
+
+class AnchorNotFound(Refusal):
+    """The event has no such part."""
+
+    kind = Kind.NOT_FOUND
+    code = "event.anchor_not_found"
+
+
 class RoleTooLow(Refusal):
     """The user is in the event, but may not do this there."""
 

@@ -1,4 +1,4 @@
-"""Events: create, rename, move, cancel, and who is in them."""
+"""Events: create, rename, cancel, and who is in them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,8 +14,8 @@ from kernel.workers import Pulse
 from reminders import limits
 from reminders.authority import Act, acting_for, require
 from reminders.errors import EventFull, EventNotFound, IdTaken, LastOwner, NotInEvent
+from reminders.moving import checked_move
 from reminders.ports import CalendarStore, Change, Decide, RemoveMember
-from reminders.times import checked_day, checked_zone
 from reminders.types import Event, Member, Role, Sheet
 
 
@@ -41,11 +41,12 @@ class Events:
         """Make an event. The caller's own `event_id` makes asking twice harmless."""
         now = self._clock.now()
         owner = acting_for(principal, owner_id)
+        checked_move(day, at, zone)
         event = Event(
             id=event_id or new_id(now),
             title=limits.checked_title(title),
-            zone=checked_zone(zone),
-            day=_checked(day, at),
+            zone=zone,
+            day=day,
             at=at,
             created_by=owner,
             created_at=now,
@@ -82,31 +83,6 @@ class Events:
         def decide(sheet: Sheet) -> Sequence[Change]:
             require(principal, sheet, Act.DECIDE)
             return [replace(sheet.event, title=title)]
-
-        return await self._change(principal, event_id, decide)
-
-    async def move(
-        self,
-        principal: Principal,
-        event_id: UUID,
-        *,
-        day: date | None,
-        at: time | None,
-        zone: str | None = None,
-    ) -> Sheet:
-        """Say when the event is instead; what is due relative to it moves along."""
-        _checked(day, at)
-        if zone is not None:
-            checked_zone(zone)
-        now = self._clock.now()
-
-        def decide(sheet: Sheet) -> Sequence[Change]:
-            require(principal, sheet, Act.DECIDE)
-            moved = replace(sheet.event, day=day, at=at, zone=zone or sheet.event.zone)
-            if moved == sheet.event:
-                return []
-            version = sheet.event.sched_version + 1
-            return [replace(moved, sched_version=version, planned_from=now)]
 
         return await self._change(principal, event_id, decide)
 
@@ -168,14 +144,6 @@ class Events:
             raise EventNotFound("There is no such event.")
         self._planning.beat()
         return await self.get(principal, event_id)
-
-
-def _checked(day: date | None, at: time | None) -> date | None:
-    if day is not None:
-        checked_day(day)
-    elif at is not None:
-        raise InvalidInput("at", "needs a day")
-    return day
 
 
 def _keep_an_owner(sheet: Sheet, leaving: Member | None) -> None:

@@ -12,17 +12,19 @@ from kernel.identity import Principal
 from kernel.ids import UserId
 from kernel.paging import Page
 from reminders.authority import Act, acting_for, require, task_on
-from reminders.due import due_of, nominal
+from reminders.due import due_on, nominal
 from reminders.errors import EventNotFound, NotInEvent
 from reminders.firing import Firing, Settled
 from reminders.identity import ONCE, SOON, dedupe_key
 from reminders.lateness import class_of, useful_until_of
+from reminders.person import Person, Ramadan
 from reminders.placing import POLICY, Placement, place
 from reminders.ports import Almanac, CalendarStore, FiringStore
 from reminders.quiet import hush_of
 from reminders.rules import MERGED, nominal_of, plan, recipients
 from reminders.times import offset_of
-from reminders.types import Due, Inputs, Person, Ramadan, Rule, Sheet, Task
+from reminders.types import Due, Inputs, Rule, Sheet, Task
+from reminders.usual import usual_rules
 
 
 class State(StrEnum):
@@ -105,7 +107,10 @@ class Explain:
         person = await self._calendar.person(user)
         now = self._clock.now()
         ramadans = await self._almanac.ramadans()
-        traces = [trace(sheet, task, rule, user, person, ramadans, now) for rule in sheet.rules]
+        traces = [
+            trace(sheet, task, rule, user, person, ramadans, now)
+            for rule in (*sheet.rules, *usual_rules(task, sheet.event))
+        ]
         return Explained(traces, await self._firings.settled(task_id, user))
 
 
@@ -125,7 +130,7 @@ def trace(
         return Trace(rule.id, State.DONE, "the event was cancelled")
     if user_id not in set(recipients(task, rule, members)):
         return Trace(rule.id, State.NOT_CONCERNED, "the rule tells somebody else")
-    due = due_of(task.due, event)
+    due = due_on(task, event)
     if due is None:
         return Trace(rule.id, State.NO_DUE, "the task has no due, or its event has no day")
     if task.done_at is not None:

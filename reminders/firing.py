@@ -8,7 +8,8 @@ from uuid import UUID
 
 from kernel.ids import UserId
 from kernel.outbox import Entry
-from reminders.types import Event, Person, Task
+from reminders.person import Person
+from reminders.types import Event, Task
 
 
 class FiringClass(StrEnum):

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from kernel.notices import Notice, Urgency, entry_of
-from reminders.due import due_of, instant_of
+from reminders.due import due_on, instant_of
 from reminders.firing import DueFiring, Firing, Judgement, Outcome
 from reminders.identity import collapse_key
 from reminders.lateness import Decision, decide
+from reminders.person import Person, Ramadan
 from reminders.placing import POLICY
 from reminders.quiet import Hush, hush_of, next_allowed
 from reminders.times import wall_of
-from reminders.types import Due, Event, Person, Ramadan, Task
+from reminders.types import Due, Event, Task
 from reminders.wording import when_text
 
 BARELY_LATE = timedelta(minutes=30)
@@ -51,7 +52,7 @@ def judge(
         case Decision.FOLD:
             return Judgement(Outcome.EXPIRED, "missed beyond its grace")
         case Decision.SEND:
-            meaning = due_of(task.due, event)
+            meaning = due_on(task, event)
             assert meaning is not None, "a firing of these versions was planned from a due"
             hushed = _hushed(due, meaning, now, ramadans)
             if hushed is not None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from hijridate import Gregorian, Hijri
 
-from reminders.types import Ramadan
+from reminders.person import Ramadan
 
 FIRST_ON, LAST_ON = date(1924, 8, 1), date(2077, 11, 16)
 """The calendar is known within these days."""

@@ -1,5 +1,6 @@
 """How much of everything there may be, and texts as they may be. Pure."""
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import timedelta
@@ -18,6 +19,7 @@ from reminders.types import (
     Offset,
     OnDay,
     Rule,
+    TaskDetails,
 )
 
 MEMBERS = 30
@@ -27,6 +29,11 @@ RULES = 5
 
 TITLE = 200
 """Characters of a title."""
+
+NOTES = 4000
+"""Characters of a task's notes."""
+
+_CURRENCY = re.compile("[A-Z]{3}")
 
 LEAD = Offset(months=24)
 ELAPSED = timedelta(days=28)
@@ -71,6 +78,21 @@ def checked_due(due: DueSpec) -> DueSpec:
             if abs(_days(offset)) > _days(LEAD):
                 raise InvalidInput("due", "must lie within 24 months of the event")
     return due
+
+
+def checked_details(details: TaskDetails) -> TaskDetails:
+    """The details as given. Refuses notes without end and payments of nothing."""
+    if len(details.notes) > NOTES:
+        raise InvalidInput("details.notes", f"must have at most {NOTES} characters")
+    if details.opens is not None:
+        checked_due(details.opens)
+    payment = details.payment
+    if payment is not None:
+        if payment.amount < 0:
+            raise InvalidInput("details.payment.amount", "must not be negative")
+        if not _CURRENCY.fullmatch(payment.currency):
+            raise InvalidInput("details.payment.currency", "must be an ISO 4217 code such as DZD")
+    return details
 
 
 def checked_lead(lead: Lead) -> Lead:

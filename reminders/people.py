@@ -11,11 +11,11 @@ from kernel.workers import Pulse
 from reminders.authority import acting_for
 from reminders.errors import ProfileNotFound
 from reminders.limits import checked_user
+from reminders.person import FastingPolicy, Person, Quiet
 from reminders.ports import CalendarStore
 from reminders.quiet import LONGEST_QUIET, quiet_for
 from reminders.times import checked_zone
 from reminders.travel import heard
-from reminders.types import FastingPolicy, Person, Quiet
 
 _LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}")
 

@@ -11,9 +11,10 @@ from kernel.metrics import Metrics
 from kernel.options import option
 from kernel.workers import Pulse, Stop, repeat
 from reminders.firing import Firing
+from reminders.person import Ramadan
 from reminders.ports import Almanac, FiringStore, Reconciled
 from reminders.rules import plan
-from reminders.types import Inputs, Ramadan
+from reminders.types import Inputs
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,8 @@ from uuid import UUID
 from kernel.ids import UserId
 from kernel.paging import Page
 from reminders.firing import DueFiring, Firing, Judgement, Settled
-from reminders.types import Event, Inputs, Member, Person, Ramadan, Rule, Sheet, Task
+from reminders.person import Person, Ramadan
+from reminders.types import Event, Inputs, Member, Rule, Sheet, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,10 @@ class CalendarStore(Protocol):
 
     async def tasks_of(self, event_id: UUID, *, cursor: str | None, limit: int) -> Page[Task]:
         """The event's tasks that are not deleted, in the order they were created."""
+        ...
+
+    async def task_ids(self, event_id: UUID) -> Sequence[UUID]:
+        """Every task that the event ever had, deleted ones too."""
         ...
 
     async def person(self, user_id: UserId) -> Person | None: ...

@@ -6,8 +6,8 @@ from datetime import date, datetime, time, timedelta
 
 from reminders.countries import FRIDAY, country_of, fasts
 from reminders.hijri import ramadan_near
+from reminders.person import FastingPolicy, Person, Quiet, Ramadan
 from reminders.times import first_shown, resolve, shown_again, wall_of
-from reminders.types import FastingPolicy, Person, Quiet, Ramadan
 
 NIGHT = Quiet(time(21, 30), time(8, 30))
 """The usual quiet hours."""

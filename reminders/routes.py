@@ -6,7 +6,10 @@ from reminders import errors, schemas
 from reminders.asking import Asking
 from reminders.events import Events
 from reminders.explain import Explain
+from reminders.moving import Moving
 from reminders.offers import both
+from reminders.part_routes import part_operations
+from reminders.parts import Parts
 from reminders.people import People
 from reminders.profile_routes import profile_operations
 from reminders.rulebook import RuleBook
@@ -21,12 +24,20 @@ _IN_TASK = (*_CHANGING, errors.TaskNotFound)
 
 
 def operations(
-    *, events: Events, tasks: Tasks, rules: RuleBook, people: People, explain: Explain
+    *,
+    events: Events,
+    parts: Parts,
+    moving: Moving,
+    tasks: Tasks,
+    rules: RuleBook,
+    people: People,
+    explain: Explain,
 ) -> list[AnyOperation]:
     """Everything the client gateway offers to users, each beside what servers are offered."""
     asking = Asking(events, tasks, rules, people, explain)
     return [
         *_events(asking),
+        *part_operations(parts, moving),
         *_members(asking),
         *_tasks(asking),
         *_rules(asking),
@@ -79,16 +90,6 @@ def _events(asking: Asking) -> list[AnyOperation]:
             schemas.RenameEvent,
             details,
             asking.rename_event,
-            _CHANGING,
-        ),
-        *both(
-            "events.move",
-            "POST",
-            f"{_EVENT}/move",
-            "Say when an event is instead; what is due relative to it moves along.",
-            schemas.MoveEvent,
-            details,
-            asking.move_event,
             _CHANGING,
         ),
         *both(

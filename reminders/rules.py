@@ -5,12 +5,12 @@ changes, the plan is made again and compared with what is waiting.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from kernel.ids import UserId
-from reminders.due import day_over, day_seen, due_of, earlier, instant_of
+from reminders.due import day_over, day_seen, due_of, due_on, earlier, instant_of
 from reminders.firing import Firing, FiringClass
 from reminders.identity import ONCE, SOON, dedupe_key
 from reminders.lateness import class_of, grace_of, useful_until_of
@@ -29,6 +29,7 @@ from reminders.types import (
     Task,
     ZonePolicy,
 )
+from reminders.usual import opening_rule, usual_rules
 
 MERGED = timedelta(hours=3)
 """Of two policy reminders of one task closer than this the later one is enough."""
@@ -58,17 +59,39 @@ def plan(inputs: Inputs, *, until: datetime) -> list[Firing]:
     }
     firings: list[Firing] = []
     for task in inputs.tasks:
-        due = due_of(task.due, event)
+        due = due_on(task, event)
         if due is None or task.done_at is not None or task.deleted_at is not None:
             continue
-        for user_id, rules in _rules_by_user(task, inputs.rules, members).items():
+        ruled = [*inputs.rules, *usual_rules(task, event)]
+        for user_id, rules in _rules_by_user(task, ruled, members).items():
             hush = hushes[user_id]
             told = Told(user_id, hush.zone, _possible_from(event, task, members[user_id]), hush)
             firings += _firings(event, task, due, told, rules)
+        firings += _opening(event, task, hushes, members)
     return sorted(
         (firing for firing in firings if firing.due_at < until),
         key=lambda firing: (firing.due_at, firing.dedupe_key),
     )
+
+
+def _opening(
+    event: Event, task: Task, hushes: Mapping[UserId, Hush], members: dict[UserId, Member]
+) -> list[Firing]:
+    """ "You can do this now": once, on the day from which a task may be done."""
+    rule, opens = opening_rule(task, event), due_of(task.details.opens, event)
+    if rule is None or opens is None:
+        return []
+    firings: list[Firing] = []
+    for user_id in recipients(task, rule, members):
+        possible_from = _possible_from(event, task, members[user_id])
+        told = Told(user_id, hushes[user_id].zone, possible_from, hushes[user_id])
+        nominal = nominal_of(rule, opens, event, told.zone)
+        assert nominal is not None, "the rule has a time of day"
+        if nominal.at >= possible_from:
+            # Said late it still helps, as long as the task is not due itself.
+            useful = due_on(task, event) or opens
+            firings.append(_firing(event, task, opens, told, rule, nominal, useful=useful))
+    return firings
 
 
 def recipients(task: Task, rule: Rule, members: dict[UserId, Member]) -> Iterator[UserId]:
@@ -145,12 +168,22 @@ def _firings(event: Event, task: Task, due: Due, told: Told, rules: Sequence[Rul
     return _superseded(_merged(planned))
 
 
-def _firing(event: Event, task: Task, due: Due, told: Told, rule: Rule, nominal: Nominal) -> Firing:
+def _firing(
+    event: Event,
+    task: Task,
+    due: Due,
+    told: Told,
+    rule: Rule,
+    nominal: Nominal,
+    *,
+    useful: Due | None = None,
+) -> Firing:
+    """The rule's firing about `due`; it is of use until `useful`, or until that."""
     firing_class = class_of(rule)
-    useful_until = useful_until_of(firing_class, due, nominal.zone)
+    useful_until = useful_until_of(firing_class, useful or due, nominal.zone)
     placed = place(
         nominal,
-        due,
+        useful or due,
         firing_class,
         user_id=told.user_id,
         hush=told.hush,
@@ -160,9 +193,14 @@ def _firing(event: Event, task: Task, due: Due, told: Told, rule: Rule, nominal:
     if useful_until <= placed.at:
         # The due day does not exist on this wall: the reminder came later, but still comes.
         useful_until = placed.at + grace
+    at = placed.at
+    undo = None if event.moved is None or firing_class not in POLICY else event.moved.until
+    # While a move can still be undone, nobody is told of what may not stay so.
+    if undo is not None and event.planned_from <= at < undo < useful_until:
+        at = undo
     return Firing(
         dedupe_key=dedupe_key(rule.id, task.id, told.user_id, occurrence=ONCE, due=due),
-        due_at=placed.at,
+        due_at=at,
         nominal_day=due.day,
         event_id=event.id,
         task_id=task.id,

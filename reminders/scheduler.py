@@ -12,8 +12,8 @@ from kernel.workers import Pulse, Stop, repeat
 from reminders.firing import DueFiring, Judgement, Outcome, Settled
 from reminders.handover import judge
 from reminders.identity import SHARDS
+from reminders.person import Ramadan
 from reminders.ports import Almanac, FiringStore
-from reminders.types import Ramadan
 
 log = logging.getLogger(__name__)
 

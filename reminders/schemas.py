@@ -6,7 +6,16 @@ from uuid import UUID
 
 import msgspec
 
-from reminders.shapes import DueBody, HijriBody, LeadBody, QuietBody, WallTime, Zone
+from reminders.shapes import (
+    AnchorBody,
+    DetailsBody,
+    DueBody,
+    HijriBody,
+    LeadBody,
+    QuietBody,
+    WallTime,
+    Zone,
+)
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
 User = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
@@ -62,7 +71,7 @@ class MoveEvent(OneEvent, frozen=True, kw_only=True):
 
 class PutMember(OneEvent, frozen=True, kw_only=True):
     user_id: User
-    role: Literal["owner", "collaborator"]
+    role: Literal["owner", "collaborator", "vendor", "guest"]
 
 
 class OneMember(OneEvent, frozen=True, kw_only=True):
@@ -73,6 +82,7 @@ class CreateTask(OneEvent, frozen=True, kw_only=True):
     title: Text
     due: DueBody | None = None
     assignee_id: User | None = None
+    details: DetailsBody | None = None
     id: UUID | None = None
 
 
@@ -89,6 +99,8 @@ class UpdateTask(OneTask, frozen=True, kw_only=True):
     title: Text
     due: DueBody | None
     assignee_id: User | None
+    details: DetailsBody | None = None
+    """Without them they stay as they were."""
 
 
 class PutRule(OneEvent, frozen=True, kw_only=True):
@@ -182,6 +194,8 @@ class EventAnswer(Reply, frozen=True, kw_only=True):
 
 
 class EventDetailsAnswer(EventAnswer, frozen=True, kw_only=True):
+    anchors: list[AnchorBody]
+    undo_move_until: datetime | None
     members: list[MemberBody]
     rules: list[RuleBody]
 
@@ -196,12 +210,18 @@ class TaskAnswer(Reply, frozen=True, kw_only=True):
     event_id: UUID
     title: str
     due: DueBody | None
+    details: DetailsBody
     assignee_id: str | None
     created_at: datetime
     done_at: datetime | None
 
 
 class TaskDetailsAnswer(TaskAnswer, frozen=True, kw_only=True):
+    """With the day that its due means at present; `compressed` when that is later than usual."""
+
+    due_on: date | None
+    hijri: HijriBody | None
+    compressed: bool
     rules: list[RuleBody]
 
 

@@ -1,7 +1,8 @@
 """How times look in the room's API, both ways: zones, wall times, dues and leads."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
+from uuid import UUID
 
 import msgspec
 
@@ -58,12 +59,48 @@ class WallDue(
 class EventDue(
     msgspec.Struct, frozen=True, tag_field="kind", tag="event", forbid_unknown_fields=True
 ):
-    """Relative to the event's day: negative numbers are before it."""
+    """Relative to the event's day, or that of another of its parts: negative numbers are before.
+
+    What was begun on `start` with fewer than `span` days left is compressed into those.
+    """
 
     months: Signed = 0
     weeks: Signed = 0
     days: Signed = 0
     at: WallTime | None = None
+    anchor: Annotated[str, msgspec.Meta(max_length=32)] = "main"
+    span: Count = 0
+    start: date | None = None
+
+
+class AnchorBody(msgspec.Struct, frozen=True):
+    """A part of an event; `on` is the day that it is on at present."""
+
+    code: str
+    day: date | None
+    days: int | None
+    at: str | None
+    zone: str | None
+    on: date | None
+
+
+class PaymentBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a vendor is owed, in the currency's smallest unit."""
+
+    amount: Annotated[int, msgspec.Meta(ge=0, le=10**15)]
+    currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", examples=["DZD"])]
+    vendor: Annotated[str, msgspec.Meta(max_length=200)] = ""
+
+
+class DetailsBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a task says beside its title and due; `usual` asks for the product's reminders."""
+
+    notes: Annotated[str, msgspec.Meta(max_length=4000)] = ""
+    priority: Literal["key", "normal", "low"] = "normal"
+    usual: bool = False
+    opens: EventDue | None = None
+    parent_id: UUID | None = None
+    payment: PaymentBody | None = None
 
 
 DueBody = DayDue | WallDue | EventDue

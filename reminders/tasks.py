@@ -26,6 +26,7 @@ from reminders.types import (
     Event,
     Sheet,
     Task,
+    TaskDetails,
 )
 
 
@@ -46,6 +47,7 @@ class Tasks:
         due: DueSpec,
         assignee_id: UserId | None = None,
         task_id: UUID | None = None,
+        details: TaskDetails = TaskDetails(),  # noqa: B008
     ) -> Task:
         """Make a task. The caller's own `task_id` makes asking twice harmless."""
         now = self._clock.now()
@@ -59,6 +61,7 @@ class Tasks:
             created_by=creator,
             created_at=now,
             planned_from=now,
+            details=limits.checked_details(details),
         )
 
         def decide(sheet: Sheet) -> Sequence[Change]:
@@ -103,9 +106,12 @@ class Tasks:
         title: str,
         due: DueSpec,
         assignee_id: UserId | None,
+        details: TaskDetails | None = None,
     ) -> Task:
-        """Change what the task says, when it is due and whose it is."""
+        """Change what the task says, when it is due and whose it is; no `details` keeps them."""
         title = limits.checked_title(title)
+        if details is not None:
+            limits.checked_details(details)
         limits.checked_due(due)
         now = self._clock.now()
 
@@ -116,8 +122,9 @@ class Tasks:
                 _check_assignee(sheet, assignee_id)
             if due != task.due:
                 _check_reach(due, sheet.event)
-            changed = replace(task, title=title)
-            if (due, assignee_id) != (task.due, task.assignee_id):
+            changed = replace(task, title=title, details=details or task.details)
+            planned = (due, assignee_id, of_plans(changed.details))
+            if planned != (task.due, task.assignee_id, of_plans(task.details)):
                 changed = _replanned(replace(changed, due=due, assignee_id=assignee_id), now)
             return [] if changed == task else [changed]
 
@@ -169,6 +176,11 @@ class Tasks:
         if not await self._store.change(event_id, decide, now=now, task_id=task_id):
             raise EventNotFound("There is no such event.")
         self._planning.beat()
+
+
+def of_plans(details: TaskDetails) -> TaskDetails:
+    """The details without what no plan is made from."""
+    return replace(details, notes="")
 
 
 def _replanned(task: Task, now: datetime) -> Task:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from reminders.types import Person
+from reminders.person import Person
 
 TOLD_AGAIN = timedelta(minutes=30)
 """A zone is believed when a device still reports it after so long. A phone and a laptop that

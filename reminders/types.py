@@ -7,13 +7,46 @@ from enum import StrEnum
 from uuid import UUID
 
 from kernel.ids import UserId
+from reminders.person import Person, Ramadan
 
 
 class Role(StrEnum):
-    """Owners decide about the event and who is in it; collaborators work on its tasks."""
+    """Owners decide about the event and who is in it; collaborators and vendors work on its
+    tasks; guests look."""
 
     OWNER = "owner"
     COLLABORATOR = "collaborator"
+    VENDOR = "vendor"
+    GUEST = "guest"
+
+
+MAIN = "main"
+"""The anchor that every event has: its own day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A named part of an event that has a day of its own: the civil act, the henna.
+
+    Either a `day`, or `days` after the event's own (negative: before). Without `zone` it is on
+    the event's wall.
+    """
+
+    code: str
+    day: date | None = None
+    days: int | None = None
+    at: time | None = None
+    zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Where an event was before it was moved, and until when that can be undone."""
+
+    day: date | None
+    at: time | None
+    zone: str
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +68,8 @@ class Event:
     planned_from: datetime
     sched_version: int = 1
     cancelled_at: datetime | None = None
+    anchors: tuple[Anchor, ...] = ()
+    moved: Moved | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,61 +80,6 @@ class Member:
     user_id: UserId
     role: Role
     joined_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Quiet:
-    """From `start` up to `end`, perhaps past midnight, policy reminders wait. Equal: never."""
-
-    start: time
-    end: time
-
-
-class FastingPolicy(StrEnum):
-    """Whether a user's days in Ramadan are different; by default where most people's are."""
-
-    AUTO = "auto"
-    ON = "on"
-    OFF = "off"
-
-
-@dataclass(frozen=True, slots=True)
-class Ramadan:
-    """When it is in a year of the Hijri calendar, as far as anybody knows. Both days belong
-    to it."""
-
-    year: int
-    starts_on: date
-    ends_on: date
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """How a user wants to be reminded. Who has no such profile lives in the event's zone.
-
-    `zone` is home. Where the user is now is `device_zone`, when a device said so and
-    `follow_device` lets it; `candidate_zone` is what one said since `candidate_since` and
-    nobody believes yet. `quiet` None means the usual hours.
-    """
-
-    user_id: UserId
-    zone: str
-    locale: str
-    muted: bool = False
-    quiet: Quiet | None = None
-    fasting: FastingPolicy = FastingPolicy.AUTO
-    hijri: bool = False
-    """Show dates in the Hijri calendar beside the others."""
-    follow_device: bool = True
-    device_zone: str | None = None
-    device_zone_at: datetime | None = None
-    candidate_zone: str | None = None
-    candidate_since: datetime | None = None
-
-    @property
-    def zone_now(self) -> str:
-        """The zone on whose wall the user is reminded."""
-        return (self.device_zone if self.follow_device else None) or self.zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +109,17 @@ class AtWall:
 
 @dataclass(frozen=True, slots=True)
 class FromEvent:
-    """Due relative to the event's day; all day, unless there is a time on the event's wall."""
+    """Due relative to an anchor's day; all day, unless there is a time on its wall.
+
+    With a `span`, the days that a whole plan takes, what was begun on `start` too late for it
+    is compressed into the days that are left.
+    """
 
     offset: Offset
     at: time | None = None
+    anchor: str = MAIN
+    span: int = 0
+    start: date | None = None
 
 
 DueSpec = OnDay | AtWall | FromEvent | None
@@ -146,6 +133,38 @@ class Due:
     day: date
     at: time | None = None
     zone: str | None = None
+
+
+class Priority(StrEnum):
+    """How much depends on a task, and so how often and how early it is spoken of."""
+
+    KEY = "key"
+    NORMAL = "normal"
+    LOW = "low"
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """What a vendor is owed when the task is due; in the currency's smallest unit."""
+
+    amount: int
+    currency: str
+    vendor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDetails:
+    """What a task says beside its title and due. Stored as one JSON text."""
+
+    notes: str = ""
+    priority: Priority = Priority.NORMAL
+    usual: bool = False
+    """Spoken of as the product usually does for its priority, beside the rules there are."""
+    opens: FromEvent | None = None
+    """Not to be done before that day."""
+    parent_id: UUID | None = None
+    """The task that this is a part of."""
+    payment: Payment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +182,7 @@ class Task:
     sched_version: int = 1
     done_at: datetime | None = None
     deleted_at: datetime | None = None
+    details: TaskDetails = TaskDetails()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import Any, Protocol
 
+import msgspec
+
 from kernel.adapters.database import table_of
 from reminders.adapters.tables import (
     EventMemberRow,
@@ -15,23 +17,25 @@ from reminders.adapters.tables import (
     TaskRow,
     ZoneStateRow,
 )
+from reminders.person import FastingPolicy, Person, Quiet
 from reminders.types import (
+    MAIN,
+    Anchor,
     AtWall,
     CalendarLead,
     DueSpec,
     ElapsedLead,
     Event,
-    FastingPolicy,
     FromEvent,
     Lead,
     Member,
+    Moved,
     Offset,
     OnDay,
-    Person,
-    Quiet,
     Role,
     Rule,
     Task,
+    TaskDetails,
     ZonePolicy,
 )
 
@@ -46,6 +50,14 @@ MARKS = table_of(PlanMarkRow)
 ZONE_STATES = table_of(ZoneStateRow)
 
 Columns = dict[str, Any]
+
+_anchors = msgspec.json.Decoder(tuple[Anchor, ...])
+_moved = msgspec.json.Decoder(Moved)
+_details = msgspec.json.Decoder(TaskDetails)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 class Selected(Protocol):
@@ -66,6 +78,8 @@ def columns_of_event(event: Event) -> Columns:
         "planned_from": event.planned_from,
         "sched_version": event.sched_version,
         "cancelled_at": event.cancelled_at,
+        "anchors": _json(event.anchors),
+        "moved": None if event.moved is None else _json(event.moved),
     }
 
 
@@ -81,6 +95,8 @@ def event_of(row: Selected) -> Event:
         planned_from=row.planned_from,
         sched_version=row.sched_version,
         cancelled_at=row.cancelled_at,
+        anchors=_anchors.decode(row.anchors),
+        moved=None if row.moved is None else _moved.decode(row.moved),
     )
 
 
@@ -145,6 +161,7 @@ def columns_of_task(task: Task) -> Columns:
         "sched_version": task.sched_version,
         "done_at": task.done_at,
         "deleted_at": task.deleted_at,
+        "details": _json(task.details),
     }
 
 
@@ -161,6 +178,7 @@ def task_of(row: Selected) -> Task:
         sched_version=row.sched_version,
         done_at=row.done_at,
         deleted_at=row.deleted_at,
+        details=_details.decode(row.details),
     )
 
 
@@ -173,6 +191,9 @@ def _columns_of_due(due: DueSpec) -> Columns:
         "off_months": 0,
         "off_weeks": 0,
         "off_days": 0,
+        "due_anchor": MAIN,
+        "due_span": 0,
+        "due_start": None,
     }
     match due:
         case OnDay(day):
@@ -183,6 +204,9 @@ def _columns_of_due(due: DueSpec) -> Columns:
             columns |= {
                 "due_kind": "event",
                 "due_time": at,
+                "due_anchor": due.anchor,
+                "due_span": due.span,
+                "due_start": due.start,
                 "off_months": offset.months,
                 "off_weeks": offset.weeks,
                 "off_days": offset.days,
@@ -199,7 +223,13 @@ def _due_of(row: Selected) -> DueSpec:
         case "wall":
             return AtWall(row.due_day, row.due_time, row.due_zone)
         case "event":
-            return FromEvent(Offset(row.off_months, row.off_weeks, row.off_days), row.due_time)
+            return FromEvent(
+                Offset(row.off_months, row.off_weeks, row.off_days),
+                row.due_time,
+                row.due_anchor,
+                row.due_span,
+                row.due_start,
+            )
         case unknown:
             raise ValueError(f"no due is of the kind {unknown!r}")
 

@@ -26,6 +26,7 @@ from reminders.adapters.mapping import (
     task_of,
 )
 from reminders.firing import DueFiring, Judgement, Outcome, Settled
+from reminders.usual import USUAL_IDS
 
 DueRows = sa.Select[Any]
 """A query for the rows of due firings."""
@@ -42,7 +43,9 @@ def with_truth(due: DueRows) -> DueRows:
     """The due firings with everything that their judgement looks at."""
     # Materialised, or stale statistics could make the limited part run more than once.
     taken = due.cte("taken").prefix_with("MATERIALIZED", dialect="postgresql")
-    standing = sa.and_(MEMBERS.c.user_id.is_not(None), RULES.c.id.is_not(None))
+    # The product's own rules are not stored: they stand as long as the versions do.
+    ruled = sa.or_(RULES.c.id.is_not(None), taken.c.rule_id.in_(USUAL_IDS))
+    standing = sa.and_(MEMBERS.c.user_id.is_not(None), ruled)
     columns = [
         column.label(f"{name}__{column.name}")
         for name, table in _TRUTH.items()

@@ -1,5 +1,6 @@
 """Events, members, tasks, rules and people in tables."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -31,8 +32,9 @@ from reminders.adapters.mapping import (
 from reminders.adapters.places import place_cursor, place_of
 from reminders.countries import country_of
 from reminders.errors import IdTaken
+from reminders.person import Person
 from reminders.ports import Change, Decide, DropRule, RemoveMember
-from reminders.types import Event, Member, Person, Rule, Sheet, Task
+from reminders.types import Event, Member, Rule, Sheet, Task
 
 
 class SqlCalendarStore:
@@ -113,6 +115,11 @@ class SqlCalendarStore:
         tasks = tasks[:limit]
         last = place_cursor(tasks[-1].created_at, tasks[-1].id) if more else None
         return Page(tasks, last)
+
+    async def task_ids(self, event_id: UUID) -> Sequence[UUID]:
+        query = sa.select(TASKS.c.id).where(TASKS.c.event_id == event_id)
+        async with self._database.reading() as connection:
+            return list((await connection.execute(query)).scalars())
 
     async def person(self, user_id: UserId) -> Person | None:
         query = sa.select(PEOPLE).where(PEOPLE.c.user_id == user_id)

@@ -6,7 +6,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from kernel.adapters.database import BIG_ID, Instant, Row
+from kernel.adapters.database import BIG_ID, JSON_TEXT, Instant, Row
 
 USER = sa.String(128)
 ZONE = sa.String(64)
@@ -36,6 +36,8 @@ class EventRow(Row, table=True):
     planned_until: datetime = Field(sa_type=Instant)
     sched_version: int
     cancelled_at: datetime | None = Field(default=None, sa_type=Instant)
+    anchors: str = Field(sa_type=JSON_TEXT, sa_column_kwargs={"server_default": "[]"})
+    moved: str | None = Field(default=None, sa_type=JSON_TEXT)
 
 
 class EventMemberRow(Row, table=True):
@@ -98,6 +100,9 @@ class TaskRow(Row, table=True):
     off_months: int = 0
     off_weeks: int = 0
     off_days: int = 0
+    due_anchor: str = Field(sa_type=sa.String(32), sa_column_kwargs={"server_default": "main"})
+    due_span: int = Field(sa_column_kwargs={"server_default": "0"})
+    due_start: date | None = None
     assignee_id: str | None = Field(default=None, sa_type=USER)
     created_by: str | None = Field(default=None, sa_type=USER)
     created_at: datetime = Field(sa_type=Instant)
@@ -105,6 +110,7 @@ class TaskRow(Row, table=True):
     sched_version: int
     done_at: datetime | None = Field(default=None, sa_type=Instant)
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)
+    details: str = Field(sa_type=JSON_TEXT, sa_column_kwargs={"server_default": "{}"})
 
 
 class RuleRow(Row, table=True):

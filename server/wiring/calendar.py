@@ -10,12 +10,14 @@ from reminders.adapters.sql_firings import SqlFiringStore
 from reminders.adapters.sql_zones import SqlZoneStore
 from reminders.events import Events
 from reminders.explain import Explain
+from reminders.moving import Moving
+from reminders.parts import Parts
 from reminders.people import People
+from reminders.person import Ramadan
 from reminders.planner import Planner
 from reminders.rulebook import RuleBook
 from reminders.scheduler import Scheduler
 from reminders.tasks import Tasks
-from reminders.types import Ramadan
 from reminders.zone_watch import ZoneWatch
 from server.wiring.ground import Ground, OpenedPart
 
@@ -31,11 +33,15 @@ class Calendar:
         self._almanac = _Almanac(SqlPreferences(ground.database))
         self._firings = SqlFiringStore(ground.database)
         self.events = Events(store=store, clock=clock, planning=planning)
+        self.parts = Parts(store=store, clock=clock, planning=planning)
+        self.moving = Moving(store=store, clock=clock, planning=planning)
         self.tasks = Tasks(store=store, clock=clock, planning=planning)
         self.rules = RuleBook(store=store, clock=clock, planning=planning)
         self.people = People(store=store, clock=clock, planning=planning)
         ground.operations += routes.operations(
             events=self.events,
+            parts=self.parts,
+            moving=self.moving,
             tasks=self.tasks,
             rules=self.rules,
             people=self.people,

@@ -92,9 +92,9 @@ async def test_an_event_that_means_nothing_is_refused(room, wrong):
 async def test_moving_raises_the_version_and_moving_nowhere_does_not(room):
     event = await wedding(room)
 
-    moved = (await room.events.move(user(AMINA), event.id, day=DAY, at=time(15))).event
+    moved = (await room.moving.move(user(AMINA), event.id, day=DAY, at=time(15))).event
     assert (moved.at, moved.sched_version) == (time(15), 2)
-    same = (await room.events.move(user(AMINA), event.id, day=DAY, at=time(15))).event
+    same = (await room.moving.move(user(AMINA), event.id, day=DAY, at=time(15))).event
     assert same == moved
 
 
@@ -224,7 +224,7 @@ async def test_strangers_are_told_that_there_is_nothing(room):
     for asked in (
         room.events.get(stranger, event.id),
         room.events.get(stranger, uuid.uuid4()),
-        room.events.move(stranger, event.id, day=DAY, at=None),
+        room.moving.move(stranger, event.id, day=DAY, at=None),
         room.events.cancel(stranger, event.id),
         room.events.rename(stranger, event.id, title="x"),
         room.events.put_member(stranger, event.id, user_id=CELIA, role=Role.OWNER),

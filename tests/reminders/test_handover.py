@@ -8,8 +8,9 @@ import pytest
 from kernel.notices import Urgency, notice_of
 from reminders.firing import DueFiring, Outcome
 from reminders.handover import judge
+from reminders.person import Person, Ramadan
 from reminders.rules import plan
-from reminders.types import AtWall, CalendarLead, Inputs, Offset, Person, Ramadan
+from reminders.types import AtWall, CalendarLead, Inputs, Offset
 from tests.support.factories_reminders import AMINA, LONG_AGO, event, member, person, rule, task
 
 WEDDING = event(day=date(2027, 7, 23))

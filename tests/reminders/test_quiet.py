@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reminders.person import FastingPolicy, Person, Quiet, Ramadan
 from reminders.quiet import (
     Hush,
     hush_of,
@@ -15,7 +16,6 @@ from reminders.quiet import (
     shifted,
 )
 from reminders.times import offset_of, wall_of, zone_names
-from reminders.types import FastingPolicy, Person, Quiet, Ramadan
 from tests.support.factories_reminders import AMINA, person
 
 MINUTE = timedelta(minutes=1)

@@ -19,6 +19,8 @@ def ask(room):
         each.name: each
         for each in operations(
             events=room.events,
+            parts=room.parts,
+            moving=room.moving,
             tasks=room.tasks,
             rules=room.rules,
             people=room.people,
@@ -40,7 +42,7 @@ def test_everything_users_may_ask_servers_may_ask_for_them(ask):
     users = [each for each in ask.offered.values() if each.scope is None]
     servers = [each for each in ask.offered.values() if each.scope is not None]
 
-    assert len(users) == len(servers) == 22
+    assert len(users) == len(servers) == 28
     assert all(each.path.startswith("/v1/") and each.rpc for each in users)
     assert all(each.path.startswith("/admin/v1/") and not each.rpc for each in servers)
     assert {each.scope for each in servers} == {Scope.REMINDERS}
@@ -73,7 +75,14 @@ async def test_a_wedding_is_planned_through_the_api(ask, room):
     await ask("events.put_member", **here, user_id=BILAL, role="collaborator")
     due = {"kind": "event", "days": -1, "at": "14:00"}
     task = await ask("tasks.create", user(BILAL), **here, title="Essayage", due=due)
-    assert task["due"] == {"months": 0, "weeks": 0, **due}
+    assert task["due"] == {
+        "months": 0,
+        "weeks": 0,
+        "anchor": "main",
+        "span": 0,
+        "start": None,
+        **due,
+    }
     there = {**here, "task_id": task["id"]}
     lead = {"kind": "elapsed", "minutes": 90}
     rule_id = str(uuid.uuid4())

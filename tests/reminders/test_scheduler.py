@@ -11,8 +11,9 @@ from kernel.adapters.sql_outbox import SqlOutbox
 from kernel.notices import NOTICE, notice_of
 from kernel.workers import Pulse, Stop
 from reminders.adapters.mapping import TASKS
+from reminders.person import Ramadan
 from reminders.scheduler import Scheduler, SchedulerOptions
-from reminders.types import AtWall, CalendarLead, FromEvent, Offset, Ramadan, Role
+from reminders.types import AtWall, CalendarLead, FromEvent, Offset, Priority, Role, TaskDetails
 from tests.support.factories_reminders import AMINA, BILAL, CELIA, KnownDays, day_before, user
 from tests.support.metrics import value_of
 
@@ -124,7 +125,7 @@ async def test_a_moved_event_is_spoken_of_at_its_new_time_only(anywhere, notices
     await job(room, event_id)
     await room.planner.step()
 
-    await room.events.move(user(AMINA), event_id, day=date(2026, 3, 12), at=None)
+    await room.moving.move(user(AMINA), event_id, day=date(2026, 3, 12), at=None)
     room.clock.move(days=8)
     # The planner has not run: the scheduler itself sees that the firing is stale.
     assert await room.scheduler.step() == 1
@@ -216,6 +217,32 @@ async def test_who_muted_reminders_hears_none(anywhere, notices):
 
     assert await room.scheduler.step() == 1
     assert await notices() == []
+
+
+async def test_the_product_speaks_of_tasks_that_ask_for_it(anywhere, notices):
+    """Its rules are not stored, and still hold when the firing is due."""
+    room = anywhere
+    event_id = await wedding(room, date(2026, 4, 10))
+    opens = FromEvent(Offset(days=-20))
+    await room.tasks.create(
+        user(AMINA),
+        event_id,
+        title="Certificat médical",
+        due=FromEvent(Offset(days=-5)),
+        details=TaskDetails(priority=Priority.KEY, usual=True, opens=opens),
+    )
+    await room.planner.step()
+
+    told = []
+    room.clock.move(hours=3)
+    for _ in range(40):
+        room.clock.move(days=1)
+        await room.scheduler.step()
+        told += [(room.clock.now().date(), len(await notices()))]
+
+    # On the day from which it can be done there is Eid: it is said on the day after.
+    days = [f"{day:%m-%d}" for day, count in told if count]
+    assert days == ["03-06", "03-22", "03-29", "04-04"]
 
 
 async def test_what_ramadan_defers_is_said_later_and_once(anywhere, notices):

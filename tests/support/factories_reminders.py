@@ -14,7 +14,10 @@ from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_firings import SqlFiringStore
 from reminders.events import Events
 from reminders.explain import Explain
+from reminders.moving import Moving
+from reminders.parts import Parts
 from reminders.people import People
+from reminders.person import Person, Ramadan
 from reminders.planner import Planner, PlannerOptions
 from reminders.rulebook import RuleBook
 from reminders.scheduler import Scheduler, SchedulerOptions
@@ -27,8 +30,6 @@ from reminders.types import (
     Lead,
     Member,
     Offset,
-    Person,
-    Ramadan,
     Role,
     Rule,
     Task,
@@ -150,6 +151,8 @@ class Room:
     calendar: SqlCalendarStore
     firings: SqlFiringStore
     events: Events
+    parts: Parts
+    moving: Moving
     tasks: Tasks
     rules: RuleBook
     people: People
@@ -172,6 +175,8 @@ def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
         calendar=calendar,
         firings=firings,
         events=Events(**parts),
+        parts=Parts(**parts),
+        moving=Moving(**parts),
         tasks=Tasks(**parts),
         rules=RuleBook(**parts),
         people=People(**parts),

@@ -1,0 +1,56 @@
+"""Firings and explanations as bodies of the room's API. Pure."""
+
+from kernel.paging import Page
+from reminders import schemas
+from reminders.explain import Explained, Trace
+from reminders.firing import Firing
+from reminders.times import ZONE_DATA_VERSION, wall_of
+
+
+def firings_answer(page: Page[Firing]) -> schemas.FiringsAnswer:
+    firings = [
+        schemas.FiringBody(
+            due_at=firing.due_at,
+            wall=wall_of(firing.due_at, firing.zone).isoformat(),
+            zone=firing.zone,
+            event_id=firing.event_id,
+            task_id=firing.task_id,
+            rule_id=firing.rule_id,
+            user_id=firing.user_id,
+        )
+        for firing in page.items
+    ]
+    return schemas.FiringsAnswer(firings=firings, cursor=page.cursor)
+
+
+def explanation_answer(explained: Explained) -> schemas.ExplanationAnswer:
+    return schemas.ExplanationAnswer(
+        zone_data=ZONE_DATA_VERSION,
+        traces=[_trace_body(trace) for trace in explained.traces],
+        settled=[
+            schemas.SettledBody(
+                rule_id=each.rule_id,
+                due_at=each.due_at,
+                decided_at=each.decided_at,
+                outcome=str(each.outcome),
+                reason=each.reason,
+            )
+            for each in explained.settled
+        ],
+    )
+
+
+def _trace_body(trace: Trace) -> schemas.TraceBody:
+    offset = trace.utc_offset
+    return schemas.TraceBody(
+        rule_id=trace.rule_id,
+        state=str(trace.state),
+        reason=trace.reason,
+        due=trace.due,
+        wall=None if trace.wall is None else trace.wall.isoformat(),
+        zone=trace.zone,
+        utc_offset_seconds=None if offset is None else int(offset.total_seconds()),
+        due_at=trace.due_at,
+        moved_by=trace.moved_by,
+        jitter_seconds=None if trace.jitter is None else int(trace.jitter.total_seconds()),
+    )

@@ -1,0 +1,147 @@
+"""Moving an event: what it would do, doing it, and taking it back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from uuid import UUID
+
+from kernel.clock import Clock
+from kernel.errors import InvalidInput
+from kernel.identity import Principal
+from kernel.workers import Pulse
+from reminders import limits
+from reminders.authority import Act, require
+from reminders.due import due_on
+from reminders.errors import EventNotFound, NotMoved
+from reminders.ports import CalendarStore, Change, Decide
+from reminders.times import checked_day, checked_zone, wall_of
+from reminders.types import Due, Event, Moved, Sheet, Task
+
+UNDO = timedelta(minutes=10)
+"""How long a move can be undone; until then no policy reminder of the event goes off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A task whose due would be another."""
+
+    task: Task
+    before: Due | None
+    after: Due | None
+    late: bool
+    """The new due is over already, and the old one was not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a move would do to the tasks that are still open."""
+
+    shifts: Sequence[Shift]
+    pinned: int
+    """Tasks with a due of their own: they stay."""
+
+
+class Moving:
+    """Moving beats `planning`; looking changes nothing."""
+
+    def __init__(self, *, store: CalendarStore, clock: Clock, planning: Pulse) -> None:
+        self._store = store
+        self._clock = clock
+        self._planning = planning
+
+    async def preview(
+        self,
+        principal: Principal,
+        event_id: UUID,
+        *,
+        day: date | None,
+        at: time | None,
+        zone: str | None = None,
+    ) -> Preview:
+        """What moving the event there would do."""
+        checked_move(day, at, zone)
+        sheet = await self._store.sheet(event_id)
+        if sheet is None:
+            raise EventNotFound("There is no such event.")
+        require(principal, sheet, Act.SEE)
+        event = sheet.event
+        moved = replace(event, day=day, at=at, zone=zone or event.zone)
+        tasks = (await self._store.tasks_of(event_id, cursor=None, limit=limits.TASKS)).items
+        today = wall_of(self._clock.now(), moved.zone).date()
+        shifts: list[Shift] = []
+        pinned = 0
+        for task in tasks:
+            if task.done_at is not None or task.due is None:
+                continue
+            before, after = due_on(task, event), due_on(task, moved)
+            if before == after:
+                pinned += 1
+                continue
+            late = after is not None and after.day < today
+            was_late = before is not None and before.day < today
+            shifts.append(Shift(task, before, after, late and not was_late))
+        return Preview(shifts, pinned)
+
+    async def move(
+        self,
+        principal: Principal,
+        event_id: UUID,
+        *,
+        day: date | None,
+        at: time | None,
+        zone: str | None = None,
+    ) -> Sheet:
+        """Say when the event is instead; what is due relative to it moves along."""
+        checked_move(day, at, zone)
+        now = self._clock.now()
+
+        def decide(sheet: Sheet) -> Sequence[Change]:
+            require(principal, sheet, Act.DECIDE)
+            event = sheet.event
+            moved = replace(event, day=day, at=at, zone=zone or event.zone)
+            if moved == event:
+                return []
+            back = Moved(event.day, event.at, event.zone, now + UNDO)
+            return [_replanned(replace(moved, moved=back), now)]
+
+        await self._change(event_id, decide, now)
+        return await self._sheet(event_id)
+
+    async def undo(self, principal: Principal, event_id: UUID) -> Sheet:
+        """Put the event back where it was, within ten minutes of moving it."""
+        now = self._clock.now()
+
+        def decide(sheet: Sheet) -> Sequence[Change]:
+            require(principal, sheet, Act.DECIDE)
+            back = sheet.event.moved
+            if back is None or now >= back.until:
+                raise NotMoved("The event was not moved within the last ten minutes.")
+            there = replace(sheet.event, day=back.day, at=back.at, zone=back.zone, moved=None)
+            return [_replanned(there, now)]
+
+        await self._change(event_id, decide, now)
+        return await self._sheet(event_id)
+
+    async def _change(self, event_id: UUID, decide: Decide, now: datetime) -> None:
+        if not await self._store.change(event_id, decide, now=now):
+            raise EventNotFound("There is no such event.")
+        self._planning.beat()
+
+    async def _sheet(self, event_id: UUID) -> Sheet:
+        sheet = await self._store.sheet(event_id)
+        assert sheet is not None, "events are not deleted"
+        return sheet
+
+
+def checked_move(day: date | None, at: time | None, zone: str | None) -> None:
+    """Refuse a time without a day, and days and zones that nobody can mean."""
+    if day is not None:
+        checked_day(day)
+    elif at is not None:
+        raise InvalidInput("at", "needs a day")
+    if zone is not None:
+        checked_zone(zone)
+
+
+def _replanned(event: Event, now: datetime) -> Event:
+    return replace(event, sched_version=event.sched_version + 1, planned_from=now)

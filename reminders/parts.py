@@ -1,0 +1,180 @@
+"""The parts of an event, and the checklist it begins with."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time
+from uuid import UUID, uuid5
+
+from kernel.clock import Clock
+from kernel.errors import InvalidInput
+from kernel.identity import Principal
+from kernel.workers import Pulse
+from reminders import limits
+from reminders.authority import Act, acting_for, require
+from reminders.checklist import Checklist, Item, checklist
+from reminders.errors import AnchorNotFound, EventFull, EventNotFound
+from reminders.ports import CalendarStore, Change, Decide
+from reminders.times import checked_day, checked_zone, wall_of
+from reminders.types import (
+    MAIN,
+    Anchor,
+    Event,
+    FromEvent,
+    Offset,
+    Sheet,
+    Task,
+    TaskDetails,
+)
+
+_CODE = re.compile(r"[a-z][a-z0-9_]{0,31}")
+
+ANCHORS = 20
+"""Parts of one event."""
+
+FARTHEST = 730
+"""Days between a part and the event itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What a checklist added to an event."""
+
+    anchors: int
+    tasks: int
+
+
+class Parts:
+    """Every change beats `planning`, so that the plan follows at once."""
+
+    def __init__(self, *, store: CalendarStore, clock: Clock, planning: Pulse) -> None:
+        self._store = store
+        self._clock = clock
+        self._planning = planning
+
+    async def put(
+        self,
+        principal: Principal,
+        event_id: UUID,
+        *,
+        code: str,
+        day: date | None = None,
+        days: int | None = None,
+        at: time | None = None,
+        zone: str | None = None,
+    ) -> Sheet:
+        """Say when a part of the event is: on a day, or so many days from the event's own."""
+        anchor = _checked(Anchor(code, day, days, at, zone))
+        now = self._clock.now()
+
+        def decide(sheet: Sheet) -> Sequence[Change]:
+            require(principal, sheet, Act.DECIDE)
+            others = tuple(each for each in sheet.event.anchors if each.code != code)
+            if anchor in sheet.event.anchors:
+                return []
+            if len(others) >= ANCHORS:
+                raise EventFull("The event has as many parts as it may.", limit=ANCHORS)
+            return [_with_anchors(sheet.event, (*others, anchor), now)]
+
+        return await self._change(principal, event_id, decide)
+
+    async def drop(self, principal: Principal, event_id: UUID, *, code: str) -> Sheet:
+        """Take a part away: what is due relative to it has no due any more."""
+        now = self._clock.now()
+
+        def decide(sheet: Sheet) -> Sequence[Change]:
+            require(principal, sheet, Act.DECIDE)
+            others = tuple(each for each in sheet.event.anchors if each.code != code)
+            if len(others) == len(sheet.event.anchors):
+                raise AnchorNotFound("The event has no such part.", code=code)
+            return [_with_anchors(sheet.event, others, now)]
+
+        return await self._change(principal, event_id, decide)
+
+    async def begin(
+        self, principal: Principal, event_id: UUID, *, type_name: str, locale: str
+    ) -> Begun:
+        """Give the event what events of a type need, compressed into the days that are left.
+
+        Doing so twice adds only what the first time did not: what was changed, done or deleted
+        since stays so.
+        """
+        try:
+            chosen = checklist(type_name)
+        except LookupError:
+            raise InvalidInput("type", "must be one of the types there are") from None
+        now = self._clock.now()
+        creator = acting_for(principal, None)
+        present = set(await self._store.task_ids(event_id))
+        begun: list[Begun] = []
+
+        def decide(sheet: Sheet) -> Sequence[Change]:
+            require(principal, sheet, Act.DECIDE)
+            event = sheet.event
+            codes = {each.code for each in event.anchors}
+            anchors = [
+                Anchor(code, days=part.days)
+                for code, part in chosen.anchors.items()
+                if code not in codes
+            ]
+            today = wall_of(now, event.zone).date()
+            tasks = [
+                replace(task, created_by=creator)
+                for item in chosen.tasks
+                if (task := _task(event, chosen, item, locale, today, now)).id not in present
+            ]
+            if sheet.task_count + len(tasks) > limits.TASKS:
+                raise EventFull("The event has as many tasks as it may.", limit=limits.TASKS)
+            begun.append(Begun(len(anchors), len(tasks)))
+            if not anchors and not tasks:
+                return []
+            return [_with_anchors(event, (*event.anchors, *anchors), now), *tasks]
+
+        await self._change(principal, event_id, decide)
+        return begun[0]
+
+    async def _change(self, principal: Principal, event_id: UUID, decide: Decide) -> Sheet:
+        if not await self._store.change(event_id, decide, now=self._clock.now()):
+            raise EventNotFound("There is no such event.")
+        self._planning.beat()
+        sheet = await self._store.sheet(event_id)
+        assert sheet is not None, "events are not deleted"
+        return sheet
+
+
+def _task(
+    event: Event, chosen: Checklist, item: Item, locale: str, today: date, now: datetime
+) -> Task:
+    # A part's own tasks have so much less of the whole plan before them.
+    span = chosen.span + chosen.day_of(item) - item.days
+    opens = None if item.opens is None else FromEvent(Offset(days=item.opens), None, item.anchor)
+    return Task(
+        id=uuid5(event.id, f"checklist:{chosen.type}:{item.key}"),
+        event_id=event.id,
+        title=item.title(locale),
+        due=FromEvent(Offset(days=item.days), None, item.anchor, span, today),
+        assignee_id=None,
+        created_by=None,
+        created_at=now,
+        planned_from=now,
+        details=TaskDetails(priority=item.priority, usual=True, opens=opens),
+    )
+
+
+def _with_anchors(event: Event, anchors: tuple[Anchor, ...], now: datetime) -> Event:
+    version = event.sched_version + 1
+    return replace(event, anchors=anchors, sched_version=version, planned_from=now)
+
+
+def _checked(anchor: Anchor) -> Anchor:
+    if not _CODE.fullmatch(anchor.code) or anchor.code == MAIN:
+        raise InvalidInput("code", "must be letters, digits and _, and not 'main'")
+    if (anchor.day is None) == (anchor.days is None):
+        raise InvalidInput("day", "or days is required, and not both")
+    if anchor.day is not None:
+        checked_day(anchor.day)
+    if anchor.days is not None and abs(anchor.days) > FARTHEST:
+        raise InvalidInput("days", "must lie within two years of the event")
+    if anchor.zone is not None:
+        checked_zone(anchor.zone)
+    return anchor

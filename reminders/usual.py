@@ -1,0 +1,51 @@
+"""What the product usually says about a task when nobody ruled otherwise. Pure.
+
+These rules are not stored: they follow from the task's priority, for tasks that ask for them.
+"""
+
+from collections.abc import Sequence
+from datetime import time
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from reminders.types import CalendarLead, Event, Offset, Priority, Rule, Task
+
+CLOCK = time(9)
+"""When policy speaks."""
+
+_DAYS_BEFORE = {Priority.KEY: (30, 7, 1), Priority.NORMAL: (7, 0), Priority.LOW: ()}
+_PAYMENT = (7, 2, 0)
+
+_RULE_IDS = {days: uuid5(NAMESPACE_URL, f"zaffa:usual:{days}") for days in (30, 7, 2, 1, 0)}
+
+OPENS = uuid5(NAMESPACE_URL, "zaffa:usual:opens")
+"""The rule that says that something can be done from today on."""
+
+USUAL_IDS: frozenset[UUID] = frozenset({*_RULE_IDS.values(), OPENS})
+
+
+def usual_rules(task: Task, event: Event) -> Sequence[Rule]:
+    """The product's rules for a task, the earliest first."""
+    if not task.details.usual:
+        return ()
+    days = _DAYS_BEFORE[task.details.priority] if task.details.payment is None else _PAYMENT
+    return [_rule(_RULE_IDS[each], each, task, event) for each in days]
+
+
+def opening_rule(task: Task, event: Event) -> Rule | None:
+    """The rule that speaks on the day from which the task may be done."""
+    if not task.details.usual or task.details.opens is None:
+        return None
+    return _rule(OPENS, 0, task, event)
+
+
+def _rule(rule_id: UUID, days: int, task: Task, event: Event) -> Rule:
+    return Rule(
+        id=rule_id,
+        event_id=event.id,
+        task_id=task.id,
+        user_id=None,
+        lead=CalendarLead(Offset(days=days), CLOCK),
+        exact=False,
+        created_at=task.created_at,
+        planned_from=task.planned_from,
+    )
