@@ -18,11 +18,13 @@ from kernel.metrics import Metrics
 from kernel.notices import Notice, Urgency
 from kernel.workers import Pulse
 from messaging.adapters.sql_mutes import SqlMutes
+from messaging.adapters.sql_reading import SqlReading
 from notifications.adapters.push_rows import PUSHES
 from notifications.adapters.sql_devices import SqlDevices
 from notifications.adapters.sql_preferences import SqlPreferences
 from notifications.adapters.sql_pushes import ATTEMPTS, SqlPushes
 from notifications.adapters.sql_templates import SqlTemplates
+from notifications.coalescing.options import CoalescingOptions
 from notifications.intake import Intake
 from notifications.preferences.voices import Voices
 from notifications.pushes import Settlement
@@ -63,6 +65,8 @@ def intake_of(
         devices=devices,
         pushes=store,
         shelf=shelf,
+        unread=SqlReading(database, clock=clock),
+        coalescing=CoalescingOptions(),
         voices=Voices(preferences=said, ramadans=said, mutes=SqlMutes(database)),
         clock=clock,
         metrics=metrics,

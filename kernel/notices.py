@@ -14,6 +14,9 @@ from kernel.outbox import Entry
 NOTICE = "notice"
 """The kind of an outbox entry that holds a notice."""
 
+WITHDRAWAL = "withdrawal"
+"""The kind of an outbox entry that holds a withdrawal."""
+
 AUDIENCE = 500
 """Users in one notice, at most; a larger audience is several notices."""
 
@@ -40,6 +43,9 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     belongs together, `link` is what opens when the user taps, and `data` reaches the
     application as it is.
 
+    `place` is where in its thread it stands, 1, 2, 3 …, if the thread is one that is read to
+    some place. When it `coalesces`, what follows closely in its thread is told together with it.
+
     What a server asked for by itself says more: `texts` are a title and a body per locale, in
     place of a template's; `content` has further fields of what the device gets, under
     notifications' names; of the users' devices only `device_ids` are told, if there are any;
@@ -57,6 +63,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     variables_of: Mapping[UserId, Variables] = {}
     collapse_key: str = ""
     thread: str = ""
+    place: int = 0
+    coalesces: bool = False
     link: str = ""
     data: Mapping[str, str] = {}
     texts: Mapping[str, tuple[str, str]] = {}
@@ -78,3 +86,25 @@ def entry_of(notice: Notice, *, due_at: datetime | None = None) -> Entry:
 def notice_of(payload: bytes) -> Notice:
     """The notice that an outbox entry carries."""
     return msgspec.json.decode(payload, type=Notice)
+
+
+class Withdrawal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A user need not be told of a thread any more, up to a place in it: they have seen it.
+
+    What waits is not told, and what is shown is taken back, except on the device they saw it on.
+    """
+
+    user_id: UserId
+    thread: str
+    place: int
+    device_id: UUID | None = None
+
+
+def withdrawal_entry(withdrawal: Withdrawal) -> Entry:
+    """The outbox entry that carries `withdrawal`."""
+    return Entry(kind=WITHDRAWAL, payload=msgspec.json.encode(withdrawal))
+
+
+def withdrawal_of(payload: bytes) -> Withdrawal:
+    """The withdrawal that an outbox entry carries."""
+    return msgspec.json.decode(payload, type=Withdrawal)

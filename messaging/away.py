@@ -82,6 +82,8 @@ def message_notice(
         },
         collapse_key=conversation_id,
         thread=conversation_id,
+        place=message.offset,
+        coalesces=True,
         link=f"/conversations/{conversation_id}",
         data={"conversation_id": conversation_id, "offset": str(message.offset)},
     )

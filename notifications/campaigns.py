@@ -16,10 +16,11 @@ from kernel.ids import new_id
 from kernel.notices import Urgency
 from kernel.workers import Pulse, Stop, repeat
 from notifications.campaign import Campaign, CampaignState
+from notifications.campaign_plan import check_campaign, plan_of
 from notifications.deciding.categories import USUAL, Rulebook
 from notifications.devices import canonical_locale
 from notifications.errors import CampaignNotFound, CampaignOver
-from notifications.planning import FRESH, check_campaign, plan_of
+from notifications.planning import FRESH
 from notifications.ports import CampaignStore
 from notifications.pushes import PushState
 from notifications.types import (

@@ -1,7 +1,7 @@
 """Intake: a notice becomes one notification per user and one push per device."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from kernel.clock import Clock
@@ -10,6 +10,8 @@ from kernel.metrics import Metrics
 from kernel.notices import Notice, notice_of
 from kernel.outbox import Claimed, Entry
 from kernel.workers import Pulse
+from notifications.coalescing.options import CoalescingOptions
+from notifications.coalescing.ports import Unread
 from notifications.planning import Planner
 from notifications.ports import DeviceStore, PushStore
 from notifications.preferences.voices import Voices
@@ -36,6 +38,8 @@ class Intake:
         pushes: PushStore,
         shelf: Shelf,
         voices: Voices,
+        unread: Unread,
+        coalescing: CoalescingOptions,
         clock: Clock,
         metrics: Metrics,
         pulse: Pulse,
@@ -44,6 +48,8 @@ class Intake:
         self._pushes = pushes
         self._shelf = shelf
         self._voices = voices
+        self._unread = unread
+        self._coalescing = coalescing
         self._clock = clock
         self._pulse = pulse
         self._notices = metrics.counter(
@@ -72,21 +78,41 @@ class Intake:
         users = list({user_id: None for notice in notices for user_id in notice.user_ids})
         devices = await self._devices.of_users(users)
         said = await self._voices.about(notices)
+        badges = await self._badges(notices)
         notifications: list[Notification] = []
         pushes: list[Push] = []
         for notice in notices:
             template = await self._shelf.of(notice)
-            planner = Planner(notice, template, now=now, rulebook=self._voices.rulebook)
+            planner = Planner(
+                notice,
+                template,
+                now=now,
+                rulebook=self._voices.rulebook,
+                of_many=await self._shelf.of_many(notice),
+                interval=self._coalescing.interval,
+            )
             before = len(pushes)
             for user_id in _unique(notice.user_ids):
                 notification = planner.notification(user_id)
                 notifications.append(notification)
-                pushes += planner.pushes(notification, devices.get(user_id, ()), said)
+                pushes += planner.pushes(
+                    notification,
+                    devices.get(user_id, ()),
+                    said,
+                    badge=None if badges is None or not notice.place else badges.get(user_id, 0),
+                )
             self._planned.labels(notice.category).inc(len(pushes) - before)
         stored = await self._pushes.plan(notifications, pushes)
         if stored:
             self._pulse.beat()
         log.info("notices planned", extra={"notices": len(notices), "pushes": stored})
+
+    async def _badges(self, notices: Sequence[Notice]) -> Mapping[UserId, int] | None:
+        """What users have not read, of those who are told of something that is read."""
+        if not self._coalescing.badges:
+            return None
+        users = {user_id for notice in notices if notice.place for user_id in notice.user_ids}
+        return await self._unread.unread(sorted(users)) if users else {}
 
 
 def _portions(notices: Sequence[Notice]) -> Iterator[Sequence[Notice]]:

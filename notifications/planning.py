@@ -1,24 +1,22 @@
-"""From a notice or a campaign to notifications and pushes. Pure: the same input, the same ids."""
+"""From a notice to notifications and pushes. Pure: the same input, the same ids."""
 
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID, uuid5
 
 from kernel.errors import InvalidInput
 from kernel.ids import UserId
 from kernel.notices import Notice, Urgency
-from notifications.campaign import Campaign
-from notifications.deciding.categories import MARKETING, USUAL, Rulebook
+from notifications.deciding.categories import USUAL, Rulebook
 from notifications.deciding.decision import decide
 from notifications.deciding.types import Answer, Asked, Reason, Said
-from notifications.errors import TemplateInvalid
-from notifications.pushes import Notification, Push, Topic
+from notifications.pushes import Notification, Pacing, Push, Topic
 from notifications.templates.locales import FALLBACK
 from notifications.templates.rendering import Beside, Rendering
-from notifications.templates.types import Template
 from notifications.types import DEFAULT_APP, Content, Device, Permission, Route
 
 _NOTIFICATIONS = UUID("6f1c1b0e-5d0b-5c77-9a4e-3f1a2f9f4f10")
@@ -43,11 +41,6 @@ def notification_id(dedupe_key: str, user_id: UserId) -> UUID:
     return uuid5(_NOTIFICATIONS, f"{dedupe_key}\x1f{user_id}")
 
 
-def campaign_key(campaign_id: UUID) -> str:
-    """The dedupe key of a campaign's notifications."""
-    return f"campaign:{campaign_id}"
-
-
 class Planner:
     """Plans one notice or campaign for any number of users.
 
@@ -62,9 +55,15 @@ class Planner:
         now: datetime,
         campaign_id: UUID | None = None,
         rulebook: Rulebook = USUAL,
+        of_many: Rendering | None = None,
+        interval: timedelta = timedelta(0),
     ) -> None:
+        """`of_many` words what stands for several notices of a thread; without an `interval`
+        each of them is told."""
         self._notice = notice
         self._rendering = rendering
+        self._of_many = of_many
+        self._interval = interval
         self._beside = Beside(
             data=notice.data,
             link=notice.link,
@@ -75,9 +74,9 @@ class Planner:
         self._now = now
         self._campaign_id = campaign_id
         self._rulebook = rulebook
-        self._contents: dict[str, Content] = {}
+        self._contents: dict[tuple[str, int | None], Content] = {}
         self._only = frozenset(notice.device_ids)
-        self._collapse_key = _bounded(notice.collapse_key)
+        self._collapse_key = bounded(notice.collapse_key)
 
     def check(self) -> None:
         """Render every language once. Raises what rendering for a device would raise."""
@@ -100,12 +99,17 @@ class Planner:
         )
 
     def pushes(
-        self, notification: Notification, devices: Sequence[Device], said: Said
+        self,
+        notification: Notification,
+        devices: Sequence[Device],
+        said: Said,
+        *,
+        badge: int | None = None,
     ) -> list[Push]:
         """One push per device that can be reached and was confirmed recently enough.
 
         One that the user does not want is planned as suppressed; one that must wait is due
-        when it may go out.
+        when it may go out. `badge` is how much the user has not read.
         """
         facts = self._rulebook.facts(
             said,
@@ -129,7 +133,7 @@ class Planner:
                     device_id=device.id,
                     route=device.route,
                     urgency=notification.urgency,
-                    content=self._content(device.locale, notification.user_id),
+                    content=self._content(device.locale, notification.user_id, badge),
                     # Without one of its own, a push at least replaces its own repetition.
                     collapse_key=self._collapse_key or notification.id.hex,
                     created_at=self._now,
@@ -140,6 +144,7 @@ class Planner:
                     category=notification.category,
                     due_at=decision.until,
                     suppressed=str(decision.reason) if decision.answer is Answer.SUPPRESS else "",
+                    pacing=self._pacing(device.locale, notification.user_id, badge),
                 )
             )
         return planned
@@ -169,17 +174,36 @@ class Planner:
             topic=topic,
         )
 
-    def _content(self, locale: str, user_id: UserId) -> Content:
+    def _pacing(self, locale: str, user_id: UserId, badge: int | None) -> Pacing | None:
         notice = self._notice
-        own = notice.variables_of.get(user_id)
-        if own:
-            variables = {**notice.variables, **own}
-            return self._rendering.content(locale, variables, self._beside)
-        content = self._contents.get(locale)
+        if not (notice.coalesces and notice.thread and self._interval):
+            return None
+        return Pacing(
+            thread=notice.thread,
+            place=notice.place,
+            interval=self._interval,
+            content=partial(self._content_of, locale, user_id, badge),
+        )
+
+    def _content(self, locale: str, user_id: UserId, badge: int | None) -> Content:
+        if self._notice.variables_of.get(user_id):
+            return self._content_of(locale, user_id, badge, 1)
+        content = self._contents.get((locale, badge))
         if content is None:
-            content = self._rendering.content(locale, notice.variables, self._beside)
-            self._contents[locale] = content
+            content = self._content_of(locale, user_id, badge, 1)
+            self._contents[locale, badge] = content
         return content
+
+    def _content_of(self, locale: str, user_id: UserId, badge: int | None, count: int) -> Content:
+        """What is shown for so many notices, of which this is the last."""
+        notice, rendering, beside = self._notice, self._rendering, self._beside
+        variables = {**notice.variables, **notice.variables_of.get(user_id, {})}
+        if count > 1:
+            beside = replace(beside, data={**beside.data, "count": str(count)})
+            if self._of_many is not None:
+                rendering, variables = self._of_many, {**variables, "count": count}
+        content = rendering.content(locale, variables, beside)
+        return content if badge is None else replace(content, badge=badge)
 
 
 UNREACHABLE = frozenset(
@@ -213,64 +237,6 @@ def obstacle(device: Device, urgency: Urgency, *, now: datetime) -> str | None:
     return Reason.DEVICE_STALE if device.confirmed_at < now - FRESH[urgency] else None
 
 
-def plan_of(
-    campaign: Campaign,
-    devices: Sequence[Device],
-    said: Said,
-    *,
-    now: datetime,
-    rulebook: Rulebook = USUAL,
-) -> tuple[Sequence[Notification], Sequence[Push]]:
-    """What a running campaign means for some devices: nothing for who has not agreed to it."""
-    if campaign.expires_at is None:
-        raise ValueError("a campaign that was not started has no plan")
-    planner = _planner_of(campaign, expires_at=campaign.expires_at, now=now, rulebook=rulebook)
-    notifications: dict[UserId, Notification] = {}
-    pushes: list[Push] = []
-    for device in devices:
-        notification = notifications.get(device.user_id) or planner.notification(device.user_id)
-        for push in planner.pushes(notification, [device], said):
-            # Nobody is written down only because they are to be left in peace.
-            if not push.suppressed:
-                notifications[device.user_id] = notification
-                pushes.append(push)
-    return list(notifications.values()), pushes
-
-
-def check_campaign(campaign: Campaign) -> None:
-    """Raises what planning it would raise: a campaign that was taken can be planned.
-
-    It has something to say, without variables, and room for it within the limit.
-    """
-    checked_data(campaign.data)
-    if not campaign.texts:
-        raise TemplateInvalid("A campaign needs a text in at least one language.")
-    for text in campaign.texts.values():
-        if not text.title.strip() and not text.body.strip():
-            raise TemplateInvalid("A text needs a title or a body.")
-    now = campaign.created_at
-    _planner_of(campaign, expires_at=now, now=now).check()
-
-
-def _planner_of(
-    campaign: Campaign, *, expires_at: datetime, now: datetime, rulebook: Rulebook = USUAL
-) -> Planner:
-    key = campaign_key(campaign.id)
-    notice = Notice(
-        user_ids=(),
-        template=key,
-        category=MARKETING,
-        urgency=Urgency.MARKETING,
-        dedupe_key=key,
-        expires_at=expires_at,
-        collapse_key=campaign.id.hex,
-        link=campaign.link,
-        data={**campaign.data, "campaign_id": str(campaign.id)},
-    )
-    rendering = Rendering(Template(texts=campaign.texts))
-    return Planner(notice, rendering, now=now, campaign_id=campaign.id, rulebook=rulebook)
-
-
 def checked_data(data: Mapping[str, str]) -> Mapping[str, str]:
     """Data for the app, under names that no provider and none of our own keys takes.
 
@@ -286,7 +252,7 @@ _TAKEN = frozenset({"from", "message_type", "aps", "push_id", "link", "thread", 
 _FCM_RESERVED = ("google", "gcm")
 
 
-def _bounded(collapse_key: str) -> str:
+def bounded(collapse_key: str) -> str:
     """The same key for the same thing, as providers take it: short, visible ASCII."""
     if re.fullmatch(rf"[!-~]{{0,{COLLAPSE_KEY_BYTES}}}", collapse_key):
         return collapse_key

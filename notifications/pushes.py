@@ -1,8 +1,8 @@
 """Values of a push on its way: planned, held for an attempt, settled, shown to an operator."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -48,6 +48,19 @@ class Topic:
 
 
 @dataclass(frozen=True, slots=True)
+class Pacing:
+    """How a push stands in a busy thread, of which a device is told once in an `interval`.
+
+    `content` is what is shown when it stands for so many.
+    """
+
+    thread: str
+    place: int
+    interval: timedelta
+    content: Callable[[int], Content]
+
+
+@dataclass(frozen=True, slots=True)
 class Push:
     """A notification on its way to one device, in that device's language, or to a topic.
 
@@ -73,6 +86,7 @@ class Push:
     """When it may go out, if not at once."""
     suppressed: str = ""
     """Why it never goes out, when that was clear as it was planned."""
+    pacing: Pacing | None = None
 
 
 class PushState(StrEnum):

@@ -57,7 +57,8 @@ class SqlConversations:
                 same = sa.select(_conversations).where(_c.direct_key == direct_key)
                 return _conversation((await connection.execute(same)).one())
             if members:
-                await connection.execute(sa.insert(_members), [_values(each) for each in members])
+                rows = [{**_values(each), "read_mark": conversation.top} for each in members]
+                await connection.execute(sa.insert(_members), rows)
         return conversation
 
     async def get(self, conversation_id: UUID) -> Conversation | None:
@@ -118,7 +119,11 @@ class SqlConversations:
                     raise ConversationFull(
                         f"A conversation has at most {limit} members.", limit=limit
                     )
-            await connection.execute(sa.insert(_members).values(_values(member)))
+            # What was said before they came is not theirs to read.
+            top = sa.select(_c.top).where(_c.id == there).scalar_subquery()
+            await connection.execute(
+                sa.insert(_members).values({**_values(member), "read_mark": top})
+            )
         return member
 
     async def change_member(

@@ -29,7 +29,10 @@ class ConversationRow(Row, table=True):
 
 
 class MemberRow(Row, table=True):
-    """A user in a conversation. The index serves a user's list: ids of ours are in time order."""
+    """A user in a conversation. The index serves a user's list: ids of ours are in time order.
+
+    Without a `read_mark` nobody knows what they have read: they were there before it was kept.
+    """
 
     __tablename__ = "members"
     __table_args__ = (sa.Index("ix_members_user_id_conversation_id", "user_id", "conversation_id"),)
@@ -39,6 +42,7 @@ class MemberRow(Row, table=True):
     role: str = Field(sa_type=sa.String(16))
     joined_at: datetime = Field(sa_type=Instant)
     muted: bool = False
+    read_mark: int | None = Field(default=None, sa_type=sa.BigInteger)
 
 
 class MessageRow(Row, table=True):

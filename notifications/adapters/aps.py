@@ -63,11 +63,13 @@ def ios_priority(attempt: Attempt) -> str:
 def _shown(attempt: Attempt, *, alert: bool) -> dict[str, Any]:
     content = attempt.content
     aps: dict[str, Any] = {}
-    if alert:
+    # Without words it only sets the icon's badge: nothing is shown, nothing sounds.
+    worded = bool(content.title or content.body)
+    if alert and worded:
         aps["alert"] = {"title": content.title, "body": content.body}
     if attempt.urgency is Urgency.MARKETING:
         aps["interruption-level"] = "passive"
-    else:
+    elif worded:
         aps["sound"] = "default"
     if content.badge is not None:
         aps["badge"] = content.badge

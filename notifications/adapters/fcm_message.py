@@ -94,9 +94,11 @@ def _target_of(attempt: Attempt) -> tuple[str, int]:
 
 def _android(attempt: Attempt, now: datetime) -> dict[str, Any]:
     content = attempt.content
+    # FCM demotes apps that are woken with priority and then show nothing.
+    shown = content.kind is PushKind.ALERT
     left = 0 if content.now_or_never else int((attempt.expires_at - now).total_seconds())
     android: dict[str, Any] = {
-        "priority": "NORMAL" if attempt.urgency is Urgency.MARKETING else "HIGH",
+        "priority": "HIGH" if shown and attempt.urgency is not Urgency.MARKETING else "NORMAL",
         "ttl": f"{min(max(left, 0), _LONGEST_TTL)}s",
     }
     notification: dict[str, Any] = {}

@@ -1,6 +1,6 @@
 """Notifications and pushes as rows: a plan written, a holding read."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -33,18 +33,23 @@ content_of = msgspec.json.Decoder(Content).decode
 """What a push's row says. Raises `MsgspecError` for what no release of ours has written."""
 
 
+Pace = Callable[[AsyncConnection, Sequence[Push]], Awaitable[Sequence[Push]]]
+"""What becomes of new pushes as they are written: `sql_threads.paced`."""
+
+
 async def write_plan(
     connection: AsyncConnection,
     notifications: Sequence[Notification],
     pushes: Sequence[Push],
     *,
     whole: bool,
+    pace: Pace | None = None,
 ) -> int:
     """Write what is new of a plan in the transaction of `connection`; how many pushes.
 
     A `whole` plan names every push of its notifications, so one that is there already has
     all of its own; a part of a larger plan may add pushes to it. What belongs to a send that
-    was cancelled is left out.
+    was cancelled is left out. `pace` may put off what is new, or let it take another's place.
     """
     send_ids = {each.send_id for each in notifications if each.send_id is not None}
     watched = await _watched(connection, send_ids) if send_ids else {}
@@ -61,6 +66,8 @@ async def write_plan(
     wanted = {
         push.id: push for push in pushes if push.notification_id in (fresh if whole else by_id)
     }
+    if pace is not None and wanted:
+        wanted = {each.id: each for each in await pace(connection, list(wanted.values()))}
     encoded: dict[int, str] = {}
     rows = [_push_row(wanted[each], encoded, watched) for each in sorted(wanted)]
     return len(await insert_new(connection, PUSHES, rows))

@@ -23,12 +23,14 @@ from notifications.adapters.tables import (
     AttemptRow,
     PushRequestRow,
 )
+from notifications.adapters.thread_tables import ToldRow
 from notifications.pushes import AttemptRecord, Notification, PushRecord, PushState
 from notifications.types import DEFAULT_APP, Route, Verdict
 
 _APPS = table_of(AppRow)
 _ATTEMPTS = table_of(AttemptRow)
 _REQUESTS = table_of(PushRequestRow)
+_TOLD = table_of(ToldRow)
 
 
 class SqlLedger:
@@ -104,6 +106,7 @@ class SqlLedger:
             )
             forgotten = _REQUESTS.c.created_at < before
             await connection.execute(_REQUESTS.delete().where(forgotten))
+            await connection.execute(_TOLD.delete().where(_TOLD.c.due_at < before))
             return pruned.rowcount
 
 

@@ -24,6 +24,7 @@ from notifications.adapters.push_rows import (
     write_plan,
 )
 from notifications.adapters.push_targets import devices_by_id, is_for
+from notifications.adapters.sql_threads import paced
 from notifications.adapters.tables import (
     SENDING,
     UNSETTLED,
@@ -66,7 +67,7 @@ class SqlPushes:
 
     async def plan(self, notifications: Sequence[Notification], pushes: Sequence[Push]) -> int:
         async with self._database.transaction() as connection:
-            return await write_plan(connection, notifications, pushes, whole=True)
+            return await write_plan(connection, notifications, pushes, whole=True, pace=paced)
 
     async def waiting(
         self, *, now: datetime, app_ids: Sequence[str] = (DEFAULT_APP,)

@@ -16,6 +16,8 @@ from notifications.deciding.types import CategoryRule, Facts, Quiet, QuietHours,
 CATEGORY = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 
 MARKETING = "marketing"
+DISMISSAL = "dismissal"
+"""What takes back what was shown: it is no switch of the user's, and shows nothing."""
 
 BUILT_IN: Mapping[str, CategoryRule] = {
     "chat": CategoryRule(quiet=Quiet.IGNORED),
@@ -32,6 +34,9 @@ _BY_URGENCY: Mapping[Urgency, CategoryRule] = {
     Urgency.MARKETING: BUILT_IN[MARKETING],
 }
 """What holds for a category that nobody has described."""
+
+
+_SILENT = CategoryRule(quiet=Quiet.IGNORED, optional=False)
 
 
 class CategoryOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,6 +67,8 @@ class PreferenceOptions:
 
     def __post_init__(self) -> None:
         for name in self.categories:
+            if name == DISMISSAL:
+                raise ValueError(f"categories must not hold {DISMISSAL}: it is ours")
             if not CATEGORY.fullmatch(name):
                 raise ValueError(f"categories must be named by {CATEGORY.pattern}, not {name!r}")
         if MARKETING in self.categories and not self.categories[MARKETING].consent:
@@ -96,6 +103,8 @@ class Rulebook:
 
     def rule(self, category: str, urgency: Urgency) -> CategoryRule:
         """What holds for a category; one that nobody described goes by its urgency."""
+        if category == DISMISSAL:
+            return _SILENT
         rules = self._marketing if urgency is Urgency.MARKETING else self.described
         return rules.get(category, _BY_URGENCY[urgency])
 

@@ -1,6 +1,7 @@
 """Between preferences and the bodies of their API. Pure."""
 
 from collections.abc import Sequence
+from datetime import time
 from typing import Any
 
 import msgspec
@@ -121,11 +122,16 @@ def _on_device(on: OnDevice) -> schemas.OnDeviceBody:
 
 
 def _windows(bodies: Sequence[schemas.WindowBody]) -> tuple[Window, ...]:
-    return tuple(Window(each.start, each.end) for each in bodies)
+    return tuple(
+        Window(time.fromisoformat(each.start), time.fromisoformat(each.end)) for each in bodies
+    )
 
 
 def _window_bodies(windows: Sequence[Window]) -> list[schemas.WindowBody]:
-    return [schemas.WindowBody(each.start, each.end) for each in windows]
+    return [
+        schemas.WindowBody(each.start.strftime("%H:%M"), each.end.strftime("%H:%M"))
+        for each in windows
+    ]
 
 
 def _converted(values: object, kind: Any) -> Any:

@@ -1,7 +1,7 @@
 """Why somebody was told something, or was not: for a push that exists, or one that is imagined."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from kernel.errors import InvalidInput
 from kernel.identity import Principal, Scope
 from kernel.ids import UserId, is_user_id
 from kernel.notices import Notice, Urgency
+from notifications.coalescing.ports import ThreadStore
 from notifications.deciding.decision import explain
 from notifications.deciding.types import Asked, Explained, Facts
 from notifications.errors import DeviceNotFound, NotificationNotFound
@@ -63,9 +64,19 @@ class Explain:
     """Users ask about themselves, servers with the scope `pushes` about anybody."""
 
     def __init__(
-        self, *, voices: Voices, devices: DeviceStore, ledger: PushLedger, clock: Clock
+        self,
+        *,
+        voices: Voices,
+        devices: DeviceStore,
+        ledger: PushLedger,
+        threads: ThreadStore,
+        interval: timedelta,
+        clock: Clock,
     ) -> None:
+        """`interval` is how often a device is told of a busy thread."""
         self._voices = voices
+        self._threads = threads
+        self._interval = interval
         self._devices = devices
         self._ledger = ledger
         self._clock = clock
@@ -94,8 +105,15 @@ class Explain:
         ]
         if question.device_id is not None and not devices:
             raise DeviceNotFound("The user has no such device.")
+        busy = await self._threads.busy(user, question.thread) if question.thread else {}
         found = [
-            OnDevice(each, explain(asked_of(notification, each, now=at), facts)) for each in devices
+            OnDevice(
+                each,
+                explain(
+                    asked_of(notification, each, now=at), self._paced(facts, busy.get(each.id))
+                ),
+            )
+            for each in devices
         ]
         if not found:
             found = [OnDevice(None, explain(_anywhere(notification, at), facts))]
@@ -142,6 +160,11 @@ class Explain:
             notification.id,
             [*told, *untold],
         )
+
+    def _paced(self, facts: Facts, told_at: datetime | None) -> Facts:
+        if told_at is None or not self._interval:
+            return facts
+        return replace(facts, busy_until=told_at + self._interval)
 
     async def _facts(self, notification: Notification) -> Facts:
         asking = Notice(

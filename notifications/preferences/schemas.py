@@ -1,6 +1,6 @@
 """Bodies of the preferences' API."""
 
-from datetime import date, datetime, time
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
@@ -32,11 +32,14 @@ class Weekday(StrEnum):
     SUNDAY = "sunday"
 
 
+WallTime = Annotated[str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+
+
 class WindowBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A part of the day, such as 22:00 to 08:00; it belongs to the day on which it ends."""
 
-    start: time
-    end: time
+    start: WallTime
+    end: WallTime
 
 
 Windows = Annotated[list[WindowBody], msgspec.Meta(max_length=WINDOWS)]

@@ -8,6 +8,14 @@ from notifications.types import Text
 _SENDER = Variable(example="Amina")
 _TEXT = Variable(example="On se voit à 18 h ?")
 _CONVERSATION = Variable(example="Traiteur", optional=True)
+_COUNT = Variable(example=3)
+
+_NEW_MESSAGES = {
+    "ar": "{count, plural, zero{لا رسائل جديدة} one{رسالة جديدة} two{رسالتان جديدتان}"
+    " few{# رسائل جديدة} many{# رسالة جديدة} other{# رسالة جديدة}}",
+    "fr": "{count, plural, one{# nouveau message} other{# nouveaux messages}}",
+    "en": "{count, plural, one{# new message} other{# new messages}}",
+}
 
 BUILT_IN: Mapping[str, Template] = {
     "chat.message": Template(
@@ -25,6 +33,31 @@ BUILT_IN: Mapping[str, Template] = {
             "en": Text("{conversation}", "{sender}: {text}"),
         },
         variables={"sender": _SENDER, "text": _TEXT, "conversation": Variable(example="Traiteur")},
+    ),
+    "chat.message+count": Template(
+        texts={
+            locale: Text("{sender}", f"{words} · {{text}}")
+            for locale, words in _NEW_MESSAGES.items()
+        },
+        variables={
+            "sender": _SENDER,
+            "text": _TEXT,
+            "conversation": _CONVERSATION,
+            "count": _COUNT,
+        },
+    ),
+    "chat.message+conversation+count": Template(
+        texts={
+            "ar": Text("{conversation}", _NEW_MESSAGES["ar"] + " · {sender}: {text}"),
+            "fr": Text("{conversation}", _NEW_MESSAGES["fr"] + " · {sender} : {text}"),
+            "en": Text("{conversation}", _NEW_MESSAGES["en"] + " · {sender}: {text}"),
+        },
+        variables={
+            "sender": _SENDER,
+            "text": _TEXT,
+            "conversation": Variable(example="Traiteur"),
+            "count": _COUNT,
+        },
     ),
     "task.reminder": Template(
         texts={
@@ -45,9 +78,14 @@ BUILT_IN: Mapping[str, Template] = {
 }
 """An announcement is worded by whoever sends it.
 
-One named `<template>+<variable>` replaces that template where the variable says something. A
+One named `<template>+<variable>` replaces that template where the variable says something;
+one named `<template>+count` words what stands for several. A
 stored template of the same name replaces any of them.
 """
+
+
+OF_MANY = "+count"
+"""Ends the name of a template that words what stands for several."""
 
 
 def variants(template: str, variables: Mapping[str, str | int | float]) -> list[str]:

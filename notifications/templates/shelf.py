@@ -7,7 +7,7 @@ from kernel.clock import Clock
 from kernel.notices import Notice
 from kernel.options import option
 from notifications.errors import TemplateNotFound
-from notifications.templates.builtin import BUILT_IN, variants
+from notifications.templates.builtin import BUILT_IN, OF_MANY, variants
 from notifications.templates.locales import FALLBACK
 from notifications.templates.patterns import Value
 from notifications.templates.ports import TemplateStore
@@ -77,6 +77,16 @@ class Shelf:
             if found is not None:
                 return found
         raise TemplateNotFound(f"No template {name!r} is in use.", template=name)
+
+    async def of_many(self, notice: Notice) -> Rendering | None:
+        """What words a notice that stands for several, if there is anything for that."""
+        if not notice.coalesces:
+            return None
+        one = await self.of(notice)
+        try:
+            return await self.rendering(f"{one.name}{OF_MANY}", {})
+        except TemplateNotFound:
+            return None
 
     async def refresh(self) -> None:
         """Learn what was published since the last time."""

@@ -1,8 +1,11 @@
 """`zaffa push explain`: why somebody was told something, or was not, or would be."""
 
 import argparse
+import sys
 from typing import Any
 
+from kernel.notices import Urgency
+from server.cli.common import Commands
 from server.logs import harmless
 from server.operator_client import OperatorClient
 
@@ -13,26 +16,22 @@ EXAMPLES = """\
 """
 
 
-def add_arguments(command: argparse.ArgumentParser) -> None:
-    """What `zaffa push explain` takes."""
+def add_to(actions: Commands) -> None:
+    """Declare the command."""
+    command = actions.add_parser("explain", help="why somebody was told or not, or would be")
+    command.set_defaults(act=_explain)
     command.add_argument("id", nargs="?", metavar="ID", help="of a push or a notification")
     command.add_argument("--user", metavar="USER", help="whom an imagined push is for")
     command.add_argument("--category", help="of an imagined push, such as chat or marketing")
-    command.add_argument(
-        "--urgency",
-        default="transactional",
-        choices=("interactive", "transactional", "marketing"),
-        help="of an imagined push",
-    )
+    command.add_argument("--urgency", default=Urgency.TRANSACTIONAL, choices=list(Urgency))
     command.add_argument("--thread", default="", help="what it is about, such as a conversation")
     command.add_argument("--device", metavar="ID", help="only this device")
-    command.add_argument("--at", metavar="TIME", help="when, such as 2027-02-10T22:00:00Z")
+    command.add_argument("--at", metavar="TIME", help="when, such as 2027-02-10T22:00Z")
 
 
-async def explain(client: OperatorClient, given: argparse.Namespace) -> int:
-    """Ask a node, and say what it says; 2 if nothing was asked."""
+async def _explain(client: OperatorClient, given: argparse.Namespace) -> int:
     if given.id is None and not (given.user and given.category):
-        print("Name a push by its id, or imagine one: --user and --category.")
+        print("Name a push by its id, or imagine one: --user and --category.", file=sys.stderr)
         return 2
     asked: dict[str, Any] = {"id": given.id}
     if given.id is None:

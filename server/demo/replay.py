@@ -226,7 +226,8 @@ class Replay:
 
     def _arrived(self, push: Arrived) -> None:
         self.seen.pushes.append(push)
-        self.progress.pushes += push.address in self._away
+        if push.address in self._away:
+            self.progress.pushes += push.messages
 
     def _is_complete(self) -> bool:
         due = self.progress.lines

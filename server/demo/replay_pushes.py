@@ -42,6 +42,7 @@ class _Android(msgspec.Struct):
 class _Data(msgspec.Struct):
     conversation_id: str = ""
     offset: str = "0"
+    count: str = "1"
 
 
 class _Message(msgspec.Struct):
@@ -127,6 +128,7 @@ class PushRecord:
                         collapse_key=collapse_key,
                         offset=int(data.offset),
                         text=f"{push.title}\n{push.body}",
+                        messages=int(data.count),
                     )
                 )
 

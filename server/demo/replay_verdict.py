@@ -1,5 +1,6 @@
 """What a replay must have led to, checked against what everybody saw. Pure."""
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ class Arrived(NamedTuple):
     collapse_key: str
     offset: int
     text: str
+    messages: int = 1
+    """For how many messages it stands, of which that at `offset` is the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +161,16 @@ class _Pushes:
         self.repeats = len(seen.pushes) - len(self._found)
 
     def problems(self) -> Iterator[str]:
-        """One push per message and device of who is away, and none for anybody else."""
+        """Every message told once to each device of who is away, and to nobody else.
+
+        A push may stand for several: for the last ones up to its own.
+        """
+        offsets = sorted(self._by_offset)
+        told: dict[str, set[int]] = defaultdict(set)
+        for (address, offset), copies in self._found.items():
+            told[address].update(offsets[: bisect_right(offsets, offset)][-copies[0].messages :])
         for address, user in self._away.items():
-            missing = [offset for offset in self._by_offset if (address, offset) not in self._found]
+            missing = [offset for offset in offsets if offset not in told[address]]
             if missing:
                 yield f"{user} got no push for {ranges(sorted(missing))}"
         everybody = {**self._present, **self._away}

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute
 from starlette.websockets import WebSocket
 
 from kernel.operations import AnyOperation
-from messaging import routes
+from messaging import reading_routes, routes
 from messaging.adapters.memory_presence import MemoryChannelPresence, MemoryPresence
 from messaging.adapters.redis_presence import RedisChannelPresence, RedisPresence
 from messaging.adapters.redis_rates import RedisRates
@@ -18,6 +18,7 @@ from messaging.adapters.sql_conversations import SqlConversations
 from messaging.adapters.sql_messages import SqlMessages
 from messaging.adapters.sql_missed import SqlMissed
 from messaging.adapters.sql_publications import SqlPublications
+from messaging.adapters.sql_reading import SqlReading
 from messaging.api.calls import ServerApi
 from messaging.api.operations import user_operations
 from messaging.away import Away
@@ -29,6 +30,7 @@ from messaging.namespaces import Namespaces
 from messaging.ports import ChannelPresenceRegistry, PresenceRegistry
 from messaging.presence import Presences
 from messaging.rates import RateTable
+from messaging.reading import Reading
 from messaging.upgrading import Upgrading
 from messaging.upkeep import StreamUpkeep
 from messaging.user_rates import RateStore
@@ -92,6 +94,10 @@ class Chat:
         )
         ground.operations += routes.operations(
             conversations=self.conversations, messages=self.messages
+        )
+        self.reading = SqlReading(ground.database, clock=ground.clock)
+        ground.operations += reading_routes.operations(
+            Reading(store=self.reading, relaying=ground.relaying)
         )
         self.users = Users(ground, registry=self.registry)
 

@@ -27,6 +27,7 @@ from notifications.adapters.apns import ApnsOptions
 from notifications.adapters.fcm import FcmOptions
 from notifications.adapters.webpush import WebPushOptions
 from notifications.apps.options import CredentialOptions
+from notifications.coalescing.options import CoalescingOptions
 from notifications.deciding.categories import PreferenceOptions
 from notifications.devices import DeviceOptions
 from notifications.dispatcher import DispatcherOptions
@@ -70,6 +71,7 @@ class Settings:
     devices: DeviceOptions = field(default_factory=DeviceOptions)
     templates: TemplateOptions = field(default_factory=TemplateOptions)
     preferences: PreferenceOptions = field(default_factory=PreferenceOptions)
+    coalescing: CoalescingOptions = field(default_factory=CoalescingOptions)
     dispatcher: DispatcherOptions = field(default_factory=DispatcherOptions)
     throttle: ThrottleOptions = field(default_factory=ThrottleOptions)
     upkeep: UpkeepOptions = field(default_factory=UpkeepOptions)

@@ -1,7 +1,9 @@
 """What users want to be told, wired."""
 
 from messaging.adapters.sql_mutes import SqlMutes
+from messaging.adapters.sql_reading import SqlReading
 from notifications.adapters.sql_preferences import SqlPreferences
+from notifications.adapters.sql_threads import SqlThreads
 from notifications.deciding.categories import Rulebook
 from notifications.ports import DeviceStore, PushLedger
 from notifications.preferences import explaining, routes
@@ -17,6 +19,8 @@ class Choices:
 
     def __init__(self, ground: Ground, *, devices: DeviceStore, ledger: PushLedger) -> None:
         store, clock = SqlPreferences(ground.database), ground.clock
+        self.unread = SqlReading(ground.database, clock=clock)
+        self.threads = SqlThreads(ground.database)
         self.rulebook = Rulebook(ground.settings.preferences)
         self.voices = Voices(
             preferences=store,
@@ -31,5 +35,12 @@ class Choices:
             preferences=self.preferences, ramadans=Ramadans(store=store, clock=clock)
         )
         ground.operations += explaining.operations(
-            Explain(voices=self.voices, devices=devices, ledger=ledger, clock=clock)
+            Explain(
+                voices=self.voices,
+                devices=devices,
+                ledger=ledger,
+                threads=self.threads,
+                interval=ground.settings.coalescing.interval,
+                clock=clock,
+            )
         )

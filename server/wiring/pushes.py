@@ -1,7 +1,7 @@
 """Notifications, wired."""
 
 from kernel.adapters.sql_leases import SqlLeases
-from kernel.notices import NOTICE
+from kernel.notices import NOTICE, WITHDRAWAL
 from kernel.workers import Pulse
 from notifications import routes
 from notifications.adapters.redis_throttle import RedisThrottle
@@ -22,6 +22,7 @@ from notifications.apps.fleet import Fleet
 from notifications.audit import routes as audit_routes
 from notifications.audit.trail import Trail
 from notifications.campaigns import Campaigns, CampaignWorker
+from notifications.coalescing.withdrawals import Withdrawals
 from notifications.dead import routes as dead_routes
 from notifications.dead.pushes import DeadPushes
 from notifications.devices import Devices
@@ -120,12 +121,23 @@ class Pushes:
             pushes=self._push_store,
             shelf=self._shelf,
             voices=self.choices.voices,
+            unread=self.choices.unread,
+            coalescing=self._ground.settings.coalescing,
             clock=self._ground.clock,
             metrics=self._ground.metrics,
             pulse=self._sending,
         )
         self._ground.handlers[NOTICE] = intake.handle
         self._sends.relay()
+        withdrawals = Withdrawals(
+            threads=self.choices.threads,
+            unread=self.choices.unread,
+            badges=self._ground.settings.coalescing.badges,
+            clock=self._ground.clock,
+            metrics=self._ground.metrics,
+            pulse=self._sending,
+        )
+        self._ground.handlers[WITHDRAWAL] = withdrawals.handle
 
     def dispatcher(self) -> None:
         """Pushes go to the providers, and what comes back is settled."""

@@ -11,6 +11,7 @@ import notifications.adapters.preference_tables
 import notifications.adapters.send_tables
 import notifications.adapters.tables
 import notifications.adapters.template_tables
+import notifications.adapters.thread_tables
 import reminders.adapters.tables
 from kernel.adapters.database import Row
 
@@ -23,6 +24,7 @@ TABLES = (
     notifications.adapters.preference_tables,
     notifications.adapters.send_tables,
     notifications.adapters.tables,
+    notifications.adapters.thread_tables,
     notifications.adapters.template_tables,
     reminders.adapters.tables,
 )

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from kernel.ids import UserId, new_id
 from kernel.notices import Urgency
 from notifications.campaign import Campaign, CampaignState
+from notifications.campaign_plan import plan_of
 from notifications.errors import IdempotencyMismatch
-from notifications.planning import plan_of
 from notifications.pushes import PushState
 from notifications.types import (
     Route,

@@ -31,6 +31,7 @@ MANNER = Manner(
 QUICK_LEASES = {
     "ZAFFA_DISPATCHER_LEASE_SECONDS": "30",
     "ZAFFA_RELAY_LEASE_SECONDS": "5",
+    "ZAFFA_COALESCING_SECONDS": "0",
 }
 """What a killed process held is taken over soon enough for a test to wait for it."""
 

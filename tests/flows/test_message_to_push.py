@@ -57,7 +57,9 @@ async def rooms(database_url: str, tmp_path: Path, clock: ManualClock) -> AsyncI
         yield opened
 
 
-async def test_who_is_away_gets_one_push_per_message_on_each_device(rooms: Rooms):
+async def test_who_is_away_gets_one_push_per_message_on_each_device(
+    rooms: Rooms, clock: ManualClock
+):
     await rooms.phone(KARIM, 1)
     await rooms.phone(KARIM, 2)
     await rooms.iphone(KARIM, 3)
@@ -70,6 +72,7 @@ async def test_who_is_away_gets_one_push_per_message_on_each_device(rooms: Rooms
 
         assert sorted(each.address for each in arrived) == [f"{3:064x}", address(1), address(2)]
         assert all(f"message {number}" in each.body for each in arrived)
+        clock.move(seconds=30)
     assert await rooms.work() == []
 
 
@@ -104,7 +107,7 @@ async def test_each_phone_speaks_its_language_and_keeps_others_words_apart(rooms
     }
 
 
-async def test_an_app_that_was_removed_is_told_nothing_more(rooms: Rooms):
+async def test_an_app_that_was_removed_is_told_nothing_more(rooms: Rooms, clock: ManualClock):
     gone, kept = await rooms.phone(KARIM, 1), await rooms.phone(KARIM, 2)
     rooms.sandbox.faults.add(Fault("fcm", "UNREGISTERED", prefix=address(1)))
     conversation = await rooms.group(AMINA, KARIM)
@@ -115,6 +118,7 @@ async def test_an_app_that_was_removed_is_told_nothing_more(rooms: Rooms):
     devices = (await rooms.ask("devices.list", KARIM)).devices
     disabled = {each.id: each.disabled_reason for each in devices}
     assert disabled == {gone.id: "UNREGISTERED", kept.id: ""}
+    clock.move(seconds=30)
     await rooms.say(AMINA, conversation, "deux")
     assert [each.address for each in await rooms.work()] == [address(2)]
 

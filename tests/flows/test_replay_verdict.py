@@ -225,6 +225,16 @@ def test_no_allowance_excuses_a_loss_or_a_repeated_message(
     assert not judge(seen, Allowances(copies=9, present_pushes=True)).is_good
 
 
+def test_a_push_may_stand_for_several_messages_but_none_may_be_missing():
+    seen = flawless()
+    *_, last = seen.pushes
+    seen.pushes = [seen.pushes[0], last._replace(messages=COUNT - 1)]
+
+    assert judge(seen).problems == []
+    seen.pushes[1] = last._replace(messages=COUNT - 2)
+    assert not judge(seen).is_good
+
+
 def test_nobody_may_be_told_of_their_own_message():
     seen = flawless()
     seen.pushes.append(Arrived("phone-karim", "own", "talk", 5, "karim\nline 5"))

@@ -78,6 +78,8 @@ async def test_a_notice_says_who_wrote_what_and_where(away, store):
         variables={"sender": "amina", "text": "Salam", "conversation": "Fête"},
         collapse_key=str(there),
         thread=str(there),
+        place=7,
+        coalesces=True,
         link=f"/conversations/{there}",
         data={"conversation_id": str(there), "offset": "7"},
     )

@@ -11,6 +11,8 @@ from kernel.metrics import Metrics
 from kernel.notices import Urgency, entry_of
 from kernel.relay import Relay, RelayOptions
 from kernel.workers import Pulse
+from messaging.adapters.sql_reading import SqlReading
+from notifications.coalescing.options import CoalescingOptions
 from notifications.errors import TemplateNotFound, VariableMissing
 from notifications.intake import Intake
 from notifications.planning import notification_id
@@ -205,6 +207,8 @@ async def test_a_batch_of_crowds_is_planned_in_portions(sqlite_database, clock, 
         pushes=store,
         shelf=room.shelf,
         voices=room.voices,
+        unread=SqlReading(room.database, clock=clock),
+        coalescing=CoalescingOptions(),
         clock=clock,
         metrics=metrics,
         pulse=room.pulse,

@@ -16,6 +16,7 @@ from kernel.notices import Notice, Urgency, entry_of
 from kernel.outbox import Claimed
 from kernel.workers import Pulse
 from messaging.adapters.sql_mutes import SqlMutes
+from messaging.adapters.sql_reading import SqlReading
 from notifications.adapters.push_rows import PUSHES
 from notifications.adapters.sql_apps import APPS
 from notifications.adapters.sql_campaigns import SqlCampaigns
@@ -24,6 +25,7 @@ from notifications.adapters.sql_ledger import SqlLedger
 from notifications.adapters.sql_preferences import PREFERENCES, SqlPreferences
 from notifications.adapters.sql_pushes import ATTEMPTS, SqlPushes
 from notifications.adapters.sql_templates import SqlTemplates
+from notifications.coalescing.options import CoalescingOptions
 from notifications.deciding.types import Consent, QuietHours, UserPreferences
 from notifications.dispatcher import Dispatcher, DispatcherOptions
 from notifications.feedback import Feedback
@@ -210,6 +212,8 @@ class Room:
             pushes=self.pushes,
             shelf=self.shelf,
             voices=self.voices,
+            unread=SqlReading(self.database, clock=self.clock),
+            coalescing=CoalescingOptions(),
             clock=self.clock,
             metrics=self.metrics,
             pulse=self.pulse,

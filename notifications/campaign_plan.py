@@ -1,0 +1,80 @@
+"""From a campaign to notifications and pushes. Pure: the same input, the same ids."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from kernel.ids import UserId
+from kernel.notices import Notice, Urgency
+from notifications.campaign import Campaign
+from notifications.deciding.categories import MARKETING, USUAL, Rulebook
+from notifications.deciding.types import Said
+from notifications.errors import TemplateInvalid
+from notifications.planning import Planner, checked_data
+from notifications.pushes import Notification, Push
+from notifications.templates.rendering import Rendering
+from notifications.templates.types import Template
+from notifications.types import Device
+
+
+def campaign_key(campaign_id: UUID) -> str:
+    """The dedupe key of a campaign's notifications."""
+    return f"campaign:{campaign_id}"
+
+
+def plan_of(
+    campaign: Campaign,
+    devices: Sequence[Device],
+    said: Said,
+    *,
+    now: datetime,
+    rulebook: Rulebook = USUAL,
+) -> tuple[Sequence[Notification], Sequence[Push]]:
+    """What a running campaign means for some devices: nothing for who has not agreed to it."""
+    if campaign.expires_at is None:
+        raise ValueError("a campaign that was not started has no plan")
+    planner = _planner_of(campaign, expires_at=campaign.expires_at, now=now, rulebook=rulebook)
+    notifications: dict[UserId, Notification] = {}
+    pushes: list[Push] = []
+    for device in devices:
+        notification = notifications.get(device.user_id) or planner.notification(device.user_id)
+        for push in planner.pushes(notification, [device], said):
+            # Nobody is written down only because they are to be left in peace.
+            if not push.suppressed:
+                notifications[device.user_id] = notification
+                pushes.append(push)
+    return list(notifications.values()), pushes
+
+
+def check_campaign(campaign: Campaign) -> None:
+    """Raises what planning it would raise: a campaign that was taken can be planned.
+
+    It has something to say, without variables, and room for it within the limit.
+    """
+    checked_data(campaign.data)
+    if not campaign.texts:
+        raise TemplateInvalid("A campaign needs a text in at least one language.")
+    for text in campaign.texts.values():
+        if not text.title.strip() and not text.body.strip():
+            raise TemplateInvalid("A text needs a title or a body.")
+    now = campaign.created_at
+    _planner_of(campaign, expires_at=now, now=now).check()
+
+
+def _planner_of(
+    campaign: Campaign, *, expires_at: datetime, now: datetime, rulebook: Rulebook = USUAL
+) -> Planner:
+    key = campaign_key(campaign.id)
+    notice = Notice(
+        user_ids=(),
+        template=key,
+        category=MARKETING,
+        urgency=Urgency.MARKETING,
+        dedupe_key=key,
+        expires_at=expires_at,
+        collapse_key=campaign.id.hex,
+        link=campaign.link,
+        data={**campaign.data, "campaign_id": str(campaign.id)},
+    )
+    rendering = Rendering(Template(texts=campaign.texts))
+    return Planner(notice, rendering, now=now, campaign_id=campaign.id, rulebook=rulebook)
