@@ -30,7 +30,7 @@ class RelayOptions:
     )
     poll_seconds: float = option(0.5, "Rest between looks at an empty outbox.")
     pause_seconds: float = option(
-        0.05, "Rest after a batch that was not full. Longer costs less, and pushes leave later."
+        0.1, "Rest after a batch that was not full. Longer costs less, and pushes leave later."
     )
     attempts: int = option(10, "Tries before an entry is buried for an operator to see.")
 
