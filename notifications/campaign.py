@@ -1,11 +1,12 @@
 """A campaign's values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from kernel.notices import Variables
 from notifications.types import Text
 
 
@@ -22,8 +23,9 @@ class CampaignState(StrEnum):
 class Campaign:
     """Words for everybody whose device speaks one of `locales`; no locale means everybody.
 
-    `texts` hold one `Text` per locale. `cursor` is the last device that was planned for,
-    `planned_at` when there were no more.
+    `texts` hold one `Text` per locale: those of `template` when it was written down, if it was
+    worded by one. `variables` fill them, for some users with their own. `cursor` is the last
+    device that was planned for, `planned_at` when there were no more.
     """
 
     id: UUID
@@ -36,6 +38,8 @@ class Campaign:
     created_at: datetime
     expires_after: float
     """Seconds from the start after which nothing of it is sent any more."""
+    template: str = ""
+    variables: Variables = field(default_factory=dict)
     started_at: datetime | None = None
     expires_at: datetime | None = None
     planned_at: datetime | None = None

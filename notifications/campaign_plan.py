@@ -1,11 +1,11 @@
 """From a campaign to notifications and pushes. Pure: the same input, the same ids."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from kernel.ids import UserId
-from kernel.notices import Notice, Urgency
+from kernel.notices import Notice, Urgency, Variables
 from notifications.campaign import Campaign
 from notifications.deciding.categories import MARKETING, USUAL, Rulebook
 from notifications.deciding.types import Said
@@ -26,6 +26,7 @@ def plan_of(
     campaign: Campaign,
     devices: Sequence[Device],
     said: Said,
+    variables_of: Mapping[UserId, Variables],
     *,
     now: datetime,
     rulebook: Rulebook = USUAL,
@@ -33,7 +34,7 @@ def plan_of(
     """What a running campaign means for some devices: nothing for who has not agreed to it."""
     if campaign.expires_at is None:
         raise ValueError("a campaign that was not started has no plan")
-    planner = _planner_of(campaign, expires_at=campaign.expires_at, now=now, rulebook=rulebook)
+    planner = _planner_of(campaign, variables_of, campaign.expires_at, now=now, rulebook=rulebook)
     notifications: dict[UserId, Notification] = {}
     pushes: list[Push] = []
     for device in devices:
@@ -46,10 +47,13 @@ def plan_of(
     return list(notifications.values()), pushes
 
 
-def check_campaign(campaign: Campaign) -> None:
+def check_campaign(
+    campaign: Campaign, variables_of: Mapping[UserId, Variables] | None = None
+) -> None:
     """Raises what planning it would raise: a campaign that was taken can be planned.
 
-    It has something to say, without variables, and room for it within the limit.
+    It has something to say, to everybody and to users with variables of their own, and room
+    for it within the limit.
     """
     checked_data(campaign.data)
     if not campaign.texts:
@@ -58,16 +62,23 @@ def check_campaign(campaign: Campaign) -> None:
         if not text.title.strip() and not text.body.strip():
             raise TemplateInvalid("A text needs a title or a body.")
     now = campaign.created_at
-    _planner_of(campaign, expires_at=now, now=now).check()
+    _planner_of(campaign, variables_of or {}, now, now=now).check()
 
 
 def _planner_of(
-    campaign: Campaign, *, expires_at: datetime, now: datetime, rulebook: Rulebook = USUAL
+    campaign: Campaign,
+    variables_of: Mapping[UserId, Variables],
+    expires_at: datetime,
+    *,
+    now: datetime,
+    rulebook: Rulebook = USUAL,
 ) -> Planner:
     key = campaign_key(campaign.id)
     notice = Notice(
         user_ids=(),
-        template=key,
+        template=campaign.template or key,
+        variables=campaign.variables,
+        variables_of=variables_of,
         category=MARKETING,
         urgency=Urgency.MARKETING,
         dedupe_key=key,

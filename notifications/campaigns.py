@@ -12,20 +12,20 @@ import msgspec
 from kernel.clock import Clock
 from kernel.errors import InvalidInput
 from kernel.identity import Principal, Scope
-from kernel.ids import new_id
-from kernel.notices import Urgency
+from kernel.ids import UserId, is_user_id, new_id
+from kernel.notices import Urgency, Variables
 from kernel.workers import Pulse, Stop, repeat
 from notifications.campaign import Campaign, CampaignState
 from notifications.campaign_plan import check_campaign, plan_of
 from notifications.deciding.categories import USUAL, Rulebook
 from notifications.devices import canonical_locale
-from notifications.errors import CampaignNotFound, CampaignOver
+from notifications.errors import CampaignNotFound, CampaignOver, CampaignStarted, VariableUnknown
 from notifications.planning import FRESH
 from notifications.ports import CampaignStore
 from notifications.pushes import PushState
-from notifications.types import (
-    Text,
-)
+from notifications.templates.rendering import Beside
+from notifications.templates.shelf import Shelf
+from notifications.types import Text
 
 LIFETIME = timedelta(hours=24)
 """No campaign is sent longer than this after its start."""
@@ -50,8 +50,9 @@ class Progress:
 class Campaigns:
     """What operators may do with campaigns."""
 
-    def __init__(self, *, store: CampaignStore, clock: Clock, pulse: Pulse) -> None:
+    def __init__(self, *, store: CampaignStore, shelf: Shelf, clock: Clock, pulse: Pulse) -> None:
         self._store = store
+        self._shelf = shelf
         self._clock = clock
         self._pulse = pulse
 
@@ -60,7 +61,10 @@ class Campaigns:
         principal: Principal,
         *,
         name: str,
-        texts: Mapping[str, Text],
+        texts: Mapping[str, Text] | None = None,
+        template: str = "",
+        version: int = 0,
+        variables: Variables | None = None,
         locales: tuple[str, ...],
         link: str,
         data: Mapping[str, str],
@@ -69,17 +73,30 @@ class Campaigns:
     ) -> Progress:
         """Write a campaign down without sending anything.
 
+        Either `texts` word it, or a template as it is now, whatever is published later.
         Asking again with the same key gives the first campaign; with the same key and other
         words it is refused.
         """
         principal.require(Scope.CAMPAIGNS)
         if not 60 <= expires_after <= LIFETIME.total_seconds():
             raise InvalidInput("expires_after", "must be between 60 and 86400 seconds")
+        if texts and template:
+            raise InvalidInput("texts", "or a template word it, not both")
         now = self._clock.now()
+        filling: Variables = variables or {}
+        words = {canonical_locale(locale): text for locale, text in (texts or {}).items()}
+        label = ""
+        if template:
+            rendering = await self._shelf.rendering(template, filling, version=version)
+            rendering.check(filling, Beside(data={}))
+            words, label = rendering.whole_texts(), rendering.label
+            filling = {**rendering.nothing, **filling}
         campaign = Campaign(
             id=new_id(now),
             name=name,
-            texts={canonical_locale(locale): text for locale, text in texts.items()},
+            texts=words,
+            template=label,
+            variables=filling,
             locales=tuple(dict.fromkeys(canonical_locale(locale) for locale in locales)),
             link=link,
             data=data,
@@ -88,10 +105,30 @@ class Campaigns:
             expires_after=expires_after,
         )
         check_campaign(campaign)
-        words = (name, sorted(campaign.texts.items()), campaign.locales, link, sorted(data.items()))
-        digest = hashlib.sha256(msgspec.json.encode((words, expires_after))).hexdigest()
+        said = (name, sorted(campaign.texts.items()), campaign.locales, link, sorted(data.items()))
+        filled = (label, sorted(filling.items())) if filling or label else ()
+        digest = hashlib.sha256(msgspec.json.encode((said, expires_after, *filled))).hexdigest()
         key = f"{principal.key_id}:{idempotency_key}"
         return await self._progress(await self._store.create(campaign, key=key, digest=digest))
+
+    async def fill(
+        self, principal: Principal, campaign_id: UUID, variables_of: Mapping[UserId, Variables]
+    ) -> Progress:
+        """Give single users of a draft variables of their own, which win over everybody's."""
+        principal.require(Scope.CAMPAIGNS)
+        campaign = _found(await self._store.get(campaign_id))
+        for user_id, variables in variables_of.items():
+            if not is_user_id(user_id):
+                raise InvalidInput("variables_of", "must hold names of users")
+            for name in variables:
+                if name not in campaign.variables:
+                    # Everybody else would lack it.
+                    raise VariableUnknown(name, template=campaign.template)
+        check_campaign(campaign, variables_of)
+        campaign = _found(await self._store.fill(campaign_id, variables_of))
+        if campaign.state is not CampaignState.DRAFT:
+            raise CampaignStarted("The campaign has begun; its words stay as they are.")
+        return await self._progress(campaign)
 
     async def start(self, principal: Principal, campaign_id: UUID) -> Progress:
         """Start a draft, or go on with a paused campaign. A running one goes on running."""

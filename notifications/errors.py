@@ -125,6 +125,13 @@ class CampaignNotFound(Refusal):
     code = "campaign.not_found"
 
 
+class CampaignStarted(Refusal):
+    """What a campaign says cannot be changed any more."""
+
+    kind = Kind.CONFLICT
+    code = "campaign.started"
+
+
 class CampaignOver(Refusal):
     """The campaign was cancelled or has expired; nothing brings it back."""
 

@@ -6,7 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from kernel.ids import UserId
-from kernel.notices import Urgency
+from kernel.notices import Urgency, Variables
 from notifications.campaign import Campaign
 from notifications.deciding.types import Said
 from notifications.pushes import (
@@ -202,9 +202,12 @@ class PushLedger(Protocol):
         ...
 
 
-Plan = Callable[[Campaign, Sequence[Device], Said], tuple[Sequence[Notification], Sequence[Push]]]
-"""What a campaign means for some devices, and what their users said: pure, and run inside the
-transaction."""
+Plan = Callable[
+    [Campaign, Sequence[Device], Said, Mapping[UserId, Variables]],
+    tuple[Sequence[Notification], Sequence[Push]],
+]
+"""What a campaign means for some devices, with what their users said and the variables of their
+own: pure, and run inside the transaction."""
 
 
 class CampaignStore(Protocol):
@@ -218,6 +221,16 @@ class CampaignStore(Protocol):
         ...
 
     async def get(self, campaign_id: UUID) -> Campaign | None: ...
+
+    async def fill(
+        self, campaign_id: UUID, variables_of: Mapping[UserId, Variables]
+    ) -> Campaign | None:
+        """Keep variables of single users, in place of those they had; None if there is none.
+
+        Only a draft's; any other is given back as it is. They are kept until its audience
+        is planned, or it is cancelled.
+        """
+        ...
 
     async def run(self, campaign_id: UUID, *, now: datetime) -> Campaign | None:
         """Start a draft or resume a paused one; as it is now, or None if there is none."""

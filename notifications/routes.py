@@ -17,16 +17,22 @@ from notifications.errors import (
     AppNotFound,
     CampaignNotFound,
     CampaignOver,
+    CampaignStarted,
     DeviceNotFound,
     IdempotencyMismatch,
     NotificationNotFound,
     PushTooLarge,
     TemplateInvalid,
+    TemplateNotFound,
     VariableMissing,
+    VariableUnfit,
+    VariableUnknown,
 )
 from notifications.pushes import Notification, PushRecord, PushState
 from notifications.sends.sends import Sends
 from notifications.types import Device, Registration, Text
+
+_FILLING = (VariableMissing, VariableUnknown, VariableUnfit, PushTooLarge)
 
 
 def operations(*, devices: Devices, sends: Sends, campaigns: Campaigns) -> list[AnyOperation]:
@@ -122,6 +128,9 @@ def _of_campaigns(campaigns: Campaigns) -> list[AnyOperation]:
             principal,
             name=body.name,
             texts={locale: Text(text.title, text.body) for locale, text in body.texts.items()},
+            template=body.template,
+            version=body.version,
+            variables=body.variables,
             locales=tuple(body.locales),
             link=body.link,
             data=body.data,
@@ -129,6 +138,10 @@ def _of_campaigns(campaigns: Campaigns) -> list[AnyOperation]:
             idempotency_key=body.idempotency_key,
         )
         return _campaign(progress)
+
+    async def fill(principal: Principal, body: schemas.FillCampaign) -> schemas.CampaignBody:
+        theirs = {UserId(user_id): own for user_id, own in body.variables_of.items()}
+        return _campaign(await campaigns.fill(principal, body.campaign_id, theirs))
 
     def by_id(
         name: str,
@@ -167,10 +180,21 @@ def _of_campaigns(campaigns: Campaigns) -> list[AnyOperation]:
                 InvalidInput,
                 IdempotencyMismatch,
                 TemplateInvalid,
-                VariableMissing,
-                PushTooLarge,
+                TemplateNotFound,
+                *_FILLING,
                 Denied,
             ),
+        ),
+        Operation(
+            name="campaigns.fill",
+            method="POST",
+            path="/admin/v1/campaigns/{campaign_id}/variables",
+            summary="Give single users of a draft variables of their own.",
+            takes=schemas.FillCampaign,
+            gives=schemas.CampaignBody,
+            run=fill,
+            scope=Scope.CAMPAIGNS,
+            refusals=(InvalidInput, CampaignNotFound, CampaignStarted, *_FILLING, Denied),
         ),
         by_id("get", "GET", "", "See a campaign and how far it got.", campaigns.get),
         by_id("start", "POST", "/start", "Start a campaign, or go on with it.", campaigns.start),
@@ -205,6 +229,8 @@ def _campaign(progress: Progress) -> schemas.CampaignBody:
         id=campaign.id,
         name=campaign.name,
         state=campaign.state,
+        template=campaign.template,
+        variables=dict(campaign.variables),
         texts={
             locale: schemas.TextBody(text.title, text.body)
             for locale, text in campaign.texts.items()

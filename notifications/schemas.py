@@ -26,6 +26,10 @@ Link = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x20]{0,1024}$")]
 Locale = Annotated[str, msgspec.Meta(min_length=2, max_length=35)]
 AppId = Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9._-]{0,63}$")]
 Words = Annotated[dict[str, str], msgspec.Meta(max_length=32)]
+Filling = Annotated[dict[str, str | int | float], msgspec.Meta(max_length=64)]
+
+FILLED = 1000
+"""Users whose own variables one request brings, at most."""
 
 
 class RegisterDevice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -135,11 +139,18 @@ class TextBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CreateCampaign(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Words for everybody whose device speaks one of `locales`; none means everybody."""
+    """Words for everybody whose device speaks one of `locales`; none means everybody.
+
+    Either `texts` word it, or a `template`: the version in use now, or the one that is named.
+    `variables` fill either.
+    """
 
     name: Name
     idempotency_key: Key
-    texts: Annotated[dict[Locale, TextBody], msgspec.Meta(min_length=1, max_length=64)]
+    texts: Annotated[dict[Locale, TextBody], msgspec.Meta(max_length=64)] = {}
+    template: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    version: Annotated[int, msgspec.Meta(ge=0, le=2_147_483_647)] = 0
+    variables: Filling = {}
     locales: Annotated[list[Locale], msgspec.Meta(max_length=64)] = []
     link: Link = ""
     data: Words = {}
@@ -152,12 +163,21 @@ class CampaignId(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     campaign_id: UUID
 
 
+class FillCampaign(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Variables of single users, which win over those of everybody."""
+
+    campaign_id: UUID
+    variables_of: Annotated[dict[str, Filling], msgspec.Meta(min_length=1, max_length=FILLED)]
+
+
 class CampaignBody(msgspec.Struct, frozen=True):
     """A campaign and how far it got. `counts` has the pushes by state, `targeted` their sum."""
 
     id: UUID
     name: str
     state: CampaignState
+    template: str
+    variables: dict[str, str | int | float]
     texts: dict[str, TextBody]
     locales: list[str]
     link: str

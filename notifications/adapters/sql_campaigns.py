@@ -10,6 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.adapters.database import Database, table_of
+from kernel.ids import UserId
+from kernel.notices import Variables
+from notifications.adapters.campaign_fillings import VARIABLES, Fillings
 from notifications.adapters.push_rows import PUSHES, write_plan
 from notifications.adapters.sql_devices import DEVICES, device_of
 from notifications.adapters.sql_preferences import said_by
@@ -18,9 +21,7 @@ from notifications.campaign import Campaign, CampaignState
 from notifications.errors import IdempotencyMismatch
 from notifications.ports import Plan
 from notifications.pushes import PushState
-from notifications.types import (
-    Text,
-)
+from notifications.types import Text
 
 CAMPAIGNS = table_of(CampaignRow)
 
@@ -37,6 +38,7 @@ class SqlCampaigns:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._fillings = Fillings(database)
 
     async def create(self, campaign: Campaign, *, key: str, digest: str) -> Campaign:
         inserting = self._database.insert_new(CAMPAIGNS, on=["idempotency_key"]).values(
@@ -48,6 +50,8 @@ class SqlCampaigns:
             locales=_encoded(campaign.locales),
             link=campaign.link,
             data=_encoded(campaign.data),
+            template=campaign.template,
+            variables=_encoded(campaign.variables),
             state=campaign.state,
             following=False,
             expires_after=campaign.expires_after,
@@ -65,6 +69,15 @@ class SqlCampaigns:
         async with self._database.reading() as connection:
             found = sa.select(CAMPAIGNS).where(CAMPAIGNS.c.id == campaign_id)
             row = (await connection.execute(found)).one_or_none()
+        return None if row is None else _campaign(row)
+
+    async def fill(
+        self, campaign_id: UUID, variables_of: Mapping[UserId, Variables]
+    ) -> Campaign | None:
+        async with self._database.transaction() as connection:
+            row = await _locked(connection, campaign_id)
+            if row is not None and row.state == CampaignState.DRAFT:
+                await self._fillings.put(connection, campaign_id, variables_of)
         return None if row is None else _campaign(row)
 
     async def run(self, campaign_id: UUID, *, now: datetime) -> Campaign | None:
@@ -92,6 +105,7 @@ class SqlCampaigns:
             if row is None:
                 return None
             if cancel and row.state != CampaignState.CANCELLED:
+                await self._fillings.forget(connection, campaign_id)
                 return await _changed(
                     connection, campaign_id, state=CampaignState.CANCELLED, following=True
                 )
@@ -126,13 +140,16 @@ class SqlCampaigns:
             campaign = _campaign(row)
             rows = list(await connection.execute(_audience(campaign, fresh, limit)))
             devices = [device_of(each) for each in rows]
-            said = await said_by(connection, {each.user_id for each in devices})
-            notifications, pushes = plan(campaign, devices, said)
+            users = {each.user_id for each in devices}
+            said = await said_by(connection, users)
+            own = await self._fillings.of(connection, campaign, users)
+            notifications, pushes = plan(campaign, devices, said, own)
             await write_plan(connection, notifications, pushes, whole=False)
             reached: dict[str, Any] = {"cursor": rows[-1].id} if rows else {}
             if len(rows) < limit:
                 # Nobody else is left; the campaign's start says when its audience was fixed.
                 reached["planned_at"] = campaign.started_at
+                await self._fillings.forget(connection, campaign.id)
             await _changed(connection, campaign.id, **reached)
             return max(1, len(rows))
 
@@ -255,6 +272,8 @@ def _campaign(row: sa.Row[Any]) -> Campaign:
         locales=_locales.decode(row.locales),
         link=row.link,
         data=_words.decode(row.data),
+        template=row.template,
+        variables=VARIABLES.decode(row.variables),
         state=CampaignState(row.state),
         created_at=row.created_at,
         expires_after=row.expires_after,

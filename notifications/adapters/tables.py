@@ -86,6 +86,12 @@ class CampaignRow(Row, table=True):
     locales: str = Field(sa_type=JSON_TEXT)
     link: str = Field(sa_type=sa.Text)
     data: str = Field(sa_type=JSON_TEXT)
+    template: str = Field(
+        default="", sa_type=sa.String(128), sa_column_kwargs={"server_default": sa.text("''")}
+    )
+    variables: str = Field(
+        default="{}", sa_type=JSON_TEXT, sa_column_kwargs={"server_default": sa.text("'{}'")}
+    )
     state: str = Field(sa_type=sa.String(16))
     following: bool = False
     expires_after: float
@@ -94,6 +100,17 @@ class CampaignRow(Row, table=True):
     expires_at: datetime | None = Field(default=None, sa_type=Instant)
     planned_at: datetime | None = Field(default=None, sa_type=Instant)
     cursor: UUID | None = None
+
+
+class CampaignVariablesRow(Row, table=True):
+    """What fills a campaign's texts for one user, until that user's pushes are planned."""
+
+    __tablename__ = "campaign_variables"
+    __table_args__ = (sa.Index("ix_campaign_variables_user_id", "user_id"),)
+
+    campaign_id: UUID = Field(primary_key=True, foreign_key="campaigns.id", ondelete="CASCADE")
+    user_id: str = Field(primary_key=True, sa_type=sa.String(128))
+    variables: str = Field(sa_type=JSON_TEXT)
 
 
 class NotificationRow(Row, table=True):

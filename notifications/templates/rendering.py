@@ -51,15 +51,16 @@ class Rendering:
         self.version = version
         self.label = f"{name}@{version}" if version else name
         """What a notification says it was worded by."""
-        self.variables = template.variables
+        self.template = template
         self._fallback = tuple(fallback)
         self._texts = {
             locale: Wording(merged(template, text), locale)
             for locale, text in template.texts.items()
         }
-        self._nothing = {
+        self.nothing: Mapping[str, Value] = {
             name: each.nothing for name, each in template.variables.items() if each.optional
         }
+        """What stands for optional variables that are not given."""
         self._nearest: dict[str, str] = {}
 
     @property
@@ -79,7 +80,7 @@ class Rendering:
         Words without a template declare none, and may be given any.
         """
         for name in variables:
-            if self.name and name not in self.variables:
+            if self.name and name not in self.template.variables:
                 raise VariableUnknown(name, template=self.label)
 
     def content(self, locale: str, variables: Mapping[str, Value], beside: Beside) -> Content:
@@ -102,7 +103,7 @@ class Rendering:
 
     def _values(self, nearest: str, variables: Mapping[str, Value]) -> Values:
         """What the text in this language is filled with."""
-        values = {**self._nothing, **values_of(variables)}
+        values = {**self.nothing, **values_of(variables)}
         wording = self._texts[nearest]
         for name, uses in wording.uses.items():
             if name not in values:
@@ -113,6 +114,10 @@ class Rendering:
             if not is_text and Use.SELECT in uses:
                 raise VariableUnfit(name, "words", template=self.label, locale=nearest)
         return values
+
+    def whole_texts(self) -> dict[str, Text]:
+        """Each language's text with all it shares with the others: what a campaign keeps."""
+        return {locale: merged(self.template, text) for locale, text in self.template.texts.items()}
 
     def nearest(self, locale: str) -> str:
         """The language of those there are that suits a locale best; any rather than none."""

@@ -111,7 +111,9 @@ class Pushes:
         ground.operations += routes.operations(
             devices=self.devices,
             sends=self._sends.sends,
-            campaigns=Campaigns(store=self._campaign_store, clock=clock, pulse=self._expanding),
+            campaigns=Campaigns(
+                store=self._campaign_store, shelf=self._shelf, clock=clock, pulse=self._expanding
+            ),
         )
 
     def relay(self) -> None:

@@ -114,8 +114,8 @@ async def test_a_chunk_that_fails_leaves_no_trace(room, store, create, expand, c
     campaign = await create()
     await store.run(campaign.id, now=clock.now())
 
-    def broken(campaign, devices, said):
-        notifications, pushes = plan_of(campaign, devices, said, now=clock.now())
+    def broken(*told):
+        notifications, pushes = plan_of(*told, now=clock.now())
         # Refused by the database after the notifications were written.
         return notifications, [*pushes[:-1], replace(pushes[-1], collapse_key=None)]
 

@@ -38,7 +38,7 @@ def room(database, clock, metrics):
 
 @pytest.fixture
 def campaigns(room, clock):
-    return Campaigns(store=room.campaigns, clock=clock, pulse=Pulse())
+    return Campaigns(store=room.campaigns, shelf=room.shelf, clock=clock, pulse=Pulse())
 
 
 @pytest.fixture
