@@ -6,7 +6,7 @@ store.
 
 import json
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, cast
@@ -235,6 +235,10 @@ class Database:
         with outages():
             async with self._reader.connect() as connection:
                 yield connection
+
+    def single(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A connection for one statement that is a whole transaction, or raises `Unavailable`."""
+        return self.transaction() if self.is_sqlite else self.reading()
 
     def insert_new(self, table: sa.Table, *, on: Sequence[str] = ()) -> Any:
         """`INSERT … ON CONFLICT (on) DO NOTHING` in the database's dialect."""

@@ -6,18 +6,14 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kernel.adapters.database import Database, Instant, microseconds, storable, table_of
+from kernel.adapters.database import Database, Instant, microseconds, storable
 from kernel.adapters.driver import run_many
-from kernel.adapters.tables import OutboxRow
+from kernel.adapters.outbox_claims import CLAIM, OUTBOX, WAITING
 from kernel.clock import Clock
 from kernel.outbox import RETENTION, Claimed, Entry, Moved
 
-OUTBOX = table_of(OutboxRow)
-
 _ERROR_CHARACTERS = 2_000
 """How much is kept of what an operator is told of a failed entry."""
-
-_WAITING = sa.and_(OUTBOX.c.settled_at.is_(None), OUTBOX.c.buried_at.is_(None))
 
 
 async def write_entries(
@@ -46,20 +42,12 @@ class SqlOutbox:
     async def claim(
         self, kinds: Sequence[str], *, now: datetime, lease: timedelta, limit: int
     ) -> list[Claimed]:
-        taken = {"kinds": list(kinds), "now": now, "until": now + lease, "limit": limit}
-        async with self._database.transaction() as connection:
-            rows = list(await connection.execute(_CLAIM, taken))
-        rows.sort(key=lambda row: (row.due_at, row.id))
+        async with self._database.single() as connection:
+            rows = await CLAIM[connection.dialect.name](connection, kinds, now, now + lease, limit)
+        # First what is due first.
         return [
-            Claimed(
-                id=row.id,
-                kind=row.kind,
-                payload=row.payload.encode(),
-                attempts=row.attempts,
-                created_at=row.created_at,
-                fence=row.fence,
-            )
-            for row in rows
+            Claimed(id_, kind, payload.encode(), attempts, created_at, fence)
+            for _, id_, kind, payload, attempts, created_at, fence in sorted(map(tuple, rows))
         ]
 
     async def settle(
@@ -107,7 +95,7 @@ class SqlOutbox:
     async def backlog(self, *, now: datetime) -> Mapping[str, float]:
         oldest = (
             sa.select(OUTBOX.c.kind, sa.func.min(OUTBOX.c.due_at).label("due_at"))
-            .where(_WAITING, OUTBOX.c.due_at <= now)
+            .where(WAITING, OUTBOX.c.due_at <= now)
             .group_by(OUTBOX.c.kind)
         )
         async with self._database.reading() as connection:
@@ -124,48 +112,11 @@ def _held(fence: object) -> sa.ColumnElement[bool]:
 
     A lease that ended but that nobody took over still holds.
     """
-    return sa.and_(_WAITING, OUTBOX.c.leased_until.is_not(None), OUTBOX.c.fence == fence)
+    return sa.and_(WAITING, OUTBOX.c.leased_until.is_not(None), OUTBOX.c.fence == fence)
 
 
-# Built once: building a statement and finding its compiled form costs more than running it.
-
-_NOW = sa.bindparam("now", type_=Instant())
-# SQLite leaves the locking out, and needs none: it has one writer.
-_DUE = (
-    sa.select(OUTBOX.c.id)
-    .where(
-        _WAITING,
-        OUTBOX.c.due_at <= _NOW,
-        OUTBOX.c.kind.in_(sa.bindparam("kinds", expanding=True)),
-        sa.or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= _NOW),
-    )
-    .order_by(OUTBOX.c.due_at, OUTBOX.c.id)
-    .limit(sa.bindparam("limit", type_=sa.Integer()))
-    .with_for_update(skip_locked=True)
-    .cte("due")
-    .prefix_with("MATERIALIZED", dialect="postgresql")
-)
-_CLAIM = (
-    OUTBOX.update()
-    .where(OUTBOX.c.id.in_(sa.select(_DUE.c.id)))
-    .values(
-        leased_until=sa.bindparam("until", type_=Instant()),
-        fence=OUTBOX.c.fence + 1,
-        attempts=OUTBOX.c.attempts + 1,
-    )
-    .returning(
-        OUTBOX.c.id,
-        OUTBOX.c.kind,
-        OUTBOX.c.payload,
-        OUTBOX.c.attempts,
-        OUTBOX.c.created_at,
-        OUTBOX.c.fence,
-        OUTBOX.c.due_at,
-    )
-)
-
-
-# What follows are the statements that SQLite and PostgreSQL cannot share.
+# What follows are the statements that SQLite and PostgreSQL cannot share. Those of SQLAlchemy are
+# built once: building a statement and finding its compiled form costs more than running it.
 
 
 async def _write_on_sqlite(
