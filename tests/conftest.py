@@ -89,7 +89,7 @@ def failing_cluster() -> Iterator[ValkeyCluster]:
 @pytest.fixture(scope="session")
 def sentinel_valkey() -> Iterator[ValkeySentinel]:
     """A Valkey server that a sentinel watches, one per test process."""
-    with ValkeySentinel.start() as watched:
+    with ValkeySentinel.start(patience_ms=30_000) as watched:
         yield watched
 
 

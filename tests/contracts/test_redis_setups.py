@@ -285,7 +285,7 @@ async def test_a_server_that_is_no_cluster_is_refused(valkey_url: str):
 @pytest.fixture
 def failing_master() -> Iterator[ValkeySentinel]:
     """A watched master for one test."""
-    with ValkeySentinel.start() as watched:
+    with ValkeySentinel.start(patience_ms=500) as watched:
         yield watched
 
 

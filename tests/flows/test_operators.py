@@ -30,7 +30,7 @@ async def cluster(
     settings = {
         "ZAFFA_STATUS_RENEW_SECONDS": "0.5",
         "ZAFFA_STATUS_LINGER_SECONDS": "0",
-        "ZAFFA_CONNECTIONS_PING_SECONDS": "25",
+        "ZAFFA_CONNECTIONS_PING_SECONDS": "0",
     }
     with empty_database(postgres_url) as url:
         async with RunningCluster.start(

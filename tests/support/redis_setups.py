@@ -153,11 +153,13 @@ def _follows(server: ValkeyServer) -> bool:
 class SentinelServer(ValkeyServer):
     """One sentinel, which is enough of them to agree."""
 
-    def __init__(self, *, master: str, watched: ValkeyServer, password: str) -> None:
+    def __init__(
+        self, *, master: str, watched: ValkeyServer, password: str, patience_ms: int
+    ) -> None:
         super().__init__(
             settings={
                 "sentinel monitor": f"{master} {HOST} {watched.port} 1",
-                "sentinel down-after-milliseconds": f"{master} 500",
+                "sentinel down-after-milliseconds": f"{master} {patience_ms}",
                 "sentinel failover-timeout": f"{master} 2000",
             },
             password=password,
@@ -183,13 +185,16 @@ class ValkeySentinel:
 
     @classmethod
     @contextmanager
-    def start(cls) -> Iterator[Self]:
+    def start(cls, *, patience_ms: int) -> Iterator[Self]:
+        """`patience_ms` is after how long a silent master is replaced."""
         settings = {"repl-diskless-sync-delay": "0"}
         with running(ValkeyServer(settings=settings)) as master:
             follows = {**settings, "replicaof": f"{HOST} {master.port}"}
             with running(ValkeyServer(settings=follows)) as replica:
                 until(lambda: _follows(replica))
-                sentinel = SentinelServer(master="wedding", watched=master, password=WATCHWORD)
+                sentinel = SentinelServer(
+                    master="wedding", watched=master, password=WATCHWORD, patience_ms=patience_ms
+                )
                 with running(sentinel):
                     made = cls(master, replica, sentinel)
                     until(made.knows_the_replica)
