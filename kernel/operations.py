@@ -49,6 +49,9 @@ class Operation(Generic[I, O]):
     Only for an operation that takes its place in a queue before it first waits.
     """
 
+    open: bool = False
+    """Anybody may ask, and who asks is not looked at: what is taken proves enough by itself."""
+
     instant: bool = False
     """`run` never waits: over RPC it is answered in the very turn in which it was asked."""
 

@@ -248,7 +248,9 @@ def checked_data(data: Mapping[str, str]) -> Mapping[str, str]:
     return data
 
 
-_TAKEN = frozenset({"from", "message_type", "aps", "push_id", "link", "thread", "campaign_id"})
+_TAKEN = frozenset(
+    {"from", "message_type", "aps", "push_id", "report_id", "link", "thread", "campaign_id"}
+)
 _FCM_RESERVED = ("google", "gcm")
 
 

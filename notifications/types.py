@@ -222,6 +222,8 @@ class Attempt:
     content: Content
     collapse_key: str
     expires_at: datetime
+    report_id: str = ""
+    """With it a device may report, without a login, what became of the push."""
 
 
 class Verdict(StrEnum):

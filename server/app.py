@@ -28,7 +28,7 @@ from server.middleware import SAFE_HEADERS, CrossOrigin, Requests
 from server.openapi import Document, admin_document, api_document, client_document
 from server.operations import answer_of, input_of
 from server.pages import index_page, reference_page
-from server.rates import Rates, caller_of
+from server.rates import Rates, caller_of, neighbourhood_of
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -155,6 +155,8 @@ class _Gateways:
 
     def _endpoint(self, operation: AnyOperation) -> Endpoint:
         admit = self._door.user if operation.scope is None else self._door.server
+        if operation.open:
+            admit = self._door.anybody
 
         async def endpoint(request: Request) -> Response:
             request.scope["operation"] = operation.name
@@ -168,7 +170,7 @@ class _Gateways:
                 principal = await admit(request)
             if operation.scope is not None:
                 principal.require(operation.scope)
-            self._rates.take(caller_of(principal))
+            self._rates.take(caller_of(principal) if not operation.open else _address(request))
             given = await input_of(
                 operation, request, limit=self._body_bytes, seconds=self._body_seconds
             )
@@ -180,6 +182,11 @@ class _Gateways:
 def _wants_page(request: Request) -> bool:
     """Whether a browser asks, which names HTML among what it takes."""
     return "text/html" in request.headers.get("accept", "")
+
+
+def _address(request: Request) -> str:
+    """Whom the requests of a stranger are counted under."""
+    return f"from:{neighbourhood_of(request.client.host if request.client else '')}"
 
 
 def _by_method(methods: Mapping[str, Endpoint]) -> Endpoint:

@@ -127,6 +127,8 @@ class _Described:
             "parameters": list(self._parameters()),
             "responses": {str(operation.status): self._answer(), **self._errors()},
         }
+        if operation.open:
+            described["security"] = []
         if operation.scope is not None:
             described["description"] = f"Needs an API key with the scope `{operation.scope}`."
         if operation.rpc:

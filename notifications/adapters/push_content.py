@@ -37,12 +37,14 @@ def collapse_id(key: str) -> str:
 def app_data(attempt: Attempt) -> dict[str, str]:
     """What the app receives beside the texts: the content's data, and what it needs from us.
 
-    `push_id` lets the app drop a repeat; `link`, `thread` and `actions`, its buttons as JSON,
-    are there when the content has them.
+    `push_id` lets the app drop a repeat, `report_id` lets it say what became of it; `link`,
+    `thread` and `actions`, its buttons as JSON, are there when the content has them.
     """
     content = attempt.content
     data = dict(content.data)
     data["push_id"] = str(attempt.push_id)
+    if attempt.report_id:
+        data["report_id"] = attempt.report_id
     if content.link:
         data["link"] = content.link
     if content.thread:

@@ -123,7 +123,7 @@ def held_of(row: Any, *, generation: int, accepted_at: datetime | None) -> HeldP
     )
 
 
-def attempt_of(row: Any, device: Any) -> Attempt:
+def attempt_of(row: Any, device: Any, *, report_id: str = "") -> Attempt:
     """The attempt of a push row at the address of a device row, or at its own topic."""
     return Attempt(
         push_id=row.id,
@@ -135,6 +135,7 @@ def attempt_of(row: Any, device: Any) -> Attempt:
         content=content_of(row.content),
         collapse_key=row.collapse_key,
         expires_at=row.expires_at,
+        report_id=report_id,
     )
 
 

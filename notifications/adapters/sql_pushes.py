@@ -1,6 +1,6 @@
 """The truth about pushes in tables: plan, claim, settle."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -34,19 +34,8 @@ from notifications.adapters.tables import (
 )
 from notifications.deciding.categories import USUAL, Rulebook
 from notifications.deciding.types import Answer
-from notifications.pushes import (
-    Claim,
-    HeldPush,
-    Notification,
-    Push,
-    PushState,
-    Settlement,
-)
-from notifications.types import (
-    DEFAULT_APP,
-    Attempt,
-    Route,
-)
+from notifications.pushes import Claim, HeldPush, Notification, Push, PushState, Settlement
+from notifications.types import DEFAULT_APP, Attempt, Route
 
 ATTEMPTS = table_of(AttemptRow)
 _CAMPAIGNS = table_of(CampaignRow)
@@ -61,8 +50,15 @@ UNREADABLE = "unreadable"
 class SqlPushes:
     """Any number of dispatchers may claim at once; on PostgreSQL none waits for another."""
 
-    def __init__(self, database: Database, *, rulebook: Rulebook = USUAL) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        rulebook: Rulebook = USUAL,
+        report_id: Callable[[UUID], str] = lambda _: "",
+    ) -> None:
         self._database = database
+        self._report_id = report_id
         self._rulebook = rulebook
 
     async def plan(self, notifications: Sequence[Notification], pushes: Sequence[Push]) -> int:
@@ -122,7 +118,8 @@ class SqlPushes:
                         held = held_of(
                             row, generation=device.generation, accepted_at=device.accepted_at
                         )
-                        found.append((held, attempt_of(row, device)))
+                        report_id = self._report_id(row.id)
+                        found.append((held, attempt_of(row, device, report_id=report_id)))
                 except (ValueError, msgspec.MsgspecError):
                     # Claimed again and again, it would hold up its lane for good.
                     ended.append(_ended(row, PushState.DEAD, UNREADABLE, now))

@@ -1,15 +1,19 @@
 """What is asked about sends, from the same tables."""
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from kernel.adapters.database import Database
 from kernel.ids import UserId
+from notifications.adapters.batches import among
 from notifications.adapters.push_rows import NOTIFICATIONS, PUSHES
 from notifications.adapters.send_rows import SENDS, send_of
 from notifications.adapters.sql_ledger import attempts_of, push_record
+from notifications.adapters.sql_reports import REPORTS
 from notifications.pushes import PushState
 from notifications.sends.types import Send, SentPush, Tally
 
@@ -47,6 +51,11 @@ class SqlSendLedger:
         )
         told = sa.select(sa.func.count()).where(NOTIFICATIONS.c.send_id == send_id)
         has_push = sa.exists().where(PUSHES.c.notification_id == NOTIFICATIONS.c.id)
+        events = (
+            sa.select(REPORTS.c.event, sa.func.count().label("told"))
+            .where(REPORTS.c.send_id == send_id)
+            .group_by(REPORTS.c.event)
+        )
         # In this order: a push that is planned meanwhile makes nobody unreachable.
         async with self._database.reading() as connection:
             users = (await connection.execute(told)).scalar_one()
@@ -54,7 +63,8 @@ class SqlSendLedger:
             states = {
                 PushState(state): count for state, count in await connection.execute(by_state)
             }
-        return Tally(pushes=states, told=users, unreachable=unreachable)
+            said = {row.event: row.told for row in await connection.execute(events)}
+        return Tally(pushes=states, told=users, unreachable=unreachable, reports=said)
 
     async def pushes(
         self, send_id: UUID, *, states: Collection[PushState], after: UUID | None, limit: int
@@ -68,12 +78,18 @@ class SqlSendLedger:
             wanted = wanted.where(PUSHES.c.id > after)
         async with self._database.reading() as connection:
             rows = list(await connection.execute(wanted))
-            attempts = await attempts_of(connection, [row.id for row in rows])
+            push_ids = [row.id for row in rows]
+            attempts = await attempts_of(connection, push_ids)
+            said = sa.select(REPORTS).where(among(connection, REPORTS.c.push_id, push_ids))
+            reports: dict[UUID, dict[str, datetime]] = defaultdict(dict)
+            for report in await connection.execute(said):
+                reports[report.push_id][report.event] = report.at
         return [
             SentPush(
                 user_id=UserId(row.user_id) if row.user_id else None,
                 notification_id=row.notification_id,
                 push=push_record(row, attempts[row.id]),
+                reports=reports[row.id],
             )
             for row in rows
         ]

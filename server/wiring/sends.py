@@ -4,10 +4,14 @@ from datetime import timedelta
 
 from kernel.workers import Pulse
 from notifications.adapters.sql_lists import SqlLists
+from notifications.adapters.sql_reports import SqlReports
 from notifications.adapters.sql_send_ledger import SqlSendLedger
 from notifications.adapters.sql_sends import SqlSends
 from notifications.ports import DeviceStore, PushLedger
 from notifications.preferences.voices import Voices
+from notifications.reports import routes as report_routes
+from notifications.reports.reports import Reports
+from notifications.reports.signing import ReportSigner
 from notifications.sends import list_routes, routes
 from notifications.sends.lists import Lists
 from notifications.sends.rehearsal import Rehearsal
@@ -54,6 +58,14 @@ class Sending:
         ground.operations += [
             *routes.operations(sends=self.sends, rehearsal=rehearsal),
             *list_routes.operations(Lists(store=lists, clock=ground.clock)),
+            *report_routes.operations(
+                Reports(
+                    store=SqlReports(ground.database),
+                    signer=ReportSigner(ground.settings.credentials.keys),
+                    clock=ground.clock,
+                    metrics=ground.metrics,
+                )
+            ),
         ]
 
     def relay(self) -> None:

@@ -1,0 +1,1 @@
+"""Reports: what devices say of pushes later."""
