@@ -118,6 +118,27 @@ class ListNotFound(Refusal):
     code = "list.not_found"
 
 
+class WebhookNotFound(Refusal):
+    """There is no such webhook."""
+
+    kind = Kind.NOT_FOUND
+    code = "webhook.not_found"
+
+
+class TooManyWebhooks(Refusal):
+    """There are as many as there may be."""
+
+    kind = Kind.CONFLICT
+    code = "webhook.too_many"
+
+
+class DeliveryNotFound(Refusal):
+    """There is no such delivery, or it was pruned long ago."""
+
+    kind = Kind.NOT_FOUND
+    code = "delivery.not_found"
+
+
 class CampaignNotFound(Refusal):
     """There is no such campaign."""
 

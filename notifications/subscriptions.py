@@ -3,17 +3,12 @@
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from kernel.errors import InvalidInput
-
-ENDPOINT_LENGTH = 2048
-_VISIBLE = re.compile(r"[!-~]+")
-_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
+from notifications.endpoints import origin_of
 
 
 class _Keys(msgspec.Struct, frozen=True):
@@ -54,7 +49,7 @@ def subscription_of(text: str) -> Subscription:
         raise InvalidInput(
             "address", "must be a push subscription as JSON, with endpoint and keys"
         ) from None
-    origin = _origin(said.endpoint)
+    origin = origin_of(said.endpoint)
     p256dh, auth = _bytes(said.keys.p256dh), _bytes(said.keys.auth)
     if len(auth) != 16:
         raise InvalidInput("address", "needs a key auth of 16 bytes in base64url")
@@ -77,34 +72,6 @@ def subscription_of(text: str) -> Subscription:
 def base64url(data: bytes) -> str:
     """Without padding, as every specification of Web Push wants it."""
     return urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def _origin(endpoint: str) -> str:
-    if len(endpoint) > ENDPOINT_LENGTH or not _VISIBLE.fullmatch(endpoint):
-        raise InvalidInput("address", f"needs an endpoint of at most {ENDPOINT_LENGTH} characters")
-    try:
-        url = urlsplit(endpoint)
-        host, port = url.hostname or "", url.port
-    except ValueError:
-        raise InvalidInput("address", "needs an endpoint that is an address") from None
-    # A backslash is a slash to some who read addresses, and not to others.
-    if url.scheme != "https" or not host or "@" in url.netloc or url.fragment or "\\" in endpoint:
-        raise InvalidInput("address", "needs an https endpoint without user and fragment")
-    if _is_literal(host) or not _HOST.fullmatch(host):
-        raise InvalidInput("address", "needs an endpoint whose host has a name")
-    return f"https://{host}" if port in (None, 443) else f"https://{host}:{port}"
-
-
-def _is_literal(host: str) -> bool:
-    """Whether this is an IP address in any of the spellings that resolvers understand."""
-    try:
-        ip_address(host)
-    except ValueError:
-        # "2130706433", "0x7f.1" and "127.1" are addresses to the C library.
-        return (
-            re.fullmatch(r"(?:0x[0-9a-f]*|[0-9]+)", host.rstrip(".").rpartition(".")[2]) is not None
-        )
-    return True
 
 
 def _bytes(text: str) -> bytes:

@@ -13,10 +13,11 @@ from yarl import URL
 from kernel.clock import Clock
 from kernel.errors import InvalidInput
 from kernel.options import option
+from notifications.adapters.public_addresses import PrivateAddress, Resolver
 from notifications.adapters.push_content import Unsendable
 from notifications.adapters.webpush_answers import outcome_of
 from notifications.adapters.webpush_crypto import Vapid, encrypted
-from notifications.adapters.webpush_guard import PrivateAddress, Resolver, is_allowed
+from notifications.adapters.webpush_guard import is_allowed
 from notifications.adapters.webpush_message import headers_of, message_of
 from notifications.apps.reading import is_subject
 from notifications.subscriptions import subscription_of

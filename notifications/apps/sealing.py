@@ -1,7 +1,7 @@
 """Sealing credentials with AES-GCM, under keys that can themselves be replaced."""
 
 import os
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -73,6 +73,27 @@ class KeyRing:
         return self.seal(
             self.open(kept), app_id=kept.app_id, version=kept.version, changed_at=kept.changed_at
         )
+
+    def wrapped(self, secret: str, *, bound: str) -> str:
+        """Any other secret as it may be kept, bound to what it is for. Raises `NoSealingKey`."""
+        key_id, nonce = self.first, os.urandom(_NONCE_BYTES)
+        sealed = nonce + self._ciphers[key_id].encrypt(nonce, secret.encode(), bound.encode())
+        return f"{key_id}:{urlsafe_b64encode(sealed).decode()}"
+
+    def unwrapped(self, kept: str, *, bound: str) -> str:
+        """The secret itself. Raises `SealBroken`."""
+        key_id, _, text = kept.rpartition(":")
+        cipher = self._ciphers.get(key_id)
+        if cipher is None:
+            raise SealBroken("The key of this secret is not in the settings.", key_id=key_id)
+        sealed = urlsafe_b64decode(text)
+        try:
+            nonce, rest = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
+            return cipher.decrypt(nonce, rest, bound.encode()).decode()
+        except (InvalidTag, ValueError):
+            raise SealBroken(
+                "This secret was not sealed with the key it names.", key_id=key_id
+            ) from None
 
 
 def make_key(key_id: str) -> str:

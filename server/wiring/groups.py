@@ -36,6 +36,7 @@ from notifications.sandbox.options import SandboxOptions
 from notifications.templates.shelf import TemplateOptions
 from notifications.throttle import ThrottleOptions
 from notifications.upkeep import UpkeepOptions
+from notifications.webhooks.webhooks import WebhookOptions
 from reminders.planner import PlannerOptions
 from reminders.scheduler import SchedulerOptions
 from server.options import ServerOptions
@@ -80,6 +81,7 @@ class Settings:
     webpush: WebPushOptions = field(default_factory=WebPushOptions)
     credentials: CredentialOptions = field(default_factory=CredentialOptions)
     cleanup: CleanupOptions = field(default_factory=CleanupOptions)
+    webhooks: WebhookOptions = field(default_factory=WebhookOptions)
     sandbox: SandboxOptions = field(default_factory=SandboxOptions)
     planner: PlannerOptions = field(default_factory=PlannerOptions)
     scheduler: SchedulerOptions = field(default_factory=SchedulerOptions)

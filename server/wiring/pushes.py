@@ -34,6 +34,7 @@ from notifications.registry import routes as registry_routes
 from notifications.registry.cleanup import Cleanup
 from notifications.registry.erasure import Erasure
 from notifications.registry.register import Register
+from notifications.reports.signing import ReportSigner
 from notifications.sandbox.sandbox import Sandbox
 from notifications.templates import routes as template_routes
 from notifications.templates.authoring import Templates
@@ -43,6 +44,7 @@ from server.wiring.ground import Ground
 from server.wiring.preferences import Choices
 from server.wiring.providers import Providers
 from server.wiring.sends import Sending
+from server.wiring.webhooks import Telling
 
 
 class Pushes:
@@ -60,7 +62,11 @@ class Pushes:
         self._device_store = SqlDevices(ground.database)
         self._ledger = SqlLedger(ground.database)
         self.choices = Choices(ground, devices=self._device_store, ledger=self._ledger)
-        self._push_store = SqlPushes(ground.database, rulebook=self.choices.rulebook)
+        self._push_store = SqlPushes(
+            ground.database,
+            rulebook=self.choices.rulebook,
+            report_id=ReportSigner(ground.settings.credentials.keys).signed,
+        )
         self._campaign_store = SqlCampaigns(ground.database)
         self._audit = SqlAudit(ground.database)
         self._registry = SqlRegistry(ground.database)
@@ -87,6 +93,7 @@ class Pushes:
             shelf=self._shelf,
             voices=self.choices.voices,
         )
+        self._telling = Telling(ground, ring=self._providers.ring)
         ground.operations += audit_routes.operations(Trail(audit=self._audit))
         ground.operations += app_routes.operations(
             apps=Apps(
@@ -140,6 +147,7 @@ class Pushes:
             pulse=self._sending,
         )
         self._ground.handlers[WITHDRAWAL] = withdrawals.handle
+        self._telling.relay()
 
     def dispatcher(self) -> None:
         """Pushes go to the providers, and what comes back is settled."""

@@ -8,10 +8,12 @@ import messaging.adapters.tables
 import notifications.adapters.app_tables
 import notifications.adapters.audit_tables
 import notifications.adapters.preference_tables
+import notifications.adapters.report_tables
 import notifications.adapters.send_tables
 import notifications.adapters.tables
 import notifications.adapters.template_tables
 import notifications.adapters.thread_tables
+import notifications.adapters.webhook_tables
 import reminders.adapters.tables
 from kernel.adapters.database import Row
 
@@ -22,10 +24,12 @@ TABLES = (
     notifications.adapters.app_tables,
     notifications.adapters.audit_tables,
     notifications.adapters.preference_tables,
+    notifications.adapters.report_tables,
     notifications.adapters.send_tables,
     notifications.adapters.tables,
     notifications.adapters.thread_tables,
     notifications.adapters.template_tables,
+    notifications.adapters.webhook_tables,
     reminders.adapters.tables,
 )
 METADATA: MetaData = Row.metadata

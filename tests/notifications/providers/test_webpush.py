@@ -10,9 +10,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from kernel.notices import Urgency
+from notifications.adapters.public_addresses import is_public
 from notifications.adapters.webpush import WebPushOptions
 from notifications.adapters.webpush_crypto import BODY_BYTES, PLAIN_BYTES, encrypted
-from notifications.adapters.webpush_guard import is_allowed, is_public
+from notifications.adapters.webpush_guard import is_allowed
 from notifications.sandbox.faults import Fault
 from notifications.sandbox.sandbox import Sandbox
 from notifications.subscriptions import base64url, subscription_of

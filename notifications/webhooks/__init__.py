@@ -1,0 +1,1 @@
+"""Webhooks: the application's servers are told what became of pushes."""
