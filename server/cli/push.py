@@ -1,17 +1,17 @@
-"""`zaffa push`: what became of pushes, and what to do about it."""
+"""`zaffa push`: send, see what became of it, and what to do about it."""
 
 import argparse
 import asyncio
 from collections.abc import Awaitable, Callable
 
 from kernel.identity import Scope
-from server.cli import push_dead, push_explain
+from server.cli import push_dead, push_explain, push_sends
 from server.cli.common import Commands, add_command, settings
 from server.cli.users import add_address
 from server.operator_client import OperatorClient, operator_client
 
 _EXAMPLES = f"""\
-{push_explain.EXAMPLES}{push_dead.EXAMPLES}
+{push_sends.EXAMPLES}{push_explain.EXAMPLES}{push_dead.EXAMPLES}
 A running node is asked, by default the one on this machine; without --key, a key is made in the
 database and revoked afterwards.
 """
@@ -23,6 +23,7 @@ def add_to(commands: Commands) -> None:
     command = add_command(commands, "push", examples=_EXAMPLES, run=_run)
     add_address(command)
     actions = command.add_subparsers(dest="action", metavar="ACTION", required=True)
+    push_sends.add_to(actions)
     push_explain.add_to(actions)
     push_dead.add_to(actions)
 

@@ -17,7 +17,7 @@ SENTENCES: Mapping[str, str] = {
     "nodes": "List the nodes that hold connections, and what they hold.",
     "channels": "See who listens where, publish, read and remove histories.",
     "users": "See who is there, and keep users and tokens out.",
-    "push": "See which pushes died, and try them again.",
+    "push": "Send pushes, see what became of them, stop them, and try again what died.",
     "templates": "See, write and publish what notifications say.",
     "trace": "Watch what a user or a channel does, as it happens.",
     "doctor": "Check settings and everything they point to, and say what to do.",
