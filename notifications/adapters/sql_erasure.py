@@ -15,6 +15,7 @@ from notifications.adapters.push_rows import NOTIFICATIONS, PUSHES
 from notifications.adapters.send_tables import ListedRow
 from notifications.adapters.sql_audit import write_audit
 from notifications.adapters.tables import NO_DEVICE, UNSETTLED, AttemptRow, DeviceRow
+from notifications.adapters.thread_tables import ToldRow
 from notifications.audit.types import Deed
 from notifications.pushes import PushState
 
@@ -24,7 +25,13 @@ ERASED = "erased"
 NOBODY = ""
 """Whom a notification was for, once its user was erased."""
 
-DELETED: tuple[type[Row], ...] = (DeviceRow, PreferenceRow, ConsentRow, ListedRow)
+DELETED: tuple[type[Row], ...] = (
+    DeviceRow,
+    PreferenceRow,
+    ConsentRow,
+    ListedRow,
+    ToldRow,
+)
 """Tables whose rows of a user go as they are. The others that name users are dealt with below."""
 
 DEALT_WITH: tuple[str, ...] = ("audit_records", "notifications", "pushes")
