@@ -3,13 +3,14 @@
 from kernel.identity import Principal
 from kernel.ids import UserId
 from kernel.operations import Nothing
-from reminders import bodies, firing_bodies, schemas
+from reminders import bodies, firing_bodies, profile_schemas, schemas
 from reminders.events import Events
 from reminders.explain import Explain
 from reminders.limits import checked_user
 from reminders.people import People
 from reminders.person import FastingPolicy
 from reminders.rulebook import RuleBook
+from reminders.snoozing import Later, Snoozing
 from reminders.tasks import Tasks
 from reminders.types import Role, TaskDetails, ZonePolicy
 
@@ -18,10 +19,17 @@ class Asking:
     """One method per operation. Who is a server and names a user, asks on that user's behalf."""
 
     def __init__(
-        self, events: Events, tasks: Tasks, rules: RuleBook, people: People, explain: Explain
+        self,
+        events: Events,
+        tasks: Tasks,
+        snoozing: Snoozing,
+        rules: RuleBook,
+        people: People,
+        explain: Explain,
     ) -> None:
         self._events = events
         self._tasks = tasks
+        self._snoozing = snoozing
         self._rules = rules
         self._people = people
         self._explain = explain
@@ -131,6 +139,21 @@ class Asking:
         task = await self._tasks.reopen(principal, asked.event_id, asked.task_id)
         return bodies.task_answer(task)
 
+    async def snooze_task(
+        self, principal: Principal, asked: schemas.SnoozeTask
+    ) -> schemas.SnoozedAnswer:
+        user = asked.user_id if isinstance(asked, schemas.SnoozeTaskFor) else None
+        at = await self._snoozing.snooze(
+            principal,
+            asked.event_id,
+            asked.task_id,
+            action_id=asked.action_id,
+            choice=None if asked.choice is None else Later(asked.choice),
+            until=asked.until,
+            user_id=_user(user),
+        )
+        return schemas.SnoozedAnswer(until=at)
+
     async def delete_task(self, principal: Principal, asked: schemas.OneTask) -> Nothing:
         await self._tasks.delete(principal, asked.event_id, asked.task_id)
         return Nothing()
@@ -156,15 +179,15 @@ class Asking:
         return Nothing()
 
     async def get_profile(
-        self, principal: Principal, asked: Nothing | schemas.OnePerson
-    ) -> schemas.ProfileAnswer:
-        user = asked.user_id if isinstance(asked, schemas.OnePerson) else None
+        self, principal: Principal, asked: Nothing | profile_schemas.OnePerson
+    ) -> profile_schemas.ProfileAnswer:
+        user = asked.user_id if isinstance(asked, profile_schemas.OnePerson) else None
         return bodies.profile_answer(await self._people.get(principal, user_id=_user(user)))
 
     async def put_profile(
-        self, principal: Principal, asked: schemas.PutProfile
-    ) -> schemas.ProfileAnswer:
-        user = asked.user_id if isinstance(asked, schemas.PutProfileOf) else None
+        self, principal: Principal, asked: profile_schemas.PutProfile
+    ) -> profile_schemas.ProfileAnswer:
+        user = asked.user_id if isinstance(asked, profile_schemas.PutProfileOf) else None
         person = await self._people.put(
             principal,
             zone=asked.zone,
@@ -179,9 +202,9 @@ class Asking:
         return bodies.profile_answer(person)
 
     async def report_zone(
-        self, principal: Principal, asked: schemas.ReportZone
-    ) -> schemas.ProfileAnswer:
-        user = asked.user_id if isinstance(asked, schemas.ReportZoneOf) else None
+        self, principal: Principal, asked: profile_schemas.ReportZone
+    ) -> profile_schemas.ProfileAnswer:
+        user = asked.user_id if isinstance(asked, profile_schemas.ReportZoneOf) else None
         person = await self._people.report_zone(
             principal, zone=asked.zone, confirmed=asked.confirmed, user_id=_user(user)
         )

@@ -3,7 +3,7 @@
 from datetime import date, time, timedelta
 
 from kernel.paging import Page
-from reminders import schemas, shapes
+from reminders import profile_schemas, schemas, shapes
 from reminders.due import anchor_of, due_on, is_compressed
 from reminders.hijri import hijri_of
 from reminders.person import Person, Quiet
@@ -20,6 +20,7 @@ from reminders.types import (
     OnDay,
     Payment,
     Priority,
+    Recurrence,
     Rule,
     Sheet,
     Task,
@@ -81,7 +82,7 @@ def _event_due(due: FromEvent) -> shapes.EventDue:
 def details_of(body: shapes.DetailsBody | None) -> TaskDetails | None:
     if body is None:
         return None
-    payment = body.payment
+    payment, recurs = body.payment, body.recurrence
     return TaskDetails(
         notes=body.notes,
         priority=Priority(body.priority),
@@ -91,11 +92,15 @@ def details_of(body: shapes.DetailsBody | None) -> TaskDetails | None:
         payment=None
         if payment is None
         else Payment(payment.amount, payment.currency, payment.vendor),
+        recurs=None
+        if recurs is None
+        # Where it began and how far it got is not the caller's to say.
+        else Recurrence(recurs.rule, date.min, recurs.from_completion, tuple(recurs.except_on)),
     )
 
 
 def details_body(details: TaskDetails) -> shapes.DetailsBody:
-    payment = details.payment
+    payment, recurs = details.payment, details.recurs
     return shapes.DetailsBody(
         notes=details.notes,
         priority=details.priority.value,
@@ -105,6 +110,9 @@ def details_body(details: TaskDetails) -> shapes.DetailsBody:
         payment=None
         if payment is None
         else shapes.PaymentBody(payment.amount, payment.currency, payment.vendor),
+        recurrence=None
+        if recurs is None
+        else shapes.RecurrenceBody(recurs.rule, recurs.from_completion, list(recurs.except_on)),
     )
 
 
@@ -230,8 +238,8 @@ def rule_body(rule: Rule) -> schemas.RuleBody:
     )
 
 
-def profile_answer(person: Person) -> schemas.ProfileAnswer:
-    return schemas.ProfileAnswer(
+def profile_answer(person: Person) -> profile_schemas.ProfileAnswer:
+    return profile_schemas.ProfileAnswer(
         user_id=person.user_id,
         zone=person.zone,
         zone_now=person.zone_now,

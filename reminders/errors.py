@@ -73,6 +73,13 @@ class TaskNotFound(Refusal):
     code = "task.not_found"
 
 
+class SnoozedTooOften(Refusal):
+    """A user asked to be told of one occurrence again and again."""
+
+    kind = Kind.CONFLICT
+    code = "task.snoozed_too_often"
+
+
 class RuleNotFound(Refusal):
     """The task or event has no such rule."""
 

@@ -21,7 +21,8 @@ from reminders.person import Person, Ramadan
 from reminders.placing import POLICY, Placement, place
 from reminders.ports import Almanac, CalendarStore, FiringStore
 from reminders.quiet import hush_of
-from reminders.rules import MERGED, nominal_of, plan, recipients
+from reminders.rules import plan, recipients
+from reminders.telling import MERGED, nominal_of
 from reminders.times import offset_of
 from reminders.types import Due, Inputs, Rule, Sheet, Task
 from reminders.usual import usual_rules

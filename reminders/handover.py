@@ -1,6 +1,7 @@
 """What becomes of a due firing: the guards, and the notice it turns into. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from kernel.notices import Notice, Urgency, entry_of
@@ -52,13 +53,21 @@ def judge(
         case Decision.FOLD:
             return Judgement(Outcome.EXPIRED, "missed beyond its grace")
         case Decision.SEND:
-            meaning = due_on(task, event)
-            assert meaning is not None, "a firing of these versions was planned from a due"
+            meaning = _meaning(firing, event, task)
             hushed = _hushed(due, meaning, now, ramadans)
             if hushed is not None:
                 return hushed
             notice = _notice(firing, event, task, meaning, person, now, default_locale)
             return Judgement(Outcome.FIRED, entries=(entry_of(notice),))
+
+
+def _meaning(firing: Firing, event: Event, task: Task) -> Due:
+    """What the firing is about: of what comes again, the occurrence that it was planned for."""
+    due = due_on(task, event)
+    if due is None:
+        # Somebody asked to be told again of what is due at no time.
+        return Due(firing.nominal_day)
+    return due if task.details.recurs is None else replace(due, day=firing.nominal_day)
 
 
 def _hushed(

@@ -6,7 +6,7 @@ from enum import StrEnum
 from reminders.due import day_over, instant_of
 from reminders.firing import FiringClass
 from reminders.times import resolve, wall_of
-from reminders.types import CalendarLead, Due, ElapsedLead, Offset, Rule
+from reminders.types import CalendarLead, Due, ElapsedLead, Lead, Offset, Rule
 
 FOLDS = frozenset({FiringClass.POLICY_FAR})
 """Classes that are not worth a push of their own once their grace is over."""
@@ -74,6 +74,15 @@ def decide(
     if now - due_at <= grace or firing_class not in FOLDS:
         return Decision.SEND
     return Decision.FOLD
+
+
+def lead_days(lead: Lead) -> int:
+    """At most so many days lie between a firing and its due."""
+    match lead:
+        case ElapsedLead(before):
+            return before.days + 1
+        case CalendarLead(before):
+            return before.months * 31 + before.weeks * 7 + before.days
 
 
 def _days(lead: Offset) -> int:

@@ -30,6 +30,9 @@ RULES = 5
 TITLE = 200
 """Characters of a title."""
 
+EXCEPTIONS = 200
+"""Days on which what comes again does not."""
+
 NOTES = 4000
 """Characters of a task's notes."""
 
@@ -80,7 +83,7 @@ def checked_due(due: DueSpec) -> DueSpec:
     return due
 
 
-def checked_details(details: TaskDetails) -> TaskDetails:
+def checked_details(details: TaskDetails, due: DueSpec) -> TaskDetails:
     """The details as given. Refuses notes without end and payments of nothing."""
     if len(details.notes) > NOTES:
         raise InvalidInput("details.notes", f"must have at most {NOTES} characters")
@@ -92,6 +95,11 @@ def checked_details(details: TaskDetails) -> TaskDetails:
             raise InvalidInput("details.payment.amount", "must not be negative")
         if not _CURRENCY.fullmatch(payment.currency):
             raise InvalidInput("details.payment.currency", "must be an ISO 4217 code such as DZD")
+    if details.recurs is not None:
+        if not isinstance(due, OnDay | AtWall):
+            raise InvalidInput("due", "must be a day or an appointment, for what comes again")
+        if len(details.recurs.except_on) > EXCEPTIONS:
+            raise InvalidInput("recurrence.except_on", f"must have at most {EXCEPTIONS} days")
     return details
 
 

@@ -107,7 +107,7 @@ class Planner:
         until = now + timedelta(days=self._options.horizon_days)
 
         def planned(inputs: Inputs) -> Sequence[Firing]:
-            return plan(replace(inputs, ramadans=ramadans), until=until)
+            return plan(replace(inputs, ramadans=ramadans), until=until, since=now)
 
         return await self._store.reconcile(
             event_id, planned, since=now - LOOK_BACK, until=until, now=now

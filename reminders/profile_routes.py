@@ -3,7 +3,7 @@
 from kernel.errors import InvalidInput
 from kernel.identity import Scope
 from kernel.operations import AnyOperation, Nothing, Operation
-from reminders import errors, schemas
+from reminders import errors, profile_schemas
 from reminders.asking import Asking
 
 
@@ -16,7 +16,7 @@ def profile_operations(asking: Asking) -> list[AnyOperation]:
             path="/v1/profile",
             summary="How you are reminded: your time zone and language.",
             takes=Nothing,
-            gives=schemas.ProfileAnswer,
+            gives=profile_schemas.ProfileAnswer,
             run=asking.get_profile,
             rpc=True,
             refusals=(errors.ProfileNotFound,),
@@ -26,8 +26,8 @@ def profile_operations(asking: Asking) -> list[AnyOperation]:
             method="PUT",
             path="/v1/profile",
             summary="Say in which time zone and language you are reminded.",
-            takes=schemas.PutProfile,
-            gives=schemas.ProfileAnswer,
+            takes=profile_schemas.PutProfile,
+            gives=profile_schemas.ProfileAnswer,
             run=asking.put_profile,
             rpc=True,
             refusals=(InvalidInput,),
@@ -37,8 +37,8 @@ def profile_operations(asking: Asking) -> list[AnyOperation]:
             method="POST",
             path="/v1/profile/zone",
             summary="Say in which time zone this device is; told again later, it is believed.",
-            takes=schemas.ReportZone,
-            gives=schemas.ProfileAnswer,
+            takes=profile_schemas.ReportZone,
+            gives=profile_schemas.ProfileAnswer,
             run=asking.report_zone,
             rpc=True,
             refusals=(InvalidInput, errors.ProfileNotFound),
@@ -48,8 +48,8 @@ def profile_operations(asking: Asking) -> list[AnyOperation]:
             method="POST",
             path="/admin/v1/profiles/{user_id}/zone",
             summary="Say in which time zone a user's device is.",
-            takes=schemas.ReportZoneOf,
-            gives=schemas.ProfileAnswer,
+            takes=profile_schemas.ReportZoneOf,
+            gives=profile_schemas.ProfileAnswer,
             run=asking.report_zone,
             scope=Scope.REMINDERS,
             refusals=(InvalidInput, errors.ProfileNotFound),
@@ -59,8 +59,8 @@ def profile_operations(asking: Asking) -> list[AnyOperation]:
             method="GET",
             path="/admin/v1/profiles/{user_id}",
             summary="How a user is reminded.",
-            takes=schemas.OnePerson,
-            gives=schemas.ProfileAnswer,
+            takes=profile_schemas.OnePerson,
+            gives=profile_schemas.ProfileAnswer,
             run=asking.get_profile,
             scope=Scope.REMINDERS,
             refusals=(InvalidInput, errors.ProfileNotFound),
@@ -70,8 +70,8 @@ def profile_operations(asking: Asking) -> list[AnyOperation]:
             method="PUT",
             path="/admin/v1/profiles/{user_id}",
             summary="Say in which time zone and language a user is reminded.",
-            takes=schemas.PutProfileOf,
-            gives=schemas.ProfileAnswer,
+            takes=profile_schemas.PutProfileOf,
+            gives=profile_schemas.ProfileAnswer,
             run=asking.put_profile,
             scope=Scope.REMINDERS,
             refusals=(InvalidInput,),

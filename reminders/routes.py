@@ -13,6 +13,7 @@ from reminders.parts import Parts
 from reminders.people import People
 from reminders.profile_routes import profile_operations
 from reminders.rulebook import RuleBook
+from reminders.snoozing import Snoozing
 from reminders.tasks import Tasks
 
 _EVENT = "/events/{event_id}"
@@ -29,12 +30,13 @@ def operations(
     parts: Parts,
     moving: Moving,
     tasks: Tasks,
+    snoozing: Snoozing,
     rules: RuleBook,
     people: People,
     explain: Explain,
 ) -> list[AnyOperation]:
     """Everything the client gateway offers to users, each beside what servers are offered."""
-    asking = Asking(events, tasks, rules, people, explain)
+    asking = Asking(events, tasks, snoozing, rules, people, explain)
     return [
         *_events(asking),
         *part_operations(parts, moving),
@@ -194,6 +196,17 @@ def _tasks(asking: Asking) -> list[AnyOperation]:
             answer,
             asking.reopen_task,
             _IN_TASK,
+        ),
+        *both(
+            "tasks.snooze",
+            "POST",
+            f"{_TASK}/snooze",
+            "Ask to be told of a task again later.",
+            schemas.SnoozeTask,
+            schemas.SnoozedAnswer,
+            asking.snooze_task,
+            (*_IN_TASK, errors.NotInEvent, errors.SnoozedTooOften),
+            takes_for=schemas.SnoozeTaskFor,
         ),
         *both(
             "tasks.delete",

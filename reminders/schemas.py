@@ -12,7 +12,6 @@ from reminders.shapes import (
     DueBody,
     HijriBody,
     LeadBody,
-    QuietBody,
     WallTime,
     Zone,
 )
@@ -103,6 +102,18 @@ class UpdateTask(OneTask, frozen=True, kw_only=True):
     """Without them they stay as they were."""
 
 
+class SnoozeTask(OneTask, frozen=True, kw_only=True):
+    """Either a `choice` or an instant; asking again with the same `action_id` is harmless."""
+
+    action_id: UUID
+    choice: Literal["20_minutes", "1_hour", "this_evening", "tomorrow", "saturday"] | None = None
+    until: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+
+
+class SnoozeTaskFor(SnoozeTask, frozen=True, kw_only=True):
+    user_id: User
+
+
 class PutRule(OneEvent, frozen=True, kw_only=True):
     rule_id: UUID
     lead: LeadBody
@@ -116,37 +127,6 @@ class PutRule(OneEvent, frozen=True, kw_only=True):
 class OneRule(OneEvent, frozen=True, kw_only=True):
     rule_id: UUID
     task_id: UUID | None = None
-
-
-class OnePerson(Ask, frozen=True, kw_only=True):
-    user_id: User
-
-
-class PutProfile(Ask, frozen=True, kw_only=True):
-    """`quiet` null means the usual hours, and equal ends none."""
-
-    zone: Zone
-    locale: Annotated[str, msgspec.Meta(max_length=35)]
-    muted: bool = False
-    quiet: QuietBody | None = None
-    fasting: Literal["auto", "on", "off"] = "auto"
-    hijri: bool = False
-    follow_device: bool = True
-
-
-class PutProfileOf(PutProfile, frozen=True, kw_only=True):
-    user_id: User
-
-
-class ReportZone(Ask, frozen=True, kw_only=True):
-    """What a device says; `confirmed` when the user was asked and agreed."""
-
-    zone: Zone
-    confirmed: bool = False
-
-
-class ReportZoneOf(ReportZone, frozen=True, kw_only=True):
-    user_id: User
 
 
 class ListFirings(Ask, frozen=True, kw_only=True):
@@ -225,21 +205,13 @@ class TaskDetailsAnswer(TaskAnswer, frozen=True, kw_only=True):
     rules: list[RuleBody]
 
 
+class SnoozedAnswer(Reply, frozen=True, kw_only=True):
+    until: datetime
+
+
 class TasksAnswer(Reply, frozen=True, kw_only=True):
     tasks: list[TaskAnswer]
     cursor: str | None
-
-
-class ProfileAnswer(Reply, frozen=True, kw_only=True):
-    user_id: str
-    zone: str
-    zone_now: str
-    locale: str
-    muted: bool
-    quiet: QuietBody | None
-    fasting: str
-    hijri: bool
-    follow_device: bool
 
 
 class FiringBody(Reply, frozen=True, kw_only=True):

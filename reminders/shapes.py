@@ -92,6 +92,15 @@ class PaymentBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     vendor: Annotated[str, msgspec.Meta(max_length=200)] = ""
 
 
+class RecurrenceBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A rule of RFC 5545, such as FREQ=MONTHLY;BYMONTHDAY=-1, for a due that is a day or an
+    appointment. `from_completion` counts from the day on which it was done."""
+
+    rule: Annotated[str, msgspec.Meta(max_length=512, examples=["FREQ=WEEKLY;BYDAY=SA"])]
+    from_completion: bool = False
+    except_on: Annotated[list[date], msgspec.Meta(max_length=200)] = []
+
+
 class DetailsBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a task says beside its title and due; `usual` asks for the product's reminders."""
 
@@ -101,6 +110,7 @@ class DetailsBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     opens: EventDue | None = None
     parent_id: UUID | None = None
     payment: PaymentBody | None = None
+    recurrence: RecurrenceBody | None = None
 
 
 DueBody = DayDue | WallDue | EventDue

@@ -18,8 +18,10 @@ from reminders.errors import (
     EventNotFound,
     IdTaken,
     NotInEvent,
+    TaskNotFound,
 )
 from reminders.ports import CalendarStore, Change, Decide
+from reminders.series import begun, completed, reopened
 from reminders.times import checked_day
 from reminders.types import (
     DueSpec,
@@ -61,8 +63,10 @@ class Tasks:
             created_by=creator,
             created_at=now,
             planned_from=now,
-            details=limits.checked_details(details),
+            details=limits.checked_details(replace(details, snoozes=()), due),
         )
+        task = begun(task, None)
+        await self._check_parent(task)
 
         def decide(sheet: Sheet) -> Sequence[Change]:
             require(principal, sheet, Act.WORK)
@@ -111,7 +115,7 @@ class Tasks:
         """Change what the task says, when it is due and whose it is; no `details` keeps them."""
         title = limits.checked_title(title)
         if details is not None:
-            limits.checked_details(details)
+            limits.checked_details(details, due)
         limits.checked_due(due)
         now = self._clock.now()
 
@@ -122,22 +126,29 @@ class Tasks:
                 _check_assignee(sheet, assignee_id)
             if due != task.due:
                 _check_reach(due, sheet.event)
-            changed = replace(task, title=title, details=details or task.details)
+            kept = task.details
+            changed = replace(
+                task,
+                title=title,
+                details=kept if details is None else replace(details, snoozes=kept.snoozes),
+            )
+            changed = begun(replace(changed, due=due), kept.recurs)
             planned = (due, assignee_id, of_plans(changed.details))
             if planned != (task.due, task.assignee_id, of_plans(task.details)):
-                changed = _replanned(replace(changed, due=due, assignee_id=assignee_id), now)
+                changed = _replanned(replace(changed, assignee_id=assignee_id), now)
             return [] if changed == task else [changed]
 
         return await self._change(principal, event_id, task_id, decide)
 
     async def complete(self, principal: Principal, event_id: UUID, task_id: UUID) -> Task:
-        """The task is done: nobody is reminded of it. Doing so twice is harmless."""
+        """The task is done: nobody is reminded of it; one that comes again goes on to its next
+        occurrence. Once it is done for good, doing so again is harmless."""
         now = self._clock.now()
 
         def decide(sheet: Sheet) -> Sequence[Change]:
             require(principal, sheet, Act.WORK)
             task = task_on(sheet)
-            return [] if task.done_at else [_replanned(replace(task, done_at=now), now)]
+            return [] if task.done_at else [_replanned(completed(task, sheet.event, now), now)]
 
         return await self._change(principal, event_id, task_id, decide)
 
@@ -148,7 +159,8 @@ class Tasks:
         def decide(sheet: Sheet) -> Sequence[Change]:
             require(principal, sheet, Act.WORK)
             task = task_on(sheet)
-            return [_replanned(replace(task, done_at=None), now)] if task.done_at else []
+            before = reopened(task)
+            return [] if before == task else [_replanned(before, now)]
 
         return await self._change(principal, event_id, task_id, decide)
 
@@ -164,6 +176,13 @@ class Tasks:
             return [_replanned(replace(task, deleted_at=now), now)]
 
         await self._decide(event_id, task_id, decide)
+
+    async def _check_parent(self, task: Task) -> None:
+        parent = task.details.parent_id
+        if parent is not None and (
+            parent == task.id or parent not in await self._store.task_ids(task.event_id)
+        ):
+            raise TaskNotFound("The event has no such task to be a part of.")
 
     async def _change(
         self, principal: Principal, event_id: UUID, task_id: UUID, decide: Decide

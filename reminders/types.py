@@ -153,6 +153,32 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True)
+class Recurrence:
+    """A task that comes again: the rule, the day it began on, and how far it got.
+
+    `from_completion` counts the next one from the day on which one was done.
+    """
+
+    rule: str
+    start: date
+    from_completion: bool = False
+    except_on: tuple[date, ...] = ()
+    done: int = 0
+    last_on: date | None = None
+    """The occurrence that was done last, while that can be taken back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snooze:
+    """A user asked to be told again at an instant, for the `number`th time."""
+
+    action_id: UUID
+    user_id: UserId
+    at: datetime
+    number: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class TaskDetails:
     """What a task says beside its title and due. Stored as one JSON text."""
 
@@ -165,6 +191,8 @@ class TaskDetails:
     parent_id: UUID | None = None
     """The task that this is a part of."""
     payment: Payment | None = None
+    recurs: Recurrence | None = None
+    snoozes: tuple[Snooze, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

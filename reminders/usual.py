@@ -20,7 +20,10 @@ _RULE_IDS = {days: uuid5(NAMESPACE_URL, f"zaffa:usual:{days}") for days in (30, 
 OPENS = uuid5(NAMESPACE_URL, "zaffa:usual:opens")
 """The rule that says that something can be done from today on."""
 
-USUAL_IDS: frozenset[UUID] = frozenset({*_RULE_IDS.values(), OPENS})
+SNOOZED = uuid5(NAMESPACE_URL, "zaffa:snoozed")
+"""What stands behind a user's wish to be told again."""
+
+USUAL_IDS: frozenset[UUID] = frozenset({*_RULE_IDS.values(), OPENS, SNOOZED})
 
 
 def usual_rules(task: Task, event: Event) -> Sequence[Rule]:

@@ -17,6 +17,7 @@ from reminders.person import Ramadan
 from reminders.planner import Planner
 from reminders.rulebook import RuleBook
 from reminders.scheduler import Scheduler
+from reminders.snoozing import Snoozing
 from reminders.tasks import Tasks
 from reminders.zone_watch import ZoneWatch
 from server.wiring.ground import Ground, OpenedPart
@@ -35,6 +36,7 @@ class Calendar:
         self.events = Events(store=store, clock=clock, planning=planning)
         self.parts = Parts(store=store, clock=clock, planning=planning)
         self.moving = Moving(store=store, clock=clock, planning=planning)
+        self.snoozing = Snoozing(store=store, clock=clock, planning=planning)
         self.tasks = Tasks(store=store, clock=clock, planning=planning)
         self.rules = RuleBook(store=store, clock=clock, planning=planning)
         self.people = People(store=store, clock=clock, planning=planning)
@@ -43,6 +45,7 @@ class Calendar:
             parts=self.parts,
             moving=self.moving,
             tasks=self.tasks,
+            snoozing=self.snoozing,
             rules=self.rules,
             people=self.people,
             explain=Explain(

@@ -22,6 +22,7 @@ def ask(room):
             parts=room.parts,
             moving=room.moving,
             tasks=room.tasks,
+            snoozing=room.snoozing,
             rules=room.rules,
             people=room.people,
             explain=room.explain,
@@ -42,7 +43,7 @@ def test_everything_users_may_ask_servers_may_ask_for_them(ask):
     users = [each for each in ask.offered.values() if each.scope is None]
     servers = [each for each in ask.offered.values() if each.scope is not None]
 
-    assert len(users) == len(servers) == 28
+    assert len(users) == len(servers) == 29
     assert all(each.path.startswith("/v1/") and each.rpc for each in users)
     assert all(each.path.startswith("/admin/v1/") and not each.rpc for each in servers)
     assert {each.scope for each in servers} == {Scope.REMINDERS}

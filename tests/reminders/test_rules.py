@@ -11,7 +11,8 @@ from reminders.firing import FiringClass
 from reminders.lateness import class_of, useful_until_of
 from reminders.placing import SPREAD, jitter_of, place
 from reminders.quiet import hush_of
-from reminders.rules import nominal_of, plan
+from reminders.rules import plan
+from reminders.telling import nominal_of
 from reminders.times import resolve, wall_of, zone_names
 from reminders.types import (
     AtWall,

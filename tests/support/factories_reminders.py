@@ -21,6 +21,7 @@ from reminders.person import Person, Ramadan
 from reminders.planner import Planner, PlannerOptions
 from reminders.rulebook import RuleBook
 from reminders.scheduler import Scheduler, SchedulerOptions
+from reminders.snoozing import Snoozing
 from reminders.tasks import Tasks
 from reminders.types import (
     CalendarLead,
@@ -154,6 +155,7 @@ class Room:
     parts: Parts
     moving: Moving
     tasks: Tasks
+    snoozing: Snoozing
     rules: RuleBook
     people: People
     explain: Explain
@@ -178,6 +180,7 @@ def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
         parts=Parts(**parts),
         moving=Moving(**parts),
         tasks=Tasks(**parts),
+        snoozing=Snoozing(**parts),
         rules=RuleBook(**parts),
         people=People(**parts),
         explain=Explain(calendar=calendar, firings=firings, almanac=almanac, clock=clock),

@@ -1,0 +1,104 @@
+"""A task that comes again: which occurrences there are, and which one is open. Pure."""
+
+from dataclasses import replace
+from datetime import date, datetime
+from itertools import islice
+
+from reminders.due import due_on
+from reminders.recurrence import Recurring, checked_recurrence, recurring
+from reminders.times import wall_of
+from reminders.types import AtWall, Due, Event, OnDay, Recurrence, Task
+
+AT_ONCE = 800
+"""Occurrences of one task that a plan looks at."""
+
+
+def dues_of(task: Task, event: Event, *, first: date, last: date) -> list[Due]:
+    """What is due for a task between two days; the open occurrence is always among it."""
+    due = due_on(task, event)
+    recurs = task.details.recurs
+    if due is None:
+        return []
+    if recurs is None or recurs.from_completion:
+        return [due]
+    rule = recurring(recurs.rule, zone=due.zone)
+    days = [due.day]
+    for day in islice(rule.days(recurs.start, since=max(due.day, first)), AT_ONCE):
+        if day > last:
+            break
+        if day > due.day and day not in recurs.except_on:
+            days.append(day)
+    return [replace(due, day=day) for day in days]
+
+
+def completed(task: Task, event: Event, now: datetime) -> Task:
+    """The task after its open occurrence was done: at the next one, or done for good.
+
+    Of several that passed unseen the latest is open next, so that they do not pile up.
+    """
+    recurs = task.details.recurs
+    due = task.due
+    if recurs is None or not isinstance(due, OnDay | AtWall):
+        return replace(task, done_at=now)
+    zone = due.zone if isinstance(due, AtWall) else event.zone
+    today = wall_of(now, zone).date()
+    following = _next(recurs, recurring(recurs.rule, zone=zone), due.day, today)
+    after = replace(recurs, done=recurs.done + 1, last_on=due.day)
+    task = replace(task, details=replace(task.details, recurs=after, snoozes=()))
+    if following is None:
+        return replace(task, done_at=now)
+    return replace(task, due=replace(due, day=following))
+
+
+def reopened(task: Task) -> Task:
+    """The task as it was before its last occurrence was done."""
+    recurs = task.details.recurs
+    if recurs is None or recurs.last_on is None or not isinstance(task.due, OnDay | AtWall):
+        return replace(task, done_at=None)
+    before = replace(recurs, done=recurs.done - 1, last_on=None)
+    return replace(
+        task,
+        done_at=None,
+        due=replace(task.due, day=recurs.last_on),
+        details=replace(task.details, recurs=before),
+    )
+
+
+def begun(task: Task, earlier: Recurrence | None) -> Task:
+    """The task with its series begun at its due, or going on if only other things changed.
+
+    Refuses rules that we do not keep. The due must be a day or an appointment.
+    """
+    recurs = task.details.recurs
+    if recurs is None:
+        return task
+    assert isinstance(task.due, OnDay | AtWall), "limits refuse others"
+    zone = task.due.zone if isinstance(task.due, AtWall) else None
+    checked_recurrence(recurs.rule, task.due.day, zone=zone)
+    if earlier is not None and (earlier.rule, earlier.from_completion) == (
+        recurs.rule,
+        recurs.from_completion,
+    ):
+        going_on = replace(earlier, except_on=recurs.except_on)
+    else:
+        going_on = Recurrence(recurs.rule, task.due.day, recurs.from_completion, recurs.except_on)
+    return replace(task, details=replace(task.details, recurs=going_on))
+
+
+def _next(recurs: Recurrence, rule: Recurring, done: date, today: date) -> date | None:
+    if recurs.from_completion:
+        start = max(done, today)
+        # Its count goes on; everything else begins anew with the day on which it was done.
+        if rule.count is not None and recurs.done + 1 >= rule.count:
+            return None
+        return next((day for day in replace(rule, count=None).days(start) if day > start), None)
+    found = None
+    for day in rule.days(recurs.start, since=done):
+        if day <= done or day in recurs.except_on:
+            continue
+        if found is not None and day > today:
+            break
+        found = day
+        if day > today:
+            break
+    return found

@@ -1,0 +1,113 @@
+"""Snoozing: ask to be told of the same task again later. The series and its rules stay."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, time, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from kernel.clock import Clock
+from kernel.errors import InvalidInput
+from kernel.identity import Principal
+from kernel.ids import UserId
+from kernel.workers import Pulse
+from reminders.authority import Act, acting_for, require, task_on
+from reminders.countries import SATURDAY
+from reminders.errors import EventNotFound, NotInEvent, SnoozedTooOften
+from reminders.ports import CalendarStore, Change
+from reminders.times import resolve, wall_of
+from reminders.types import Sheet, Snooze
+
+OFTEN = 20
+"""How often a user may snooze one occurrence."""
+
+FARTHEST = timedelta(days=366)
+
+
+class Later(StrEnum):
+    """When, as people say it."""
+
+    MINUTES = "20_minutes"
+    HOUR = "1_hour"
+    EVENING = "this_evening"
+    TOMORROW = "tomorrow"
+    SATURDAY = "saturday"
+
+
+def instant_of_choice(choice: Later, now: datetime, zone: str) -> datetime:
+    """When that is on the wall of `zone`; always after now."""
+    match choice:
+        case Later.MINUTES:
+            return now + timedelta(minutes=20)
+        case Later.HOUR:
+            return now + timedelta(hours=1)
+    wall = wall_of(now, zone)
+    today = wall.date()
+    match choice:
+        case Later.EVENING if wall.time() < time(18):
+            return resolve(datetime.combine(today, time(18)), zone)
+        case Later.SATURDAY:
+            days = (SATURDAY - today.weekday()) % 7 or 7
+            return resolve(datetime.combine(today + timedelta(days=days), time(10)), zone)
+        case _:
+            return resolve(datetime.combine(today + timedelta(days=1), time(9)), zone)
+
+
+class Snoozing:
+    """Beats `planning`, so that the plan follows at once."""
+
+    def __init__(self, *, store: CalendarStore, clock: Clock, planning: Pulse) -> None:
+        self._store = store
+        self._clock = clock
+        self._planning = planning
+
+    async def snooze(
+        self,
+        principal: Principal,
+        event_id: UUID,
+        task_id: UUID,
+        *,
+        action_id: UUID,
+        choice: Later | None = None,
+        until: datetime | None = None,
+        user_id: UserId | None = None,
+    ) -> datetime:
+        """Tell the user again then; returns when. It takes the place of an earlier snooze.
+
+        The caller's own `action_id` makes asking twice harmless.
+        """
+        user = acting_for(principal, user_id)
+        if user is None:
+            raise InvalidInput("user_id", "is required")
+        now = self._clock.now()
+        if (choice is None) == (until is None):
+            raise InvalidInput("choice", "or until is required, and not both")
+        if until is not None and not now < until <= now + FARTHEST:
+            raise InvalidInput("until", "must be to come, and within a year")
+        person = await self._store.person(user)
+        told: list[datetime] = []
+
+        def decide(sheet: Sheet) -> Sequence[Change]:
+            require(principal, sheet, Act.WORK)
+            if sheet.member(user) is None:
+                raise NotInEvent("The user is not in the event.", user_id=user)
+            task = task_on(sheet)
+            others = [each for each in task.details.snoozes if each.user_id != user]
+            mine = next((each for each in task.details.snoozes if each.user_id == user), None)
+            if mine is not None and mine.action_id == action_id:
+                told.append(mine.at)
+                return []
+            number = 1 if mine is None else mine.number + 1
+            if number > OFTEN:
+                raise SnoozedTooOften("It was snoozed as often as it may be.", limit=OFTEN)
+            zone = sheet.event.zone if person is None else person.zone_now
+            at = until or instant_of_choice(choice or Later.HOUR, now, zone)
+            told.append(at)
+            snoozes = (*others, Snooze(action_id, user, at, number))
+            details = replace(task.details, snoozes=snoozes)
+            return [replace(task, details=details, sched_version=task.sched_version + 1)]
+
+        if not await self._store.change(event_id, decide, now=now, task_id=task_id):
+            raise EventNotFound("There is no such event.")
+        self._planning.beat()
+        return told[0]

@@ -1,0 +1,210 @@
+"""Tasks that come again and tasks that are snoozed, from the use cases to the notice."""
+
+import uuid
+from datetime import date, datetime, time, timedelta
+
+import pytest
+
+from kernel.adapters.sql_outbox import SqlOutbox
+from kernel.errors import InvalidInput
+from kernel.notices import NOTICE, notice_of
+from reminders import errors
+from reminders.snoozing import OFTEN, Later, instant_of_choice
+from reminders.times import resolve
+from reminders.types import AtWall, FromEvent, Offset, OnDay, Recurrence, Role, TaskDetails
+from tests.support.factories_reminders import AMINA, BILAL, CELIA, day_before, user
+
+MONDAY = date(2026, 3, 2)
+
+
+def weekly(rule="FREQ=WEEKLY", **changes):
+    return TaskDetails(recurs=Recurrence(rule, date.min, **changes))
+
+
+@pytest.fixture
+def told(anywhere, database):
+    """Let time pass to an instant and say what was told meanwhile."""
+    outbox = SqlOutbox(database, anywhere.clock)
+
+    async def passed(**later):
+        anywhere.clock.move(**later)
+        await anywhere.planner.step()
+        await anywhere.scheduler.step()
+        taken = await outbox.claim(
+            [NOTICE], now=anywhere.clock.now(), lease=timedelta(days=999), limit=99
+        )
+        return [notice_of(entry.payload).variables["when"] for entry in taken]
+
+    return passed
+
+
+async def wedding(room, day=None):
+    sheet = await room.events.create(
+        user(AMINA), title="Mariage", zone="Africa/Algiers", day=day, at=None
+    )
+    return sheet.event.id
+
+
+async def job(room, event_id, details, due=OnDay(MONDAY)):  # noqa: B008
+    task = await room.tasks.create(
+        user(AMINA), event_id, title="Point de la semaine", due=due, details=details
+    )
+    await room.rules.put(
+        user(AMINA),
+        event_id,
+        rule_id=uuid.uuid4(),
+        task_id=task.id,
+        user_id=AMINA,
+        lead=day_before(),
+        exact=True,
+    )
+    return task
+
+
+async def test_each_occurrence_is_told_once_whether_or_not_the_last_was_done(anywhere, told):
+    room = anywhere
+    task = await job(room, await wedding(room), weekly(), OnDay(date(2026, 3, 9)))
+
+    assert await told(days=7, minutes=1) == ["Monday 9 March"]
+    assert await told(days=7) == ["Monday 16 March"]
+    done = await room.tasks.complete(user(AMINA), task.event_id, task.id)
+    assert (done.done_at, done.due) == (None, OnDay(date(2026, 3, 16)))
+    assert await told(days=7) == ["Monday 23 March"]
+    assert await told(days=3) == []
+
+
+async def test_of_several_that_passed_unseen_the_latest_is_open_next(room):
+    task = await job(room, await wedding(room), weekly())
+    room.clock.move(days=30)
+
+    done = await room.tasks.complete(user(AMINA), task.event_id, task.id)
+
+    assert (done.due, done.details.recurs.done) == (OnDay(date(2026, 3, 30)), 1)
+
+
+async def test_a_series_ends_and_its_last_occurrence_can_be_taken_back(room):
+    task = await job(room, await wedding(room), weekly("FREQ=WEEKLY;COUNT=2"))
+    here = user(AMINA), task.event_id, task.id
+
+    second = await room.tasks.complete(*here)
+    over = await room.tasks.complete(*here)
+    back = await room.tasks.reopen(*here)
+
+    assert (second.due, second.done_at) == (OnDay(date(2026, 3, 9)), None)
+    assert over.done_at is not None
+    assert (back.due, back.done_at, back.details.recurs.done) == (second.due, None, 1)
+
+
+async def test_a_series_can_go_on_from_the_day_on_which_it_was_done(room):
+    every = weekly("FREQ=DAILY;INTERVAL=10;COUNT=2", from_completion=True)
+    task = await job(room, await wedding(room), every)
+    here = user(AMINA), task.event_id, task.id
+    room.clock.move(days=4)
+
+    assert (await room.tasks.complete(*here)).due == OnDay(date(2026, 3, 15))
+    assert (await room.tasks.complete(*here)).done_at is not None
+
+
+async def test_an_occurrence_can_be_left_out(room):
+    task = await job(room, await wedding(room), weekly(except_on=(date(2026, 3, 9),)))
+
+    done = await room.tasks.complete(user(AMINA), task.event_id, task.id)
+
+    assert done.due == OnDay(date(2026, 3, 16))
+
+
+async def test_an_appointment_keeps_its_wall_time_across_a_change_of_the_clocks(anywhere, told):
+    room = anywhere
+    due = AtWall(date(2026, 3, 22), time(10), "Europe/Paris")
+    await job(room, await wedding(room), weekly(), due)
+    await room.people.put(user(AMINA), zone="Europe/Paris", locale="fr-FR")
+    await room.planner.step()
+
+    firings = (await room.firings.upcoming(AMINA, cursor=None, limit=3)).items
+
+    assert [firing.due_at.hour for firing in firings] == [8, 8, 7]
+
+
+async def test_what_is_relative_cannot_come_again(room):
+    with pytest.raises(InvalidInput):
+        await job(room, await wedding(room), weekly(), FromEvent(Offset()))
+
+
+async def test_a_part_of_a_task_names_a_task_of_the_same_event(room):
+    event_id = await wedding(room)
+    task = await job(room, event_id, TaskDetails())
+
+    part = await job(room, event_id, TaskDetails(parent_id=task.id, notes="Salle, traiteur"))
+
+    assert part.details.parent_id == task.id
+    with pytest.raises(errors.TaskNotFound):
+        await job(room, await wedding(room), TaskDetails(parent_id=task.id))
+
+
+async def test_a_snooze_is_told_at_its_minute_and_changes_nothing_else(anywhere, told):
+    room = anywhere
+    task = await job(room, await wedding(room), TaskDetails(), OnDay(date(2026, 3, 9)))
+    assert await told(days=7, minutes=1) == ["Monday 9 March"]
+    action = uuid.uuid4()
+    ask = {"action_id": action, "choice": Later.HOUR}
+
+    at = await room.snoozing.snooze(user(AMINA), task.event_id, task.id, **ask)
+    again = await room.snoozing.snooze(user(AMINA), task.event_id, task.id, **ask)
+
+    assert at == again == room.clock.now() + timedelta(hours=1)
+    assert await told(minutes=59) == []
+    assert await told(minutes=1) == ["Monday 9 March"]
+    assert await told(hours=30) == []
+
+
+async def test_done_ends_a_snooze(anywhere, told):
+    room = anywhere
+    task = await job(room, await wedding(room), TaskDetails(), None)
+    here = user(AMINA), task.event_id, task.id
+    await room.snoozing.snooze(*here, action_id=uuid.uuid4(), choice=Later.MINUTES)
+    await room.planner.step()
+
+    await room.tasks.complete(*here)
+
+    assert await told(minutes=21) == []
+
+
+async def test_a_later_snooze_takes_the_place_of_an_earlier_and_there_is_an_end(room):
+    task = await job(room, await wedding(room), TaskDetails())
+    here = user(AMINA), task.event_id, task.id
+    for _ in range(OFTEN):
+        await room.snoozing.snooze(*here, action_id=uuid.uuid4(), choice=Later.TOMORROW)
+
+    found = (await room.tasks.get(*here)).task
+    assert [each.number for each in found.details.snoozes] == [OFTEN]
+    with pytest.raises(errors.SnoozedTooOften):
+        await room.snoozing.snooze(*here, action_id=uuid.uuid4(), choice=Later.TOMORROW)
+
+
+async def test_who_is_not_in_the_event_or_only_looks_cannot_snooze(room):
+    event_id = await wedding(room)
+    task = await job(room, event_id, TaskDetails())
+    await room.events.put_member(user(AMINA), event_id, user_id=CELIA, role=Role.GUEST)
+    ask = {"action_id": uuid.uuid4(), "choice": Later.HOUR}
+
+    with pytest.raises(errors.EventNotFound):
+        await room.snoozing.snooze(user(BILAL), event_id, task.id, **ask)
+    with pytest.raises(errors.RoleTooLow):
+        await room.snoozing.snooze(user(CELIA), event_id, task.id, **ask)
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        (Later.EVENING, "2026-03-06T18:00"),
+        (Later.TOMORROW, "2026-03-07T09:00"),
+        (Later.SATURDAY, "2026-03-07T10:00"),
+    ],
+)
+def test_later_is_on_the_users_own_wall(choice, expected):
+    zone = "Africa/Algiers"
+    friday = resolve(datetime.fromisoformat("2026-03-06T12:00"), zone)
+
+    at = instant_of_choice(choice, friday, zone)
+
+    assert at == resolve(datetime.fromisoformat(expected), zone)
