@@ -20,9 +20,10 @@ from kernel.workers import Pulse
 from messaging.adapters.sql_mutes import SqlMutes
 from messaging.adapters.sql_reading import SqlReading
 from notifications.adapters.push_rows import PUSHES
+from notifications.adapters.push_settling import ATTEMPTS
 from notifications.adapters.sql_devices import SqlDevices
 from notifications.adapters.sql_preferences import SqlPreferences
-from notifications.adapters.sql_pushes import ATTEMPTS, SqlPushes
+from notifications.adapters.sql_pushes import SqlPushes
 from notifications.adapters.sql_templates import SqlTemplates
 from notifications.coalescing.options import CoalescingOptions
 from notifications.intake import Intake

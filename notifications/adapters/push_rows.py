@@ -14,15 +14,13 @@ from kernel.notices import Urgency
 from notifications.adapters.batches import among, insert_new, storable
 from notifications.adapters.send_tables import SendRow
 from notifications.adapters.tables import NO_DEVICE, NotificationRow, PushRow
-from notifications.pushes import FINAL, HeldPush, Notification, Push, PushState, Settlement
+from notifications.pushes import HeldPush, Notification, Push, PushState
 from notifications.types import (
-    UNSENT,
     AddressKind,
     Attempt,
     Content,
     Environment,
     Route,
-    Verdict,
 )
 
 NOTIFICATIONS = table_of(NotificationRow)
@@ -137,32 +135,6 @@ def attempt_of(row: Any, device: Any, *, report_id: str = "") -> Attempt:
         expires_at=row.expires_at,
         report_id=report_id,
     )
-
-
-def settled_row(each: Settlement, now: datetime) -> Mapping[str, Any]:
-    """What a settlement makes of its push."""
-    return {
-        "push_id": each.push.id,
-        "new_state": each.state,
-        "new_reason": storable(each.outcome.reason),
-        "new_due_at": each.due_at,
-        "was_unsent": int(each.outcome.verdict in UNSENT),
-        "was_ambiguous": int(each.outcome.verdict is Verdict.AMBIGUOUS),
-        "ended_at": now if each.state in FINAL else None,
-    }
-
-
-def attempt_row(each: Settlement, now: datetime) -> Mapping[str, Any]:
-    """The attempt that it settles."""
-    return {
-        "push_id": each.push.id,
-        "number": each.push.number,
-        "verdict": each.outcome.verdict,
-        "reason": storable(each.outcome.reason),
-        "provider_id": storable(each.outcome.provider_id, length=255),
-        "started_at": each.push.started_at,
-        "settled_at": now,
-    }
 
 
 def _notification_row(notification: Notification) -> Mapping[str, Any]:

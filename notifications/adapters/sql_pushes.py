@@ -11,25 +11,22 @@ import sqlalchemy as sa
 from kernel.adapters.database import Database, table_of
 from kernel.notices import Urgency
 from notifications.adapters import push_lanes
-from notifications.adapters.batches import AMONG
 from notifications.adapters.claim_decisions import POSTPONE, postponed_row, withheld
 from notifications.adapters.push_rows import (
     HELD,
     PUSHES,
     SENDS,
     attempt_of,
-    attempt_row,
     held_of,
-    settled_row,
     write_plan,
 )
+from notifications.adapters.push_settling import write_settlements
 from notifications.adapters.push_targets import devices_by_id, is_for
 from notifications.adapters.sql_threads import paced
 from notifications.adapters.tables import (
     SENDING,
     UNSETTLED,
     WAITING,
-    AttemptRow,
     CampaignRow,
 )
 from notifications.deciding.categories import USUAL, Rulebook
@@ -37,7 +34,6 @@ from notifications.deciding.types import Answer
 from notifications.pushes import Claim, HeldPush, Notification, Push, PushState, Settlement
 from notifications.types import DEFAULT_APP, Attempt, Route
 
-ATTEMPTS = table_of(AttemptRow)
 _CAMPAIGNS = table_of(CampaignRow)
 
 DEVICE_GONE = "device_gone"
@@ -130,20 +126,8 @@ class SqlPushes:
             return Claim(found, len(ended), len(postponed))
 
     async def settle(self, settlements: Sequence[Settlement], *, now: datetime) -> frozenset[UUID]:
-        by_id = {each.push.id: each for each in settlements}
         async with self._database.transaction() as connection:
-            holding = _HOLDING[connection.dialect.name]
-            held = [
-                by_id[row.id]
-                for row in await connection.execute(holding, {"ids": list(by_id)})
-                if row.fence == by_id[row.id].push.fence
-            ]
-            if held:
-                await connection.execute(_SETTLE, [settled_row(each, now) for each in held])
-                await connection.execute(
-                    ATTEMPTS.insert(), [attempt_row(each, now) for each in held]
-                )
-        return frozenset(each.push.id for each in held)
+            return await write_settlements(connection, settlements, now)
 
     async def reclaim(self, *, now: datetime, lease: timedelta, limit: int) -> Sequence[HeldPush]:
         lost = (
@@ -265,30 +249,5 @@ _END = (
         settled_at=_AT,
         leased_until=None,
         attempts=PUSHES.c.attempts - 1,
-    )
-)
-
-_HOLDING = {
-    # Locked in one order, so that two settlements never block each other.
-    dialect: sa.select(PUSHES.c.id, PUSHES.c.fence)
-    .where(is_among(PUSHES.c.id, "ids"), sa.text(SENDING))
-    .order_by(PUSHES.c.id)
-    .with_for_update()
-    for dialect, is_among in AMONG.items()
-}
-
-_SETTLE = (
-    PUSHES.update()
-    .where(PUSHES.c.id == sa.bindparam("push_id"))
-    .values(
-        state=sa.bindparam("new_state"),
-        reason=sa.bindparam("new_reason"),
-        due_at=sa.func.coalesce(
-            sa.bindparam("new_due_at", type_=PUSHES.c.due_at.type), PUSHES.c.due_at
-        ),
-        unsent=PUSHES.c.unsent + sa.bindparam("was_unsent"),
-        ambiguous=PUSHES.c.ambiguous + sa.bindparam("was_ambiguous"),
-        settled_at=sa.bindparam("ended_at", type_=PUSHES.c.settled_at.type),
-        leased_until=None,
     )
 )

@@ -24,7 +24,7 @@ from kernel.ids import UserId
 from kernel.metrics import Metrics
 from kernel.notices import Urgency
 from notifications.adapters.push_rows import PUSHES
-from notifications.adapters.sql_pushes import ATTEMPTS
+from notifications.adapters.push_settling import ATTEMPTS
 from notifications.dispatcher import DispatcherOptions
 from notifications.pushes import FINAL, PushState
 from notifications.sandbox.faults import Fault

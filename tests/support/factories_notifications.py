@@ -18,12 +18,13 @@ from kernel.workers import Pulse
 from messaging.adapters.sql_mutes import SqlMutes
 from messaging.adapters.sql_reading import SqlReading
 from notifications.adapters.push_rows import PUSHES
+from notifications.adapters.push_settling import ATTEMPTS
 from notifications.adapters.sql_apps import APPS
 from notifications.adapters.sql_campaigns import SqlCampaigns
 from notifications.adapters.sql_devices import SqlDevices
 from notifications.adapters.sql_ledger import SqlLedger
 from notifications.adapters.sql_preferences import PREFERENCES, SqlPreferences
-from notifications.adapters.sql_pushes import ATTEMPTS, SqlPushes
+from notifications.adapters.sql_pushes import SqlPushes
 from notifications.adapters.sql_templates import SqlTemplates
 from notifications.coalescing.options import CoalescingOptions
 from notifications.deciding.types import Consent, QuietHours, UserPreferences
