@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 import uvloop
 
-from benchmarks.machine import report, table
+from benchmarks.machine import as_served, report, table
 from benchmarks.push_ground import (
     AWAY,
     USERS,
@@ -150,6 +150,7 @@ async def _measure(
     await intake.handle(_entries(range(first), urgency))
     while await dispatcher.step():
         pass
+    as_served()
     began, cpu = time.perf_counter(), time.process_time()
     for start in range(first, first + pushes // AWAY, NOTICES):
         await intake.handle(_entries(range(start, start + NOTICES), urgency))

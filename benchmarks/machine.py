@@ -1,6 +1,7 @@
 """The machine under the benchmarks: one core for the server, the rest for the load."""
 
 import asyncio
+import gc
 import json
 import os
 import platform
@@ -54,6 +55,14 @@ def alone(pid: int, *, among: Sequence[int]) -> Iterator[None]:
     finally:
         for each in others:
             os.kill(each, signal.SIGCONT)
+
+
+def as_served() -> None:
+    """Have the collector and the threads of this process as `zaffa serve` has them."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+    sys.setswitchinterval(0.0005)
 
 
 def describe() -> dict[str, Any]:
