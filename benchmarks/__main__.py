@@ -14,6 +14,7 @@ BENCHMARKS = [
     "api",
     "bus",
     "storm",
+    "rendering",
     "push",
 ]
 

@@ -14,7 +14,13 @@ from notifications.adapters.preference_tables import ConsentRow, PreferenceRow
 from notifications.adapters.push_rows import NOTIFICATIONS, PUSHES
 from notifications.adapters.send_tables import ListedRow
 from notifications.adapters.sql_audit import write_audit
-from notifications.adapters.tables import NO_DEVICE, UNSETTLED, AttemptRow, DeviceRow
+from notifications.adapters.tables import (
+    NO_DEVICE,
+    UNSETTLED,
+    AttemptRow,
+    CampaignVariablesRow,
+    DeviceRow,
+)
 from notifications.adapters.thread_tables import ToldRow
 from notifications.audit.types import Deed
 from notifications.pushes import PushState
@@ -31,6 +37,7 @@ DELETED: tuple[type[Row], ...] = (
     ConsentRow,
     ListedRow,
     ToldRow,
+    CampaignVariablesRow,
 )
 """Tables whose rows of a user go as they are. The others that name users are dealt with below."""
 

@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping
 
-from notifications.templates.types import Template, Variable
+from notifications.templates.types import Template, Variable, VariableKind
 from notifications.types import Text
 
 _SENDER = Variable(example="Amina")
 _TEXT = Variable(example="On se voit à 18 h ?")
 _CONVERSATION = Variable(example="Traiteur", optional=True)
-_COUNT = Variable(example=3)
+_COUNT = Variable(VariableKind.NUMBER, example=3)
 
 _NEW_MESSAGES = {
     "ar": "{count, plural, zero{لا رسائل جديدة} one{رسالة جديدة} two{رسالتان جديدتان}"
     " few{# رسائل جديدة} many{# رسالة جديدة} other{# رسالة جديدة}}",
-    "fr": "{count, plural, one{# nouveau message} other{# nouveaux messages}}",
+    "fr": "{count, plural, one{# nouveau message} many{# de nouveaux messages}"
+    " other{# nouveaux messages}}",
     "en": "{count, plural, one{# new message} other{# new messages}}",
 }
 
@@ -79,10 +80,9 @@ BUILT_IN: Mapping[str, Template] = {
 """An announcement is worded by whoever sends it.
 
 One named `<template>+<variable>` replaces that template where the variable says something;
-one named `<template>+count` words what stands for several. A
-stored template of the same name replaces any of them.
+one named `<template>+count` words what stands for several. A stored template of the same name
+replaces any of them.
 """
-
 
 OF_MANY = "+count"
 """Ends the name of a template that words what stands for several."""

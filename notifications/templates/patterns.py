@@ -4,6 +4,7 @@ ICU itself does both, with CLDR's plural rules and ways to write numbers. What i
 Algerian is not what it shows an Egyptian, so a message is kept ready for each reader's locale.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -26,7 +27,7 @@ READERS = 64
 """Locales for which one message is kept ready; who comes later shares the text's own."""
 
 # Marks that embed, override or isolate: one without its partner would turn the whole text.
-_BIDI = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+_BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 _SENTENCES = {
     "U_UNMATCHED_BRACES": "A brace has no partner.",
@@ -101,7 +102,7 @@ class Pattern:
 def values_of(variables: Mapping[str, Value]) -> Values:
     """Variables as messages take them: without marks that could escape from an isolate."""
     return {
-        name: value.translate(_BIDI) if isinstance(value, str) else value
+        name: _BIDI.sub("", value) if isinstance(value, str) else value
         for name, value in variables.items()
     }
 

@@ -1,5 +1,6 @@
 """What fits into a push: bytes of UTF-8, cut between what is shown as one character. Pure."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import fields, replace
 
@@ -20,6 +21,7 @@ ENVELOPE_BYTES = 500
 """Left for the keys and options with which an adapter surrounds the content."""
 
 _ELLIPSIS = "…"
+_ISOLATES = re.compile(f"[{FSI}{PDI}]")
 _encoder = msgspec.json.Encoder()
 
 
@@ -51,26 +53,57 @@ def shortened(text: str, limit: int) -> str:
 
     Characters that are shown as one stay whole, and isolates that were opened are closed.
     """
-    if len(text) * 4 <= limit or len(text.encode()) <= limit:
+    if len(text) * 4 <= limit:
+        return text
+    encoded = text.encode()
+    if len(encoded) <= limit:
         return text
     room = limit - len(_ELLIPSIS.encode())
-    kept: list[str] = []
-    size = 0
-    open_isolates = 0
-    # No character weighs less than a byte: what comes later cannot be kept.
-    for piece in _graphemes(text[: max(limit, 0) + 1]):
-        opened = open_isolates
-        for char in piece:
-            # One that closes nothing means nothing.
-            opened += (char == FSI) - (char == PDI and opened > 0)
-        size += len(piece.encode())
-        if size + opened * len(PDI.encode()) > room:
-            break
-        kept.append(piece)
-        open_isolates = opened
-    if not kept:
-        return _ELLIPSIS if room >= 0 else ""
-    return "".join(kept).rstrip() + PDI * open_isolates + _ELLIPSIS
+    if room < 0:
+        return ""
+    longest = len(encoded[:room].decode(errors="ignore"))
+    for end in _ends(text, longest):
+        kept = text[:end]
+        closing = PDI * _open_isolates(kept)
+        if len(kept.encode()) + len(closing.encode()) <= room:
+            return kept.rstrip() + closing + _ELLIPSIS
+    return _ELLIPSIS
+
+
+def _ends(text: str, longest: int) -> Iterator[int]:
+    """Where characters that are shown as one end, from `longest` on backwards.
+
+    Most texts have a place nearby where one certainly ends, and what is before it need not be
+    looked through: behind a letter that joins with nothing, before a space.
+    """
+    start = text.rfind(" ", 0, longest)
+    while start > 0 and not _joins_nothing(text[start - 1]):
+        start = text.rfind(" ", 0, start)
+    if start > 0:
+        yield from _ends_from(text, start, longest)
+        longest = start
+    yield from _ends_from(text, 0, longest)
+
+
+def _ends_from(text: str, start: int, longest: int) -> Iterator[int]:
+    # Whether one ends at `longest` depends on what follows.
+    at = start
+    ends = [at := at + len(piece) for piece in _graphemes(text[start : longest + 1])]
+    yield from (end for end in reversed(ends) if end <= longest)
+    if start > 0:
+        yield start
+
+
+def _joins_nothing(char: str) -> bool:
+    return (char.isascii() and char.isalnum()) or "\u0621" <= char <= "\u064a"
+
+
+def _open_isolates(text: str) -> int:
+    opened = 0
+    for mark in _ISOLATES.findall(text):
+        # One that closes nothing means nothing.
+        opened += (mark == FSI) - (mark == PDI and opened > 0)
+    return opened
 
 
 def _speaks(content: Content) -> bool:

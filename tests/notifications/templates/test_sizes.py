@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from icu4py.breakers import CharacterBreaker
 
 from notifications.adapters.apns_message import request_of
 from notifications.errors import PushTooLarge
@@ -62,6 +63,34 @@ def test_what_is_shortened_fits_and_begins_like_the_original(text, limit):
     if short != text:
         assert short == "" or short.endswith("…")
         assert text.startswith(short.rstrip("…" + PDI).rstrip())
+
+
+@given(
+    st.text(alphabet="ab سلامُ\u0301 👩\u200d👧🇩🇿\r\n\u0600" + FSI + PDI, max_size=60),
+    st.integers(3, 90),
+)
+def test_as_much_is_kept_as_fits(text, limit):
+    """However it is found: by going through the whole text it is the same."""
+    short = shortened(text, limit)
+    if short == text:
+        return
+
+    def closed(kept):
+        level = 0
+        for char in kept:
+            level = level + 1 if char == FSI else max(0, level - 1) if char == PDI else level
+        return kept, PDI * level
+
+    ends = [0]
+    for piece in CharacterBreaker(text, "root"):
+        ends.append(ends[-1] + len(piece))
+    fitting = [
+        (kept, marks)
+        for kept, marks in map(closed, (text[:end] for end in ends))
+        if len((kept + marks).encode()) <= limit - 3
+    ]
+    kept, marks = fitting[-1]
+    assert short == kept.rstrip() + marks + "…"
 
 
 @example("سسسس" + PDI + FSI + "سسسسسسسسسس", 20)
