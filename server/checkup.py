@@ -173,14 +173,18 @@ def _pushes(settings: Settings) -> Finding:
         return Finding(
             Level.WARN,
             "pushes",
-            "no provider has credentials: pushes wait until they expire",
-            "Set ZAFFA_FCM_KEY_FILE, ZAFFA_APNS_KEY_FILE, or both.",
+            "the settings name no credentials: pushes wait until an app has some of its own",
+            "Give them with `zaffa apps`, or set ZAFFA_FCM_KEY_FILE or ZAFFA_APNS_KEY_FILE.",
         )
     return Finding(Level.OK, "pushes", "go to the providers")
 
 
 def _credentials(settings: Settings) -> list[Finding]:
     found: list[Finding] = []
+    if not settings.credentials.keys:
+        text = "no key seals credentials: only those of the settings can be used"
+        advice = "Put what `zaffa apps make-key` prints into ZAFFA_CREDENTIALS_KEYS."
+        found.append(Finding(Level.WARN, "credentials", text, advice))
     if settings.fcm.key_file:
         found.append(_service_account(Path(settings.fcm.key_file)))
     if settings.apns.key_file:
@@ -212,7 +216,12 @@ def _signing_key(path: Path) -> Finding:
 def _files(settings: Settings) -> list[Finding]:
     """Secrets that others on this machine can read, and a folder that we cannot write."""
     found: list[Finding] = []
-    secrets = [settings.fcm.key_file, settings.apns.key_file, settings.server.tls_key]
+    secrets = [
+        settings.fcm.key_file,
+        settings.apns.key_file,
+        settings.webpush.key_file,
+        settings.server.tls_key,
+    ]
     if settings.embedded:
         folder = database_folder(settings)
         if not os.access(folder, os.W_OK):

@@ -4,15 +4,18 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.adapters.database import Database, Row, table_of
+from kernel.adapters.tables import OutboxRow
 from kernel.ids import UserId
+from kernel.notices import NOTICE
 from notifications.adapters.audit_tables import AuditRow
 from notifications.adapters.preference_tables import ConsentRow, PreferenceRow
 from notifications.adapters.push_rows import NOTIFICATIONS, PUSHES
-from notifications.adapters.send_tables import ListedRow
+from notifications.adapters.send_tables import ListedRow, SendRow
 from notifications.adapters.sql_audit import write_audit
 from notifications.adapters.tables import (
     NO_DEVICE,
@@ -22,6 +25,7 @@ from notifications.adapters.tables import (
     DeviceRow,
 )
 from notifications.adapters.thread_tables import ToldRow
+from notifications.adapters.webhook_tables import DeliveryRow
 from notifications.audit.types import Deed
 from notifications.pushes import PushState
 
@@ -44,6 +48,9 @@ DELETED: tuple[type[Row], ...] = (
 DEALT_WITH: tuple[str, ...] = ("audit_records", "notifications", "pushes")
 
 _ATTEMPTS = table_of(AttemptRow)
+_DELIVERIES = table_of(DeliveryRow)
+_OUTBOX = table_of(OutboxRow)
+_SENDS = table_of(SendRow)
 _AUDIT = table_of(AuditRow)
 
 
@@ -63,6 +70,7 @@ class SqlEraser:
             gone["notifications"] = await _delete_notifications(connection, user_id)
             gone["counted"] = await _blank_counted(connection, user_id, now)
             gone["audit_records"] = await _blank_audit(connection, user_id)
+            await _blank_texts(connection, user_id)
             done = Deed(deed.actor, deed.action, deed.subject, details=gone)
             await write_audit(connection, [done], now)
             return gone
@@ -123,3 +131,24 @@ async def _blank_audit(connection: AsyncConnection, user_id: UserId) -> int:
         )
     )
     return (await connection.execute(blanking)).rowcount
+
+
+async def _blank_texts(connection: AsyncConnection, user_id: UserId) -> None:
+    """Take the name out of JSON that names many users: audiences, notices, news for webhooks."""
+    name, nobody = (msgspec.json.encode(each).decode() for each in (user_id, ERASED))
+    # As an element of a list: the same word may be the value of something else.
+    elements = [
+        (f"{before}{name}{after}", f"{before}{nobody}{after}") for before in "[," for after in ",]"
+    ]
+    news = [(f'"user_id":{name}', '"user_id":null')]
+    for column, only, replaced in (
+        (_SENDS.c.audience, sa.true(), elements),
+        (_OUTBOX.c.payload, _OUTBOX.c.kind == NOTICE, elements),
+        (_DELIVERIES.c.body, sa.true(), news),
+    ):
+        for was, becomes in replaced:
+            await connection.execute(
+                sa.update(column.table)
+                .where(only, column.contains(was, autoescape=True))
+                .values({column.name: sa.func.replace(column, was, becomes)})
+            )

@@ -19,6 +19,7 @@ SENTENCES: Mapping[str, str] = {
     "users": "See who is there, and keep users and tokens out.",
     "push": "Send pushes, see what became of them, stop them, and try again what died.",
     "templates": "See, write and publish what notifications say.",
+    "audit": "Read who did what to what, and when.",
     "trace": "Watch what a user or a channel does, as it happens.",
     "doctor": "Check settings and everything they point to, and say what to do.",
 }

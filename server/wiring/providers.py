@@ -1,7 +1,8 @@
 """Providers of pushes, wired: from a credential to what shows it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from kernel.clock import SystemClock
@@ -34,6 +35,7 @@ class Providers:
                 settings.sandbox, fcm=settings.fcm, apns=settings.apns
             )
             self._webpush = sandboxed_browsers(settings.sandbox, settings.webpush)
+        self._read: dict[ProviderName, tuple[bytes, Credential]] = {}
         self.store = SqlApps(ground.database)
         self.ring = KeyRing(settings.credentials.keys)
         self.book = CredentialBook(store=self.store, ring=self.ring, settings=self.of_settings)
@@ -79,20 +81,33 @@ class Providers:
         if not self._fcm.key_file:
             return []
         # Who may write the settings may send us anywhere.
-        return [fcm_credential(Path(self._fcm.key_file).read_bytes(), token_uris=["*"])]
+        read = partial(fcm_credential, token_uris=["*"])
+        return [self._once(ProviderName.FCM, self._fcm.key_file, read)]
 
     def _read_apns(self) -> list[Credential]:
         options = self._apns
         if not options.key_file:
             return []
         details = {name: getattr(options, name) for name in ("key_id", "team_id", "topic")}
-        return [Credential(ProviderName.APNS, Path(options.key_file).read_bytes(), details)]
+        read = partial(Credential, ProviderName.APNS, details=details)
+        return [self._once(ProviderName.APNS, options.key_file, read)]
 
     def _read_webpush(self) -> list[Credential]:
         options = self._webpush
         if not options.key_file:
             return []
-        return [webpush_credential(Path(options.key_file).read_bytes(), subject=options.subject)]
+        read = partial(webpush_credential, subject=options.subject)
+        return [self._once(ProviderName.WEBPUSH, options.key_file, read)]
+
+    def _once(
+        self, provider: ProviderName, file: str, read: Callable[[bytes], Credential]
+    ) -> Credential:
+        """The credential in a file; one that did not change is not read anew: keys are long."""
+        secret = Path(file).read_bytes()
+        known = self._read.get(provider)
+        if known is None or known[0] != secret:
+            known = self._read[provider] = (secret, read(secret))
+        return known[1]
 
 
 def sandboxed(

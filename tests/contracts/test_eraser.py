@@ -7,7 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from kernel.adapters.database import Row
-from kernel.notices import Urgency
+from kernel.adapters.sql_outbox import write_entries
+from kernel.notices import Urgency, entry_of, notice_of
 from notifications.adapters.push_rows import PUSHES
 from notifications.adapters.sql_audit import SqlAudit
 from notifications.adapters.sql_erasure import DEALT_WITH, DELETED, ERASED, SqlEraser
@@ -94,6 +95,20 @@ async def test_a_campaigns_counts_stay_right_without_name_device_and_words(room,
         blank = (await connection.execute(suppressed)).one()
     assert (blank.user_id, blank.content, blank.reason) == ("", "{}", ERASED)
     assert await rows_that_name(database, AMINA) == []
+
+
+async def test_lists_of_users_that_wait_or_are_kept_lose_the_name_alone(erase, database, clock):
+    told = notice(AMINA, KARIM, template="amina", variables={"title": "a", "body": "b"})
+    async with database.transaction() as connection:
+        await write_entries(connection, [entry_of(told)], clock.now())
+
+    await erase()
+
+    async with database.reading() as connection:
+        payload = (await connection.execute(sa.text("SELECT payload FROM outbox"))).scalar_one()
+    kept = notice_of(payload.encode())
+    assert kept.user_ids == (ERASED, KARIM)
+    assert kept.template == "amina"
 
 
 async def test_erasing_again_is_harmless_and_both_are_on_record(erase, room, database):

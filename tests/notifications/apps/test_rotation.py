@@ -135,13 +135,22 @@ def port_of(sandbox: Sandbox) -> int:
 
 
 @pytest.fixture
-async def house(database, tmp_path: Path) -> AsyncIterator[House]:
-    async with running_sandbox(tmp_path, clock=SystemClock(), latency_ms=20) as sandbox:
-        yield House(database, sandbox)
+async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
+    async with running_sandbox(tmp_path, clock=SystemClock(), latency_ms=20) as running:
+        yield running
+
+
+@pytest.fixture
+def house(sqlite_database, sandbox: Sandbox) -> House:
+    return House(sqlite_database, sandbox)
 
 
 @pytest.fixture
 async def shop(house: House, tmp_path: Path) -> Files:
+    return await opened_shop(house, tmp_path)
+
+
+async def opened_shop(house: House, tmp_path: Path) -> Files:
     """The app `shop`, with credentials of its own."""
     files = init_app(tmp_path, "shop", fcm_port=port_of(house.sandbox))
     house.sandbox.trust(files)
@@ -181,8 +190,10 @@ async def test_each_app_is_sent_with_its_own_credentials(house: House, shop: Fil
 
 
 async def test_credentials_change_beneath_load_and_every_push_goes_out_once(
-    house: House, shop: Files, tmp_path: Path
+    database, sandbox: Sandbox, tmp_path: Path
 ):
+    house = House(database, sandbox)
+    shop = await opened_shop(house, tmp_path)
     devices = await phones(house, "shop", 0, 20)
     devices += [
         await house.room.register(UserId(f"i-{n}"), apns(n, app_id="shop")) for n in range(50, 60)
