@@ -249,7 +249,17 @@ def checked_data(data: Mapping[str, str]) -> Mapping[str, str]:
 
 
 _TAKEN = frozenset(
-    {"from", "message_type", "aps", "push_id", "report_id", "link", "thread", "campaign_id"}
+    {
+        "actions",
+        "aps",
+        "campaign_id",
+        "from",
+        "link",
+        "message_type",
+        "push_id",
+        "report_id",
+        "thread",
+    }
 )
 _FCM_RESERVED = ("google", "gcm")
 

@@ -1,5 +1,6 @@
 """Templates: write down, look at, put to use, take back."""
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,8 @@ from notifications.templates.rendering import Rendering
 from notifications.templates.scanning import VARIABLE
 from notifications.templates.shelf import Shelf, TemplateOptions
 from notifications.templates.types import Problem, Publication, Standing, Template, Version
+
+log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 _ACTION = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -198,6 +201,7 @@ class Templates:
         if standing is None:
             raise TemplateNotFound(f"There is no template {name!r}.", template=name)
         await self._shelf.refresh()
+        log.info("template published", extra={"template": name, "version": standing.live})
         return standing
 
 

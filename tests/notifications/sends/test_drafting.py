@@ -47,6 +47,7 @@ def about(condition):
         (request(expires_after=3_601.0, test=True), "expires_after"),
         (request(data={"google.sent": "v"}), "data.google.sent"),
         (request(data={"push_id": "v"}), "data.push_id"),
+        (request(data={"actions": "v"}), "data.actions"),
         (request(data={"": "v"}), "data."),
         (request(texts={"?": Text("t", "b")}), "locale"),
         (request(variables_of={UserId("karim"): {}}), "variables_of"),
