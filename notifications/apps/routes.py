@@ -1,6 +1,6 @@
 """What operators may ask about apps and credentials."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
@@ -14,12 +14,24 @@ from notifications.apps.errors import CredentialNotFound, DefaultAppStays, NoSea
 from notifications.apps.reading import apns_credential, fcm_credential, webpush_credential
 from notifications.errors import AppNotFound
 
+Reseal = Callable[[Principal], Awaitable[int]]
+"""Seals whatever else lies in the database under the first key; how much was not yet."""
+
 
 def operations(
-    *, apps: Apps, checks: ProviderChecks, token_uris: Sequence[str]
+    *,
+    apps: Apps,
+    checks: ProviderChecks,
+    token_uris: Sequence[str],
+    others: Sequence[Reseal] = (),
 ) -> list[AnyOperation]:
-    """Everything about apps."""
-    return [*_of_apps(apps), *_of_credentials(apps, token_uris), _check(checks)]
+    """Everything about apps. `others` are sealed with the same keys as credentials are."""
+    return [
+        *_of_apps(apps),
+        *_of_credentials(apps, token_uris),
+        _reseal([apps.reseal, *others]),
+        _check(checks),
+    ]
 
 
 def _of_apps(apps: Apps) -> list[AnyOperation]:
@@ -93,9 +105,6 @@ def _of_credentials(apps: Apps, token_uris: Sequence[str]) -> list[AnyOperation]
         await apps.forget_credential(principal, body.app_id, body.provider)
         return Nothing()
 
-    async def reseal(principal: Principal, _: Nothing) -> schemas.Resealed:
-        return schemas.Resealed(await apps.reseal(principal))
-
     path = "/admin/v1/apps/{app_id}/credentials"
     changing = (InvalidInput, AppNotFound, NoSealingKey, Denied)
     return [
@@ -143,18 +152,24 @@ def _of_credentials(apps: Apps, token_uris: Sequence[str]) -> list[AnyOperation]
             scope=Scope.OPERATE,
             refusals=(CredentialNotFound, Denied),
         ),
-        Operation(
-            name="credentials.reseal",
-            method="POST",
-            path="/admin/v1/credentials/reseal",
-            summary="Seal every credential with the first key of the settings.",
-            takes=Nothing,
-            gives=schemas.Resealed,
-            run=reseal,
-            scope=Scope.OPERATE,
-            refusals=(NoSealingKey, SealBroken, Denied),
-        ),
     ]
+
+
+def _reseal(sealed: Sequence[Reseal]) -> AnyOperation:
+    async def reseal(principal: Principal, _: Nothing) -> schemas.Resealed:
+        return schemas.Resealed(sum([await each(principal) for each in sealed]))
+
+    return Operation(
+        name="credentials.reseal",
+        method="POST",
+        path="/admin/v1/credentials/reseal",
+        summary="Seal credentials and webhooks' secrets with the first key of the settings.",
+        takes=Nothing,
+        gives=schemas.Resealed,
+        run=reseal,
+        scope=Scope.OPERATE,
+        refusals=(NoSealingKey, SealBroken, Denied),
+    )
 
 
 def _check(checks: ProviderChecks) -> AnyOperation:

@@ -95,6 +95,12 @@ class KeyRing:
                 "This secret was not sealed with the key it names.", key_id=key_id
             ) from None
 
+    def rewrapped(self, kept: str, *, bound: str) -> str:
+        """The same secret under the first key; as it is, if it is under it already."""
+        if kept.rpartition(":")[0] == self.first:
+            return kept
+        return self.wrapped(self.unwrapped(kept, bound=bound), bound=bound)
+
 
 def make_key(key_id: str) -> str:
     """A new key, as the settings want it."""

@@ -125,6 +125,23 @@ class Webhooks:
         await self._put(principal, changed, "rotated")
         return changed, secret
 
+    async def reseal(self, principal: Principal) -> int:
+        """Seal every secret with the key that seals now; how many webhooks had another."""
+        principal.require(Scope.OPERATE)
+        changed = 0
+        for webhook in await self._store.all():
+            bound = bound_to(webhook.id)
+            former = webhook.former_secret
+            sealed = replace(
+                webhook,
+                secret=self._sealer.rewrapped(webhook.secret, bound=bound),
+                former_secret=former and self._sealer.rewrapped(former, bound=bound),
+            )
+            if sealed != webhook:
+                await self._put(principal, sealed, "resealed")
+                changed += 1
+        return changed
+
     async def get(self, principal: Principal, webhook_id: UUID) -> Webhook:
         principal.require(Scope.PUSHES)
         found = await self._store.get(webhook_id)

@@ -105,6 +105,7 @@ class Pushes:
             ),
             checks=ProviderChecks(book=self._providers.book, make=self._providers.make),
             token_uris=ground.settings.credentials.token_uris,
+            others=[self._telling.webhooks.reseal],
         )
         ground.operations += registry_routes.operations(
             register=Register(

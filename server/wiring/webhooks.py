@@ -20,16 +20,15 @@ class Telling:
         self._pulse = Pulse()
         """Beats when somebody wants to be told at once."""
         self._deliveries = SqlDeliveries(ground.database)
-        ground.operations += routes.operations(
-            Webhooks(
-                store=SqlWebhooks(ground.database),
-                deliveries=self._deliveries,
-                sealer=ring,
-                clock=ground.clock,
-                pulse=self._pulse,
-                options=ground.settings.webhooks,
-            )
+        self.webhooks = Webhooks(
+            store=SqlWebhooks(ground.database),
+            deliveries=self._deliveries,
+            sealer=ring,
+            clock=ground.clock,
+            pulse=self._pulse,
+            options=ground.settings.webhooks,
         )
+        ground.operations += routes.operations(self.webhooks)
 
     def relay(self) -> None:
         """What became of pushes is told."""
