@@ -41,6 +41,7 @@ FITTING = {
     "texts": {"fr": {"title": "Salam", "body": "Labes ?"}},
     "assignee_id": "amina",
     "due": {"kind": "day", "day": "2030-01-01"},
+    "details": {"notes": "karim", "priority": "key"},
     "expire_at": 4_000_000_000,
     "issued_before": 1_700_000_000,
     "b64data": "e30=",
@@ -53,6 +54,9 @@ FITTING = {
     "commands": [{"publish": {"channel": "karim", "data": {}}}, {"info": {}}],
 }
 """What fits fields whose rules are not in their types."""
+
+LEFT_OUT = {"campaigns.create": frozenset({"template", "version", "variables"})}
+"""Fields that cannot be given together with others."""
 
 
 @pytest.fixture
@@ -135,7 +139,8 @@ async def _made(house: House, http: httpx.AsyncClient) -> dict[str, str]:
 def _good(operation: AnyOperation, there: dict[str, str]) -> dict[str, Any]:
     """Input that the operation would accept, as far as its types tell."""
     good = _example(msgspec.inspect.type_info(operation.takes), count())
-    return {name: there.get(name, value) for name, value in good.items()}
+    left_out = LEFT_OUT.get(operation.name, frozenset[str]())
+    return {name: there.get(name, value) for name, value in good.items() if name not in left_out}
 
 
 def _attempts(
