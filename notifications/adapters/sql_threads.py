@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.adapters.database import Database, table_of
@@ -116,7 +117,7 @@ async def paced(connection: AsyncConnection, pushes: Sequence[Push]) -> Sequence
     await _suppress(connection, sorted(replaced), COALESCED, now)
     owners = {_key(each): each.user_id for each in busy}
     rows = [_values(key, owners[key], last) for key, last in sorted(told.items()) if last]
-    await connection.execute(_REMEMBER, rows)
+    await _REMEMBER[connection.dialect.name](connection, rows)
     return list(written.values())
 
 
@@ -220,25 +221,54 @@ def _nothing(key: UUID, push: Push, now: datetime) -> Mapping[str, Any]:
 
 def _values(key: UUID, user_id: UserId, told: Told) -> Mapping[str, Any]:
     return {
-        "told_id": key,
-        "owner": user_id,
-        "new_push_id": told.push_id,
-        "new_due_at": told.due_at,
-        "new_place": told.place,
-        "new_notices": told.count,
-        "is_shown": told.shown,
+        "id": key,
+        "user_id": user_id,
+        "push_id": told.push_id,
+        "due_at": told.due_at,
+        "place": told.place,
+        "notices": told.count,
+        "shown": told.shown,
     }
 
 
-_REMEMBER = (
-    TOLD.update()
-    .where(TOLD.c.id == sa.bindparam("told_id"))
-    .values(
-        user_id=sa.bindparam("owner"),
-        push_id=sa.bindparam("new_push_id"),
-        due_at=sa.bindparam("new_due_at", type_=TOLD.c.due_at.type),
-        place=sa.bindparam("new_place"),
-        notices=sa.bindparam("new_notices"),
-        shown=sa.bindparam("is_shown"),
+_REMEMBERED = ("user_id", "push_id", "due_at", "place", "notices", "shown")
+
+
+async def _remember_on_sqlite(
+    connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    statement = (
+        TOLD.update()
+        .where(TOLD.c.id == sa.bindparam("new_id"))
+        .values(
+            {name: sa.bindparam(f"new_{name}", type_=TOLD.c[name].type) for name in _REMEMBERED}
+        )
     )
-)
+    await connection.execute(
+        statement, [{f"new_{name}": value for name, value in row.items()} for row in rows]
+    )
+
+
+async def _remember_on_postgresql(
+    connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """One array per column: a conversation may have hundreds of members."""
+    columns = [TOLD.c[name] for name in ("id", *_REMEMBERED)]
+    arrays = [
+        sa.bindparam(
+            f"{column.name}_of_rows",
+            [row[column.name] for row in rows],
+            type_=postgresql.ARRAY(column.type),
+        )
+        for column in columns
+    ]
+    names = [column.name for column in columns]
+    given = sa.func.unnest(*arrays).table_valued(*names, name="given").render_derived()
+    await connection.execute(
+        TOLD.update()
+        .where(TOLD.c.id == given.c.id)
+        .values({name: given.c[name] for name in _REMEMBERED})
+    )
+
+
+_REMEMBER = {"sqlite": _remember_on_sqlite, "postgresql": _remember_on_postgresql}
