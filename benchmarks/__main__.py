@@ -16,6 +16,8 @@ BENCHMARKS = [
     "storm",
     "rendering",
     "push",
+    "dispatching",
+    "campaign",
 ]
 
 if __name__ == "__main__":

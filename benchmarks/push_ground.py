@@ -80,17 +80,17 @@ class CountingStore(SqlPushes):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self._settled = 0
+        self.settled = 0
         self._changed = asyncio.Event()
 
     async def settle(self, settlements: Sequence[Settlement], *, now: datetime) -> frozenset[UUID]:
         ids = await super().settle(settlements, now=now)
-        self._settled += len(ids)
+        self.settled += len(ids)
         self._changed.set()
         return ids
 
     async def all_of(self, total: int) -> None:
-        while self._settled < total:
+        while self.settled < total:
             self._changed.clear()
             await self._changed.wait()
 

@@ -1,16 +1,20 @@
 """From a notice to what arrives at the emulated providers, over real sockets."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
 
 from kernel.ids import UserId
 from kernel.workers import Stop
+from notifications.adapters.fcm import FcmProvider
+from notifications.breaker import Hold
 from notifications.pushes import PushState
+from notifications.sandbox.apns_rules import ONLY_IN_SANDBOX
 from notifications.sandbox.credentials import init
 from notifications.sandbox.faults import Fault
-from notifications.types import AddressKind, Environment, Platform
+from notifications.types import AddressKind, Environment, Platform, Route
 from tests.support.factories_notifications import AMINA, Room, apns, notice, registration
 from tests.support.sandbox import (
     apns_options,
@@ -113,3 +117,55 @@ async def test_a_running_dispatcher_delivers_hundreds_each_once(room, sandbox, d
     assert await room.states() == {PushState.ACCEPTED: 300}
     arrived = [arrival.push_id for arrival in sandbox.arrivals.after()]
     assert len(arrived) == len(set(arrived)) == 300
+
+
+async def enabled(room, users):
+    found = await room.devices.of_users(users)
+    return [each for some in found.values() for each in some if each.disabled_at is None]
+
+
+async def test_a_wrong_project_holds_the_route_and_disables_no_device(room, sandbox, clock):
+    users = [device.user_id for device in await room.phones(30)]
+    await room.tell(notice(*users))
+    account = json.loads(sandbox.files.service_account.read_bytes())
+    wrong = json.dumps({**account, "project_id": "somebody-elses"}).encode()
+
+    fcm = FcmProvider(fcm_options(sandbox), clock=clock, account=wrong)
+    await fcm.open()
+    dispatcher = room.dispatcher(fcm, interactive_width=10)
+    while await dispatcher.step():
+        pass
+    await fcm.close()
+
+    assert dispatcher.gate(Route.FCM).hold is Hold.MISCONFIGURED
+    assert set(await room.states()) == {PushState.RETRY, PushState.QUEUED}
+    assert len(await enabled(room, users)) == 30
+
+
+async def test_addresses_of_the_other_environment_hold_the_route_and_disable_no_device(
+    room, sandbox, dispatcher
+):
+    users = [UserId(f"user-{number}") for number in range(30)]
+    for number, user_id in enumerate(users):
+        address = f"{ONLY_IN_SANDBOX}{number:02x}".ljust(64, "0")
+        await room.register(user_id, apns(number, address=address))
+    await room.tell(notice(*users))
+
+    while await dispatcher.step():
+        pass
+
+    assert dispatcher.gate(Route.APNS).hold is Hold.SUSPECT_TOKENS
+    assert len(await enabled(room, users)) == 30
+
+
+async def test_a_payload_that_no_provider_takes_fails_alone(room, sandbox, dispatcher):
+    users = [UserId(f"user-{number}") for number in range(20)]
+    for number, user_id in enumerate(users):
+        await room.register(user_id, android(number))
+    poisoned = notice(users[10], key="poison", data={"google.reserved": "1"})
+    await room.tell(notice(*users[:10]), poisoned, notice(*users[11:], key="after"))
+
+    while await dispatcher.step():
+        pass
+
+    assert await room.states() == {PushState.ACCEPTED: 19, PushState.REJECTED: 1}
