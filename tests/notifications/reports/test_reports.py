@@ -60,6 +60,7 @@ async def test_reports_count_once_each_in_the_status_of_their_send(room, reports
     assert page.items[1].reports["shown"] == earlier + timedelta(seconds=5)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_whoever_has_a_signed_id_may_report_and_no_more_than_a_hundred_at_once(reports):
     (tell,) = operations(reports)
     assert (tell.open, tell.rpc, tell.scope) == (True, True, None)

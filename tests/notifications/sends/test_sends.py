@@ -26,6 +26,9 @@ from tests.support.sending import SendingRoom, request, to_devices, to_list, to_
 
 SERVER = server(Scope.PUSHES)
 
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""What is refused or said before the database has a word in it."""
+
 
 @pytest.fixture
 def room(database, clock, metrics):
@@ -158,6 +161,7 @@ async def test_the_same_key_with_another_body_is_refused_and_sends_nothing(room)
     assert await room.relay.step() == 1
 
 
+@ON_SQLITE
 async def test_keys_of_different_servers_have_nothing_in_common(room):
     other = replace(SERVER, key_id=uuid4())
 
@@ -257,6 +261,7 @@ async def test_what_was_in_the_air_when_it_was_cancelled_is_not_tried_again(room
     assert (await room.sends.status(SERVER, send.id)).is_over
 
 
+@ON_SQLITE
 async def test_following_ends_when_the_send_is_over(room, clock):
     await room.register(AMINA, registration())
     send = await room.sends.send(SERVER, request())
@@ -274,6 +279,7 @@ async def test_following_ends_when_the_send_is_over(room, clock):
     assert seen == [SendState.PLANNING, SendState.SENDING, SendState.DONE]
 
 
+@ON_SQLITE
 async def test_a_test_goes_out_at_once_and_is_told_apart(room):
     await room.register(AMINA, registration())
 
@@ -288,6 +294,7 @@ async def test_a_test_goes_out_at_once_and_is_told_apart(room):
         await room.sends.send(SERVER, to_topic("news", test=True))
 
 
+@ON_SQLITE
 async def test_a_rehearsal_says_who_would_get_what_and_why_not_and_sends_nothing(room, clock):
     phone = await room.register(AMINA, registration(1))
     stale = await room.register(KARIM, registration(2))
@@ -305,6 +312,7 @@ async def test_a_rehearsal_says_who_would_get_what_and_why_not_and_sends_nothing
     assert await room.deeds() == []
 
 
+@ON_SQLITE
 async def test_a_rehearsal_refuses_what_sending_would_refuse(room):
     with pytest.raises(ListNotFound):
         await room.rehearsal.rehearse(SERVER, to_list("strangers"))
@@ -346,6 +354,7 @@ async def test_sends_are_listed_newest_first_and_forgotten_with_their_pushes(roo
         await room.sends.status(SERVER, first.id)
 
 
+@ON_SQLITE
 async def test_what_is_not_there_is_not_found(room):
     with pytest.raises(NotificationNotFound):
         await room.sends.notification(SERVER, uuid4())
@@ -355,6 +364,7 @@ async def test_what_is_not_there_is_not_found(room):
         await room.sends.cancel(SERVER, uuid4())
 
 
+@ON_SQLITE
 async def test_the_scope_of_another_room_is_not_enough(room):
     stranger = server(*(set(Scope) - {Scope.PUSHES}))
 

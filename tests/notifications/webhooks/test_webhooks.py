@@ -37,6 +37,9 @@ SERVER = server(Scope.PUSHES)
 BOTH = frozenset({NewsKind.OUTCOMES, NewsKind.REPORTS})
 ROOT = Path(__file__).parents[3]
 
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""What is refused or said before the database has a word in it."""
+
 
 @dataclass
 class House:
@@ -141,6 +144,7 @@ async def test_what_was_sent_before_anybody_asked_and_what_is_no_send_is_not_tol
     assert house.receiver.told == []
 
 
+@ON_SQLITE
 async def test_the_documented_sample_verifies_what_comes(house, clock, verified):
     webhook, secret = await house.made()
     clock.move(seconds=time.time() - clock.now().timestamp())
@@ -154,6 +158,7 @@ async def test_the_documented_sample_verifies_what_comes(house, clock, verified)
     assert not verified(secret, {**headers, "webhook-timestamp": "1"}, body)
 
 
+@ON_SQLITE
 async def test_while_a_secret_is_replaced_both_are_good_and_then_only_the_new_one(
     house, clock, verified
 ):
@@ -200,6 +205,7 @@ async def test_who_does_not_answer_well_is_told_again_later_and_given_up_at_last
     assert await house.delivery_states(webhook) == [(DeliveryState.DELIVERED, 200)]
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(("status", "state"), [(410, "failed"), (302, "waiting")])
 async def test_gone_is_final_and_nobody_is_followed_elsewhere(house, status, state):
     webhook, _ = await house.made()
@@ -230,6 +236,7 @@ async def test_whoever_is_paused_is_told_nothing_and_a_lost_holding_changes_noth
     assert await house.delivery_states(webhook) == [(DeliveryState.DELIVERED, 204)]
 
 
+@ON_SQLITE
 async def test_a_webhook_leads_nowhere_private_unless_the_operator_says_so(house):
     for url in (
         "http://app.example/hook",
@@ -260,6 +267,7 @@ async def test_secrets_lie_sealed_and_what_is_done_is_on_record(house):
     assert await house.room.deeds() == ["webhook.created", "webhook.deleted", "webhook.rotated"]
 
 
+@ON_SQLITE
 async def test_every_operation_asks_for_the_scope_of_pushes(house):
     webhook, _ = await house.made()
     one = {"webhook_id": str(webhook.id)}
@@ -291,6 +299,7 @@ async def test_every_operation_asks_for_the_scope_of_pushes(house):
             )
 
 
+@ON_SQLITE
 async def test_what_is_not_there_is_not_found_and_there_is_an_end_to_how_many(house):
     with pytest.raises(WebhookNotFound):
         await house.webhooks.get(SERVER, uuid4())
