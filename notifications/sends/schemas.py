@@ -59,7 +59,7 @@ class SendPush(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     expires_after: float | None = None
     test: bool = False
     template: Name = "announcement"
-    version: Annotated[int, Meta(ge=0)] = 0
+    version: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     variables: Variables = {}
     texts: Annotated[dict[Locale, TextBody], Meta(max_length=64)] = {}
     category: Category = "announcement"

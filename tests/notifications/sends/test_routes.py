@@ -1,11 +1,12 @@
 """Every operation of sends and lists: who may ask, what is taken and given."""
 
+from contextlib import suppress
 from uuid import uuid4
 
 import msgspec
 import pytest
 
-from kernel.errors import Denied, InvalidInput
+from kernel.errors import Denied, InvalidInput, Refusal
 from kernel.identity import Principal, Scope
 from kernel.operations import invalid_input
 from notifications.errors import ListNotFound
@@ -203,3 +204,19 @@ async def test_what_a_provider_would_refuse_is_refused_by_field_and_rule(ask, ch
     told = caught.value.details
     assert told["field"] == field
     assert rule in str(told["rule"])
+
+
+HOSTILE = (
+    -1, 0, 2**63, 1e308, "", "\0", "x" * 70_000, "ﷺ\u202e{a}'{b", None, [], {}, True,
+    {"a": {"b": 1}}, ["\0"], [{}], {"title": "x" * 9_999}, {"fr": {"title": "{", "body": ""}},
+)  # fmt: skip
+
+
+async def test_no_value_of_any_field_does_more_than_be_refused(offered, room):
+    await room.register(AMINA, registration())
+    operation = offered["pushes.rehearse"]
+    for name in operation.takes.__struct_fields__:
+        for value in HOSTILE:
+            with suppress(msgspec.ValidationError, Refusal):
+                asked = msgspec.convert({**PUSH, name: value}, operation.takes)
+                await operation.run(OPERATOR, asked)
