@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from kernel.ids import UserId, new_id
 from kernel.notices import Urgency
+from notifications.adapters.campaign_fillings import FILLINGS
 from notifications.campaign import Campaign, CampaignState
 from notifications.campaign_plan import plan_of
 from notifications.errors import IdempotencyMismatch
@@ -225,3 +226,46 @@ async def test_a_cancelled_campaign_suppresses_what_waits_and_never_comes_back(
 async def test_what_is_not_there_is_neither_started_nor_halted(store, clock):
     assert await store.run(uuid4(), now=clock.now()) is None
     assert await store.halt(uuid4(), cancel=True, now=clock.now()) is None
+
+
+async def test_variables_of_users_reach_the_plan_and_are_forgotten_after_it(
+    room, store, create, clock
+):
+    seen = {}
+
+    def noting(_campaign, devices, _said, own):
+        seen.update({each.user_id: own.get(each.user_id) for each in devices})
+        return [], []
+
+    users = [each.user_id for each in await room.phones(3)]
+    campaign = await create(template="sale@1", variables={"n": 1, "who": "x"})
+    assert (campaign.template, campaign.variables) == ("sale@1", {"n": 1, "who": "x"})
+    await store.fill(campaign.id, {users[0]: {"n": 2}, users[1]: {"n": 3}})
+    await store.fill(campaign.id, {users[0]: {"n": 2.5, "who": "عمر"}})
+    await store.run(campaign.id, now=clock.now())
+
+    assert (await store.fill(campaign.id, {users[2]: {"n": 4}})).state is CampaignState.RUNNING
+    while await store.expand(noting, fresh=FRESH, limit=2):
+        pass
+
+    assert seen == {users[0]: {"n": 2.5, "who": "عمر"}, users[1]: {"n": 3}, users[2]: None}
+    assert await filled(room) == 0
+    assert await store.fill(new_id(clock.now()), {users[0]: {"n": 1}}) is None
+
+
+async def test_variables_of_users_are_forgotten_with_a_cancelled_campaign(
+    room, store, create, clock
+):
+    campaign = await create(variables={"n": 1})
+    await store.fill(campaign.id, {AMINA: {"n": 2}})
+    assert await filled(room) == 1
+
+    await store.halt(campaign.id, cancel=True, now=clock.now())
+
+    assert await filled(room) == 0
+
+
+async def filled(room):
+    counting = sa.select(sa.func.count()).select_from(FILLINGS)
+    async with room.database.reading() as connection:
+        return await connection.scalar(counting)

@@ -50,8 +50,8 @@ SALE = Template(
 
 
 @pytest.fixture
-def room(database, clock, metrics):
-    return Room(database, clock, metrics)
+def room(sqlite_database, clock, metrics):
+    return Room(sqlite_database, clock, metrics)
 
 
 @pytest.fixture
