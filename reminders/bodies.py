@@ -87,6 +87,7 @@ def details_of(body: shapes.DetailsBody | None) -> TaskDetails | None:
         notes=body.notes,
         priority=Priority(body.priority),
         usual=body.usual,
+        nag=body.nag,
         opens=None if body.opens is None else _from_event(body.opens),
         parent_id=body.parent_id,
         payment=None
@@ -105,6 +106,7 @@ def details_body(details: TaskDetails) -> shapes.DetailsBody:
         notes=details.notes,
         priority=details.priority.value,
         usual=details.usual,
+        nag=details.nag,
         opens=None if details.opens is None else _event_due(details.opens),
         parent_id=details.parent_id,
         payment=None

@@ -151,7 +151,7 @@ def trace(
         firing_class,
         user_id=user_id,
         hush=hush_of(person, event_zone=event.zone, ramadans=ramadans),
-        useful_until=useful_until_of(firing_class, due, found.zone),
+        useful_until=useful_until_of(firing_class, due, found.zone, at=found.at),
     )
     state, reason, due_at = _state(inputs, task, rule, user_id, due, placed, now)
     return Trace(

@@ -19,6 +19,8 @@ class FiringClass(StrEnum):
     EXACT_CALENDAR = "exact_calendar"
     POLICY_FAR = "policy_far"
     POLICY_NEAR = "policy_near"
+    NAG = "nag"
+    """About what is overdue."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 
 from kernel.notices import Notice, Urgency, entry_of
 from reminders.due import due_on, instant_of
-from reminders.firing import DueFiring, Firing, Judgement, Outcome
+from reminders.firing import DueFiring, Firing, FiringClass, Judgement, Outcome
 from reminders.identity import collapse_key
 from reminders.lateness import Decision, decide
 from reminders.person import Person, Ramadan
-from reminders.placing import POLICY
+from reminders.placing import POLITE
 from reminders.quiet import Hush, hush_of, next_allowed
 from reminders.times import wall_of
 from reminders.types import Due, Event, Task
@@ -76,7 +76,7 @@ def _hushed(
     """What becomes of a policy reminder when it is quiet now: as after an outage, or since
     the quiet hours, or the days of Ramadan, are others than when it was planned."""
     firing = due.firing
-    if firing.firing_class not in POLICY:
+    if firing.firing_class not in POLITE:
         return None
     hush = hush_of(due.person, event_zone=due.event.zone, ramadans=ramadans)
     reason = hush.reason(wall_of(now, hush.zone))
@@ -84,7 +84,7 @@ def _hushed(
     if not reason or (now - firing.due_at <= BARELY_LATE and _was_allowed(firing, hush)):
         return None
     latest = firing.useful_until
-    if meaning.at is not None:
+    if meaning.at is not None and firing.firing_class is not FiringClass.NAG:
         latest = min(latest, instant_of(meaning, firing.zone))
     until = next_allowed(now, hush)
     if until is None or until >= latest:

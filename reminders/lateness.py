@@ -32,6 +32,8 @@ def class_of(rule: Rule) -> FiringClass:
         case ElapsedLead():
             return FiringClass.EXACT_ELAPSED
         case CalendarLead(before):
+            if _days(before) < 0:
+                return FiringClass.NAG
             if rule.exact:
                 return FiringClass.EXACT_CALENDAR
             return FiringClass.POLICY_FAR if _days(before) >= _FAR else FiringClass.POLICY_NEAR
@@ -46,13 +48,21 @@ def grace_of(firing_class: FiringClass, due_at: datetime, zone: str) -> timedelt
             return timedelta(minutes=30)
         case FiringClass.POLICY_NEAR:
             return timedelta(hours=2)
+        case FiringClass.NAG:
+            return timedelta(hours=24)
         case FiringClass.POLICY_FAR:
             evening = datetime.combine(wall_of(due_at, zone).date(), _EVENING)
             return max(timedelta(0), resolve(evening, zone) - due_at)
 
 
-def useful_until_of(firing_class: FiringClass, due: Due, zone: str) -> datetime:
-    """From when on nobody wants the firing any more."""
+NAGGED = timedelta(days=3)
+"""So long what is overdue is worth saying; then the next one says it."""
+
+
+def useful_until_of(firing_class: FiringClass, due: Due, zone: str, *, at: datetime) -> datetime:
+    """From when on nobody wants the firing any more, whose nominal time is `at`."""
+    if firing_class is FiringClass.NAG:
+        return at + NAGGED
     if firing_class is FiringClass.EXACT_ELAPSED:
         return instant_of(due, zone)
     if firing_class is FiringClass.POLICY_FAR and due.at is not None:

@@ -24,10 +24,15 @@ EVENING_BEFORE = time(18)
 SPREAD = {
     FiringClass.POLICY_FAR: timedelta(minutes=4),
     FiringClass.POLICY_NEAR: timedelta(minutes=4),
+    FiringClass.NAG: timedelta(minutes=10),
 }
 """Over how long the firings of a class spread. The others are exact."""
 
-POLICY = frozenset(SPREAD)
+POLITE = frozenset(SPREAD)
+"""Classes that leave people alone when it is quiet."""
+
+POLICY = POLITE - {FiringClass.NAG}
+"""Of those the ones that come before the due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +66,15 @@ def place(
     useful_until: datetime,
 ) -> Placement:
     """When a firing goes off. Exact ones keep their time, unless the due itself is earlier."""
-    latest = useful_until
-    if due.at is not None:
-        latest = min(latest, instant_of(due, nominal.zone))
-    if firing_class not in POLICY:
+    if firing_class not in POLITE:
         return _clamped(nominal, due)
-    placed = _clamped(_in_ramadan(nominal, hush), due)
+    latest, calm = useful_until, _in_ramadan(nominal, hush)
+    if firing_class is FiringClass.NAG:
+        placed = Placement(calm.at)
+    else:
+        placed = _clamped(calm, due)
+        if due.at is not None:
+            latest = min(latest, instant_of(due, nominal.zone))
     moved_by = hush.reason(wall_of(placed.at, hush.zone))
     at = placed.at
     if moved_by:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from kernel.ids import UserId
 from kernel.paging import Page
-from reminders.firing import DueFiring, Firing, Judgement, Settled
+from reminders.firing import DueFiring, Firing, FiringClass, Judgement, Settled
 from reminders.person import Person, Ramadan
 from reminders.types import Event, Inputs, Member, Rule, Sheet, Task
 
@@ -117,6 +117,26 @@ class ZoneStore(Protocol):
         ...
 
 
+class OperatingStore(Protocol):
+    """What operators decide. Every method is one whole transaction."""
+
+    async def paused(self) -> Mapping[FiringClass, datetime]:
+        """The classes of which nothing goes off, and since when."""
+        ...
+
+    async def pause(self, firing_class: FiringClass, *, now: datetime) -> None:
+        """Let nothing of a class go off. Doing so twice keeps the first instant."""
+        ...
+
+    async def resume(self, firing_class: FiringClass) -> bool:
+        """Let it go off again; whether it was paused."""
+        ...
+
+    async def mark(self, event_id: UUID, *, now: datetime) -> bool:
+        """Have an event's plan made again; whether there is such an event."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Reconciled:
     """What a reconciliation wrote."""
@@ -165,7 +185,9 @@ class FiringStore(Protocol):
         """
         ...
 
-    async def due_shards(self, now: datetime) -> Mapping[int, datetime]:
+    async def due_shards(
+        self, now: datetime, *, paused: Collection[FiringClass] = ()
+    ) -> Mapping[int, datetime]:
         """The shards that have due firings, and since when the oldest of each is due."""
         ...
 
@@ -176,13 +198,14 @@ class FiringStore(Protocol):
         *,
         now: datetime,
         limit: int,
+        paused: Collection[FiringClass] = (),
     ) -> Sequence[Settled]:
         """Let a shard's due firings go off, oldest first, with their consequences.
 
         Each firing is taken by one caller only and settled once for ever: removed, recorded,
         and the entries of its judgement written, in one transaction. A stale one is removed
         and its event's plan marked. One that the database refuses is recorded as dead with
-        the reason, and its neighbours go off.
+        the reason, and its neighbours go off. Those of a paused class wait.
         """
         ...
 

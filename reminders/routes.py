@@ -8,6 +8,8 @@ from reminders.events import Events
 from reminders.explain import Explain
 from reminders.moving import Moving
 from reminders.offers import both
+from reminders.operating import Operating
+from reminders.operating_routes import operating_operations
 from reminders.part_routes import part_operations
 from reminders.parts import Parts
 from reminders.people import People
@@ -34,6 +36,7 @@ def operations(
     rules: RuleBook,
     people: People,
     explain: Explain,
+    operating: Operating,
 ) -> list[AnyOperation]:
     """Everything the client gateway offers to users, each beside what servers are offered."""
     asking = Asking(events, tasks, snoozing, rules, people, explain)
@@ -45,6 +48,7 @@ def operations(
         *_rules(asking),
         *profile_operations(asking),
         *_firings(asking),
+        *operating_operations(operating),
     ]
 
 

@@ -60,7 +60,7 @@ _OVERLAP = timedelta(days=40)
 
 def _last_day(until: datetime, rules: Sequence[Rule]) -> date:
     """The last day that may be due and be spoken of before `until`."""
-    farthest = max((lead_days(rule.lead) for rule in rules), default=0)
+    farthest = max([0, *(lead_days(rule.lead) for rule in rules)])
     last = until.date()
     return last + min(timedelta(days=farthest + 2), date.max - last)
 

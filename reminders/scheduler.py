@@ -9,11 +9,11 @@ from kernel.clock import Clock
 from kernel.metrics import Metrics
 from kernel.options import option
 from kernel.workers import Pulse, Stop, repeat
-from reminders.firing import DueFiring, Judgement, Outcome, Settled
+from reminders.firing import DueFiring, FiringClass, Judgement, Outcome, Settled
 from reminders.handover import judge
 from reminders.identity import SHARDS
 from reminders.person import Ramadan
-from reminders.ports import Almanac, FiringStore
+from reminders.ports import Almanac, FiringStore, OperatingStore
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +49,7 @@ class Scheduler:
         self,
         *,
         store: FiringStore,
+        operating: OperatingStore,
         almanac: Almanac,
         clock: Clock,
         metrics: Metrics,
@@ -57,6 +58,7 @@ class Scheduler:
         first_shard: int = 0,
     ) -> None:
         self._store = store
+        self._operating = operating
         self._almanac = almanac
         self._clock = clock
         self._options = options
@@ -84,18 +86,21 @@ class Scheduler:
         now = self._clock.now()
         if not self._trusts(now):
             return 0
-        shards = await self._store.due_shards(now)
+        paused = await self._operating.paused()
+        shards = await self._store.due_shards(now, paused=paused)
         oldest = min(shards.values(), default=now)
         self._oldest.set((now - oldest).total_seconds())
         ramadans = await self._almanac.ramadans() if shards else ()
         count = 0
         for shard in self._in_turn(shards):
-            count += await self._fire(shard, ramadans)
+            count += await self._fire(shard, ramadans, paused)
         if count:
             self._relaying.beat()
         return count
 
-    async def _fire(self, shard: int, ramadans: Sequence[Ramadan]) -> int:
+    async def _fire(
+        self, shard: int, ramadans: Sequence[Ramadan], paused: Collection[FiringClass]
+    ) -> int:
         now = self._clock.now()
 
         def judged(due: DueFiring) -> Judgement:
@@ -113,7 +118,9 @@ class Scheduler:
                 )
                 return Judgement(Outcome.DEAD, f"{type(error).__name__}: {error}")
 
-        settled = await self._store.fire_due(shard, judged, now=now, limit=self._options.batch)
+        settled = await self._store.fire_due(
+            shard, judged, now=now, limit=self._options.batch, paused=paused
+        )
         self._count(settled)
         return len(settled)
 

@@ -102,11 +102,13 @@ class RecurrenceBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DetailsBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a task says beside its title and due; `usual` asks for the product's reminders."""
+    """What a task says beside its title and due; `usual` asks for the product's reminders, and
+    `nag` for those when it is overdue."""
 
     notes: Annotated[str, msgspec.Meta(max_length=4000)] = ""
     priority: Literal["key", "normal", "low"] = "normal"
     usual: bool = False
+    nag: bool = True
     opens: EventDue | None = None
     parent_id: UUID | None = None
     payment: PaymentBody | None = None

@@ -86,7 +86,7 @@ def firing_of(
 ) -> Firing:
     """The rule's firing about `due`; it is of use until `useful`, or until that."""
     firing_class = class_of(rule)
-    useful_until = useful_until_of(firing_class, useful or due, nominal.zone)
+    useful_until = useful_until_of(firing_class, useful or due, nominal.zone, at=nominal.at)
     placed = place(
         nominal,
         useful or due,

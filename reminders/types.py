@@ -186,6 +186,8 @@ class TaskDetails:
     priority: Priority = Priority.NORMAL
     usual: bool = False
     """Spoken of as the product usually does for its priority, beside the rules there are."""
+    nag: bool = True
+    """With `usual`: go on when it is overdue."""
     opens: FromEvent | None = None
     """Not to be done before that day."""
     parent_id: UUID | None = None

@@ -11,6 +11,7 @@ from reminders.adapters.tables import (
     EventRow,
     FiringLogRow,
     FiringRow,
+    PauseRow,
     PersonRow,
     PlanMarkRow,
     RuleRow,
@@ -48,6 +49,7 @@ FIRINGS = table_of(FiringRow)
 LOG = table_of(FiringLogRow)
 MARKS = table_of(PlanMarkRow)
 ZONE_STATES = table_of(ZoneStateRow)
+PAUSES = table_of(PauseRow)
 
 Columns = dict[str, Any]
 

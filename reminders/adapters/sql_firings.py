@@ -19,7 +19,7 @@ from reminders.adapters.mapping import EVENTS, FIRINGS, LOG, MARKS, TASKS, event
 from reminders.adapters.places import place_cursor, place_of
 from reminders.adapters.plan_rows import inputs_of, write_plan
 from reminders.adapters.settling import DueRows, due_firing, settle, with_truth
-from reminders.firing import DueFiring, Firing, Judgement, Outcome, Settled
+from reminders.firing import DueFiring, Firing, FiringClass, Judgement, Outcome, Settled
 from reminders.identity import SHARDS
 from reminders.ports import Backlog, Reconciled
 from reminders.types import Inputs
@@ -84,7 +84,9 @@ class SqlFiringStore:
                 )
             return done
 
-    async def due_shards(self, now: datetime) -> Mapping[int, datetime]:
+    async def due_shards(
+        self, now: datetime, *, paused: Collection[FiringClass] = ()
+    ) -> Mapping[int, datetime]:
         # One look at the left edge of the index per shard: grouping would read the backlog.
         shards = sa.values(sa.column("shard", sa.Integer), name="all_shards").data(
             [(shard,) for shard in range(SHARDS)]
@@ -92,7 +94,7 @@ class SqlFiringStore:
         shard = shards.cte("shards")
         oldest = (
             sa.select(sa.func.min(FIRINGS.c.due_at))
-            .where(FIRINGS.c.shard == shard.c.shard)
+            .where(FIRINGS.c.shard == shard.c.shard, *_unpaused(paused))
             .scalar_subquery()
         )
         async with self._database.reading() as connection:
@@ -106,11 +108,13 @@ class SqlFiringStore:
         *,
         now: datetime,
         limit: int,
+        paused: Collection[FiringClass] = (),
     ) -> Sequence[Settled]:
+        due = _due(shard, now, limit, paused)
         try:
-            return await self._fire(_due(shard, now, limit), judge, now)
+            return await self._fire(due, judge, now)
         except (sa.exc.DataError, sa.exc.IntegrityError):
-            return await self._fire_one_by_one(_due(shard, now, limit), judge, now)
+            return await self._fire_one_by_one(due, judge, now)
 
     async def upcoming(self, user_id: UserId, *, cursor: str | None, limit: int) -> Page[Firing]:
         query = (
@@ -176,11 +180,15 @@ def _dead(reason: str) -> Callable[[DueFiring], Judgement]:
     return lambda _due: Judgement(Outcome.DEAD, reason)
 
 
-def _due(shard: int, now: datetime, limit: int) -> DueRows:
+def _unpaused(paused: Collection[FiringClass]) -> list[sa.ColumnElement[bool]]:
+    return [FIRINGS.c.firing_class.not_in([str(each) for each in paused])] if paused else []
+
+
+def _due(shard: int, now: datetime, limit: int, paused: Collection[FiringClass]) -> DueRows:
     # One shard, so that the index gives the order and the cost does not grow with the backlog.
     return (
         sa.select(FIRINGS)
-        .where(FIRINGS.c.shard == shard, FIRINGS.c.due_at <= now)
+        .where(FIRINGS.c.shard == shard, FIRINGS.c.due_at <= now, *_unpaused(paused))
         .order_by(FIRINGS.c.due_at, FIRINGS.c.id)
         .limit(limit)
         .with_for_update(of=FIRINGS, skip_locked=True)

@@ -182,6 +182,15 @@ class FiringLogRow(Row, table=True):
     reason: str = Field(sa_type=sa.Text)
 
 
+class PauseRow(Row, table=True):
+    """A class of which nothing goes off until an operator says so."""
+
+    __tablename__ = "reminder_pauses"
+
+    firing_class: str = Field(primary_key=True, sa_type=sa.String(16))
+    paused_at: datetime = Field(sa_type=Instant)
+
+
 class PlanMarkRow(Row, table=True):
     """An event's plan may no longer be right. Marks are only ever added, so that whoever
     makes one never waits for the planner."""

@@ -20,6 +20,7 @@ SENTENCES: Mapping[str, str] = {
     "push": "Send pushes, see what became of them, stop them, and try again what died.",
     "templates": "See, write and publish what notifications say.",
     "audit": "Read who did what to what, and when.",
+    "reminders": "See what users will be told when and why, and hold it back.",
     "trace": "Watch what a user or a channel does, as it happens.",
     "doctor": "Check settings and everything they point to, and say what to do.",
 }

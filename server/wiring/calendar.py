@@ -7,10 +7,12 @@ from notifications.adapters.sql_preferences import SqlPreferences
 from reminders import routes
 from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_firings import SqlFiringStore
+from reminders.adapters.sql_operating import SqlOperatingStore
 from reminders.adapters.sql_zones import SqlZoneStore
 from reminders.events import Events
 from reminders.explain import Explain
 from reminders.moving import Moving
+from reminders.operating import Operating
 from reminders.parts import Parts
 from reminders.people import People
 from reminders.person import Ramadan
@@ -37,6 +39,7 @@ class Calendar:
         self.parts = Parts(store=store, clock=clock, planning=planning)
         self.moving = Moving(store=store, clock=clock, planning=planning)
         self.snoozing = Snoozing(store=store, clock=clock, planning=planning)
+        self._operating = SqlOperatingStore(ground.database)
         self.tasks = Tasks(store=store, clock=clock, planning=planning)
         self.rules = RuleBook(store=store, clock=clock, planning=planning)
         self.people = People(store=store, clock=clock, planning=planning)
@@ -48,6 +51,7 @@ class Calendar:
             snoozing=self.snoozing,
             rules=self.rules,
             people=self.people,
+            operating=Operating(store=self._operating, clock=clock, planning=planning),
             explain=Explain(
                 calendar=store, firings=self._firings, almanac=self._almanac, clock=clock
             ),
@@ -66,6 +70,7 @@ class Calendar:
         )
         scheduler = Scheduler(
             store=self._firings,
+            operating=self._operating,
             almanac=self._almanac,
             clock=ground.clock,
             metrics=ground.metrics,

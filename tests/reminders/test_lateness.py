@@ -60,10 +60,11 @@ def test_a_far_reminder_of_the_late_evening_has_no_grace():
         (FiringClass.EXACT_CALENDAR, ALL_DAY, datetime(2027, 7, 23, 23, tzinfo=UTC)),
         (FiringClass.POLICY_NEAR, ALL_DAY, datetime(2027, 7, 23, 23, tzinfo=UTC)),
         (FiringClass.POLICY_FAR, TIMED, datetime(2027, 7, 23, 13, tzinfo=UTC)),
+        (FiringClass.NAG, ALL_DAY, NINE + timedelta(days=3)),
     ],
 )
 def test_each_class_is_of_use_until_its_moment(firing_class, due, until):
-    assert useful_until_of(firing_class, due, "Africa/Algiers") == until
+    assert useful_until_of(firing_class, due, "Africa/Algiers", at=NINE) == until
 
 
 @pytest.mark.parametrize(

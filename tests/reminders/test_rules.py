@@ -324,7 +324,7 @@ def test_a_reminder_of_an_appointment_always_comes_before_it(day, at, there, zon
         kind,
         user_id=AMINA,
         hush=hush_of(person(AMINA, zone), event_zone="UTC"),
-        useful_until=useful_until_of(kind, due, zone),
+        useful_until=useful_until_of(kind, due, zone, at=found.at),
     )
 
     assert placed.at < instant_of(due, zone)

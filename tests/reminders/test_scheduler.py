@@ -8,13 +8,26 @@ from datetime import date, time, timedelta
 import pytest
 
 from kernel.adapters.sql_outbox import SqlOutbox
+from kernel.errors import Denied
+from kernel.identity import Scope
 from kernel.notices import NOTICE, notice_of
 from kernel.workers import Pulse, Stop
 from reminders.adapters.mapping import TASKS
+from reminders.adapters.sql_operating import SqlOperatingStore
+from reminders.errors import EventNotFound
+from reminders.firing import FiringClass
 from reminders.person import Ramadan
 from reminders.scheduler import Scheduler, SchedulerOptions
 from reminders.types import AtWall, CalendarLead, FromEvent, Offset, Priority, Role, TaskDetails
-from tests.support.factories_reminders import AMINA, BILAL, CELIA, KnownDays, day_before, user
+from tests.support.factories_reminders import (
+    AMINA,
+    BILAL,
+    CELIA,
+    KnownDays,
+    day_before,
+    server,
+    user,
+)
 from tests.support.metrics import value_of
 
 
@@ -237,12 +250,14 @@ async def test_the_product_speaks_of_tasks_that_ask_for_it(anywhere, notices):
     room.clock.move(hours=3)
     for _ in range(40):
         room.clock.move(days=1)
+        await room.planner.step()
         await room.scheduler.step()
         told += [(room.clock.now().date(), len(await notices()))]
 
+    # When it is overdue it is said on the first and third day after, and so on.
     # On the day from which it can be done there is Eid: it is said on the day after.
     days = [f"{day:%m-%d}" for day, count in told if count]
-    assert days == ["03-06", "03-22", "03-29", "04-04"]
+    assert days == ["03-06", "03-22", "03-29", "04-04", "04-06", "04-08"]
 
 
 async def test_what_ramadan_defers_is_said_later_and_once(anywhere, notices):
@@ -263,6 +278,53 @@ async def test_what_ramadan_defers_is_said_later_and_once(anywhere, notices):
     assert await room.scheduler.step() == 1
     assert len(await notices()) == 1
     assert len(await room.firings.settled(task.id, AMINA)) == 1
+
+
+async def test_what_is_paused_waits_and_is_told_when_it_is_resumed(anywhere, notices):
+    room = anywhere
+    await job(room, await wedding(room))
+    await job(room, await wedding(room), lead=CalendarLead(Offset(days=7), time(9)), exact=False)
+    await room.planner.step()
+    await room.operating.pause(server(), FiringClass.EXACT_CALENDAR)
+    await room.operating.pause(server(), FiringClass.EXACT_CALENDAR)
+
+    room.clock.move(days=8)
+    await room.scheduler.step()
+    assert await notices() == []
+    assert list(await room.operating.paused(server())) == [FiringClass.EXACT_CALENDAR]
+
+    await room.operating.resume(server(), FiringClass.EXACT_CALENDAR)
+    await room.operating.resume(server(), FiringClass.EXACT_CALENDAR)
+    assert await room.scheduler.step() == 1
+    assert len(await notices()) == 1
+
+
+async def test_a_plan_can_be_made_again_and_changes_nothing(anywhere):
+    room = anywhere
+    event_id = await wedding(room)
+    await job(room, event_id)
+    await room.planner.step()
+    before = await room.firings.upcoming(AMINA, cursor=None, limit=9)
+
+    await room.operating.replan(server(), event_id)
+
+    assert await room.planner.step() == 1
+    assert await room.firings.upcoming(AMINA, cursor=None, limit=9) == before
+    with pytest.raises(EventNotFound):
+        await room.operating.replan(server(), uuid.uuid4())
+
+
+async def test_only_operators_pause_and_replan(room):
+    asked = [
+        room.operating.paused(user(AMINA)),
+        room.operating.pause(user(AMINA), FiringClass.NAG),
+        room.operating.resume(server(Scope.USERS), FiringClass.NAG),
+        room.operating.replan(user(AMINA), uuid.uuid4()),
+    ]
+
+    for each in asked:
+        with pytest.raises(Denied):
+            await each
 
 
 async def test_one_poisoned_firing_does_not_hold_back_its_neighbours(
@@ -287,7 +349,7 @@ async def test_one_poisoned_firing_does_not_hold_back_its_neighbours(
     assert "firing failed" in caplog.text
 
 
-async def test_nothing_is_claimed_while_the_clock_has_gone_back(room, metrics):
+async def test_nothing_is_claimed_while_the_clock_has_gone_back(room, sqlite_database, metrics):
     class Wound:
         """A clock that somebody winds."""
 
@@ -301,6 +363,7 @@ async def test_nothing_is_claimed_while_the_clock_has_gone_back(room, metrics):
     wound = Wound(room.clock)
     scheduler = Scheduler(
         store=room.firings,
+        operating=SqlOperatingStore(sqlite_database),
         almanac=room.almanac,
         clock=wound,
         metrics=type(metrics)(),
@@ -333,20 +396,21 @@ async def test_the_age_of_the_oldest_due_firing_is_shown(room, metrics):
     assert value_of(metrics, "reminders_oldest_due_age_seconds") == 0
 
 
-async def test_schedulers_begin_with_different_shards(room, metrics, clock):
+async def test_schedulers_begin_with_different_shards(sqlite_database, metrics, clock):
     asked = []
 
     class Watched:
-        async def due_shards(self, now):
+        async def due_shards(self, now, *, paused):
             return dict.fromkeys((1, 9, 30), now)
 
-        async def fire_due(self, shard, judge, *, now, limit):
+        async def fire_due(self, shard, judge, *, now, limit, paused):
             asked.append(shard)
             return []
 
     for first in (0, 5, 31):
         await Scheduler(
             store=Watched(),
+            operating=SqlOperatingStore(sqlite_database),
             almanac=KnownDays(),
             clock=clock,
             metrics=type(metrics)(),

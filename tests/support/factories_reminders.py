@@ -12,9 +12,11 @@ from kernel.metrics import Metrics
 from kernel.workers import Pulse
 from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_firings import SqlFiringStore
+from reminders.adapters.sql_operating import SqlOperatingStore
 from reminders.events import Events
 from reminders.explain import Explain
 from reminders.moving import Moving
+from reminders.operating import Operating
 from reminders.parts import Parts
 from reminders.people import People
 from reminders.person import Person, Ramadan
@@ -159,6 +161,7 @@ class Room:
     rules: RuleBook
     people: People
     explain: Explain
+    operating: Operating
     planner: Planner
     scheduler: Scheduler
     almanac: "KnownDays"
@@ -169,6 +172,7 @@ class Room:
 def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
     calendar = SqlCalendarStore(database)
     firings = SqlFiringStore(database)
+    operating = SqlOperatingStore(database)
     almanac = KnownDays()
     planning, relaying = Pulse(), Pulse()
     parts = {"store": calendar, "clock": clock, "planning": planning}
@@ -184,6 +188,7 @@ def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
         rules=RuleBook(**parts),
         people=People(**parts),
         explain=Explain(calendar=calendar, firings=firings, almanac=almanac, clock=clock),
+        operating=Operating(store=operating, clock=clock, planning=planning),
         planner=Planner(
             store=firings,
             almanac=almanac,
@@ -194,6 +199,7 @@ def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
         ),
         scheduler=Scheduler(
             store=firings,
+            operating=operating,
             almanac=almanac,
             clock=clock,
             metrics=metrics,

@@ -1,0 +1,141 @@
+"""`zaffa reminders`: what will be said when and why, and holding it back."""
+
+import argparse
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from kernel.identity import Scope
+from server.cli.common import Commands, add_command, settings
+from server.cli.users import add_address
+from server.logs import harmless
+from server.operator_client import OperatorClient, operator_client
+
+_EXAMPLES = """\
+  zaffa reminders upcoming amina
+  zaffa reminders explain 0197f3a2-… 0197f3a3-… amina    event, task, user: why, or why not
+  zaffa reminders replan 0197f3a2-…                      an event's plan, once more
+  zaffa reminders pause policy_far                       until resumed
+  zaffa reminders resume policy_far
+  zaffa reminders pauses
+
+A running node is asked, by default the one on this machine; without --key, a key is made in the
+database and revoked afterwards.
+"""
+
+CLASSES = ("exact_elapsed", "exact_calendar", "policy_far", "policy_near", "nag")
+
+_PAGE = 100
+_Act = Callable[[OperatorClient, argparse.Namespace], Awaitable[int]]
+
+
+def add_to(commands: Commands) -> None:
+    command = add_command(commands, "reminders", examples=_EXAMPLES, run=_run)
+    add_address(command)
+    actions = command.add_subparsers(dest="action", metavar="ACTION", required=True)
+
+    def action(name: str, about: str, act: _Act) -> argparse.ArgumentParser:
+        made = actions.add_parser(name, help=about)
+        made.set_defaults(act=act)
+        return made
+
+    upcoming = action("upcoming", "what a user will be told, the next first", _upcoming)
+    upcoming.add_argument("user", metavar="USER")
+    upcoming.add_argument("--all", action="store_true", help="not only the first hundred")
+    explain = action("explain", "why a task's rules remind a user, or do not", _explain)
+    explain.add_argument("event", metavar="EVENT")
+    explain.add_argument("task", metavar="TASK")
+    explain.add_argument("user", metavar="USER")
+    replan = action("replan", "make an event's plan again; nothing comes twice", _replan)
+    replan.add_argument("event", metavar="EVENT")
+    for name, about, act in (
+        ("pause", "let nothing of a class go off", _pause),
+        ("resume", "let a class go off again", _resume),
+    ):
+        action(name, about, act).add_argument("firing_class", choices=CLASSES, metavar="CLASS")
+    action("pauses", "the classes that wait", _pauses)
+
+
+def _run(given: argparse.Namespace) -> int:
+    return asyncio.run(_act(given))
+
+
+async def _act(given: argparse.Namespace) -> int:
+    loaded = settings(given)
+    async with operator_client(
+        loaded, url=given.url, key=given.key, scope=Scope.REMINDERS
+    ) as client:
+        act: _Act = given.act
+        return await act(client, given)
+
+
+async def _upcoming(client: OperatorClient, given: argparse.Namespace) -> int:
+    cursor = None
+    while True:
+        query = [("user_id", given.user), ("limit", str(_PAGE))]
+        query += [("cursor", cursor)] if cursor else []
+        page = await client.ask("GET", "firings", query=query)
+        for each in page["firings"]:
+            _print(
+                f"{each['due_at']}  {each['wall']} {each['zone']}  "
+                f"event {each['event_id']}  task {each['task_id']}"
+            )
+        cursor = page["cursor"]
+        if cursor is None or not given.all:
+            return 0
+
+
+async def _explain(client: OperatorClient, given: argparse.Namespace) -> int:
+    path = ("events", given.event, "tasks", given.task, "explain")
+    found = await client.ask("GET", *path, query=[("user_id", given.user)])
+    for each in found["traces"]:
+        _print(_trace(each))
+    for each in found["settled"]:
+        said = f": {each['reason']}" if each["reason"] else ""
+        _print(f"{each['decided_at']}  {each['outcome']}{said}  (due {each['due_at']})")
+    _print(f"time-zone data {found['zone_data']}")
+    return 0
+
+
+async def _replan(client: OperatorClient, given: argparse.Namespace) -> int:
+    await client.ask("POST", "events", given.event, "replan", body={})
+    _print("its plan is made again")
+    return 0
+
+
+async def _pause(client: OperatorClient, given: argparse.Namespace) -> int:
+    await client.ask("PUT", "reminder-pauses", given.firing_class, body={})
+    return await _pauses(client, given)
+
+
+async def _resume(client: OperatorClient, given: argparse.Namespace) -> int:
+    await client.ask("DELETE", "reminder-pauses", given.firing_class)
+    return await _pauses(client, given)
+
+
+async def _pauses(client: OperatorClient, _given: argparse.Namespace) -> int:
+    found = (await client.ask("GET", "reminder-pauses"))["pauses"]
+    for each in found:
+        _print(f"{each['firing_class']} paused since {each['paused_at']}")
+    if not found:
+        _print("nothing is paused")
+    return 0
+
+
+def _trace(trace: Mapping[str, Any]) -> str:
+    parts = [trace["state"], trace["reason"], f"rule {trace['rule_id']}"]
+    if trace["due"]:
+        parts.append(f"due {trace['due']}")
+    if trace["wall"]:
+        parts.append(f"meant {trace['wall']} {trace['zone']}")
+    if trace["moved_by"]:
+        parts.append(f"moved by {trace['moved_by']}")
+    if trace["jitter_seconds"]:
+        parts.append(f"spread {trace['jitter_seconds']} s")
+    if trace["due_at"]:
+        parts.append(f"at {trace['due_at']}")
+    return " · ".join(part for part in parts if part)
+
+
+def _print(line: str) -> None:
+    print(harmless(line).rstrip())
