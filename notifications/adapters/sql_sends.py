@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kernel.adapters.database import Database, table_of
 from kernel.adapters.sql_outbox import write_entries
 from kernel.ids import UserId
+from notifications.adapters.app_tables import AppRow
 from notifications.adapters.batches import among, insert_new
 from notifications.adapters.push_rows import NOTIFICATIONS, PUSHES, write_plan
 from notifications.adapters.send_rows import SENDS, send_of, send_row
@@ -23,7 +24,9 @@ from notifications.audit.types import Deed
 from notifications.pushes import PushState
 from notifications.sends.drafting import entries_of
 from notifications.sends.types import Draft, Send
+from notifications.types import DEFAULT_APP
 
+_APPS = table_of(AppRow)
 _DEVICES = table_of(DeviceRow)
 _LISTED = table_of(ListedRow)
 _REQUESTS = table_of(PushRequestRow)
@@ -64,6 +67,13 @@ class SqlSends:
                 among(connection, _DEVICES.c.id, device_ids)
             )
             return {row.id: UserId(row.user_id) for row in await connection.execute(found)}
+
+    async def has_app(self, app_id: str) -> bool:
+        if app_id == DEFAULT_APP:
+            return True
+        async with self._database.reading() as connection:
+            found = await connection.execute(sa.select(_APPS.c.id).where(_APPS.c.id == app_id))
+            return found.one_or_none() is not None
 
     async def expand(self, *, now: datetime, limit: int) -> int:
         unplanned = (

@@ -25,6 +25,10 @@ class SendStore(Protocol):
         """Whose devices these are, as far as there are such devices."""
         ...
 
+    async def has_app(self, app_id: str) -> bool:
+        """Whether there is such an app."""
+        ...
+
     async def expand(self, *, now: datetime, limit: int) -> int:
         """Hand on one send's next users of its list; how many users, at least 1 if it moved.
 

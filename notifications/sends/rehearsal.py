@@ -83,7 +83,9 @@ class Rehearsal:
         now = self._clock.now()
         asked = request.audience.device_ids
         owners = await self._store.owners(asked) if asked else {}
-        draft = await drafted(principal, request, owners, shelf=self._shelf, now=now)
+        draft = await drafted(
+            principal, request, owners, store=self._store, shelf=self._shelf, now=now
+        )
         if draft.plan is not None:
             return Rehearsed(1, [], content=draft.plan[1].content)
         audience = draft.send.audience

@@ -8,6 +8,7 @@ from kernel.errors import Denied, InvalidInput, Refusal
 from kernel.identity import Principal, Scope
 from kernel.operations import AnyOperation, Operation, invalid_input
 from notifications.errors import (
+    AppNotFound,
     DeviceNotFound,
     IdempotencyMismatch,
     ListNotFound,
@@ -23,6 +24,7 @@ from notifications.sends.types import Request, Send
 
 _UNSENDABLE: tuple[type[Refusal], ...] = (
     InvalidInput,
+    AppNotFound,
     TemplateNotFound,
     VariableMissing,
     PushTooLarge,

@@ -12,6 +12,7 @@ from kernel.paging import Page, cursor_of, parts_of
 from kernel.workers import Pulse, Stop, repeat
 from notifications.audit.types import deed_of
 from notifications.errors import (
+    AppNotFound,
     DeviceNotFound,
     IdempotencyMismatch,
     ListNotFound,
@@ -178,7 +179,10 @@ class Sends:
     async def _draft(
         self, principal: Principal, request: Request, owners: Mapping[UUID, UserId]
     ) -> Draft:
-        draft = await drafted(principal, request, owners, shelf=self._shelf, now=self._clock.now())
+        now = self._clock.now()
+        draft = await drafted(
+            principal, request, owners, store=self._store, shelf=self._shelf, now=now
+        )
         audience = draft.send.audience
         if audience.list_id and await self._lists.size(audience.list_id) is None:
             raise ListNotFound("There is no such list.", list_id=audience.list_id)
@@ -192,11 +196,14 @@ async def drafted(
     request: Request,
     owners: Mapping[UUID, UserId],
     *,
+    store: SendStore,
     shelf: Shelf,
     now: datetime,
 ) -> Draft:
     """The send that a request means, worded from the shelf. Raises what sending would."""
     sound = checked(request)
+    if not await store.has_app(sound.audience.app_id):
+        raise AppNotFound("There is no such app.", app_id=sound.audience.app_id)
     words = notice_of(sound, send_id_of(principal, sound.idempotency_key), now=now)
     return draft_of(principal, sound, await shelf.of(words), owners, now=now)
 

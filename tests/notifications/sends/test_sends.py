@@ -10,6 +10,7 @@ from kernel.errors import Denied, InvalidInput
 from kernel.identity import Scope
 from kernel.ids import UserId
 from notifications.errors import (
+    AppNotFound,
     DeviceNotFound,
     IdempotencyMismatch,
     ListNotFound,
@@ -239,6 +240,23 @@ async def test_what_is_cancelled_before_it_was_planned_is_never_planned(room):
     assert await room.states() == {}
 
 
+async def test_a_cancellation_that_meets_planning_leaves_nothing_to_send(room):
+    users = [UserId(f"user-{number}") for number in range(20)]
+    for number, user_id in enumerate(users):
+        await room.register(user_id, registration(number))
+    for round_ in range(5):
+        send = await room.sends.send(SERVER, request(*users, idempotency_key=f"k{round_}"))
+
+        _, status = await asyncio.gather(room.relay.step(), room.sends.cancel(SERVER, send.id))
+        await room.hand_on()
+
+        counts = status.tally.pushes
+        assert set(counts) <= {PushState.SUPPRESSED}
+    provider = FakeProvider()
+    await room.dispatcher(provider).step()
+    assert provider.attempts == []
+
+
 async def test_what_was_in_the_air_when_it_was_cancelled_is_not_tried_again(room):
     await room.register(AMINA, registration())
     send = await room.sends.send(SERVER, request())
@@ -314,6 +332,9 @@ async def test_a_rehearsal_says_who_would_get_what_and_why_not_and_sends_nothing
 
 @ON_SQLITE
 async def test_a_rehearsal_refuses_what_sending_would_refuse(room):
+    stranger = Audience(topic="news", app_id="strangers")
+    with pytest.raises(AppNotFound):
+        await room.rehearsal.rehearse(SERVER, request(audience=stranger))
     with pytest.raises(ListNotFound):
         await room.rehearsal.rehearse(SERVER, to_list("strangers"))
     with pytest.raises(InvalidInput):

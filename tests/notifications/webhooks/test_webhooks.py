@@ -218,6 +218,19 @@ async def test_gone_is_final_and_nobody_is_followed_elsewhere(house, status, sta
     assert len(house.receiver.told) == 1
 
 
+async def test_what_a_killed_worker_held_is_told_when_its_lease_ends(house, clock):
+    webhook, _ = await house.made()
+    await house.webhooks.test(SERVER, webhook.id)
+    store = SqlDeliveries(house.room.database)
+    assert len(await store.claim(now=clock.now(), lease=timedelta(seconds=60), limit=4)) == 1
+    assert await house.sender.step() == 0
+
+    clock.move(seconds=60)
+    await house.sender.step()
+
+    assert await house.delivery_states(webhook) == [(DeliveryState.DELIVERED, 204)]
+
+
 async def test_whoever_is_paused_is_told_nothing_and_a_lost_holding_changes_nothing(house, clock):
     webhook, _ = await house.made()
     await house.webhooks.change(SERVER, webhook.id, enabled=False)
