@@ -12,6 +12,7 @@ from kernel.outbox import Claimed, Entry
 from kernel.workers import Pulse
 from notifications.coalescing.options import CoalescingOptions
 from notifications.coalescing.ports import Unread
+from notifications.deciding.types import Reason
 from notifications.planning import Planner
 from notifications.ports import DeviceStore, PushStore
 from notifications.preferences.voices import Voices
@@ -58,6 +59,11 @@ class Intake:
         self._planned = metrics.counter(
             "notifications_pushes_planned_total", "Pushes planned.", ["category"]
         )
+        self._withheld = metrics.counter(
+            "notifications_pushes_withheld_total",
+            "Pushes planned that do not go out, or not yet, for what their users say.",
+            ["category", "reason"],
+        )
 
     async def handle(self, entries: Sequence[Claimed]) -> Sequence[Entry]:
         """Plan what a batch of notices means, a bounded number of users at a time."""
@@ -102,6 +108,10 @@ class Intake:
                     badge=None if badges is None or not notice.place else badges.get(user_id, 0),
                 )
             self._planned.labels(notice.category).inc(len(pushes) - before)
+            for push in pushes[before:]:
+                if push.suppressed or push.due_at:
+                    reason = push.suppressed or Reason.QUIET_HOURS
+                    self._withheld.labels(notice.category, reason).inc()
         stored = await self._pushes.plan(notifications, pushes)
         if stored:
             self._pulse.beat()

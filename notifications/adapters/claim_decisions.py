@@ -15,10 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kernel.ids import UserId
 from kernel.notices import Urgency
 from notifications.adapters.push_rows import PUSHES
-from notifications.adapters.sql_preferences import choices_of, ramadans
+from notifications.adapters.sql_preferences import choices_of, said_of
 from notifications.deciding.categories import Rulebook
 from notifications.deciding.decision import decide
-from notifications.deciding.types import Answer, Asked, Decision, Said
+from notifications.deciding.types import Answer, Asked, Decision
 from notifications.pushes import PushState
 
 
@@ -44,9 +44,9 @@ async def withheld(
             asked.append((row, device, urgency))
     if not asked:
         return {}
-    said = Said(
+    said = await said_of(
+        connection,
         {UserId(d.user_id): choices_of(d.choices) for _, d, _ in asked if d.choices is not None},
-        await ramadans(connection),
     )
     found: dict[UUID, Decision] = {}
     for row, device, urgency in asked:

@@ -121,8 +121,15 @@ class SqlPreferences:
 
 async def said_by(connection: AsyncConnection, user_ids: Collection[UserId]) -> Said:
     """What some users have said, in the transaction of `connection`."""
-    preferences = await preferences_of(connection, user_ids)
-    return Said(preferences, await ramadans(connection))
+    return await said_of(connection, await preferences_of(connection, user_ids))
+
+
+async def said_of(
+    connection: AsyncConnection, preferences: Mapping[UserId, UserPreferences]
+) -> Said:
+    """These preferences, with the dates of Ramadan if they matter to anybody."""
+    dated = any(each.follows_ramadan for each in preferences.values())
+    return Said(preferences, await ramadans(connection) if dated else ())
 
 
 async def preferences_of(

@@ -105,6 +105,11 @@ class UserPreferences:
     consents: Mapping[str, Consent] = field(default_factory=dict)
     quiet: QuietHours | None = None
 
+    @property
+    def follows_ramadan(self) -> bool:
+        """Whether it matters to them when Ramadan is."""
+        return self.quiet is not None and self.quiet.ramadan is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Ramadan:

@@ -35,8 +35,9 @@ class Voices:
             if notice.thread
             for user_id in notice.user_ids
         }
+        dated = any(each.follows_ramadan for each in preferences.values())
         return Said(
             preferences=preferences,
-            ramadans=await self._ramadans.ramadans() if preferences else (),
+            ramadans=await self._ramadans.ramadans() if dated else (),
             muted=await self._mutes.muted(threads) if threads else (),
         )

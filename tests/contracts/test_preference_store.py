@@ -196,3 +196,18 @@ async def test_somebody_elses_preferences_change_nothing(store, room, clock):
     await store.change(UserId("karim"), lambda _: off, deed=DEED, now=clock.now())
 
     assert len((await claim(room)).pushes) == 1
+
+
+async def test_in_ramadan_a_claimed_push_waits_by_the_operators_dates(store, room, clock):
+    await one_push(room)
+    # It is nine in Algiers, on the eleventh day of the month.
+    morning = (Window(time(8), time(10)),)
+    said = UserPreferences(quiet=QuietHours((), ramadan=morning))
+    await store.change(AMINA, lambda _: said, deed=DEED, now=clock.now())
+    assert (await claim(room)).postponed == 1
+    over = Ramadan(1447, date(2026, 1, 29), date(2026, 2, 26), announced=True)
+
+    await store.put_ramadan(over, deed=DEED, now=clock.now())
+    await store.change(AMINA, lambda before: before, deed=DEED, now=clock.now())
+
+    assert len((await claim(room)).pushes) == 1

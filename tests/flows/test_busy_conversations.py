@@ -134,6 +134,7 @@ async def test_what_was_read_elsewhere_is_taken_back(rooms: Rooms):
     message = payload(arrivals[address(2)])["message"]
     assert message["data"]["dismiss"] == conversation
     assert "notification" not in message
+    assert message["android"]["priority"] == "NORMAL"
     apple = payload(arrivals[IPHONE])
     assert apple["aps"] == {"badge": 0, "content-available": 1}
     assert (apple["dismiss"], apple["read_to"]) == (conversation, "1")

@@ -12,7 +12,9 @@ from kernel.notices import Urgency, entry_of
 from kernel.relay import Relay, RelayOptions
 from kernel.workers import Pulse
 from messaging.adapters.sql_reading import SqlReading
+from notifications.audit.types import Deed
 from notifications.coalescing.options import CoalescingOptions
+from notifications.deciding.types import UserPreferences
 from notifications.errors import TemplateNotFound, VariableMissing
 from notifications.intake import Intake
 from notifications.planning import notification_id
@@ -221,3 +223,17 @@ async def test_a_batch_of_crowds_is_planned_in_portions(sqlite_database, clock, 
     await intake.handle(claimed(*crowds))
 
     assert store.sizes == [2000, 2000, 500]
+
+
+async def test_what_users_do_not_want_is_on_record_and_counted(room, clock, metrics):
+    await room.register(AMINA, registration())
+    off = UserPreferences(categories={"chat": False})
+    deed = Deed("user:amina", "preference.changed", "category:chat", AMINA)
+    await room.preferences.change(AMINA, lambda _: off, deed=deed, now=clock.now())
+
+    await room.tell(notice(AMINA))
+
+    (push,) = await records(room, AMINA)
+    assert (push.state, push.reason) == (PushState.SUPPRESSED, "opted_out")
+    name = "notifications_pushes_withheld_total"
+    assert value_of(metrics, name, category="chat", reason="opted_out") == 1
