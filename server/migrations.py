@@ -172,7 +172,8 @@ def _sqlite_engine(url: str) -> AsyncEngine:
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
-        cursor.execute("PRAGMA busy_timeout=30000")
+        # Whoever upgrades at the same time may need minutes for much data.
+        cursor.execute("PRAGMA busy_timeout=300000")
         cursor.execute("PRAGMA foreign_keys=OFF")
         # Nobody else is here yet. Two who ask for it at once would get in each other's way.
         cursor.execute("PRAGMA journal_mode=WAL")
