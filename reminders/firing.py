@@ -51,6 +51,8 @@ class Outcome(StrEnum):
     """What became of a firing."""
 
     FIRED = "fired"
+    FOLDED = "folded"
+    """Told together with others, later than its grace."""
     DONE = "done"
     GONE = "gone"
     MUTED = "muted"

@@ -50,18 +50,19 @@ def judge(
     ):
         case Decision.EXPIRE:
             return Judgement(Outcome.EXPIRED, "no longer useful")
-        case Decision.FOLD:
-            return Judgement(Outcome.EXPIRED, "missed beyond its grace")
-        case Decision.SEND:
-            meaning = _meaning(firing, event, task)
+        case (Decision.SEND | Decision.FOLD) as decision:
+            meaning = meaning_of(firing, event, task)
             hushed = _hushed(due, meaning, now, ramadans)
             if hushed is not None:
                 return hushed
             notice = _notice(firing, event, task, meaning, person, now, default_locale)
+            if decision is Decision.FOLD:
+                # It is told with others; what cannot be worded has shown itself by now.
+                return Judgement(Outcome.FOLDED, "later than its grace")
             return Judgement(Outcome.FIRED, entries=(entry_of(notice),))
 
 
-def _meaning(firing: Firing, event: Event, task: Task) -> Due:
+def meaning_of(firing: Firing, event: Event, task: Task) -> Due:
     """What the firing is about: of what comes again, the occurrence that it was planned for."""
     due = due_on(task, event)
     if due is None:

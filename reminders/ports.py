@@ -194,13 +194,14 @@ class FiringStore(Protocol):
     async def fire_due(
         self,
         shard: int,
-        judge: Callable[[DueFiring], Judgement],
+        judge: Callable[[Sequence[DueFiring]], Sequence[Judgement]],
         *,
         now: datetime,
         limit: int,
         paused: Collection[FiringClass] = (),
     ) -> Sequence[Settled]:
-        """Let a shard's due firings go off, oldest first, with their consequences.
+        """Let a shard's due firings go off, oldest first, with their consequences: `judge` gives
+        a judgement for each, in their order.
 
         Each firing is taken by one caller only and settled once for ever: removed, recorded,
         and the entries of its judgement written, in one transaction. A stale one is removed

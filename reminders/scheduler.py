@@ -14,6 +14,7 @@ from reminders.handover import judge
 from reminders.identity import SHARDS
 from reminders.person import Ramadan
 from reminders.ports import Almanac, FiringStore, OperatingStore
+from reminders.together import judged_together
 
 log = logging.getLogger(__name__)
 
@@ -118,8 +119,11 @@ class Scheduler:
                 )
                 return Judgement(Outcome.DEAD, f"{type(error).__name__}: {error}")
 
+        def together(dues: Sequence[DueFiring]) -> Sequence[Judgement]:
+            return judged_together(dues, judged, now=now)
+
         settled = await self._store.fire_due(
-            shard, judged, now=now, limit=self._options.batch, paused=paused
+            shard, together, now=now, limit=self._options.batch, paused=paused
         )
         self._count(settled)
         return len(settled)

@@ -24,6 +24,10 @@ _WEEKDAYS = {
 _AT = {"ar": "{day} على الساعة {time}", "fr": "{day} à {time}", "en": "{day} at {time}"}
 
 
+LANGUAGES = tuple(_MONTHS)
+"""The languages that we write in."""
+
+
 def language_of(locale: str) -> str:
     """The language we write in for a locale such as fr-DZ; English for all we do not."""
     language = locale.replace("_", "-").split("-", 1)[0].lower()

@@ -24,6 +24,8 @@ from reminders.identity import SHARDS
 from reminders.ports import Backlog, Reconciled
 from reminders.types import Inputs
 
+Judge = Callable[[Sequence[DueFiring]], Sequence[Judgement]]
+
 
 class SqlFiringStore:
     """Any number of schedulers and planners may work at once; on PostgreSQL a firing that one
@@ -104,7 +106,7 @@ class SqlFiringStore:
     async def fire_due(
         self,
         shard: int,
-        judge: Callable[[DueFiring], Judgement],
+        judge: Judge,
         *,
         now: datetime,
         limit: int,
@@ -151,16 +153,15 @@ class SqlFiringStore:
         age = 0.0 if oldest is None else (now - oldest).total_seconds()
         return Backlog(marks, max(0.0, age))
 
-    async def _fire(
-        self, due: DueRows, judge: Callable[[DueFiring], Judgement], now: datetime
-    ) -> Sequence[Settled]:
+    async def _fire(self, due: DueRows, judge: Judge, now: datetime) -> Sequence[Settled]:
         async with self._database.transaction() as connection:
             rows = list(await connection.execute(with_truth(due)))
-            judged = [(row, judge(due_firing(row))) for row in rows]
+            judgements = judge([due_firing(row) for row in rows])
+            judged = list(zip(rows, judgements, strict=True))
             return await settle(self._database, connection, judged, now)
 
     async def _fire_one_by_one(
-        self, due: DueRows, judge: Callable[[DueFiring], Judgement], now: datetime
+        self, due: DueRows, judge: Judge, now: datetime
     ) -> Sequence[Settled]:
         """The database refused something in the batch: find out which firing, and bury it."""
         async with self._database.reading() as connection:
@@ -176,8 +177,8 @@ class SqlFiringStore:
         return settled
 
 
-def _dead(reason: str) -> Callable[[DueFiring], Judgement]:
-    return lambda _due: Judgement(Outcome.DEAD, reason)
+def _dead(reason: str) -> Judge:
+    return lambda dues: [Judgement(Outcome.DEAD, reason) for _ in dues]
 
 
 def _unpaused(paused: Collection[FiringClass]) -> list[sa.ColumnElement[bool]]:

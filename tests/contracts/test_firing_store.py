@@ -77,10 +77,14 @@ async def reconcile(store, of, *, since=LONG_BEFORE, until=UNTIL):
     )
 
 
+def each(judge):
+    return lambda dues: [judge(due) for due in dues]
+
+
 async def fire_all(store, judge=fire, *, now=START, limit=500):
     settled = []
     for shard in await store.due_shards(now):
-        settled += await store.fire_due(shard, judge, now=now, limit=limit)
+        settled += await store.fire_due(shard, each(judge), now=now, limit=limit)
     return settled
 
 
@@ -363,7 +367,7 @@ async def test_each_firing_goes_off_once_however_many_schedulers_and_planners_ru
         store, settled = SqlFiringStore(database), []
         while shards := await store.due_shards(START):
             for shard in sorted(shards, key=lambda each: (each - first_shard) % 32):
-                settled += await store.fire_due(shard, fire, now=START, limit=97)
+                settled += await store.fire_due(shard, each(fire), now=START, limit=97)
         return settled
 
     async def keep_planning():

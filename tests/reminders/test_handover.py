@@ -90,7 +90,7 @@ def test_a_firing_nobody_wants_any_more_expires_with_the_reason():
     assert (judgement.outcome, judgement.reason) == (Outcome.EXPIRED, "no longer useful")
 
 
-def test_a_far_policy_reminder_beyond_its_grace_is_missed_with_the_reason():
+def test_a_far_policy_reminder_beyond_its_grace_is_told_with_others():
     policy = rule(WEDDING, CalendarLead(Offset(weeks=1), time(9)), exact=False)
     (firing,) = plan(
         Inputs(WEDDING, [member(WEDDING)], [FITTING], [policy], {}),
@@ -100,8 +100,8 @@ def test_a_far_policy_reminder_beyond_its_grace_is_missed_with_the_reason():
 
     judgement = judge(due, now=firing.due_at + timedelta(hours=12), default_locale="en")
 
-    assert judgement.outcome is Outcome.EXPIRED
-    assert judgement.reason == "missed beyond its grace"
+    assert judgement.outcome is Outcome.FOLDED
+    assert judgement.reason == "later than its grace"
 
 
 POLICY = replace(RULE, exact=False)

@@ -327,6 +327,44 @@ async def test_only_operators_pause_and_replan(room):
             await each
 
 
+async def test_three_reminders_of_an_event_in_one_minute_are_one_notice(anywhere, notices):
+    room = anywhere
+    event_id = await wedding(room)
+    for _ in range(3):
+        await job(room, event_id)
+    await job(room, await wedding(room))
+    await room.planner.step()
+    room.clock.move(days=8)
+
+    assert await room.scheduler.step() == 4
+
+    one, other = sorted(await notices(), key=lambda notice: len(notice.texts))
+    assert one.variables["task"] == "Confirmer la salle"
+    assert (other.data["count"], other.variables) == ("3", {})
+    title, body = other.texts["fr"]
+    assert title == "زفاف أمينة"
+    assert body.splitlines() == ["\u2068Confirmer la salle\u2069 · mardi 10 mars"] * 3
+
+
+async def test_after_downtime_what_came_too_late_is_told_in_one(anywhere, notices, metrics):
+    room = anywhere
+    for day in range(10, 17):
+        event_id = await wedding(room, date(2026, 4, day))
+        lead = CalendarLead(Offset(days=30), time(11, 30))
+        await job(room, event_id, lead=lead, exact=False)
+    await room.planner.step()
+    room.clock.move(days=17, hours=4)
+
+    assert await room.scheduler.step() == 7
+
+    (notice,) = await notices()
+    title, body = notice.texts["en"]
+    assert title == "Reminders while you were away"
+    assert (notice.data["count"], body.splitlines()[-1]) == ("7", "+2")
+    labels = {"class": "policy_far", "outcome": "folded"}
+    assert value_of(metrics, "reminders_firings_total", **labels) == 7
+
+
 async def test_one_poisoned_firing_does_not_hold_back_its_neighbours(
     anywhere, notices, database, caplog
 ):
