@@ -26,6 +26,7 @@ from kernel.notices import Urgency
 from notifications.adapters.push_rows import PUSHES
 from notifications.adapters.push_settling import ATTEMPTS
 from notifications.dispatcher import DispatcherOptions
+from notifications.policy import DOUBTFUL_WAIT, PATIENCE
 from notifications.pushes import FINAL, PushState
 from notifications.sandbox.faults import Fault
 from notifications.sandbox.record import Arrival
@@ -47,7 +48,10 @@ WIDTH = 25
 GONE, CUT = 12, 6
 """Addresses on each route that are no longer valid, and FCM's that cut off what they accepted."""
 
-PATIENCE = 600.0
+WITHIN = 600.0
+"""Seconds in which a round must come to its end."""
+
+LAST_WAIT = timedelta(seconds=DOUBTFUL_WAIT[1])
 
 
 async def test_killed_dispatchers_lose_nothing_and_repeat_no_campaign(
@@ -147,7 +151,7 @@ def addresses(dice: random.Random) -> list[tuple[AddressKind, str]]:
 
 
 async def reached(sandbox: Sandbox, total: int) -> None:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(WITHIN):
         while sandbox.arrivals.total < total:
             await sandbox.arrivals.changed(within=1.0)
 
@@ -162,7 +166,7 @@ async def in_the_air(room: Room) -> int:
 
 
 async def settled(room: Room) -> None:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(WITHIN):
         while set(await room.states()) - FINAL:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
 
@@ -172,7 +176,7 @@ async def judged(
 ) -> list[str]:
     """What the databases and the sandbox say that must not be."""
     ids = [each.id for each in deliveries]
-    rows, doubts, tried = await recorded(room, ids)
+    rows, doubts, tried, tried_for = await recorded(room, ids)
     problems = [f"{len(ids)} pushes, {len(rows)} rows"] * (len(rows) != len(ids))
     copies = Counter(UUID(each.push_id) for each in arrived)
     collapsing: dict[UUID, set[str]] = defaultdict(set)
@@ -193,7 +197,9 @@ async def judged(
         if each.urgency is Urgency.MARKETING:
             if number > 1:
                 problems.append(f"{told}: a campaign came twice")
-        elif not gone and (not number or row.state not in ENDS):
+        elif gone or tried_for[each.id] > PATIENCE[each.urgency].within - LAST_WAIT:
+            continue  # On a machine so slow its class ran out of patience, as it may.
+        elif not number or row.state not in ENDS:
             problems.append(f"{told}: lost")
     doubtful = [each for each in deliveries if rows[each.id].state == PushState.AMBIGUOUS]
     print(
@@ -210,19 +216,24 @@ ENDS = frozenset({PushState.ACCEPTED, PushState.AMBIGUOUS})
 
 async def recorded(
     room: Room, ids: Sequence[UUID]
-) -> tuple[dict[UUID, Any], Counter[UUID], Counter[UUID]]:
-    """The rows of pushes, and how many outcomes and doubtful ones each has."""
+) -> tuple[dict[UUID, Any], Counter[UUID], Counter[UUID], dict[UUID, timedelta]]:
+    """The rows of pushes, how many outcomes and doubtful ones each has, and over what time."""
     wanted = set(ids)
     doubts: Counter[UUID] = Counter()
     tried: Counter[UUID] = Counter()
     async with room.database.reading() as connection:
-        columns = (PUSHES.c.id, PUSHES.c.state, PUSHES.c.attempts)
+        columns = (PUSHES.c.id, PUSHES.c.state, PUSHES.c.attempts, PUSHES.c.first_tried_at)
         found = await connection.execute(sa.select(*columns))
         rows = {row.id: row for row in found if row.id in wanted}
-        for row in await connection.execute(sa.select(ATTEMPTS.c.push_id, ATTEMPTS.c.verdict)):
-            tried[row.push_id] += 1
-            doubts[row.push_id] += row.verdict == Verdict.AMBIGUOUS
-    return rows, doubts, tried
+        outcomes = (ATTEMPTS.c.push_id, ATTEMPTS.c.verdict, ATTEMPTS.c.settled_at)
+        tried_for: dict[UUID, timedelta] = defaultdict(timedelta)
+        for attempt in await connection.execute(sa.select(*outcomes)):
+            if (row := rows.get(attempt.push_id)) is not None:
+                tried[row.id] += 1
+                doubts[row.id] += attempt.verdict == Verdict.AMBIGUOUS
+                lasted = attempt.settled_at - row.first_tried_at
+                tried_for[row.id] = max(tried_for[row.id], lasted)
+    return rows, doubts, tried, tried_for
 
 
 def collapse_key_of(arrival: Arrival) -> str:

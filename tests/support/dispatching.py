@@ -91,7 +91,7 @@ class KillableDispatcher:
         assert self._process is not None
         assert self._ours is not None
         self._ours.close()
-        self._process.join(60)
+        self._process.join(300)
         assert self._process.exitcode == 0
 
 
