@@ -50,7 +50,8 @@ class SqlSends:
                 {"key": key, "digest": by_key[key].digest, "created_at": now}
                 for key in sorted(by_key)
             ]
-            fresh = await insert_new(connection, _REQUESTS, rows)
+            unused = await insert_new(connection, _REQUESTS, rows)
+            fresh = await _without_leftovers(connection, {key: by_key[key] for key in unused})
             kept = {key: by_key[key].digest for key in fresh}
             known = by_key.keys() - kept.keys()
             if known:
@@ -59,7 +60,7 @@ class SqlSends:
                 )
                 kept |= {row.key: row.digest for row in await connection.execute(asked)}
             await _write(connection, [by_key[key] for key in sorted(fresh)], now)
-        return [kept[_key(draft)] == draft.digest for draft in drafts]
+        return [kept.get(_key(draft)) == draft.digest for draft in drafts]
 
     async def owners(self, device_ids: Sequence[UUID]) -> Mapping[UUID, UserId]:
         async with self._database.reading() as connection:
@@ -183,6 +184,24 @@ async def _write(connection: AsyncConnection, drafts: Sequence[Draft], now: date
         notifications, pushes = zip(*plans, strict=True)
         await write_plan(connection, notifications, pushes, whole=True)
     await write_audit(connection, [each.deed for each in drafts], now)
+
+
+async def _without_leftovers(
+    connection: AsyncConnection, drafts: Mapping[str, Draft]
+) -> Sequence[str]:
+    """The keys of those drafts whose send is not there yet.
+
+    A key may be forgotten a little before its send, whose notifications would then be taken
+    for those of the new one. Until it is gone as well, the key means something else.
+    """
+    by_id = {draft.send.id: key for key, draft in drafts.items()}
+    there = sa.select(SENDS.c.id).where(among(connection, SENDS.c.id, sorted(by_id)))
+    leftover = [by_id[send_id] for send_id in (await connection.execute(there)).scalars()]
+    if leftover:
+        await connection.execute(
+            _REQUESTS.delete().where(among(connection, _REQUESTS.c.key, leftover))
+        )
+    return [key for key in drafts if key not in leftover]
 
 
 async def _listed(

@@ -162,6 +162,24 @@ async def test_the_same_key_with_another_body_is_refused_and_sends_nothing(room)
     assert await room.relay.step() == 1
 
 
+async def test_a_key_that_was_forgotten_before_its_send_sends_nothing_that_would_get_lost(
+    room, clock
+):
+    await room.sends.send(SERVER, request())
+    await room.hand_on()
+    clock.move(hours=24 * 8)
+    await room.ledger.prune(before=clock.now(), campaigns_before=clock.now(), limit=0)
+
+    with pytest.raises(IdempotencyMismatch):
+        await room.sends.send(SERVER, request())
+
+    await room.ledger.prune(before=clock.now(), campaigns_before=clock.now(), limit=10)
+    await room.store.prune(before=clock.now(), limit=10)
+    await room.sends.send(SERVER, request())
+    await room.hand_on()
+    assert (await room.sends.recent(SERVER, cursor=None, limit=2)).items[0].targeted == 1
+
+
 @ON_SQLITE
 async def test_keys_of_different_servers_have_nothing_in_common(room):
     other = replace(SERVER, key_id=uuid4())
