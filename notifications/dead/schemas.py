@@ -11,8 +11,8 @@ from notifications.dead.pushes import AT_ONCE, PAGE
 from notifications.schemas import AttemptBody
 from notifications.types import Route
 
-App = Annotated[str, msgspec.Meta(max_length=64)]
-Reason = Annotated[str, msgspec.Meta(max_length=128)]
+App = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[^\x00]*$")]
+Reason = Annotated[str, msgspec.Meta(max_length=128, pattern=r"^[^\x00]*$")]
 
 
 class ListDead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

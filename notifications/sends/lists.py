@@ -74,6 +74,8 @@ class Lists:
         """The users of a list, by name."""
         await self.get(principal, list_id)
         after = "" if cursor is None else parts_of(cursor, 1)[0]
+        if after and not is_user_id(after):
+            raise InvalidInput("cursor", "is not one that this listing gave")
         found = await self._store.users(list_id, after=after, limit=limit + 1)
         more = len(found) > limit
         return Page(found[:limit], cursor_of(found[limit - 1]) if more else None)
