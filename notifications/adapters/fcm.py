@@ -3,10 +3,9 @@
 import asyncio
 import json
 import ssl
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
@@ -14,7 +13,6 @@ import msgspec
 from google.oauth2.service_account import Credentials
 
 from kernel.clock import Clock
-from kernel.notices import Urgency
 from kernel.options import option
 from notifications.adapters.fcm_answers import STALE_BEARER, outcome_of
 from notifications.adapters.fcm_bearer import Bearers
@@ -38,7 +36,7 @@ class FcmOptions:
         "https://fcm.googleapis.com/v1/projects", "FCM's address, up to the project's name."
     )
     ca_file: str = option("", "Certificates to trust instead of the system's.")
-    connections: int = option(3, "Connections per class of pushes, at most.")
+    connections: int = option(3, "Connections per app and class of pushes, at most.")
     streams: int = option(100, "Pushes under way on one connection, at most; FCM may allow less.")
     deadline: float = option(15.0, "Seconds until an answer is given up; Google asks for 10.")
     connect_within: float = option(10.0, "Seconds until a connection must stand.")
@@ -60,7 +58,7 @@ _TRIAL = msgspec.json.encode(
 class FcmProvider:
     """Carries pushes to FCM's tokens, installation ids, topics and conditions.
 
-    One call, one attempt for each.
+    One call, one attempt for each. Each class of pushes has a provider of its own.
     """
 
     name = "fcm"
@@ -102,8 +100,7 @@ class FcmProvider:
             clock=self._clock,
         )
         url = urlsplit(endpoint)
-        pools = {marketing: self._pool(url) for marketing in (False, True)}
-        self._opened = _Opened(api, _head_of(url), session, bearers, pools)
+        self._opened = _Opened(api, _head_of(url), session, bearers, self._pool(url))
 
     def _pool(self, url: SplitResult) -> Http2Pool:
         options = self._options
@@ -121,78 +118,63 @@ class FcmProvider:
             connect_within=options.connect_within,
         )
 
-    @property
-    def pools(self) -> Collection[Http2Pool]:
-        """For metrics and tests: who is connected, what waits."""
-        return self._opened.pools.values() if self._opened is not None else ()
-
     async def close(self) -> None:
         opened, self._opened = self._opened, None
         if opened is not None:
-            for pool in opened.pools.values():
-                await pool.shut()
+            await opened.pool.shut()
             await opened.bearers.close()
             await opened.session.close()
 
     async def check(self) -> Mapping[Route, Outcome]:
         """Have FCM validate a message to a topic nobody has, which it does not send."""
-        [outcome] = (await self._post({0: _Message(_TRIAL, is_marketing=False)})).values()
+        [outcome] = (await self._post({0: _TRIAL})).values()
         return {Route.FCM: outcome}
 
     async def send(self, attempts: Sequence[Attempt]) -> Sequence[Outcome]:
-        """Hand all of them to their pools, then wait for the answers; no task per push."""
+        """Hand all of them to the pool, then wait for the answers; no task per push."""
         assert self._opened is not None, "open() comes first"
         now = self._clock.now()
         outcomes: dict[int, Outcome] = {}
-        messages: dict[int, _Message] = {}
+        bodies: dict[int, bytes] = {}
         for number, attempt in enumerate(attempts):
             try:
-                body = message_of(attempt, api=self._opened.api, now=now)
+                bodies[number] = message_of(attempt, api=self._opened.api, now=now)
             except Unsendable as never:
                 outcomes[number] = Outcome(Verdict.REJECTED, never.reason)
-            else:
-                messages[number] = _Message(body, attempt.urgency is Urgency.MARKETING)
-        outcomes |= await self._post(messages)
-        refused = {n: each for n, each in messages.items() if _is_stale_bearer(outcomes[n])}
+        outcomes |= await self._post(bodies)
+        refused = {n: each for n, each in bodies.items() if _is_stale_bearer(outcomes[n])}
         if refused:
             # A refused bearer means a push that was not even looked at: once more, with a new one.
             outcomes |= await self._post(refused)
         return [outcomes[number] for number in range(len(attempts))]
 
-    async def _post(self, messages: Mapping[int, "_Message"]) -> dict[int, Outcome]:
+    async def _post(self, bodies: Mapping[int, bytes]) -> dict[int, Outcome]:
         """One request for each, with the bearer there is, which is over if FCM says so."""
         assert self._opened is not None, "open() comes first"
         opened = self._opened
         bearer = await opened.bearers.current()
         if isinstance(bearer, Outcome):
-            return dict.fromkeys(messages, bearer)
+            return dict.fromkeys(bodies, bearer)
         head = [*opened.head, (b"authorization", b"Bearer " + bearer.encode())]
         results = [
-            opened.pools[each.is_marketing].submit(_Request(head, each.body, self._clock))
-            for each in messages.values()
+            opened.pool.submit(_Request(head, body, self._clock)) for body in bodies.values()
         ]
-        for pool in opened.pools.values():
-            pool.pump()
+        opened.pool.pump()
         outcomes = await asyncio.gather(*results)
         if any(map(_is_stale_bearer, outcomes)):
             opened.bearers.refuse(bearer)
-        return dict(zip(messages, outcomes, strict=True))
-
-
-class _Message(NamedTuple):
-    body: bytes
-    is_marketing: bool
+        return dict(zip(bodies, outcomes, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """What a provider has while it is open; the pool of marketing is the one of True."""
+    """What a provider has while it is open."""
 
     api: FcmApi
     head: Sequence[Header]
     session: aiohttp.ClientSession
     bearers: Bearers
-    pools: Mapping[bool, Http2Pool]
+    pool: Http2Pool
 
 
 @dataclass(frozen=True, slots=True)

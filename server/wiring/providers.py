@@ -42,10 +42,7 @@ class Providers:
 
     def of_settings(self) -> Sequence[Credential]:
         """The credentials whose files the settings name. Raises OSError or ValueError."""
-        try:
-            return [*self._read_fcm(), *self._read_apns(), *self._read_webpush()]
-        except InvalidInput as wrong:
-            raise ValueError(wrong.message) from None
+        return [*self._read_fcm(), *self._read_apns(), *self._read_webpush()]
 
     def make(self, credential: Credential) -> Mapping[Urgency, CheckedProvider]:
         """FCM and browsers have connections for each class: a campaign does not hold up a message.
@@ -106,7 +103,11 @@ class Providers:
         secret = Path(file).read_bytes()
         known = self._read.get(provider)
         if known is None or known[0] != secret:
-            known = self._read[provider] = (secret, read(secret))
+            try:
+                known = self._read[provider] = (secret, read(secret))
+            except InvalidInput as wrong:
+                rule = wrong.details["rule"]
+                raise ValueError(f"{provider}.key_file ({file}) {rule}") from None
         return known[1]
 
 

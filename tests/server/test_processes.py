@@ -177,7 +177,7 @@ def test_a_credential_that_cannot_be_used_is_said_without_a_traceback(tmp_path):
     )
 
     assert said.returncode == 1
-    assert "FcmProvider cannot start" in said.stderr
+    assert "fcm.key_file (key.json) must be the service account key file" in said.stderr
     assert "zaffa doctor" in said.stderr
     assert "Traceback" not in said.stderr
 
