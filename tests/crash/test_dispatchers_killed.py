@@ -45,8 +45,8 @@ DELIVERIES, KILLS = (20_000, 20) if SOAK else (400, 3)
 WIDTH = 25
 """Of a campaign's lane: so many of its pushes on each route may be in doubt after a kill."""
 
-GONE, CUT = 12, 6
-"""Addresses on each route that are no longer valid, and FCM's that cut off what they accepted."""
+GONE = 12
+"""Addresses on each route that are no longer valid."""
 
 WITHIN = 600.0
 """Seconds in which a round must come to its end."""
@@ -93,8 +93,7 @@ async def test_killed_dispatchers_lose_nothing_and_repeat_no_campaign(
 
 
 def misbehave(sandbox: Sandbox) -> None:
-    # APNs cuts nobody off: that would take a connection's other pushes with it.
-    sandbox.faults.add(Fault("fcm", "ACCEPT_AND_DROP", prefix="cut"))
+    # Nobody is cut off: that would take a connection's other pushes with it.
     sandbox.faults.add(Fault("fcm", "UNREGISTERED", prefix="gone"))
     sandbox.faults.add(Fault("apns", "Unregistered", prefix="dead"))
 
@@ -135,9 +134,9 @@ async def planned_round(room: Room, dice: random.Random) -> list[Delivery]:
 
 
 def addresses(dice: random.Random) -> list[tuple[AddressKind, str]]:
-    """Half of FCM's and half of APNs', some of them gone, some with bad luck."""
+    """Half of FCM's and half of APNs', some of them gone."""
     run, half = f"{dice.getrandbits(64):016x}", DELIVERIES // 2
-    google = ["gone"] * GONE + ["cut"] * CUT + ["phone"] * (half - GONE - CUT)
+    google = ["gone"] * GONE + ["phone"] * (half - GONE)
     apple = ["dead"] * GONE + ["0000"] * (half - GONE)
     made = [
         (AddressKind.FCM_TOKEN, f"{kind}-{run}-{number:08}".ljust(140, "x"))
