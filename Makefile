@@ -1,7 +1,8 @@
 # Everything works as the first command in a fresh clone, with Python 3.11+ and make alone.
 PYTHON ?= python3
 VENV   ?= .venv
-WORKERS ?= 2
+# Tests wait for half of their time: for servers, deadlines, and what must not happen.
+WORKERS ?= 3
 FUZZ_SECONDS ?= 60
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
