@@ -99,11 +99,6 @@ class Http2Connection(asyncio.Protocol):
         return len(self._open)
 
     @property
-    def limit(self) -> int:
-        """How many requests may be under way."""
-        return self._limit
-
-    @property
     def is_busy(self) -> bool:
         return self.draining or self.lost or len(self._open) >= self._limit
 
