@@ -17,6 +17,9 @@ NOTICE = "notice"
 WITHDRAWAL = "withdrawal"
 """The kind of an outbox entry that holds a withdrawal."""
 
+RECALL = "recall"
+"""The kind of an outbox entry that holds a recall."""
+
 AUDIENCE = 500
 """Users in one notice, at most; a larger audience is several notices."""
 
@@ -108,3 +111,36 @@ def withdrawal_entry(withdrawal: Withdrawal) -> Entry:
 def withdrawal_of(payload: bytes) -> Withdrawal:
     """The withdrawal that an outbox entry carries."""
     return msgspec.json.decode(payload, type=Withdrawal)
+
+
+class Recall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A user need not be told of one notice any more: somebody has seen to it.
+
+    `notice` is its dedupe key, `collapse_key` what it is known by on devices. From the moment
+    this is committed nothing more leaves for them; what is shown is taken back, except on the
+    device they saw to it on.
+    """
+
+    user_id: UserId
+    notice: str
+    collapse_key: str
+    device_id: UUID | None = None
+
+
+def recall_key(user_id: UserId, collapse_key: str) -> str:
+    """The dedupe key of a recall's entry: whoever is about to send looks for it."""
+    return f"recall:{user_id}:{collapse_key}"
+
+
+def recall_entry(recall: Recall) -> Entry:
+    """The outbox entry that carries `recall`."""
+    return Entry(
+        kind=RECALL,
+        payload=msgspec.json.encode(recall),
+        dedupe_key=recall_key(recall.user_id, recall.collapse_key),
+    )
+
+
+def recall_of(payload: bytes) -> Recall:
+    """The recall that an outbox entry carries."""
+    return msgspec.json.decode(payload, type=Recall)

@@ -58,7 +58,7 @@ async def write_plan(
         await insert_new(
             connection,
             NOTIFICATIONS,
-            [_notification_row(by_id[each]) for each in sorted(by_id)],
+            [notification_row(by_id[each]) for each in sorted(by_id)],
         )
     )
     wanted = {
@@ -137,7 +137,7 @@ def attempt_of(row: Any, device: Any, *, report_id: str = "") -> Attempt:
     )
 
 
-def _notification_row(notification: Notification) -> Mapping[str, Any]:
+def notification_row(notification: Notification) -> Mapping[str, Any]:
     return {
         "id": notification.id,
         "user_id": notification.user_id,

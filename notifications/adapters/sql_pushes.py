@@ -22,6 +22,7 @@ from notifications.adapters.push_rows import (
 )
 from notifications.adapters.push_settling import write_settlements
 from notifications.adapters.push_targets import devices_by_id, is_for
+from notifications.adapters.sql_recalls import RECALLED, recalled
 from notifications.adapters.sql_threads import paced
 from notifications.adapters.tables import (
     SENDING,
@@ -92,6 +93,8 @@ class SqlPushes:
             rows.sort(key=lambda row: (row.due_at, row.id))
             devices = await devices_by_id(connection, [row.device_id for row in rows])
             decided = await withheld(connection, rows, devices, rulebook=self._rulebook, now=now)
+            # Only what is transactional is ever recalled.
+            over = await recalled(connection, rows) if urgency is Urgency.TRANSACTIONAL else ()
             found: list[tuple[HeldPush, Attempt]] = []
             ended: list[Mapping[str, Any]] = []
             postponed: list[Mapping[str, Any]] = []
@@ -104,6 +107,8 @@ class SqlPushes:
                         found.append((held, attempt_of(row, None)))
                     elif device is None or not is_for(row, device, app_id, route):
                         ended.append(_ended(row, PushState.SUPPRESSED, DEVICE_GONE, now))
+                    elif row.id in over:
+                        ended.append(_ended(row, PushState.SUPPRESSED, RECALLED, now))
                     elif (decision := decided.get(row.id)) is not None:
                         if decision.answer is Answer.HOLD:
                             postponed.append(postponed_row(row, decision))

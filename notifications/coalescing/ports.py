@@ -6,7 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from kernel.ids import UserId
-from kernel.notices import Withdrawal
+from kernel.notices import Recall, Withdrawal
 from notifications.pushes import Notification, Push
 from notifications.types import Device
 
@@ -29,6 +29,22 @@ class ThreadStore(Protocol):
 
     async def busy(self, user_id: UserId, thread: str) -> Mapping[UUID, datetime]:
         """When each device was last told of a thread, or will be."""
+        ...
+
+
+TakeBack = Callable[[Recall, Mapping[Device, bool]], tuple[Notification, Sequence[Push]]]
+"""How devices are told to take a notice back, and whether it is on its way to them still."""
+
+
+class RecallStore(Protocol):
+    """Pushes about notices that somebody has seen to. Every method is one whole transaction."""
+
+    async def recall(self, recalls: Sequence[Recall], *, now: datetime, dismiss: TakeBack) -> int:
+        """End what waits, let nothing that is on its way be tried again, and plan what
+        `dismiss` says for devices that may show it; how many pushes were planned.
+
+        A notice that comes only later is told to nobody. Doing it again changes nothing.
+        """
         ...
 
 

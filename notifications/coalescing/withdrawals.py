@@ -2,28 +2,22 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
-from uuid import uuid5
 
 from kernel.clock import Clock
 from kernel.ids import UserId
 from kernel.metrics import Metrics
-from kernel.notices import Urgency, Withdrawal, withdrawal_of
+from kernel.notices import Withdrawal, withdrawal_of
 from kernel.outbox import Claimed, Entry
 from kernel.workers import Pulse
+from notifications.coalescing.dismissals import dismissing
 from notifications.coalescing.ports import ThreadStore, Unread
-from notifications.deciding.categories import DISMISSAL
-from notifications.planning import bounded, notification_id
+from notifications.planning import bounded
 from notifications.pushes import Notification, Push
-from notifications.types import Content, Device, PushKind, Route
+from notifications.types import Device
 
 log = logging.getLogger(__name__)
-
-LIFETIME = timedelta(hours=1)
-"""A device that cannot be reached for so long has nothing to take back: the app looks itself."""
-
-_APPLE = frozenset({Route.APNS, Route.APNS_SANDBOX})
 
 
 class Withdrawals:
@@ -72,49 +66,19 @@ def dismissal(
     badges: Mapping[UserId, int] | None,
     now: datetime,
 ) -> tuple[Notification, Sequence[Push]]:
-    """What tells devices to take back what they show of a thread.
-
-    Apps find `dismiss` and the badge in the data. An iPhone's icon is set by the system, so
-    that it is right even where the app is not woken; browsers are not asked, since they would
-    show something of their own instead.
-    """
-    key = f"read:{withdrawal.thread}:{withdrawal.place}"
-    notification = Notification(
-        id=notification_id(key, withdrawal.user_id),
-        user_id=withdrawal.user_id,
-        template=DISMISSAL,
-        category=DISMISSAL,
-        urgency=Urgency.TRANSACTIONAL,
-        created_at=now,
-        expires_at=now + LIFETIME,
-        thread=withdrawal.thread,
-    )
+    """What tells devices to take back what they show of a thread: apps find `dismiss`."""
     badge = None if badges is None else badges.get(withdrawal.user_id, 0)
-    data = {"dismiss": withdrawal.thread, "read_to": str(withdrawal.place)}
-    if badge is not None:
-        data["badge"] = str(badge)
-    silent = Content(title="", body="", data=data, kind=PushKind.BACKGROUND)
-    icon = Content(title="", body="", data=data, badge=badge, apple={"content-available": 1})
-    pushes = [
-        Push(
-            id=uuid5(notification.id, str(device.id)),
-            notification_id=notification.id,
-            user_id=withdrawal.user_id,
-            device_id=device.id,
-            route=device.route,
-            urgency=notification.urgency,
-            content=icon if device.route in _APPLE and badge is not None else silent,
-            # A message that still waits at the provider need not arrive any more.
-            collapse_key=bounded(withdrawal.thread),
-            created_at=now,
-            expires_at=notification.expires_at,
-            app_id=device.app_id,
-            category=DISMISSAL,
-        )
-        for device in devices
-        if device.route is not Route.WEBPUSH and device.disabled_at is None
-    ]
-    return notification, pushes
+    return dismissing(
+        f"read:{withdrawal.thread}:{withdrawal.place}",
+        withdrawal.user_id,
+        dict.fromkeys(devices),
+        data={"dismiss": withdrawal.thread, "read_to": str(withdrawal.place)},
+        # A message that still waits at the provider need not arrive any more.
+        collapse_key=bounded(withdrawal.thread),
+        thread=withdrawal.thread,
+        badge=badge,
+        now=now,
+    )
 
 
 def _latest(withdrawals: Sequence[Withdrawal]) -> Sequence[Withdrawal]:

@@ -1,7 +1,7 @@
 """Notifications, wired."""
 
 from kernel.adapters.sql_leases import SqlLeases
-from kernel.notices import NOTICE, WITHDRAWAL
+from kernel.notices import NOTICE, RECALL, WITHDRAWAL
 from kernel.workers import Pulse
 from notifications import routes
 from notifications.adapters.redis_throttle import RedisThrottle
@@ -13,6 +13,7 @@ from notifications.adapters.sql_devices import SqlDevices
 from notifications.adapters.sql_erasure import SqlEraser
 from notifications.adapters.sql_ledger import SqlLedger
 from notifications.adapters.sql_pushes import SqlPushes
+from notifications.adapters.sql_recalls import SqlRecalls
 from notifications.adapters.sql_registry import SqlRegistry
 from notifications.adapters.sql_templates import SqlTemplates
 from notifications.apps import routes as app_routes
@@ -22,6 +23,7 @@ from notifications.apps.fleet import Fleet
 from notifications.audit import routes as audit_routes
 from notifications.audit.trail import Trail
 from notifications.campaigns import Campaigns, CampaignWorker
+from notifications.coalescing.recalls import Recalls
 from notifications.coalescing.withdrawals import Withdrawals
 from notifications.dead import routes as dead_routes
 from notifications.dead.pushes import DeadPushes
@@ -148,6 +150,13 @@ class Pushes:
             pulse=self._sending,
         )
         self._ground.handlers[WITHDRAWAL] = withdrawals.handle
+        recalls = Recalls(
+            store=SqlRecalls(self._ground.database),
+            clock=self._ground.clock,
+            metrics=self._ground.metrics,
+            pulse=self._sending,
+        )
+        self._ground.handlers[RECALL] = recalls.handle
         self._telling.relay()
 
     def dispatcher(self) -> None:
