@@ -26,13 +26,19 @@ class Stop:
 
 
 class Pulse:
-    """Wakes a worker of this process early: there may be something to do."""
+    """Wakes a worker of this process early: there may be something to do.
 
-    def __init__(self) -> None:
+    Beating one beats `others` as well.
+    """
+
+    def __init__(self, *others: "Pulse") -> None:
         self._event = asyncio.Event()
+        self._others = others
 
     def beat(self) -> None:
         self._event.set()
+        for other in self._others:
+            other.beat()
 
     async def wait(self) -> None:
         await self._event.wait()

@@ -15,7 +15,7 @@ from reminders import limits
 from reminders.authority import Act, acting_for, require
 from reminders.errors import EventFull, EventNotFound, IdTaken, LastOwner, NotInEvent
 from reminders.moving import checked_move
-from reminders.ports import CalendarStore, Change, Decide, RemoveMember
+from reminders.ports import CalendarStore, Change, Decide, RemoveMember, TakeBack
 from reminders.types import Event, Member, Role, Sheet
 
 
@@ -96,7 +96,8 @@ class Events:
                 return []
             require(principal, sheet, Act.DECIDE)
             version = sheet.event.sched_version + 1
-            return [replace(sheet.event, cancelled_at=now, sched_version=version)]
+            cancelled = replace(sheet.event, cancelled_at=now, sched_version=version)
+            return [cancelled, TakeBack()]
 
         return await self._change(principal, event_id, decide)
 
@@ -133,7 +134,8 @@ class Events:
                 raise NotInEvent("The user is not in the event.", user_id=user_id)
             _keep_an_owner(sheet, present)
             version = sheet.event.sched_version + 1
-            return [RemoveMember(user_id), replace(sheet.event, sched_version=version)]
+            without = replace(sheet.event, sched_version=version)
+            return [RemoveMember(user_id), without, TakeBack(user_id=user_id)]
 
         if not await self._store.change(event_id, decide, now=self._clock.now()):
             raise EventNotFound("There is no such event.")

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from kernel.notices import Notice, Urgency, entry_of
 from reminders.due import due_on, instant_of
 from reminders.firing import DueFiring, Firing, FiringClass, Judgement, Outcome
-from reminders.identity import collapse_key
+from reminders.identity import collapse_key, notice_key
 from reminders.lateness import Decision, decide
 from reminders.person import Person, Ramadan
 from reminders.placing import POLITE
@@ -119,7 +119,7 @@ def _notice(
         template=TEMPLATE,
         category=CATEGORY,
         urgency=Urgency.TRANSACTIONAL,
-        dedupe_key=f"reminder:{key}",
+        dedupe_key=notice_key(firing.dedupe_key),
         expires_at=min(firing.useful_until, now + LIFETIME),
         variables={"task": task.title, "event": event.title, "when": when},
         collapse_key=key,

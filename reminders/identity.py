@@ -41,6 +41,11 @@ def collapse_key(key: bytes) -> str:
     return base64.b32encode(key).decode("ascii").rstrip("=").lower()
 
 
+def notice_key(key: bytes) -> str:
+    """What makes the notice that a firing becomes this notice and no other."""
+    return f"reminder:{collapse_key(key)}"
+
+
 def shard_of(user_id: UserId) -> int:
     """Where a user's firings are claimed from."""
     return zlib.crc32(user_id.encode()) % SHARDS

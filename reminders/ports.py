@@ -27,8 +27,23 @@ class DropRule:
     rule_id: UUID
 
 
-Change = Event | Member | Task | Rule | RemoveMember | DropRule
-"""A value to store in place of the one with its identity, or one of the two ways to end."""
+@dataclass(frozen=True, slots=True)
+class TakeBack:
+    """What was told of a task, or of the whole event, need not be shown any more: to nobody, or
+    to one user, except on the device on which they saw to it.
+
+    When it is `over`, what waits to be told does not go off either, not even when a scheduler
+    has it in hand.
+    """
+
+    task_id: UUID | None = None
+    user_id: UserId | None = None
+    device_id: UUID | None = None
+    over: bool = True
+
+
+Change = Event | Member | Task | Rule | RemoveMember | DropRule | TakeBack
+"""A value to store in place of the one with its identity, or what ends."""
 
 Decide = Callable[[Sheet], Sequence[Change]]
 """Looks at what is true now and says what shall change. Pure; refusing changes nothing."""

@@ -20,7 +20,7 @@ from reminders.errors import (
     NotInEvent,
     TaskNotFound,
 )
-from reminders.ports import CalendarStore, Change, Decide
+from reminders.ports import CalendarStore, Change, Decide, TakeBack
 from reminders.series import begun, completed, reopened
 from reminders.times import checked_day
 from reminders.types import (
@@ -148,7 +148,9 @@ class Tasks:
         def decide(sheet: Sheet) -> Sequence[Change]:
             require(principal, sheet, Act.WORK)
             task = task_on(sheet)
-            return [] if task.done_at else [_replanned(completed(task, sheet.event, now), now)]
+            if task.done_at:
+                return []
+            return [_replanned(completed(task, sheet.event, now), now), TakeBack(task_id)]
 
         return await self._change(principal, event_id, task_id, decide)
 
@@ -173,7 +175,7 @@ class Tasks:
             task = task_on(sheet)
             own = principal.user_id is not None and task.created_by == principal.user_id
             require(principal, sheet, Act.WORK if own else Act.DECIDE)
-            return [_replanned(replace(task, deleted_at=now), now)]
+            return [_replanned(replace(task, deleted_at=now), now), TakeBack(task_id)]
 
         await self._decide(event_id, task_id, decide)
 

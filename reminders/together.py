@@ -13,7 +13,7 @@ from datetime import datetime
 from kernel.notices import Notice, Urgency, entry_of
 from reminders.firing import DueFiring, Judgement, Outcome
 from reminders.handover import CATEGORY, LIFETIME, TEMPLATE, meaning_of
-from reminders.identity import collapse_key
+from reminders.identity import collapse_key, notice_key
 from reminders.wording import LANGUAGES, when_text
 
 MANY = 3
@@ -21,6 +21,9 @@ MANY = 3
 
 LINES = 5
 """Tasks that are named; the rest is a number."""
+
+WITH_OTHERS = "told with others"
+"""The reason of what went off without a notice of its own."""
 
 _MISSED = {
     "ar": "تذكيرات لم تصلك في وقتها",
@@ -49,7 +52,8 @@ def judged_together(dues: Sequence[DueFiring], judge: Judge, *, now: datetime) -
             continue
         notice = _notice([dues[place] for place in places], folded=folded, now=now)
         for place in places:
-            judgements[place] = replace(judgements[place], entries=())
+            reason = judgements[place].reason or WITH_OTHERS
+            judgements[place] = replace(judgements[place], reason=reason, entries=())
         first = places[0]
         judgements[first] = replace(judgements[first], entries=(entry_of(notice),))
     return judgements
@@ -63,7 +67,7 @@ def _notice(dues: Sequence[DueFiring], *, folded: bool, now: datetime) -> Notice
         template=TEMPLATE,
         category=CATEGORY,
         urgency=Urgency.TRANSACTIONAL,
-        dedupe_key=f"reminder:{key}",
+        dedupe_key=notice_key(first.firing.dedupe_key),
         expires_at=min(max(due.firing.useful_until for due in dues), now + LIFETIME),
         texts=_texts(dues, folded=folded, now=now),
         collapse_key=key,

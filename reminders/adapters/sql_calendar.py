@@ -30,10 +30,11 @@ from reminders.adapters.mapping import (
     task_of,
 )
 from reminders.adapters.places import place_cursor, place_of
+from reminders.adapters.taking_back import take_back
 from reminders.countries import country_of
 from reminders.errors import IdTaken
 from reminders.person import Person
-from reminders.ports import Change, Decide, DropRule, RemoveMember
+from reminders.ports import Change, Decide, DropRule, RemoveMember, TakeBack
 from reminders.types import Event, Member, Rule, Sheet, Task
 
 
@@ -74,7 +75,7 @@ class SqlCalendarStore:
                 return False
             changes = decide(await _sheet(connection, event_of(found), task_id))
             for change in changes:
-                await self._apply(connection, event_id, change)
+                await self._apply(connection, event_id, change, now)
             if changes:
                 await _mark(connection, event_id, now)
         return True
@@ -146,7 +147,9 @@ class SqlCalendarStore:
                     MARKS.insert().from_select(["event_id", "marked_at"], plans)
                 )
 
-    async def _apply(self, connection: AsyncConnection, event_id: UUID, change: Change) -> None:
+    async def _apply(
+        self, connection: AsyncConnection, event_id: UUID, change: Change, now: datetime
+    ) -> None:
         match change:
             case Event():
                 columns = columns_of_event(change)
@@ -166,6 +169,8 @@ class SqlCalendarStore:
                 await self._put(connection, TASKS, columns_of_task(change))
             case Rule():
                 await self._put(connection, RULES, columns_of_rule(change))
+            case TakeBack():
+                await take_back(connection, event_id, change, now)
             case DropRule(rule_id):
                 await connection.execute(
                     RULES.delete().where(RULES.c.id == rule_id, RULES.c.event_id == event_id)

@@ -30,8 +30,9 @@ class Calendar:
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
-        self._planning = Pulse()
-        """Beats when something that reminders depend on was changed in this process."""
+        self._planning = Pulse(ground.relaying)
+        """Beats when something that reminders depend on was changed in this process: plans
+        follow, and what is told of the change."""
         store, clock, planning = SqlCalendarStore(ground.database), ground.clock, self._planning
         self._almanac = _Almanac(SqlPreferences(ground.database))
         self._firings = SqlFiringStore(ground.database)
