@@ -1,7 +1,7 @@
 """Operations: what can be asked of a room, declared once for HTTP, RPC and the documentation.
 
 A room's `routes.py` lists its operations; `server/app.py` serves them over HTTP and writes
-the OpenAPI document from them; `messaging/commands.py` serves those with `rpc=True` to
+the OpenAPI document from them; `messaging/commands/commands.py` serves those with `rpc=True` to
 connected clients under their name. Neither side knows the other.
 """
 

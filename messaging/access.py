@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from enum import Enum, StrEnum
 
 from kernel.ids import UserId
-from messaging.channels import conversation_of, user_of
-from messaging.namespaces import ChannelOptions, Namespaces, is_private, users_named_by
+from messaging.channels.names import conversation_of, user_of
+from messaging.channels.namespaces import ChannelOptions, Namespaces, is_private, users_named_by
 from messaging.ports import ConversationStore, Membership
 from messaging.rounds import Rounds
 

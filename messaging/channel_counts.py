@@ -7,9 +7,9 @@ import msgspec
 
 from kernel.clock import Clock
 from kernel.errors import InvalidInput, Unavailable
-from messaging.following import Following
-from messaging.patterns import pattern_of
-from messaging.surveys import Surveys
+from messaging.channels.patterns import pattern_of
+from messaging.delivery.following import Following
+from messaging.nodes.surveys import Surveys
 
 _QUESTION = "channels"
 

@@ -3,7 +3,7 @@
 from kernel.errors import InvalidInput, Unavailable
 from kernel.identity import Principal, Scope
 from kernel.operations import AnyOperation, Nothing, Operation
-from messaging.connections import Connections, Wanted
+from messaging.connections.connections import Connections, Wanted
 from messaging.standing import schemas
 
 

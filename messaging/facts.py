@@ -8,7 +8,7 @@ import msgspec
 
 from kernel.ids import UserId
 from kernel.outbox import Entry
-from messaging.channels import conversation_channel, leaving_channel
+from messaging.channels.names import conversation_channel, leaving_channel
 from messaging.types import Message
 
 MESSAGE_SENT = "message.sent"

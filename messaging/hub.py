@@ -9,12 +9,13 @@ from kernel.clock import Clock
 from kernel.errors import Unavailable
 from kernel.metrics import Metrics
 from kernel.workers import Stop
-from messaging import control
-from messaging.attendance import Attendances
-from messaging.connection import Connection
-from messaging.following import Following
-from messaging.grants import Grant, Subscription
-from messaging.live import LiveChannel
+from messaging.channels.grants import Grant, Subscription
+from messaging.connections.connection import Connection
+from messaging.connections.roster import Roster
+from messaging.delivery.following import Following
+from messaging.delivery.live import LiveChannel
+from messaging.nodes import control
+from messaging.presence.attendance import Attendances
 from messaging.protocol.codes import (
     DisconnectCode,
     ErrorCode,
@@ -23,7 +24,6 @@ from messaging.protocol.codes import (
     unsubscribe_reason,
 )
 from messaging.refusals import Declined
-from messaging.roster import Roster
 from messaging.types import NodeCounts
 
 log = logging.getLogger(__name__)

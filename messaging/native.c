@@ -1,4 +1,4 @@
-/* Writing to many sockets in one go: the optional compiled half of `messaging/sending.py`.
+/* Writing to many sockets in one go: the optional compiled half of `messaging/connections/sending.py`.
  *
  * The event loop's thread owns the sockets and stays in here until all are written to, so none
  * of them can be closed, or its number given to another client, meanwhile. Nothing waits: a

@@ -7,7 +7,7 @@ import msgspec
 
 from kernel.bus import Publication, StreamPosition
 from kernel.ids import UserId
-from messaging.channels import conversation_channel
+from messaging.channels.names import conversation_channel
 from messaging.types import Message
 
 

@@ -3,8 +3,10 @@
 from kernel.errors import InvalidInput, Unavailable
 from kernel.identity import Principal
 from kernel.operations import AnyOperation, Nothing, Operation
-from messaging import admin_routes, schemas
-from messaging.conversations import Conversations
+from messaging import schemas
+from messaging.conversations import admin_routes
+from messaging.conversations.conversations import Conversations
+from messaging.conversations.messages import Messages
 from messaging.errors import (
     ConversationFull,
     ConversationNotFound,
@@ -14,7 +16,6 @@ from messaging.errors import (
     NotAGroup,
     RoleTooLow,
 )
-from messaging.messages import Messages
 
 _MEMBER_PATH = "/v1/conversations/{conversation_id}/members/{user_id}"
 

@@ -14,7 +14,7 @@ import msgspec
 
 from kernel.errors import Unauthenticated
 from kernel.identity import Principal, TokenVerifier
-from messaging.grants import Override
+from messaging.channels.grants import Override
 from messaging.protocol.codec import is_payload
 
 

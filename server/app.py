@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from kernel.errors import Refusal, Unauthenticated
 from kernel.operations import AnyOperation
-from messaging.upgrading import PATH
+from messaging.sockets.upgrading import PATH
 from server import __version__
 from server.api import DOCUMENT, ApiEdge
 from server.auth import ApiDoor, Doorkeeper

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from kernel.backoff import Backoff
 from kernel.clock import SystemClock
 from kernel.ids import UserId
-from messaging.channels import conversation_channel
+from messaging.channels.names import conversation_channel
 from messaging.protocol import frames, results, values
 from messaging.protocol.client import Answered, ClientProtocol
 from messaging.protocol.json_codec import JSON

@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 from kernel.clock import Clock
 from kernel.ids import UserId
-from messaging.rates import Draws, Spent, take
+from messaging.connections.rates import Draws, Spent, take
 
 REMEMBERED = 50_000
 """Users remembered at once; beyond that, who was quiet for longest starts afresh."""

@@ -13,7 +13,7 @@ from kernel.clock import Clock
 from kernel.ids import UserId
 from kernel.metrics import Metrics
 from messaging.adapters.memory_rates import MemoryRates
-from messaging.rates import Draws
+from messaging.connections.rates import Draws
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from kernel.adapters.database import Database, table_of
 from kernel.ids import UserId
 from messaging.adapters.chunks import chunks
 from messaging.adapters.tables import ConversationRow, MemberRow, MessageRow
-from messaging.bodies import MessageLimits, preview_of, text_of
+from messaging.conversations.bodies import MessageLimits, preview_of, text_of
 from messaging.facts import MessageSent, Missed
 
 _members = table_of(MemberRow)

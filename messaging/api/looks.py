@@ -18,12 +18,12 @@ from messaging.api.results import (
     PresenceStatsResult,
     Process,
 )
-from messaging.attendance import AttendanceBook
 from messaging.channel_counts import ChannelCounts
-from messaging.channels import user_of
-from messaging.namespaces import Namespaces
-from messaging.node_news import NodeInfo
-from messaging.nodes import Nodes
+from messaging.channels.names import user_of
+from messaging.channels.namespaces import Namespaces
+from messaging.nodes.news import NodeInfo
+from messaging.nodes.nodes import Nodes
+from messaging.presence.attendance import AttendanceBook
 from messaging.protocol.codes import ErrorCode
 from messaging.refusals import Declined
 

@@ -1,9 +1,9 @@
 """The names of channels, as servers write them."""
 
 from kernel.errors import InvalidInput
-from messaging.channels import CHANNEL_BYTES, conversation_of, is_name
+from messaging.channels.names import CHANNEL_BYTES, conversation_of, is_name
+from messaging.channels.namespaces import ChannelOptions, Namespaces
 from messaging.errors import ChannelUnknown
-from messaging.namespaces import ChannelOptions, Namespaces
 
 
 def options_of(namespaces: Namespaces, channel: str) -> ChannelOptions | None:

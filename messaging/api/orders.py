@@ -8,7 +8,6 @@ from kernel.bus import Bus
 from kernel.errors import Denied, InvalidInput
 from kernel.identity import Principal
 from kernel.ids import UserId
-from messaging import control
 from messaging.access import Access, Answer
 from messaging.api.filters import labels_wanted
 from messaging.api.names import options_of
@@ -21,7 +20,8 @@ from messaging.api.requests import (
     UnsubscribeRequest,
 )
 from messaging.api.results import Done
-from messaging.namespaces import Namespaces
+from messaging.channels.namespaces import Namespaces
+from messaging.nodes import control
 from messaging.protocol.codes import DisconnectCode, UnsubscribeCode
 from messaging.tokens import payload_of
 

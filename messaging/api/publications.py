@@ -27,14 +27,14 @@ from messaging.api.results import (
     PublishResponse,
     PublishResult,
 )
-from messaging.channels import conversation_of
-from messaging.clearing import Clearing
-from messaging.history import History
-from messaging.namespaces import Namespaces
+from messaging.channels.names import conversation_of
+from messaging.channels.namespaces import Namespaces
 from messaging.protocol import requests as protocol
 from messaging.protocol import values
 from messaging.protocol.codes import ErrorCode
-from messaging.publishing import Publishing, Words
+from messaging.publishing.clearing import Clearing
+from messaging.publishing.history import History
+from messaging.publishing.publishing import Publishing, Words
 from messaging.refusals import Declined
 
 _NOWHERE = PublishResult()

@@ -8,7 +8,7 @@ from typing import Annotated, TypeAlias
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from messaging.grants import Override
+from messaging.channels.grants import Override
 from messaging.protocol.values import FilterNode
 
 Given: TypeAlias = Raw | UnsetType

@@ -26,7 +26,7 @@ from messaging.api.user_requests import (
     UnblockUserRequest,
     UsersRequest,
 )
-from messaging.connections import AT_MOST, Connected, Connections, Wanted
+from messaging.connections.connections import AT_MOST, Connected, Connections, Wanted
 from messaging.errors import NothingStands
 from messaging.protocol.codes import ErrorCode
 from messaging.refusals import Declined

@@ -21,8 +21,8 @@ from kernel.ids import UserId
 from kernel.metrics import Metrics
 from kernel.options import option
 from kernel.workers import Pulse, Stop, repeat
-from messaging.control import CONTROL
 from messaging.errors import TokenRevoked, UserBlocked
+from messaging.nodes.control import CONTROL
 from messaging.standing.ports import Change, RestrictionStore
 from messaging.standing.restrictions import Restriction, RestrictionKind, Restrictions, proof_of
 

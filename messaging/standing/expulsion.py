@@ -8,7 +8,7 @@ from kernel.identity import ANONYMOUS
 from kernel.ids import UserId
 from kernel.metrics import Metrics
 from kernel.workers import Pulse, Stop, rest
-from messaging.connection import Connection
+from messaging.connections.connection import Connection
 from messaging.hub import Hub
 from messaging.protocol.codes import DisconnectCode, UnsubscribeCode
 from messaging.standing.restrictions import Restriction, RestrictionKind, Restrictions, proof_of

@@ -10,7 +10,7 @@ from kernel.errors import InvalidInput
 from kernel.identity import Principal
 from kernel.ids import UserId, is_user_id
 from kernel.paging import Page
-from messaging.channels import CHANNEL_BYTES
+from messaging.channels.names import CHANNEL_BYTES
 from messaging.errors import NothingStands
 from messaging.standing.checks import publication_of_change
 from messaging.standing.ports import RestrictionStore

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from kernel.ids import UserId
-from messaging.connections import AT_MOST, Connected
+from messaging.connections.connections import AT_MOST, Connected
 from messaging.schemas import PageSize, Taken
 from messaging.standing.restrictions import Restriction
 from messaging.standing.statuses import AT_ONCE, UserStatus

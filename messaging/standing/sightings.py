@@ -7,9 +7,9 @@ from itertools import islice
 from kernel.clock import Clock
 from kernel.ids import UserId
 from kernel.workers import Stop, repeat
+from messaging.presence.vanishing import of_dead_node
 from messaging.standing.ports import StatusStore
 from messaging.standing.statuses import StatusOptions
-from messaging.vanishing import of_dead_node
 
 LOOK_SECONDS = 2.0
 """Rest between two looks at who is there: how exact it is known when somebody left."""

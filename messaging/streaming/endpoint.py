@@ -9,13 +9,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Message, Receive, Scope, Send
 
-from messaging.gateway import Gateway
 from messaging.protocol.codec import Codec
 from messaging.protocol.codes import ProtocolViolation
 from messaging.protocol.emulation import emulation_request
 from messaging.protocol.json_codec import JSON
 from messaging.protocol.protobuf_codec import PROTOBUF
 from messaging.protocol.unidirectional import ONE_WAY
+from messaging.sockets.gateway import Gateway
 from messaging.streaming.forms import SSE, Form, http_stream
 from messaging.streaming.plain import AsgiStream
 from messaging.streaming.rules import RequestRules, is_binary

@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any
 
-from messaging.connection import Connection
-from messaging.departures import Departures, WireOptions
+from messaging.connections.connection import Connection
+from messaging.connections.departures import Departures, WireOptions
+from messaging.connections.wheel import TimerWheel
 from messaging.protocol.codec import Codec
 from messaging.streaming.forms import Form
 from messaging.streaming.wire import StreamWire
-from messaging.wheel import TimerWheel
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from messaging.origins import Origins
+from messaging.sockets.origins import Origins
 
 OCTETS = "application/octet-stream"
 """The content type that means Protobuf."""

@@ -7,8 +7,8 @@ from typing import Final
 import msgspec
 
 from kernel.bus import Bus, Publication
-from messaging.control import node_channel
-from messaging.gateway import new_session
+from messaging.nodes.control import node_channel
+from messaging.sockets.gateway import new_session
 from messaging.streaming.wire import StreamWire
 
 _HANDLE: Final = 12

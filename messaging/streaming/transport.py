@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
-from messaging.connection import Connection
-from messaging.departures import Departures, WireOptions
+from messaging.connections.connection import Connection
+from messaging.connections.departures import Departures, WireOptions
+from messaging.connections.wheel import TimerWheel
 from messaging.protocol.codec import Codec
 from messaging.protocol.codes import DisconnectCode
 from messaging.streaming.forms import Form
 from messaging.streaming.wire import StreamWire
-from messaging.wheel import TimerWheel
 
 EXTENSION: Final = "zaffa.stream"
 """Where the ASGI scope offers an endpoint to take the connection over.

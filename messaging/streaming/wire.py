@@ -4,12 +4,12 @@ from abc import abstractmethod
 from collections import deque
 from typing import Final
 
-from messaging.connection import Connection
-from messaging.departures import Batch, Departures, Wire, WireOptions
+from messaging.connections.connection import Connection
+from messaging.connections.departures import Batch, Departures, Wire, WireOptions
+from messaging.connections.wheel import TimerWheel
 from messaging.protocol.codec import Codec
 from messaging.protocol.codes import DisconnectCode
 from messaging.streaming.forms import Form
-from messaging.wheel import TimerWheel
 
 HELD: Final = 4
 """Largest messages that may wait for a connection that takes no more commands for the moment."""

@@ -3,7 +3,7 @@
 import msgspec
 
 from kernel.bus import Publication
-from messaging.control import CONTROL, node_channel
+from messaging.nodes.control import CONTROL, node_channel
 from messaging.tracing.events import TraceEvent
 
 

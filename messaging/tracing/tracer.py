@@ -10,10 +10,10 @@ from kernel.ids import UserId
 from kernel.limits import TokenBucket
 from kernel.metrics import Metrics
 from kernel.workers import Pulse, Stop, rest
-from messaging.connection import Connection
-from messaging.departures import Departures, Wire
+from messaging.connections.connection import Connection
+from messaging.connections.departures import Departures, Wire
+from messaging.connections.roster import Roster
 from messaging.protocol.codec import Codec
-from messaging.roster import Roster
 from messaging.tracing.events import EventKind, TraceEvent, answers_in, commands_in, shown
 from messaging.tracing.news import Begin, End, Seen, news_of, to_node
 

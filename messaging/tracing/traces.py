@@ -12,9 +12,9 @@ from kernel.clock import Clock
 from kernel.errors import InvalidInput, Unavailable
 from kernel.identity import Principal
 from kernel.ids import UserId, is_user_id
-from messaging.channels import CHANNEL_BYTES
+from messaging.channels.names import CHANNEL_BYTES
+from messaging.delivery.extras import Attendance, Extra, read
 from messaging.errors import TooManyTraces
-from messaging.extras import Attendance, Extra, read
 from messaging.tracing.events import EventKind, TraceEvent, shown_text
 from messaging.tracing.news import Begin, End, Seen, news_of, to_all
 

@@ -9,7 +9,7 @@ import msgspec
 
 from kernel.clock import Clock
 from kernel.ids import UserId, new_id
-from messaging.channels import conversation_channel
+from messaging.channels.names import conversation_channel
 from messaging.protocol import requests, results
 from messaging.protocol.json_codec import JSON
 from messaging.protocol.protobuf_codec import PROTOBUF

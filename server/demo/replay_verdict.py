@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from kernel.ids import UserId
-from messaging.bodies import preview_of
+from messaging.conversations.bodies import preview_of
 from server.demo.channel_record import (
     Acknowledged,
     ChannelRecord,

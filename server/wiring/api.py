@@ -11,8 +11,8 @@ from messaging.api.options import ApiOptions
 from messaging.api.orders import Orders
 from messaging.api.publications import Publications
 from messaging.channel_counts import ChannelCounts
-from messaging.clearing import Clearing
-from messaging.namespaces import Namespaces
+from messaging.channels.namespaces import Namespaces
+from messaging.publishing.clearing import Clearing
 from server.wiring.realtime import Ports, RealtimeParts
 
 

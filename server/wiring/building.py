@@ -6,7 +6,7 @@ from functools import cache
 from kernel.backoff import Backoff
 from kernel.relay import Relay
 from kernel.supervisor import Supervisor
-from messaging.handshake import WebSocketProtocol
+from messaging.sockets.handshake import WebSocketProtocol
 from server.house import Hints, House
 from server.migrations import SchemaState, current_on, head
 from server.roles import ALL, ServerRole

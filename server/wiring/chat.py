@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute
 from starlette.websockets import WebSocket
 
 from kernel.operations import AnyOperation
-from messaging import reading_routes, routes
+from messaging import routes
 from messaging.adapters.memory_presence import MemoryChannelPresence, MemoryPresence
 from messaging.adapters.redis_presence import RedisChannelPresence, RedisPresence
 from messaging.adapters.redis_rates import RedisRates
@@ -21,20 +21,21 @@ from messaging.adapters.sql_publications import SqlPublications
 from messaging.adapters.sql_reading import SqlReading
 from messaging.api.calls import ServerApi
 from messaging.api.operations import user_operations
-from messaging.away import Away
-from messaging.conversations import Conversations, Removals
-from messaging.endpoint import Endpoint
+from messaging.channels.namespaces import Namespaces
+from messaging.connections.rates import RateTable
+from messaging.connections.user_rates import RateStore
+from messaging.conversations import reading_routes
+from messaging.conversations.conversations import Conversations, Removals
+from messaging.conversations.messages import Messages
+from messaging.conversations.reading import Reading
 from messaging.facts import MEMBER_REMOVED, MESSAGE_SENT, USER_VANISHED
-from messaging.messages import Messages
-from messaging.namespaces import Namespaces
 from messaging.ports import ChannelPresenceRegistry, PresenceRegistry
-from messaging.presence import Presences
-from messaging.rates import RateTable
-from messaging.reading import Reading
-from messaging.upgrading import Upgrading
+from messaging.presence.away import Away
+from messaging.presence.presence import Presences
+from messaging.presence.vanishing import MissedNews
+from messaging.sockets.endpoint import Endpoint
+from messaging.sockets.upgrading import Upgrading
 from messaging.upkeep import StreamUpkeep
-from messaging.user_rates import RateStore
-from messaging.vanishing import MissedNews
 from server import __version__
 from server.vitals import Vitals
 from server.wiring.api import server_api

@@ -13,19 +13,23 @@ from kernel.outbox import Outbox
 from kernel.workers import Worker
 from messaging.access import Access
 from messaging.adapters.memory_rates import MemoryRates
-from messaging.attendance import AttendanceBook, Attendances
-from messaging.catchup import CatchUp
-from messaging.commands import Commands
-from messaging.connecting import Connecting, ConnectingOptions
-from messaging.departures import Departures, WireOptions
-from messaging.doors import Doors
-from messaging.following import Following, HubOptions
-from messaging.gate import Gate, GateOptions
-from messaging.gateway import Gateway, GatewayOptions
-from messaging.history import History
+from messaging.channels.namespaces import Namespaces
+from messaging.commands.commands import Commands
+from messaging.commands.connecting import Connecting, ConnectingOptions
+from messaging.commands.doors import Doors
+from messaging.commands.gate import Gate, GateOptions
+from messaging.commands.server_side import ServerSide
+from messaging.commands.subscriptions import Subscriptions
+from messaging.connections.departures import Departures, WireOptions
+from messaging.connections.quotas import ConnectionOptions
+from messaging.connections.rates import RateOptions, RateTable
+from messaging.connections.sending import writers
+from messaging.connections.user_rates import RateStore, UserRates
+from messaging.connections.wheel import TimerWheel
+from messaging.delivery.following import Following, HubOptions
 from messaging.hub import Hub
-from messaging.namespaces import Namespaces
-from messaging.nodes import NodeOptions, Nodes
+from messaging.nodes.nodes import NodeOptions, Nodes
+from messaging.nodes.surveys import Surveys
 from messaging.ports import (
     ChannelPresenceRegistry,
     ConversationStore,
@@ -33,21 +37,22 @@ from messaging.ports import (
     PresenceRegistry,
     PublicationStore,
 )
-from messaging.presence import PresenceOptions, Presences, channel_keeper, connection_keeper
-from messaging.publishing import Publishing
-from messaging.quotas import ConnectionOptions
-from messaging.rates import RateOptions, RateTable
-from messaging.recovering import Recoveries
-from messaging.recovery import RecoveryOptions
-from messaging.sending import writers
-from messaging.server_side import ServerSide
+from messaging.presence.attendance import AttendanceBook, Attendances
+from messaging.presence.presence import (
+    PresenceOptions,
+    Presences,
+    channel_keeper,
+    connection_keeper,
+)
+from messaging.presence.vanishing import Vanishings
+from messaging.publishing.history import History
+from messaging.publishing.publishing import Publishing
+from messaging.publishing.streams import ChannelStreams
+from messaging.recovery.catchup import CatchUp
+from messaging.recovery.recovering import Recoveries
+from messaging.recovery.recovery import RecoveryOptions
+from messaging.sockets.gateway import Gateway, GatewayOptions
 from messaging.streaming.sessions import Sessions
-from messaging.streams import ChannelStreams
-from messaging.subscriptions import Subscriptions
-from messaging.surveys import Surveys
-from messaging.user_rates import RateStore, UserRates
-from messaging.vanishing import Vanishings
-from messaging.wheel import TimerWheel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from starlette.routing import BaseRoute, WebSocketRoute
 
-from messaging.endpoint import Endpoint
-from messaging.gateway import Gateway
-from messaging.origins import Origins
+from messaging.sockets.endpoint import Endpoint
+from messaging.sockets.gateway import Gateway
+from messaging.sockets.origins import Origins
 from messaging.streaming.endpoint import stream_routes
 from messaging.streaming.rules import RequestRules
 from messaging.streaming.sessions import Sessions

@@ -6,7 +6,7 @@ from messaging import connection_routes
 from messaging.adapters.sql_restrictions import SqlRestrictions
 from messaging.adapters.sql_statuses import SqlAcquaintances, SqlStatuses
 from messaging.api.users import ApiUsers
-from messaging.connections import Connections
+from messaging.connections.connections import Connections
 from messaging.ports import PresenceRegistry
 from messaging.standing import routes as user_routes
 from messaging.standing.activity import Activity

@@ -15,9 +15,10 @@ from kernel.clock import SystemClock
 from kernel.errors import Kind, Refusal, Unavailable
 from kernel.identity import Claims, Principal, TokenVerifier
 from kernel.operations import Operation
-from messaging.connection import Connection
-from messaging.departures import WireOptions
-from messaging.namespaces import ChannelOptions, ChannelSettings
+from messaging.channels.namespaces import ChannelOptions, ChannelSettings
+from messaging.connections.connection import Connection
+from messaging.connections.departures import WireOptions
+from messaging.connections.quotas import ConnectionOptions
 from messaging.protocol.codes import (
     DisconnectCode,
     ErrorCode,
@@ -25,7 +26,6 @@ from messaging.protocol.codes import (
     disconnect_reason,
     reconnects,
 )
-from messaging.quotas import ConnectionOptions
 from messaging.refusals import RPC_CODES, Declined
 from tests.conformance.clients import KINDS, Clients, JavaScriptClient
 from tests.conformance.conftest import AnyClient

@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 
 from kernel.adapters.database import Database
-from messaging.control import Disconnect, Refresh, publication_of_order
-from messaging.quotas import ConnectionOptions
+from messaging.connections.quotas import ConnectionOptions
+from messaging.nodes.control import Disconnect, Refresh, publication_of_order
 from tests.conformance.clients import KINDS
 from tests.conformance.conftest import Connect, Make
 from tests.support.realtime import Node, serving

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from kernel.adapters.database import Database
-from messaging.namespaces import ChannelOptions, ChannelSettings
-from messaging.publishing import Words
+from messaging.channels.namespaces import ChannelOptions, ChannelSettings
+from messaging.publishing.publishing import Words
 from tests.conformance.clients import KINDS, Clients
 from tests.conformance.conftest import AnyClient
 from tests.support.factories_messaging import AMINA, KARIM

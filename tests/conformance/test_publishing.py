@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 
 from kernel.adapters.database import Database
-from messaging.namespaces import ChannelOptions, ChannelSettings
-from messaging.publishing import Words
+from messaging.channels.namespaces import ChannelOptions, ChannelSettings
+from messaging.publishing.publishing import Words
 from tests.conformance.clients import KINDS
 from tests.conformance.conftest import Connect, Make
 from tests.conformance.events import ClientError

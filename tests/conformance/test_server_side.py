@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from kernel.adapters.database import Database
-from messaging.control import Order, Subscribe, Unsubscribe, publication_of_order
-from messaging.namespaces import ChannelOptions, ChannelSettings
-from messaging.publishing import Words
-from messaging.quotas import ConnectionOptions
+from messaging.channels.namespaces import ChannelOptions, ChannelSettings
+from messaging.connections.quotas import ConnectionOptions
+from messaging.nodes.control import Order, Subscribe, Unsubscribe, publication_of_order
+from messaging.publishing.publishing import Words
 from tests.conformance.conftest import AnyClient, Make
 from tests.support.realtime import Node, serving
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from kernel.adapters.database import Database
-from messaging.namespaces import ChannelOptions, ChannelSettings
-from messaging.rates import Bucket, RateOptions
+from messaging.channels.namespaces import ChannelOptions, ChannelSettings
+from messaging.connections.rates import Bucket, RateOptions
 from tests.conformance.conftest import Make
 from tests.conformance.events import ClientError
 from tests.support.standing import OPERATOR, Guarded, guarding

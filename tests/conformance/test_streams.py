@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 
 from kernel.adapters.database import Database
-from messaging.namespaces import ChannelOptions, ChannelSettings
-from messaging.publishing import Words
+from messaging.channels.namespaces import ChannelOptions, ChannelSettings
+from messaging.publishing.publishing import Words
 from messaging.upkeep import StreamUpkeep
 from tests.conformance.conftest import AnyClient, Connect, Make
 from tests.conformance.events import ClientError

@@ -9,8 +9,8 @@ import jwt
 import pytest
 
 from kernel.adapters.database import Database
-from messaging.namespaces import ChannelOptions, ChannelSettings
-from messaging.quotas import ConnectionOptions
+from messaging.channels.namespaces import ChannelOptions, ChannelSettings
+from messaging.connections.quotas import ConnectionOptions
 from tests.conformance.clients import KINDS
 from tests.conformance.conftest import AnyClient, Connect, Make
 from tests.support.realtime import Node, serving

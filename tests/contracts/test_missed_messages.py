@@ -13,7 +13,7 @@ from messaging.adapters.message_batches import BatchOptions
 from messaging.adapters.sql_conversations import SqlConversations
 from messaging.adapters.sql_messages import SqlMessages
 from messaging.adapters.sql_missed import LAST, SqlMissed
-from messaging.bodies import MessageLimits
+from messaging.conversations.bodies import MessageLimits
 from messaging.facts import Missed
 from messaging.types import Conversation
 from tests.support.clock import START, ManualClock

@@ -13,8 +13,8 @@ from kernel.clock import SystemClock
 from kernel.metrics import Metrics
 from messaging.adapters.memory_rates import REMEMBERED, MemoryRates
 from messaging.adapters.redis_rates import AWAY_SECONDS, RedisRates
-from messaging.rates import Bucket, Draws
-from messaging.user_rates import RateStore
+from messaging.connections.rates import Bucket, Draws
+from messaging.connections.user_rates import RateStore
 from tests.support.clock import ManualClock
 from tests.support.factories_messaging import AMINA, KARIM
 from tests.support.redis_setups import SETUPS, given_by

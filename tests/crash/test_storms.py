@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from kernel.clock import SystemClock
-from messaging.live import TAIL
+from messaging.delivery.live import TAIL
 from messaging.protocol.values import Publication
 from server.live_client import LiveClient
 from tests.support.running import RunningHouse

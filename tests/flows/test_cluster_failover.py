@@ -11,7 +11,7 @@ from kernel.adapters.redis_bus import RedisBus
 from kernel.adapters.redis_options import RedisOptions
 from kernel.clock import SystemClock
 from kernel.metrics import Metrics
-from messaging.following import HubOptions
+from messaging.delivery.following import HubOptions
 from tests.support.factories_messaging import AMINA, KARIM
 from tests.support.realtime import Node, channel_of, serving, talking
 from tests.support.redis_setups import ValkeyCluster

@@ -15,7 +15,7 @@ from messaging.protocol.codec import Codec
 from messaging.protocol.json_codec import JSON
 from messaging.protocol.protobuf_codec import PROTOBUF
 from messaging.protocol.values import Publication
-from messaging.recovery import RecoveryOptions
+from messaging.recovery.recovery import RecoveryOptions
 from server.live_channels import Dismissed
 from server.live_client import LiveClient
 from server.live_line import Patience, Refused

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from messaging.framing import CloseCode
+from messaging.connections.framing import CloseCode
 from messaging.protocol.codec import ClientCodec
 from messaging.protocol.codes import DisconnectCode, ErrorCode
 from messaging.protocol.frames import Reply

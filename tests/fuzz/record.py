@@ -9,7 +9,7 @@ from collections import defaultdict
 from contextlib import suppress
 
 from kernel.adapters.database import Database, DatabaseOptions
-from messaging.framing import FrameReader
+from messaging.connections.framing import FrameReader
 from server import migrations
 from tests.conformance.clients import KINDS, Clients
 from tests.conformance.events import ClientError

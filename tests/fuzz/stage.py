@@ -11,10 +11,10 @@ import msgspec
 from kernel.adapters.database import Database
 from kernel.operations import AnyOperation
 from kernel.workers import Stop
-from messaging.departures import WireOptions
-from messaging.namespaces import ChannelOptions, ChannelSettings
+from messaging.channels.namespaces import ChannelOptions, ChannelSettings
+from messaging.connections.departures import WireOptions
+from messaging.connections.wheel import GRAIN
 from messaging.protocol.codec import ClientCodec
-from messaging.wheel import GRAIN
 from tests.fuzz.talks import PipeTalk, SocketTalk, Talk
 from tests.support.clock import ManualClock
 from tests.support.factories_messaging import AMINA, KARIM

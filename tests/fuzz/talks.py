@@ -4,10 +4,10 @@ import asyncio
 from abc import ABC, abstractmethod
 from contextlib import suppress
 
-from messaging.connection import Connection
-from messaging.framing import FrameReader, FrameViolation, Opcode, close_code_of
+from messaging.connections.connection import Connection
+from messaging.connections.framing import FrameReader, FrameViolation, Opcode, close_code_of
 from messaging.protocol.codec import ClientCodec
-from messaging.transport import SocketWire
+from messaging.sockets.transport import SocketWire
 from tests.fuzz.judge import Judge
 from tests.support.rawsocket import RawSocket
 from tests.support.realtime import Node

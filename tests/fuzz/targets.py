@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from centrifuge.protocol import client_pb2 as official
 
-from messaging.framing import FrameReader, FrameViolation
+from messaging.connections.framing import FrameReader, FrameViolation
 from messaging.protocol import fossil
 from messaging.protocol.codec import ClientCodec
 from messaging.protocol.codes import ProtocolViolation

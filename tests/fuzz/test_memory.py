@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 
 from kernel.adapters.database import Database
-from messaging.framing import FrameReader, FrameViolation
+from messaging.connections.framing import FrameReader, FrameViolation
 from messaging.protocol.codes import ProtocolViolation
 from messaging.protocol.json_codec import JSON
 from messaging.protocol.protobuf_codec import PROTOBUF

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from messaging.api.options import ApiOptions
-from messaging.namespaces import ChannelOptions, ChannelSettings
+from messaging.channels.namespaces import ChannelOptions, ChannelSettings
 from server.app import create_app
 from server.wiring.building import build
 from server.wiring.groups import Settings

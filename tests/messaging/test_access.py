@@ -14,7 +14,7 @@ from kernel.clock import SystemClock
 from kernel.ids import UserId
 from messaging.access import Access, Action, Answer
 from messaging.adapters.sql_conversations import SqlConversations
-from messaging.namespaces import ChannelOptions, ChannelSettings, Namespaces
+from messaging.channels.namespaces import ChannelOptions, ChannelSettings, Namespaces
 from tests.support.factories_messaging import AMINA, KARIM, group, members
 
 Enough = Sequence[tuple[set[str], set[str]]]

@@ -10,9 +10,9 @@ import pytest
 from kernel.adapters.database import Database
 from kernel.adapters.memory_bus import MemoryBus
 from messaging.adapters.memory_presence import MemoryChannelPresence
-from messaging.control import Disconnect, Order, Subscribe, Unsubscribe, publication_of_order
-from messaging.gate import GateOptions
-from messaging.namespaces import ChannelOptions, ChannelSettings
+from messaging.channels.namespaces import ChannelOptions, ChannelSettings
+from messaging.commands.gate import GateOptions
+from messaging.nodes.control import Disconnect, Order, Subscribe, Unsubscribe, publication_of_order
 from messaging.protocol.events import Join, Leave
 from messaging.protocol.results import Error
 from tests.support.factories_messaging import AMINA, KARIM

@@ -11,8 +11,8 @@ from kernel.ids import UserId, new_id
 from kernel.notices import AUDIENCE, Notice, Urgency, notice_of
 from kernel.outbox import Claimed, Entry
 from messaging.adapters.sql_conversations import SqlConversations
-from messaging.away import Away
 from messaging.facts import message_sent
+from messaging.presence.away import Away
 from messaging.types import Audience, Message
 from tests.support.clock import START, ManualClock
 from tests.support.factories_messaging import AMINA, KARIM, LINA, NOUR, group, member, members

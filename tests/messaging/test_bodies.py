@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel.errors import InvalidInput
-from messaging.bodies import DEPTH, PREVIEW, MessageLimits, preview_of, text_of
+from messaging.conversations.bodies import DEPTH, PREVIEW, MessageLimits, preview_of, text_of
 from messaging.errors import MessageTooLarge
 
 LIMITS = MessageLimits()

@@ -13,10 +13,10 @@ from kernel.errors import InvalidInput, Refusal
 from kernel.metrics import Metrics
 from messaging.adapters.message_batches import BatchOptions
 from messaging.adapters.sql_publications import SqlPublications
+from messaging.channels.namespaces import ChannelOptions, ChannelSettings, Namespaces
 from messaging.errors import ChannelUnknown
-from messaging.namespaces import ChannelOptions, ChannelSettings, Namespaces
 from messaging.ports import PublicationStore
-from messaging.publishing import Publishing, Words
+from messaging.publishing.publishing import Publishing, Words
 from tests.support.metrics import value_of
 
 SETTINGS = ChannelSettings(

@@ -9,7 +9,7 @@ from kernel.adapters.database import Database
 from kernel.adapters.memory_bus import MemoryBus
 from kernel.errors import InvalidInput, Unavailable
 from messaging.channel_counts import ChannelCounts
-from messaging.namespaces import ChannelOptions, ChannelSettings
+from messaging.channels.namespaces import ChannelOptions, ChannelSettings
 from tests.support.realtime import Node, serving, talking
 
 OPEN = ChannelSettings(

@@ -10,10 +10,10 @@ from kernel.bus import Publication
 from kernel.metrics import Metrics
 from messaging.adapters.message_batches import BatchOptions
 from messaging.adapters.sql_publications import SqlPublications
-from messaging.following import HubOptions
-from messaging.namespaces import ChannelOptions, ChannelSettings
+from messaging.channels.namespaces import ChannelOptions, ChannelSettings
+from messaging.delivery.following import HubOptions
 from messaging.protocol import events
-from messaging.publishing import Words
+from messaging.publishing.publishing import Words
 from messaging.upkeep import StreamUpkeep
 from tests.support.clock import ManualClock
 from tests.support.factories_messaging import AMINA

@@ -8,11 +8,11 @@ import pytest
 from kernel.adapters.database import Database
 from kernel.adapters.memory_bus import MemoryBus
 from kernel.bus import Publication
-from messaging.clearing import Clearing
-from messaging.control import CONTROL
-from messaging.namespaces import ChannelOptions, ChannelSettings
+from messaging.channels.namespaces import ChannelOptions, ChannelSettings
+from messaging.nodes.control import CONTROL
 from messaging.protocol.values import StreamPosition
-from messaging.publishing import Words
+from messaging.publishing.clearing import Clearing
+from messaging.publishing.publishing import Words
 from tests.support.realtime import Node, serving, talking
 
 KEPT = ChannelSettings(

@@ -12,8 +12,9 @@ from kernel.errors import Kind, RateLimited, Unavailable
 from kernel.identity import Principal
 from kernel.ids import UserId
 from kernel.operations import Operation
-from messaging.control import CONTROL, Disconnect, publication_of_order
-from messaging.gate import GateOptions
+from messaging.commands.gate import GateOptions
+from messaging.connections.quotas import ConnectionOptions
+from messaging.nodes.control import CONTROL, Disconnect, publication_of_order
 from messaging.ports import Membership
 from messaging.protocol import requests, results
 from messaging.protocol.codec import Codec
@@ -21,8 +22,7 @@ from messaging.protocol.json_codec import JSON
 from messaging.protocol.protobuf_codec import PROTOBUF
 from messaging.protocol.results import Error
 from messaging.protocol.values import StreamPosition
-from messaging.quotas import ConnectionOptions
-from messaging.recovery import RecoveryOptions
+from messaging.recovery.recovery import RecoveryOptions
 from messaging.refusals import PROTOCOL_CODES, RPC_CODES
 from messaging.rounds import Rounds
 from tests.support.factories_messaging import AMINA, KARIM, LINA, member

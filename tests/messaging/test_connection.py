@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from kernel.adapters.database import Database
+from messaging.connections.quotas import ConnectionOptions
 from messaging.protocol import results
-from messaging.quotas import ConnectionOptions
 from tests.messaging.doors import Doors
 from tests.support.factories_messaging import AMINA
 from tests.support.rawsocket import masked, raw_websocket

@@ -14,7 +14,7 @@ from kernel.errors import Denied, InvalidInput, Unavailable
 from kernel.identity import Principal, Scope
 from kernel.ids import new_id
 from messaging.connection_routes import operations
-from messaging.connections import NAME_CHARACTERS, Connections, Wanted, caller_of
+from messaging.connections.connections import NAME_CHARACTERS, Connections, Wanted, caller_of
 from messaging.protocol.protobuf_codec import PROTOBUF
 from messaging.protocol.requests import ConnectRequest
 from tests.support.clock import START

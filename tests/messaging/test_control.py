@@ -3,7 +3,7 @@
 import pytest
 
 from kernel.bus import Publication
-from messaging.control import CONTROL, Disconnect, Unsubscribe, order_of, publication_of_order
+from messaging.nodes.control import CONTROL, Disconnect, Unsubscribe, order_of, publication_of_order
 from tests.support.factories_messaging import AMINA
 
 

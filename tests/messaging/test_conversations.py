@@ -12,9 +12,8 @@ from kernel.bus import Publication
 from kernel.errors import InvalidInput
 from kernel.ids import UserId
 from messaging.adapters.sql_conversations import SqlConversations
-from messaging.channels import conversation_channel
-from messaging.control import CONTROL, Unsubscribe, order_of
-from messaging.conversations import ConversationLimits, Conversations, Removals
+from messaging.channels.names import conversation_channel
+from messaging.conversations.conversations import ConversationLimits, Conversations, Removals
 from messaging.errors import (
     ConversationFull,
     ConversationNotFound,
@@ -24,6 +23,7 @@ from messaging.errors import (
     RoleTooLow,
 )
 from messaging.facts import MEMBER_REMOVED, MemberRemoved, removed_of
+from messaging.nodes.control import CONTROL, Unsubscribe, order_of
 from messaging.types import Conversation, ConversationKind, Role
 from tests.support.clock import ManualClock
 from tests.support.factories_messaging import AMINA, KARIM, LINA, NOUR

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from messaging.deltas import KEPT, KEPT_BYTES, Changes, DeltaFanout
-from messaging.departures import Departures
+from messaging.connections.departures import Departures
+from messaging.delivery.deltas import KEPT, KEPT_BYTES, Changes, DeltaFanout
 from messaging.protocol import fossil
 from messaging.protocol.codec import Codec
 from messaging.protocol.json_codec import JSON

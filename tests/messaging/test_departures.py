@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from messaging.departures import FRAME_BYTES, Batch, Departures, Wire
-from messaging.fanout import Fanout
-from messaging.framing import frame_of
+from messaging.connections.departures import FRAME_BYTES, Batch, Departures, Wire
+from messaging.connections.framing import frame_of
+from messaging.delivery.fanout import Fanout
 from messaging.protocol.codec import Codec
 from messaging.protocol.json_codec import JSON
 from messaging.protocol.protobuf_codec import PROTOBUF

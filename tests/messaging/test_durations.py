@@ -2,7 +2,7 @@
 
 import pytest
 
-from messaging.durations import seconds_of
+from messaging.channels.durations import seconds_of
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from kernel.adapters.database import Database
-from messaging.departures import WireOptions
-from messaging.gateway import GatewayOptions
+from messaging.connections.departures import WireOptions
+from messaging.sockets.gateway import GatewayOptions
 from tests.support.factories_messaging import AMINA, KARIM
 from tests.support.rawsocket import masked, raw_socket, raw_websocket
 from tests.support.realtime import Node, channel_of, serving, talking

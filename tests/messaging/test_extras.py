@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel.bus import Publication, StreamPosition
-from messaging.extras import NOTHING, Attendance, attendance_of, extra_of, read, value_of
+from messaging.delivery.extras import NOTHING, Attendance, attendance_of, extra_of, read, value_of
 from messaging.protocol import values
 from messaging.protocol.values import ClientInfo
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messaging.framing import (
+from messaging.connections.framing import (
     CloseCode,
     FrameReader,
     FrameViolation,

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from kernel.errors import Unavailable
-from messaging.gate import Gate, GateOptions
+from messaging.commands.gate import Gate, GateOptions
 from messaging.refusals import Declined
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from messaging.grants import Flag, Grant, Override, granted
-from messaging.namespaces import ChannelOptions
+from messaging.channels.grants import Flag, Grant, Override, granted
+from messaging.channels.namespaces import ChannelOptions
 
 KEPT: dict[str, Any] = {"history_size": 10, "history_ttl": "1h"}
 ON, OFF = Flag(True), Flag(False)

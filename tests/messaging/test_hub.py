@@ -11,14 +11,14 @@ from kernel.adapters.database import Database
 from kernel.adapters.memory_bus import MemoryBus
 from kernel.bus import Gap, Publication, StreamPosition
 from kernel.errors import Unavailable
-from messaging.control import CONTROL, LEFT, Unsubscribe, node_channel, publication_of_order
+from messaging.channels.namespaces import ChannelOptions, ChannelSettings
+from messaging.delivery.following import HubOptions
 from messaging.facts import member_removed
-from messaging.following import HubOptions
-from messaging.namespaces import ChannelOptions, ChannelSettings
+from messaging.nodes.control import CONTROL, LEFT, Unsubscribe, node_channel, publication_of_order
 from messaging.protocol import events, frames, values
 from messaging.protocol.codes import UnsubscribeCode
 from messaging.protocol.results import Error
-from messaging.recovery import RecoveryOptions
+from messaging.recovery.recovery import RecoveryOptions
 from tests.support.factories_messaging import AMINA, KARIM, member
 from tests.support.realtime import Node, channel_of, serving, talking
 

@@ -21,18 +21,18 @@ from kernel.adapters.database import Database, DatabaseOptions
 from kernel.adapters.memory_bus import MemoryBus
 from kernel.bus import Publication
 from kernel.workers import Stop
-from messaging.connection import Connection
-from messaging.control import Disconnect, Subscribe, Unsubscribe, publication_of_order
-from messaging.departures import Batch, Departures, Wire
-from messaging.extras import read
-from messaging.gate import GateOptions
-from messaging.namespaces import ChannelOptions, ChannelSettings
+from messaging.channels.namespaces import ChannelOptions, ChannelSettings
+from messaging.commands.gate import GateOptions
+from messaging.connections.connection import Connection
+from messaging.connections.departures import Batch, Departures, Wire
+from messaging.connections.quotas import ConnectionOptions
+from messaging.delivery.extras import read
+from messaging.nodes.control import Disconnect, Subscribe, Unsubscribe, publication_of_order
 from messaging.protocol.client import ClientProtocol
 from messaging.protocol.codes import ProtocolViolation
 from messaging.protocol.json_codec import JSON
 from messaging.protocol.values import StreamPosition
-from messaging.publishing import Words
-from messaging.quotas import ConnectionOptions
+from messaging.publishing.publishing import Words
 from tests.support.factories_messaging import AMINA, KARIM
 from tests.support.realtime import Node
 

@@ -19,11 +19,11 @@ from kernel.workers import Pulse
 from messaging.adapters.message_batches import BatchOptions
 from messaging.adapters.sql_conversations import SqlConversations
 from messaging.adapters.sql_messages import SqlMessages
-from messaging.bodies import MessageLimits
-from messaging.channels import conversation_channel
+from messaging.channels.names import conversation_channel
+from messaging.conversations.bodies import MessageLimits
+from messaging.conversations.messages import PAGE, Messages
 from messaging.errors import ConversationNotFound, MessageTooLarge, NotAMember
 from messaging.facts import sent_of
-from messaging.messages import PAGE, Messages
 from tests.support.clock import START, ManualClock
 from tests.support.factories_messaging import AMINA, KARIM, LINA, group, members
 

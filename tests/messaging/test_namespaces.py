@@ -3,7 +3,7 @@
 import pytest
 
 from kernel.ids import UserId
-from messaging.namespaces import (
+from messaging.channels.namespaces import (
     PERSONAL,
     ChannelOptions,
     ChannelSettings,

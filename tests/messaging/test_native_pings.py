@@ -3,8 +3,8 @@
 import pytest
 
 from kernel.adapters.database import Database
-from messaging.framing import Opcode
-from messaging.quotas import ConnectionOptions
+from messaging.connections.framing import Opcode
+from messaging.connections.quotas import ConnectionOptions
 from tests.support.factories_messaging import AMINA
 from tests.support.rawsocket import RawSocket, masked, raw_websocket
 from tests.support.realtime import Node, serving

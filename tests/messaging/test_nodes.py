@@ -13,9 +13,9 @@ from kernel.bus import Bus, Publication
 from kernel.clock import SystemClock
 from kernel.metrics import Metrics
 from kernel.workers import Stop
-from messaging.control import CONTROL
-from messaging.node_news import Gone, Here, NodeInfo, census_of, to_all
-from messaging.nodes import NodeOptions, Nodes
+from messaging.nodes.control import CONTROL
+from messaging.nodes.news import Gone, Here, NodeInfo, census_of, to_all
+from messaging.nodes.nodes import NodeOptions, Nodes
 from messaging.types import NodeCounts
 from tests.support.clock import ManualClock
 from tests.support.factories_messaging import AMINA, KARIM

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel.bus import Publication, StreamPosition
-from messaging.ordering import EARLY, Ordering
+from messaging.delivery.ordering import EARLY, Ordering
 
 EPOCH = "x7Qa"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messaging.patterns import pattern_of
+from messaging.channels.patterns import pattern_of
 
 
 @pytest.mark.parametrize(

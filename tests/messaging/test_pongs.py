@@ -3,9 +3,9 @@
 import asyncio
 
 from kernel.adapters.database import Database
-from messaging.connection import Connection
-from messaging.quotas import ConnectionOptions
-from messaging.wheel import GRAIN
+from messaging.connections.connection import Connection
+from messaging.connections.quotas import ConnectionOptions
+from messaging.connections.wheel import GRAIN
 from tests.messaging.doors import Doors
 from tests.support.clock import ManualClock
 from tests.support.factories_messaging import AMINA

@@ -4,7 +4,7 @@ import pytest
 
 from kernel.errors import Unavailable
 from messaging.adapters.memory_presence import MemoryPresence
-from messaging.presence import Keeper, PresenceOptions, Presences, connection_keeper
+from messaging.presence.presence import Keeper, PresenceOptions, Presences, connection_keeper
 from messaging.types import Presence
 from tests.support.factories_messaging import AMINA, KARIM
 

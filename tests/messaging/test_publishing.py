@@ -11,11 +11,11 @@ from kernel.errors import InvalidInput, Refusal
 from kernel.metrics import Metrics
 from messaging.adapters.message_batches import BatchOptions
 from messaging.adapters.sql_publications import SqlPublications
+from messaging.channels.namespaces import ChannelOptions, ChannelSettings, Namespaces
+from messaging.delivery.extras import read
 from messaging.errors import ChannelUnknown
-from messaging.extras import read
-from messaging.namespaces import ChannelOptions, ChannelSettings, Namespaces
 from messaging.protocol.values import ClientInfo
-from messaging.publishing import Publishing, Words
+from messaging.publishing.publishing import Publishing, Words
 from tests.support.clock import ManualClock
 
 SETTINGS = ChannelSettings(

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from kernel.adapters.database import Database
 from kernel.identity import Principal
 from kernel.operations import Nothing, Operation
+from messaging.connections.quotas import ConnectionOptions
+from messaging.connections.rates import KINDS, Bucket, RateOptions, RateTable, Spent, take
 from messaging.protocol import requests
 from messaging.protocol.results import Error, RPCResult, SubscribeResult
-from messaging.quotas import ConnectionOptions
-from messaging.rates import KINDS, Bucket, RateOptions, RateTable, Spent, take
 from server.failures import SettingsError
 from server.settings import load
 from server.wiring.groups import Settings

@@ -14,8 +14,8 @@ from messaging.adapters.sql_conversations import SqlConversations
 from messaging.adapters.sql_messages import SqlMessages
 from messaging.adapters.sql_mutes import SqlMutes
 from messaging.adapters.sql_reading import SqlReading
+from messaging.conversations.reading import Reading
 from messaging.errors import ConversationNotFound
-from messaging.reading import Reading
 from messaging.types import Member, Role
 from tests.support.factories_messaging import AMINA, KARIM, LINA, draft, group, members, nothing
 

@@ -17,13 +17,13 @@ from kernel.adapters.memory_bus import MemoryBus
 from kernel.bus import Publication, StreamPosition
 from kernel.clock import SystemClock
 from kernel.metrics import Metrics
-from messaging.departures import Departures
-from messaging.following import Following, HubOptions
+from messaging.connections.departures import Departures
+from messaging.connections.sending import writers
+from messaging.delivery.following import Following, HubOptions
+from messaging.delivery.live import LiveChannel
 from messaging.hub import Hub
-from messaging.live import LiveChannel
-from messaging.recovering import Recoveries
-from messaging.recovery import RecoveryOptions
-from messaging.sending import writers
+from messaging.recovery.recovering import Recoveries
+from messaging.recovery.recovery import RecoveryOptions
 
 CHANNEL = "kept:1"
 EPOCH = "of this log"

@@ -3,7 +3,7 @@
 import pytest
 
 from kernel.bus import Publication, StreamPosition
-from messaging.recovery import RecoveryOptions, is_whole, missed
+from messaging.recovery.recovery import RecoveryOptions, is_whole, missed
 
 TOP = StreamPosition(120, "x7Qa")
 OPTIONS = RecoveryOptions(publications=5, recovered_bytes=30)

@@ -7,8 +7,8 @@ import pytest
 
 from kernel.adapters.database import Database
 from kernel.identity import ANONYMOUS
-from messaging.connecting import ConnectingOptions
-from messaging.roster import CROWD
+from messaging.commands.connecting import ConnectingOptions
+from messaging.connections.roster import CROWD
 from tests.support.factories_messaging import AMINA, KARIM
 from tests.support.realtime import Node, serving, talking
 

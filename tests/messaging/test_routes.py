@@ -21,10 +21,10 @@ from kernel.operations import AnyOperation
 from messaging.adapters.message_batches import BatchOptions
 from messaging.adapters.sql_conversations import SqlConversations
 from messaging.adapters.sql_messages import SqlMessages
-from messaging.bodies import MessageLimits
-from messaging.conversations import ConversationLimits, Conversations
+from messaging.conversations.bodies import MessageLimits
+from messaging.conversations.conversations import ConversationLimits, Conversations
+from messaging.conversations.messages import Messages
 from messaging.errors import ConversationNotFound, LastOwner, NotAMember, RoleTooLow
-from messaging.messages import Messages
 from messaging.routes import operations
 from messaging.types import Role
 from tests.support.clock import START, ManualClock

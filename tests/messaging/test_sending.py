@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from hatch_build import compiled
-from messaging.sending import IN_PYTHON, Writers, writers
+from messaging.connections.sending import IN_PYTHON, Writers, writers
 
 COMPILER = shlex.split(sysconfig.get_config_var("CC") or "cc")[0]
 WAYS = ["in Python"] + ["compiled"] * bool(shutil.which(COMPILER))

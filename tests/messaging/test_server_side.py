@@ -10,16 +10,16 @@ import pytest
 from kernel.adapters.database import Database
 from kernel.errors import Unavailable
 from kernel.ids import UserId
-from messaging.control import CONTROL, Disconnect, Order, Refresh, Subscribe, Unsubscribe
-from messaging.control import publication_of_order as carried
-from messaging.namespaces import ChannelOptions, ChannelSettings
+from messaging.channels.namespaces import ChannelOptions, ChannelSettings
+from messaging.connections.quotas import ConnectionOptions
+from messaging.nodes.control import CONTROL, Disconnect, Order, Refresh, Subscribe, Unsubscribe
+from messaging.nodes.control import publication_of_order as carried
 from messaging.protocol import events, results
 from messaging.protocol.frames import Push
 from messaging.protocol.requests import ConnectRequest, RefreshRequest, SubscribeRequest
 from messaging.protocol.results import Error
-from messaging.publishing import Words
-from messaging.quotas import ConnectionOptions
-from messaging.recovery import RecoveryOptions
+from messaging.publishing.publishing import Words
+from messaging.recovery.recovery import RecoveryOptions
 from tests.support.factories_messaging import AMINA, KARIM
 from tests.support.realtime import Node, Talker, channel_of, serving, talking
 

@@ -15,8 +15,8 @@ from kernel.errors import InvalidInput, Unavailable
 from kernel.identity import ANONYMOUS
 from kernel.metrics import Metrics
 from messaging.adapters.sql_restrictions import SqlRestrictions
+from messaging.channels.namespaces import ChannelOptions, ChannelSettings
 from messaging.errors import NothingStands, TokenRevoked, UserBlocked
-from messaging.namespaces import ChannelOptions, ChannelSettings
 from messaging.protocol import results
 from messaging.protocol.requests import RefreshRequest, SubRefreshRequest
 from messaging.protocol.results import Error

@@ -5,16 +5,16 @@ from collections.abc import AsyncIterator
 import pytest
 
 from kernel.adapters.database import Database
-from messaging.namespaces import ChannelOptions, ChannelSettings
+from messaging.channels.namespaces import ChannelOptions, ChannelSettings
+from messaging.connections.quotas import ConnectionOptions
 from messaging.protocol import events, results
 from messaging.protocol.codec import Codec
 from messaging.protocol.json_codec import JSON
 from messaging.protocol.protobuf_codec import PROTOBUF
 from messaging.protocol.requests import SubRefreshRequest, SubscribeRequest
 from messaging.protocol.results import Error
-from messaging.publishing import Words
-from messaging.quotas import ConnectionOptions
-from messaging.recovery import RecoveryOptions
+from messaging.publishing.publishing import Words
+from messaging.recovery.recovery import RecoveryOptions
 from tests.support.factories_messaging import AMINA, KARIM
 from tests.support.realtime import Node, Talker, serving, talking
 

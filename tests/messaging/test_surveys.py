@@ -12,11 +12,11 @@ from kernel.bus import Bus, Publication
 from kernel.errors import Unavailable
 from kernel.metrics import Metrics
 from kernel.workers import Stop
-from messaging import surveys as surveying
-from messaging.control import CONTROL, node_channel
-from messaging.node_news import Here, to_all
-from messaging.nodes import NodeOptions, Nodes
-from messaging.surveys import ANSWER_BYTES, PIECE_BYTES, Survey, Surveys
+from messaging.nodes import surveys as surveying
+from messaging.nodes.control import CONTROL, node_channel
+from messaging.nodes.news import Here, to_all
+from messaging.nodes.nodes import NodeOptions, Nodes
+from messaging.nodes.surveys import ANSWER_BYTES, PIECE_BYTES, Survey, Surveys
 from messaging.types import NodeCounts
 from tests.support.clock import ManualClock
 from tests.support.metrics import value_of

@@ -3,7 +3,7 @@
 import pytest
 
 from kernel.errors import InvalidInput
-from messaging.titles import CHARACTERS, title_of
+from messaging.conversations.titles import CHARACTERS, title_of
 
 
 @pytest.mark.parametrize(

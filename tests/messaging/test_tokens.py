@@ -9,7 +9,7 @@ import pytest
 
 from kernel.adapters.jwt import JwtVerifier
 from kernel.errors import TokenExpired, Unauthenticated
-from messaging.grants import Flag, Override
+from messaging.channels.grants import Flag, Override
 from messaging.tokens import ServerSubscription, server_subscriptions, subscription_token
 from tests.support.clock import ManualClock
 from tests.support.tokens import SECRET, TOKEN_OPTIONS

@@ -14,8 +14,8 @@ from kernel.bus import Publication
 from kernel.errors import Denied, InvalidInput, Unavailable
 from kernel.identity import Principal, Scope
 from kernel.ids import UserId, new_id
+from messaging.channels.namespaces import ChannelOptions, ChannelSettings
 from messaging.errors import TooManyTraces
-from messaging.namespaces import ChannelOptions, ChannelSettings
 from messaging.protocol.json_codec import JSON
 from messaging.protocol.protobuf_codec import PROTOBUF
 from messaging.protocol.requests import PublishRequest, RefreshRequest

@@ -11,11 +11,11 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
 from kernel.adapters.database import Database
-from messaging.departures import WireOptions
-from messaging.endpoint import Endpoint
-from messaging.handshake import EARLY_BYTES, EXTENSION, WebSocketProtocol
+from messaging.connections.departures import WireOptions
+from messaging.connections.quotas import ConnectionOptions
 from messaging.protocol.results import ConnectResult
-from messaging.quotas import ConnectionOptions
+from messaging.sockets.endpoint import Endpoint
+from messaging.sockets.handshake import EARLY_BYTES, EXTENSION, WebSocketProtocol
 from tests.support.certificates import self_signed
 from tests.support.factories_messaging import AMINA, KARIM, LINA
 from tests.support.rawsocket import RawSocket, masked, raw_socket, raw_websocket

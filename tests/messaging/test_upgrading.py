@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from kernel.adapters.database import Database
-from messaging.gateway import GatewayOptions
-from messaging.transport import SocketWire
-from messaging.upgrading import Upgrading
+from messaging.sockets.gateway import GatewayOptions
+from messaging.sockets.transport import SocketWire
+from messaging.sockets.upgrading import Upgrading
 from tests.support.factories_messaging import AMINA
 from tests.support.rawsocket import masked, raw_socket
 from tests.support.realtime import Node, serving

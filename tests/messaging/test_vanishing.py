@@ -12,12 +12,12 @@ from kernel.ids import UserId, new_id
 from kernel.notices import notice_of
 from kernel.outbox import Claimed, Entry
 from messaging.adapters.memory_presence import MemoryPresence
-from messaging.away import Away
+from messaging.connections.quotas import ConnectionOptions
 from messaging.facts import USER_VANISHED, MessageSent, Missed, user_vanished, vanished_of
-from messaging.presence import Presences
-from messaging.quotas import ConnectionOptions
+from messaging.presence.away import Away
+from messaging.presence.presence import Presences
+from messaging.presence.vanishing import GRACE, MissedNews, Vanishings, of_dead_node
 from messaging.types import Audience, Presence
-from messaging.vanishing import GRACE, MissedNews, Vanishings, of_dead_node
 from tests.messaging.test_pongs import connected, pinged, turn
 from tests.support.clock import START, ManualClock
 from tests.support.factories_messaging import AMINA, KARIM, LINA

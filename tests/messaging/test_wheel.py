@@ -2,9 +2,9 @@
 
 import math
 
-from messaging.departures import Batch, Departures, Wire
+from messaging.connections.departures import Batch, Departures, Wire
+from messaging.connections.wheel import GRAIN, TimerWheel
 from messaging.protocol.json_codec import JSON
-from messaging.wheel import GRAIN, TimerWheel
 from tests.support.clock import ManualClock
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from kernel.identity import Scope
 from messaging.api.options import ApiOptions
-from messaging.namespaces import ChannelOptions, ChannelSettings
+from messaging.channels.namespaces import ChannelOptions, ChannelSettings
 from server.app import create_app
 from server.house import House
 from server.roles import ServerRole

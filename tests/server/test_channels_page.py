@@ -9,8 +9,8 @@ from typing import Any, get_type_hints
 import pytest
 
 from kernel.adapters.jwt import JwtVerifier
-from messaging.grants import Flag, Override
-from messaging.namespaces import ChannelOptions
+from messaging.channels.grants import Flag, Override
+from messaging.channels.namespaces import ChannelOptions
 from messaging.tokens import subscription_token
 from server.settings import load
 from server.wiring.groups import Settings

@@ -13,7 +13,7 @@ import pytest
 from kernel.identity import Scope
 from kernel.operations import AnyOperation
 from kernel.paging import cursor_of
-from messaging.namespaces import ChannelOptions, ChannelSettings
+from messaging.channels.namespaces import ChannelOptions, ChannelSettings
 from server.app import create_app
 from server.house import House
 from server.wiring.building import build

@@ -35,19 +35,18 @@ from messaging.adapters.message_batches import BatchOptions
 from messaging.adapters.sql_conversations import SqlConversations
 from messaging.adapters.sql_messages import SqlMessages
 from messaging.adapters.sql_publications import SqlPublications
-from messaging.bodies import MessageLimits
-from messaging.channels import conversation_channel
-from messaging.connecting import ConnectingOptions
-from messaging.conversations import ConversationLimits, Conversations
-from messaging.departures import WireOptions
-from messaging.endpoint import Endpoint
-from messaging.following import HubOptions
-from messaging.gate import GateOptions
-from messaging.gateway import TRANSPORTS, GatewayOptions
-from messaging.handshake import WebSocketProtocol
-from messaging.messages import Messages
-from messaging.namespaces import ChannelSettings, Namespaces
-from messaging.nodes import NodeOptions
+from messaging.channels.names import conversation_channel
+from messaging.channels.namespaces import ChannelSettings, Namespaces
+from messaging.commands.connecting import ConnectingOptions
+from messaging.commands.gate import GateOptions
+from messaging.connections.departures import WireOptions
+from messaging.connections.quotas import ConnectionOptions
+from messaging.connections.rates import RateOptions
+from messaging.conversations.bodies import MessageLimits
+from messaging.conversations.conversations import ConversationLimits, Conversations
+from messaging.conversations.messages import Messages
+from messaging.delivery.following import HubOptions
+from messaging.nodes.nodes import NodeOptions
 from messaging.ports import ChannelPresenceRegistry, PresenceRegistry
 from messaging.protocol import values
 from messaging.protocol.client import Answered, ClientProtocol
@@ -56,12 +55,13 @@ from messaging.protocol.frames import Push
 from messaging.protocol.json_codec import JSON
 from messaging.protocol.results import Error
 from messaging.protocol.values import StreamPosition
-from messaging.quotas import ConnectionOptions
-from messaging.rates import RateOptions
-from messaging.recovery import RecoveryOptions
+from messaging.recovery.recovery import RecoveryOptions
 from messaging.routes import operations
+from messaging.sockets.endpoint import Endpoint
+from messaging.sockets.gateway import TRANSPORTS, GatewayOptions
+from messaging.sockets.handshake import WebSocketProtocol
+from messaging.sockets.upgrading import Upgrading
 from messaging.types import Conversation, Message
-from messaging.upgrading import Upgrading
 from server.http_protocol import punctual_http
 from server.wiring.realtime import Ports, RealtimeOptions, RealtimeParts
 from server.wiring.streaming import other_transports

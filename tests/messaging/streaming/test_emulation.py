@@ -7,11 +7,11 @@ import aiohttp
 import pytest
 
 from kernel.bus import Publication
-from messaging.connection import Connection
-from messaging.control import node_channel
-from messaging.nodes import NodeOptions
+from messaging.connections.connection import Connection
+from messaging.connections.quotas import ConnectionOptions
+from messaging.nodes.control import node_channel
+from messaging.nodes.nodes import NodeOptions
 from messaging.protocol import client_pb2
-from messaging.quotas import ConnectionOptions
 from tests.messaging.doors import Doors
 from tests.support.factories_messaging import AMINA, KARIM
 from tests.support.realtime import Node, channel_of, serving

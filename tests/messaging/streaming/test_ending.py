@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from messaging.connection import Connection
-from messaging.departures import WireOptions
-from messaging.quotas import ConnectionOptions
+from messaging.connections.connection import Connection
+from messaging.connections.departures import WireOptions
+from messaging.connections.quotas import ConnectionOptions
 from tests.support.certificates import self_signed
 from tests.support.factories_messaging import AMINA, KARIM
 from tests.support.realtime import PATIENCE, Node, channel_of, serving, talking

@@ -10,10 +10,10 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from messaging.control import Subscribe, Unsubscribe
-from messaging.gate import GateOptions
+from messaging.commands.gate import GateOptions
+from messaging.connections.quotas import ConnectionOptions
+from messaging.nodes.control import Subscribe, Unsubscribe
 from messaging.protocol import client_pb2
-from messaging.quotas import ConnectionOptions
 from tests.support.factories_messaging import AMINA, KARIM
 from tests.support.realtime import PATIENCE, Node, channel_of, serving
 from tests.support.streaming import Stream, streaming

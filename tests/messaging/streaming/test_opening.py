@@ -5,8 +5,8 @@ import json
 import aiohttp
 import pytest
 
-from messaging.gateway import GatewayOptions
 from messaging.protocol import client_pb2
+from messaging.sockets.gateway import GatewayOptions
 from tests.support.factories_messaging import AMINA
 from tests.support.realtime import Node, serving
 from tests.support.streaming import streaming

@@ -1,0 +1,1 @@
+"""Channels: their names, what a namespace allows, and grants to single ones."""

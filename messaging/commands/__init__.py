@@ -1,0 +1,1 @@
+"""Commands of the client protocol, each carried out for one connection."""

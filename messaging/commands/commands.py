@@ -1,0 +1,259 @@
+"""Protocol command -> use case -> reply, and every way in which that can fail."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from kernel.clock import Clock
+from kernel.errors import Refusal
+from kernel.identity import Principal
+from kernel.metrics import Metrics
+from kernel.operations import AnyOperation, invalid_input
+from messaging.access import Action
+from messaging.commands.connecting import Connecting, presence_of
+from messaging.commands.doors import Doors
+from messaging.commands.gate import Gate
+from messaging.commands.subscriptions import Subscriptions
+from messaging.connections.connection import Connection
+from messaging.connections.quotas import ConnectionOptions
+from messaging.connections.rates import KINDS, ConnectionRates, RateOptions
+from messaging.connections.user_rates import UserRates
+from messaging.connections.wheel import TimerWheel
+from messaging.hub import Hub
+from messaging.presence.attendance import AttendanceBook, info_of
+from messaging.presence.presence import Keeper
+from messaging.presence.vanishing import Vanishings
+from messaging.protocol.codes import DisconnectCode, ErrorCode, ProtocolViolation, UnsubscribeCode
+from messaging.protocol.frames import Command
+from messaging.protocol.requests import (
+    ConnectRequest,
+    HistoryRequest,
+    PresenceRequest,
+    PresenceStatsRequest,
+    PublishRequest,
+    RefreshRequest,
+    RPCRequest,
+    SendRequest,
+    SubRefreshRequest,
+    SubscribeRequest,
+    UnsubscribeRequest,
+)
+from messaging.protocol.results import (
+    PresenceResult,
+    PresenceStatsResult,
+    PublishResult,
+    RPCResult,
+    UnsubscribeResult,
+)
+from messaging.publications import one_line
+from messaging.publishing.history import History
+from messaging.publishing.publishing import Publishing, Words
+from messaging.refusals import Declined, answer_to
+from messaging.types import Presence
+
+log = logging.getLogger(__name__)
+
+
+class Commands:
+    """What this node does for its connections. When in doubt an error is temporary."""
+
+    def __init__(
+        self,
+        *,
+        connecting: Connecting,
+        operations: Mapping[str, AnyOperation],
+        hub: Hub,
+        subscriptions: Subscriptions,
+        doors: Doors,
+        publishing: Publishing,
+        history: History,
+        attendance: AttendanceBook,
+        keeper: Keeper[Presence],
+        vanishings: Vanishings,
+        wheel: TimerWheel,
+        clock: Clock,
+        metrics: Metrics,
+        connection_options: ConnectionOptions,
+        gate: Gate,
+        rate_options: RateOptions,
+        user_rates: UserRates | None = None,
+        on_send: Callable[[Principal, bytes], None] | None = None,
+    ) -> None:
+        self.clock = clock
+        self.wheel = wheel
+        self.options = connection_options
+        self.rules = connection_options.rules()
+        rates = ConnectionRates(rate_options, metrics=metrics, total=connection_options.total())
+        self.rates = rates if rates else None
+        self._user_rates = user_rates
+        self._connecting = connecting
+        self._operations = operations
+        self._hub = hub
+        self._subscriptions = subscriptions
+        self._doors = doors
+        self._publishing = publishing
+        self._history = history
+        self._attendance = attendance
+        self._keeper = keeper
+        self._vanishings = vanishings
+        self._gate = gate
+        self._on_send = on_send
+        self._decoders: dict[str, msgspec.json.Decoder[Any]] = {
+            name: msgspec.json.Decoder(operation.takes) for name, operation in operations.items()
+        }
+        self._instant = frozenset(each.name for each in operations.values() if each.instant)
+        self._encoder = msgspec.json.Encoder()
+        self._handled = metrics.counter(
+            "messaging_commands_total", "Commands by what was asked and how it ended.",
+            ["command", "outcome"],
+        )  # fmt: skip
+        self._done = {kind: self._handled.labels(_name_of(kind), "done") for kind in KINDS}
+
+    # --- what a connection needs of its node ---------------------------------------------------
+
+    def overlaps(self, method: str) -> bool:
+        operation = self._operations.get(method)
+        return operation is not None and operation.pipelined
+
+    def at_once(self, connection: Connection, command: Command) -> bool:
+        request = command.request
+        if self._user_rates is not None and self._user_rates.concern(request):
+            return False
+        if type(request) is RPCRequest and request.method in self._instant:
+            answering = self._rpc(connection, command, request)
+        elif type(request) is PublishRequest and self._publishing.is_passing(request.channel):
+            answering = self._publish(connection, command, request)
+        elif (
+            type(request) is SubscribeRequest
+            and self._gate.has_room
+            and self._subscriptions.is_quick(request)
+        ):
+            answering = self._subscriptions.subscribe(connection, command, request)
+        elif type(request) is ConnectRequest and self._connecting.at_once(
+            connection, command, request
+        ):
+            self._done[ConnectRequest].inc()
+            return True
+        else:
+            return False
+        try:
+            answering.send(None)
+        except StopIteration:
+            self._done[type(request)].inc()
+            return True
+        raise AssertionError(f"{request} was to be answered at once, and waits")
+
+    async def handle(self, connection: Connection, command: Command) -> None:
+        if self._user_rates is not None:
+            await self._user_rates.demand(connection.user_id, command.request)
+        match command.request:
+            case ConnectRequest() as request:
+                await self._connecting.connect(connection, command, request)
+            case SubscribeRequest() as request:
+                async with self._gate.admitted():
+                    await self._subscriptions.subscribe(connection, command, request)
+            case UnsubscribeRequest(channel=channel):
+                self._hub.quit(connection, channel)
+                connection.reply(command, UnsubscribeResult())
+            case RPCRequest() as request:
+                await self._rpc(connection, command, request)
+            case RefreshRequest() as request:
+                await self._connecting.refresh(connection, command, request)
+            case HistoryRequest() as request:
+                await self._doors.demand(Action.HISTORY, connection, request.channel)
+                connection.reply(command, await self._history.read(request))
+            case PresenceRequest(channel=channel):
+                await self._presence(connection, command, channel)
+            case PresenceStatsRequest(channel=channel):
+                await self._presence_stats(connection, command, channel)
+            case PublishRequest() as request:
+                await self._publish(connection, command, request)
+            case SendRequest(data=data):
+                self._send(connection, data)
+            case SubRefreshRequest() as request:
+                await self._subscriptions.refresh(connection, command, request)
+            case _:
+                raise Declined(ErrorCode.NOT_AVAILABLE)
+        self._done[type(command.request)].inc()
+
+    def failed(self, connection: Connection, command: Command, error: BaseException) -> None:
+        if isinstance(error, ProtocolViolation):
+            self._handled.labels(_name(command), str(int(error.code))).inc()
+            connection.disconnect(error.code, error.reason)
+            return
+        answer = answer_to(command, error)
+        if answer.code == ErrorCode.INTERNAL and not isinstance(error, Refusal):
+            log.error(
+                "command failed",
+                extra={"command": _name(command), "user_id": connection.user_id},
+                exc_info=error,
+            )
+        self._handled.labels(_name(command), str(answer.code)).inc()
+        connection.refuse(command, answer)
+
+    def expired(self, connection: Connection, channel: str) -> None:
+        self._hub.dismiss(connection, channel, UnsubscribeCode.EXPIRED)
+
+    def vanished(self, connection: Connection) -> None:
+        if connection.user_id is not None:
+            self._vanishings.vanished(connection.user_id)
+
+    def ended(self, connection: Connection) -> None:
+        self._hub.leave(connection)
+        if connection.principal is not None:
+            self._keeper.left(presence_of(connection, connection.principal))
+
+    # --- command by command --------------------------------------------------------------------
+
+    async def _rpc(self, connection: Connection, command: Command, request: RPCRequest) -> None:
+        operation = self._operations.get(request.method)
+        if operation is None:
+            raise Declined(ErrorCode.METHOD_NOT_FOUND)
+        assert connection.principal is not None, "nothing is asked before connect"
+        try:
+            asked = self._decoders[request.method].decode(request.data or b"{}")
+        except msgspec.ValidationError as error:
+            raise invalid_input(error) from None
+        given = await operation.run(connection.principal, asked)
+        connection.reply(command, RPCResult(one_line(self._encoder.encode(given))))
+
+    async def _presence(self, connection: Connection, command: Command, channel: str) -> None:
+        await self._doors.demand(Action.PRESENCE, connection, channel)
+        there = await self._attendance.members(channel)
+        connection.reply(command, PresenceResult(dict(there)))
+
+    async def _presence_stats(self, connection: Connection, command: Command, channel: str) -> None:
+        await self._doors.demand(Action.PRESENCE, connection, channel)
+        clients, users = await self._attendance.counts(channel)
+        connection.reply(command, PresenceStatsResult(clients, users))
+
+    async def _publish(
+        self, connection: Connection, command: Command, request: PublishRequest
+    ) -> None:
+        channel = request.channel
+        await self._doors.demand(Action.PUBLISH, connection, channel)
+        subscription = (connection.subscriptions or {}).get(channel)
+        info = info_of(connection, subscription.grant if subscription else None)
+        await self._publishing.publish(channel, Words(request.data, info=info))
+        connection.reply(command, PublishResult())
+
+    def _send(self, connection: Connection, data: bytes) -> None:
+        if self._on_send is None:
+            connection.disconnect(DisconnectCode.NOT_AVAILABLE)
+        else:
+            self._on_send(_principal(connection), data)
+
+
+def _name(command: Command) -> str:
+    return _name_of(type(command.request))
+
+
+def _name_of(kind: type) -> str:
+    return kind.__name__.removesuffix("Request").lower()
+
+
+def _principal(connection: Connection) -> Principal:
+    assert connection.principal is not None, "nothing is asked before connect"
+    return connection.principal

@@ -1,0 +1,1 @@
+"""Connections of clients: what one holds, says and is sent."""

@@ -1,0 +1,1 @@
+"""Conversations, their messages, and how far each member has read."""

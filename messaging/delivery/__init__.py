@@ -1,0 +1,1 @@
+"""Delivery: from what was published to the frames of those who listen."""

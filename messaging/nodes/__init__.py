@@ -1,0 +1,1 @@
+"""Nodes of a house: who they are, what they tell and ask each other."""

@@ -1,0 +1,1 @@
+"""Presence: who is there, who went, and who hears of it by push."""

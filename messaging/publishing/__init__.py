@@ -1,0 +1,1 @@
+"""Publishing to channels and looking back at what was published."""

@@ -1,0 +1,1 @@
+"""Recovery: what a client missed, from memory or from the store."""

@@ -1,0 +1,1 @@
+"""Sockets: WebSocket connections from the handshake to the last byte."""
