@@ -14,6 +14,7 @@ from kernel.notices import Urgency
 from notifications.adapters.batches import among, insert_new, storable
 from notifications.adapters.send_tables import SendRow
 from notifications.adapters.tables import NO_DEVICE, NotificationRow, PushRow
+from notifications.adapters.webhook_listening import Listening, listening
 from notifications.pushes import HeldPush, Notification, Push, PushState
 from notifications.types import (
     AddressKind,
@@ -22,6 +23,7 @@ from notifications.types import (
     Environment,
     Route,
 )
+from notifications.webhooks.types import NewsKind
 
 NOTIFICATIONS = table_of(NotificationRow)
 PUSHES = table_of(PushRow)
@@ -50,9 +52,9 @@ async def write_plan(
     was cancelled is left out. `pace` may put off what is new, or let it take another's place.
     """
     send_ids = {each.send_id for each in notifications if each.send_id is not None}
-    watched = await _watched(connection, send_ids) if send_ids else {}
+    live = await _live(connection, send_ids) if send_ids else frozenset()
     by_id = {
-        each.id: each for each in notifications if each.send_id is None or each.send_id in watched
+        each.id: each for each in notifications if each.send_id is None or each.send_id in live
     }
     fresh = set(
         await insert_new(
@@ -66,25 +68,24 @@ async def write_plan(
     }
     if pace is not None and wanted:
         wanted = {each.id: each for each in await pace(connection, list(wanted.values()))}
+    if not wanted:
+        return 0
     encoded: dict[int, str] = {}
-    rows = [_push_row(wanted[each], encoded, watched) for each in sorted(wanted)]
+    # Whoever wants to be told says so before: what was planned earlier is not told afterwards.
+    told = await listening(connection, NewsKind.OUTCOMES)
+    rows = [_push_row(wanted[each], encoded, told) for each in sorted(wanted)]
     return len(await insert_new(connection, PUSHES, rows))
 
 
-async def _watched(
-    connection: AsyncConnection, send_ids: Collection[UUID]
-) -> Mapping[UUID | None, bool]:
-    """Those of the sends that are not cancelled, kept from being so until the transaction ends.
-
-    For each, whether webhooks are to be told what becomes of it.
-    """
+async def _live(connection: AsyncConnection, send_ids: Collection[UUID]) -> frozenset[UUID]:
+    """Those of the sends that are not cancelled, kept from being so until the transaction ends."""
     live = (
-        sa.select(SENDS.c.id, SENDS.c.watched)
+        sa.select(SENDS.c.id)
         .where(among(connection, SENDS.c.id, sorted(send_ids)), SENDS.c.cancelled_at.is_(None))
         .order_by(SENDS.c.id)
         .with_for_update(read=True)
     )
-    return {row.id: row.watched for row in await connection.execute(live)}
+    return frozenset((await connection.execute(live)).scalars())
 
 
 HELD = (
@@ -152,9 +153,7 @@ def notification_row(notification: Notification) -> Mapping[str, Any]:
     }
 
 
-def _push_row(
-    push: Push, encoded: dict[int, str], watched: Mapping[UUID | None, bool]
-) -> Mapping[str, Any]:
+def _push_row(push: Push, encoded: dict[int, str], told: Listening) -> Mapping[str, Any]:
     """`encoded` keeps the text of contents that many pushes share."""
     content = encoded.get(id(push.content))
     if content is None:
@@ -168,7 +167,7 @@ def _push_row(
         "send_id": push.send_id,
         "topic_kind": push.topic.kind if push.topic else None,
         "topic": push.topic.address if push.topic else None,
-        "untold": watched.get(push.send_id, False),
+        "untold": told.to(push),
         "route": push.route,
         "urgency": push.urgency,
         "category": push.category,

@@ -17,7 +17,7 @@ _audience = msgspec.json.Decoder(Audience)
 _notice = msgspec.json.Decoder(Notice)
 
 
-def send_row(draft: Draft, *, watched: bool) -> Mapping[str, Any]:
+def send_row(draft: Draft) -> Mapping[str, Any]:
     """The row of a new send."""
     send = draft.send
     return {
@@ -35,7 +35,8 @@ def send_row(draft: Draft, *, watched: bool) -> Mapping[str, Any]:
         "targeted": send.targeted,
         "cursor": "",
         "following": False,
-        "watched": watched,
+        # Only for nodes of the release before, which tell webhooks of sends by it.
+        "watched": True,
     }
 
 

@@ -13,8 +13,8 @@ from notifications.adapters.tables import partial_index
 class SendRow(Row, table=True):
     """A send. `targeted` is known once `planned_at` says that all of it is handed on.
 
-    `following` while pushes may wait that a cancellation must still end; `watched` if there
-    were webhooks to tell when it came.
+    `following` while pushes may wait that a cancellation must still end. `watched` is for
+    nodes of the release before this one; whom to tell of a push is known by the push.
     """
 
     __tablename__ = "sends"

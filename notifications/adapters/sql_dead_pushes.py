@@ -13,14 +13,16 @@ from kernel.adapters.database import Database
 from kernel.ids import UserId
 from kernel.notices import Urgency
 from notifications.adapters.batches import among
-from notifications.adapters.push_rows import PUSHES, SENDS, content_of
+from notifications.adapters.push_rows import PUSHES, content_of
 from notifications.adapters.sql_audit import write_audit
 from notifications.adapters.sql_ledger import attempts_of
 from notifications.adapters.tables import DEAD
+from notifications.adapters.webhook_listening import listening
 from notifications.audit.types import Deed
 from notifications.dead.types import DeadPush, DeadQuery, Inquest, Redrive
 from notifications.pushes import PushState
 from notifications.types import Content, Route
+from notifications.webhooks.types import NewsKind
 
 
 class SqlDeadPushes:
@@ -60,17 +62,26 @@ class SqlDeadPushes:
             expires_at = sa.literal(now + redrive.lifetime, type_=PUSHES.c.expires_at.type)
         async with self._database.transaction() as connection:
             chosen = (
-                sa.select(PUSHES.c.id)
+                sa.select(
+                    PUSHES.c.id,
+                    PUSHES.c.send_id,
+                    PUSHES.c.campaign_id,
+                    PUSHES.c.urgency,
+                    PUSHES.c.category,
+                )
                 .where(*_agreeing(connection, redrive.query), expires_at > now)
                 .order_by(PUSHES.c.settled_at, PUSHES.c.id)
                 .limit(redrive.limit)
                 .with_for_update(skip_locked=True)
-                .cte("chosen")
-                .prefix_with("MATERIALIZED", dialect="postgresql")
             )
+            rows = list(await connection.execute(chosen))
+            if not rows:
+                return []
+            told = await listening(connection, NewsKind.OUTCOMES)
+            heard = [row.id for row in rows if told.to(row)]
             reviving = (
                 PUSHES.update()
-                .where(PUSHES.c.id.in_(sa.select(chosen.c.id)))
+                .where(among(connection, PUSHES.c.id, [row.id for row in rows]))
                 .values(
                     state=PushState.QUEUED,
                     reason="",
@@ -80,18 +91,13 @@ class SqlDeadPushes:
                     first_tried_at=None,
                     # Earlier attempts no longer count against the patience of its class.
                     unsent=PUSHES.c.attempts,
-                    untold=_WATCHED,
+                    # What becomes of it this time is told too.
+                    untold=among(connection, PUSHES.c.id, heard),
                 )
-                .returning(PUSHES.c.id)
             )
-            ids = list((await connection.execute(reviving)).scalars())
-            if ids:
-                await write_audit(connection, [deed], now)
-        return ids
-
-
-_WATCHED = sa.exists().where(SENDS.c.id == PUSHES.c.send_id, SENDS.c.watched)
-"""Whether webhooks are to be told what becomes of it, this time too."""
+            await connection.execute(reviving)
+            await write_audit(connection, [deed], now)
+        return [row.id for row in rows]
 
 
 def _agreeing(connection: AsyncConnection, query: DeadQuery) -> list[sa.ColumnElement[bool]]:

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,9 +16,11 @@ from kernel.ids import new_id
 from notifications.adapters import webhook_news
 from notifications.adapters.batches import storable
 from notifications.adapters.sql_audit import write_audit
-from notifications.adapters.sql_webhooks import WEBHOOKS, webhook_of
+from notifications.adapters.sql_webhooks import WEBHOOKS, row_of, webhook_of
+from notifications.adapters.webhook_listening import takes
 from notifications.adapters.webhook_tables import DeliveryRow
-from notifications.audit.types import Deed
+from notifications.audit.types import SYSTEM, Deed
+from notifications.webhooks.faring import after_failure, well
 from notifications.webhooks.types import (
     Answer,
     Delivery,
@@ -36,36 +41,53 @@ class SqlDeliveries:
 
     async def gather(self, *, now: datetime, limit: int) -> int:
         async with self._database.transaction() as connection:
-            told = 0
+            most = 0
+            rows: list[Mapping[str, Any]] = []
             for kind, look in _NEWS.items():
-                body = await look(connection, limit)
-                if body is None:
+                found = await look(connection, limit)
+                if not found:
                     continue
-                told += 1
-                rows = [
-                    _row(_delivery(webhook, kind, body, now))
-                    for webhook in await _enabled(connection)
-                    if kind in webhook.kinds
-                ]
-                if rows:
-                    await connection.execute(_DELIVERIES.insert(), rows)
-            return told
+                most = max(most, len(found))
+                for webhook in await _enabled(connection):
+                    if kind not in webhook.kinds:
+                        continue
+                    its = [each.event for each in found if takes(webhook.selection, each.push)]
+                    if its:
+                        body = msgspec.json.encode(its).decode()
+                        rows.append(_row(_delivery(webhook, kind, body, now)))
+            if rows:
+                await connection.execute(_DELIVERIES.insert(), rows)
+            return most
 
     async def add(self, delivery: Delivery) -> None:
         async with self._database.transaction() as connection:
             await connection.execute(_DELIVERIES.insert(), [_row(delivery)])
 
-    async def claim(self, *, now: datetime, lease: timedelta, limit: int) -> Sequence[HeldDelivery]:
+    async def claim(
+        self,
+        *,
+        now: datetime,
+        lease: timedelta,
+        limit: int,
+        busy: Mapping[UUID, int] = MappingProxyType({}),
+    ) -> Sequence[HeldDelivery]:
         async with self._database.reading() as connection:
             due = sa.exists().where(
                 _DELIVERIES.c.webhook_id == WEBHOOKS.c.id, _DELIVERIES.c.due_at <= now
             )
-            waiting = sa.select(WEBHOOKS).where(WEBHOOKS.c.enabled, due).order_by(WEBHOOKS.c.id)
-            webhooks = [webhook_of(row) for row in await connection.execute(waiting)]
+            rested = sa.or_(WEBHOOKS.c.resting_until.is_(None), WEBHOOKS.c.resting_until <= now)
+            waiting = sa.select(WEBHOOKS).where(WEBHOOKS.c.enabled, rested, due)
+            rows = await connection.execute(waiting.order_by(WEBHOOKS.c.id))
+            webhooks = [webhook_of(row) for row in rows]
         held: list[HeldDelivery] = []
         for webhook in webhooks:
+            # One that failed is tried with a single delivery until it answers well.
+            most = limit if webhook.failing_since is None else 1
+            room = most - busy.get(webhook.id, 0)
+            if room < 1:
+                continue
             async with self._database.transaction() as connection:
-                rows = await connection.execute(_claiming(webhook, now, lease, limit))
+                rows = await connection.execute(_claiming(webhook, now, lease, room))
                 held += [HeldDelivery(_delivery_of(row), webhook, row.fence) for row in rows]
         return held
 
@@ -76,8 +98,9 @@ class SqlDeliveries:
         state: DeliveryState,
         *,
         due_at: datetime | None,
+        patience: timedelta,
         now: datetime,
-    ) -> bool:
+    ) -> Webhook | None:
         settling = (
             _DELIVERIES.update()
             .where(_DELIVERIES.c.id == held.delivery.id, _DELIVERIES.c.fence == held.fence)
@@ -90,7 +113,12 @@ class SqlDeliveries:
             )
         )
         async with self._database.transaction() as connection:
-            return (await connection.execute(settling)).rowcount == 1
+            webhook = await _concerned(connection, held.webhook.id, answer)
+            if (await connection.execute(settling)).rowcount == 0:
+                return None
+            if webhook is None:
+                return held.webhook
+            return await _learn(connection, webhook, answer, now=now, patience=patience)
 
     async def page(
         self, webhook_id: UUID, *, state: DeliveryState | None, before: UUID | None, limit: int
@@ -122,7 +150,19 @@ class SqlDeliveries:
             await write_audit(connection, [deed], now)
             return _delivery_of(row)
 
-    async def prune(self, *, before: datetime, limit: int) -> int:
+    async def prune(self, *, now: datetime, before: datetime, over: datetime, limit: int) -> int:
+        late = (
+            sa.select(_DELIVERIES.c.id)
+            .where(_DELIVERIES.c.created_at < over, _DELIVERIES.c.due_at <= over)
+            .order_by(_DELIVERIES.c.created_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        giving_up = (
+            _DELIVERIES.update()
+            .where(_DELIVERIES.c.id.in_(late))
+            .values(state=DeliveryState.FAILED, due_at=None, settled_at=now)
+        )
         old = (
             sa.select(_DELIVERIES.c.id)
             .where(_DELIVERIES.c.created_at < before, _DELIVERIES.c.due_at.is_(None))
@@ -131,8 +171,33 @@ class SqlDeliveries:
             .with_for_update(skip_locked=True)
         )
         async with self._database.transaction() as connection:
+            await connection.execute(giving_up)
             deleting = _DELIVERIES.delete().where(_DELIVERIES.c.id.in_(old))
             return (await connection.execute(deleting)).rowcount
+
+
+async def _concerned(
+    connection: AsyncConnection, webhook_id: UUID, answer: Answer
+) -> Webhook | None:
+    """The webhook, locked, if the answer changes how it fares: not as long as all is well."""
+    its = sa.select(WEBHOOKS).where(WEBHOOKS.c.id == webhook_id)
+    if answer.is_good:
+        its = its.where(WEBHOOKS.c.failing_since.is_not(None))
+    row = (await connection.execute(its.with_for_update(key_share=True))).one_or_none()
+    return None if row is None else webhook_of(row)
+
+
+async def _learn(
+    connection: AsyncConnection, was: Webhook, answer: Answer, *, now: datetime, patience: timedelta
+) -> Webhook:
+    failing = partial(after_failure, was, answer, now=now, patience=patience)
+    fares = well(was) if answer.is_good else failing()
+    await connection.execute(WEBHOOKS.update().where(WEBHOOKS.c.id == was.id).values(row_of(fares)))
+    if was.enabled and not fares.enabled:
+        details = {"reason": fares.disabled_reason}
+        deed = Deed(SYSTEM, "webhook.disabled", f"webhook:{was.id}", details=details)
+        await write_audit(connection, [deed], now)
+    return fares
 
 
 _NEWS = {NewsKind.OUTCOMES: webhook_news.outcomes, NewsKind.REPORTS: webhook_news.reports}

@@ -9,8 +9,9 @@ from kernel.adapters.database import Database, table_of
 from notifications.adapters.batches import among
 from notifications.adapters.push_rows import PUSHES
 from notifications.adapters.report_tables import ReportRow
-from notifications.adapters.send_rows import SENDS
+from notifications.adapters.webhook_listening import listening
 from notifications.reports.types import Report
+from notifications.webhooks.types import NewsKind
 
 REPORTS = table_of(ReportRow)
 
@@ -26,13 +27,19 @@ class SqlReports:
         async with self._database.transaction() as connection:
             # Held, so that none of them is pruned before its report is written.
             known = (
-                sa.select(PUSHES.c.id, PUSHES.c.send_id, SENDS.c.watched)
-                .outerjoin(SENDS, SENDS.c.id == PUSHES.c.send_id)
+                sa.select(
+                    PUSHES.c.id,
+                    PUSHES.c.send_id,
+                    PUSHES.c.campaign_id,
+                    PUSHES.c.urgency,
+                    PUSHES.c.category,
+                )
                 .where(among(connection, PUSHES.c.id, sorted({each for each, _ in first})))
                 .order_by(PUSHES.c.id)
-                .with_for_update(read=True, key_share=True, of=PUSHES)
+                .with_for_update(read=True, key_share=True)
             )
             pushes = {row.id: row for row in await connection.execute(known)}
+            told = await listening(connection, NewsKind.REPORTS)
             rows = [
                 {
                     "push_id": report.push_id,
@@ -40,7 +47,7 @@ class SqlReports:
                     "send_id": pushes[report.push_id].send_id,
                     "at": report.at,
                     "reported_at": now,
-                    "untold": bool(pushes[report.push_id].watched),
+                    "untold": told.to(pushes[report.push_id]),
                 }
                 for _, report in sorted(first.items())
                 if report.push_id in pushes

@@ -18,7 +18,6 @@ from notifications.adapters.send_rows import SENDS, send_of, send_row
 from notifications.adapters.send_tables import ListedRow
 from notifications.adapters.sql_audit import write_audit
 from notifications.adapters.sql_campaigns import CANCELLED
-from notifications.adapters.sql_webhooks import WEBHOOKS
 from notifications.adapters.tables import UNSETTLED, DeviceRow, PushRequestRow
 from notifications.audit.types import Deed
 from notifications.pushes import PushState
@@ -174,10 +173,7 @@ def _key(draft: Draft) -> str:
 async def _write(connection: AsyncConnection, drafts: Sequence[Draft], now: datetime) -> None:
     if not drafts:
         return
-    # Whoever wants to be told says so before: what was sent earlier is not told afterwards.
-    asked = sa.select(WEBHOOKS.c.id).where(WEBHOOKS.c.enabled).limit(1)
-    watched = (await connection.execute(asked)).one_or_none() is not None
-    await connection.execute(SENDS.insert(), [send_row(each, watched=watched) for each in drafts])
+    await connection.execute(SENDS.insert(), [send_row(each) for each in drafts])
     await write_entries(connection, [entry for each in drafts for entry in each.entries], now)
     plans = [each.plan for each in drafts if each.plan is not None]
     if plans:

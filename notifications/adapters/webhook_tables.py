@@ -9,9 +9,11 @@ from sqlmodel import Field
 from kernel.adapters.database import JSON_TEXT, Instant, Row
 from notifications.adapters.tables import partial_index
 
+_NOTHING: dict[str, object] = {"server_default": sa.text("'[]'")}
+
 
 class WebhookRow(Row, table=True):
-    """Who is told. Secrets are sealed; the former one is good until it expires."""
+    """Who is told of what. Secrets are sealed; the former one is good until it expires."""
 
     __tablename__ = "webhooks"
 
@@ -23,6 +25,17 @@ class WebhookRow(Row, table=True):
     former_until: datetime | None = Field(default=None, sa_type=Instant)
     created_at: datetime = Field(sa_type=Instant)
     enabled: bool = True
+    origins: str = Field(
+        sa_type=JSON_TEXT, sa_column_kwargs={"server_default": sa.text("'[\"send\"]'")}
+    )
+    urgencies: str = Field(default="[]", sa_type=JSON_TEXT, sa_column_kwargs=_NOTHING)
+    categories: str = Field(default="[]", sa_type=JSON_TEXT, sa_column_kwargs=_NOTHING)
+    failing_since: datetime | None = Field(default=None, sa_type=Instant)
+    failures: int = Field(default=0, sa_column_kwargs={"server_default": sa.text("0")})
+    resting_until: datetime | None = Field(default=None, sa_type=Instant)
+    disabled_reason: str = Field(
+        default="", sa_type=sa.String(255), sa_column_kwargs={"server_default": sa.text("''")}
+    )
 
 
 class DeliveryRow(Row, table=True):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Protocol
 from uuid import UUID
 
@@ -31,17 +32,25 @@ class DeliveryStore(Protocol):
     """The outbox of webhooks. Every method is one whole transaction."""
 
     async def gather(self, *, now: datetime, limit: int) -> int:
-        """Make deliveries of what nobody was told yet; how many events.
+        """Make deliveries of what nobody was told yet; how many events of the kind that had most.
 
         The events are marked as told in the same transaction, so each is in one delivery
-        for each webhook.
+        for each webhook that wants to hear of its push. With `limit` there may be more.
         """
         ...
 
     async def add(self, delivery: Delivery) -> None: ...
 
-    async def claim(self, *, now: datetime, lease: timedelta, limit: int) -> Sequence[HeldDelivery]:
-        """Take deliveries that are due, of each webhook at most `limit`, the oldest first.
+    async def claim(
+        self,
+        *,
+        now: datetime,
+        lease: timedelta,
+        limit: int,
+        busy: Mapping[UUID, int] = MappingProxyType({}),
+    ) -> Sequence[HeldDelivery]:
+        """Take deliveries that are due, the oldest first: of each webhook at most `limit`, less
+        those with which it is `busy`; of one that fails a single one, and none while it rests.
 
         No other worker gets them until `now + lease`.
         """
@@ -54,9 +63,15 @@ class DeliveryStore(Protocol):
         state: DeliveryState,
         *,
         due_at: datetime | None,
+        patience: timedelta,
         now: datetime,
-    ) -> bool:
-        """Record a try and what becomes of the delivery; False if the holding was lost."""
+    ) -> Webhook | None:
+        """Record a try and what becomes of the delivery; the webhook as it fares now, or None
+        if the holding was lost.
+
+        The webhook rests after a failure, and is disabled once it has failed for as long as
+        `patience`; that is recorded as a deed of the system's.
+        """
         ...
 
     async def page(
@@ -69,8 +84,12 @@ class DeliveryStore(Protocol):
         """Let a delivery be tried once more, at once; None if there is none."""
         ...
 
-    async def prune(self, *, before: datetime, limit: int) -> int:
-        """Delete old deliveries that have ended; how many."""
+    async def prune(self, *, now: datetime, before: datetime, over: datetime, limit: int) -> int:
+        """Delete deliveries from `before` that have ended; how many.
+
+        Those from before `over` whose turn never came, as their webhook rests or is disabled,
+        end as failed.
+        """
         ...
 
 

@@ -1,7 +1,7 @@
 """What can be asked of webhooks."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -11,10 +11,11 @@ from kernel.operations import AnyOperation, Nothing, Operation
 from notifications.apps.errors import NoSealingKey
 from notifications.errors import DeliveryNotFound, TooManyWebhooks, WebhookNotFound
 from notifications.webhooks import schemas
-from notifications.webhooks.types import Delivery, Webhook
+from notifications.webhooks.types import Delivery, Selection, Webhook
 from notifications.webhooks.webhooks import Webhooks
 
 _ROOT = "/admin/v1/webhooks"
+_Word = TypeVar("_Word")
 _ONE = f"{_ROOT}/{{webhook_id}}"
 
 
@@ -25,7 +26,12 @@ def operations(webhooks: Webhooks) -> list[AnyOperation]:
         return schemas.AllWebhooks([_webhook(each) for each in await webhooks.all(principal)])
 
     async def create(principal: Principal, body: schemas.CreateWebhook) -> schemas.WebhookSecret:
-        made, secret = await webhooks.create(principal, body.url, frozenset(body.kinds))
+        selection = Selection(
+            origins=frozenset(body.origins),
+            urgencies=frozenset(body.urgencies),
+            categories=frozenset(body.categories),
+        )
+        made, secret = await webhooks.create(principal, body.url, frozenset(body.kinds), selection)
         return schemas.WebhookSecret(_webhook(made), secret)
 
     async def get(principal: Principal, body: schemas.WebhookId) -> schemas.WebhookBody:
@@ -36,8 +42,11 @@ def operations(webhooks: Webhooks) -> list[AnyOperation]:
             principal,
             body.webhook_id,
             url=body.url,
-            kinds=None if body.kinds is None else frozenset(body.kinds),
+            kinds=_set(body.kinds),
             enabled=body.enabled,
+            origins=_set(body.origins),
+            urgencies=_set(body.urgencies),
+            categories=_set(body.categories),
         )
         return _webhook(changed)
 
@@ -75,7 +84,7 @@ def operations(webhooks: Webhooks) -> list[AnyOperation]:
             get, schemas.WebhookId, schemas.WebhookBody, WebhookNotFound,
         ),
         _operation(
-            "change", "PATCH", _ONE, "Change a webhook, or pause it.",
+            "change", "PATCH", _ONE, "Change a webhook, pause it, or enable it again.",
             change, schemas.ChangeWebhook, schemas.WebhookBody, WebhookNotFound,
         ),
         _operation(
@@ -127,14 +136,26 @@ def _operation(
     )
 
 
+def _set(words: list[_Word] | None) -> frozenset[_Word] | None:
+    return None if words is None else frozenset(words)
+
+
 def _webhook(webhook: Webhook) -> schemas.WebhookBody:
+    selection = webhook.selection
     return schemas.WebhookBody(
         id=webhook.id,
         url=webhook.url,
         kinds=sorted(webhook.kinds),
+        origins=sorted(selection.origins),
+        urgencies=sorted(selection.urgencies),
+        categories=sorted(selection.categories),
         enabled=webhook.enabled,
         created_at=webhook.created_at,
         former_until=webhook.former_until,
+        failing_since=webhook.failing_since,
+        failures=webhook.failures,
+        resting_until=webhook.resting_until,
+        disabled_reason=webhook.disabled_reason,
     )
 
 

@@ -7,17 +7,25 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from notifications.webhooks.types import DeliveryState, NewsKind
+from kernel.notices import Urgency
+from notifications.schemas import Category
+from notifications.webhooks.types import DeliveryState, NewsKind, Origin
 
 Url = Annotated[str, Meta(min_length=1, max_length=2048)]
 Kinds = Annotated[list[NewsKind], Meta(min_length=1, max_length=2)]
+Origins = Annotated[list[Origin], Meta(min_length=1, max_length=3)]
+Urgencies = Annotated[list[Urgency], Meta(max_length=3)]
+Categories = Annotated[list[Category], Meta(max_length=64)]
 
 
 class CreateWebhook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where to tell what."""
+    """Where to tell what, and of which pushes: no `urgencies` or `categories` means any."""
 
     url: Url
     kinds: Kinds = msgspec.field(default_factory=lambda: [NewsKind.OUTCOMES, NewsKind.REPORTS])
+    origins: Origins = msgspec.field(default_factory=lambda: [Origin.SEND])
+    urgencies: Urgencies = []
+    categories: Categories = []
 
 
 class WebhookId(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,17 +40,31 @@ class ChangeWebhook(WebhookId, frozen=True, forbid_unknown_fields=True):
     url: Url | None = None
     kinds: Kinds | None = None
     enabled: bool | None = None
+    origins: Origins | None = None
+    urgencies: Urgencies | None = None
+    categories: Categories | None = None
 
 
 class WebhookBody(msgspec.Struct, frozen=True):
-    """A webhook. `former_until`: until then the secret before this one signs as well."""
+    """A webhook. `former_until`: until then the secret before this one signs as well.
+
+    One that fails rests until `resting_until`; `disabled_reason` says why it was disabled, if
+    nobody asked for that.
+    """
 
     id: UUID
     url: str
     kinds: list[NewsKind]
+    origins: list[Origin]
+    urgencies: list[Urgency]
+    categories: list[str]
     enabled: bool
     created_at: datetime
     former_until: datetime | None
+    failing_since: datetime | None
+    failures: int
+    resting_until: datetime | None
+    disabled_reason: str
 
 
 class WebhookSecret(msgspec.Struct, frozen=True):

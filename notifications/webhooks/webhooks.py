@@ -11,15 +11,25 @@ from kernel.clock import Clock
 from kernel.errors import InvalidInput
 from kernel.identity import Principal, Scope
 from kernel.ids import new_id
+from kernel.notices import Urgency
 from kernel.options import option
 from kernel.paging import Page, cursor_of, parts_of
 from kernel.workers import Pulse
 from notifications.audit.types import deed_of
 from notifications.endpoints import is_trusted, origin_of
 from notifications.errors import DeliveryNotFound, TooManyWebhooks, WebhookNotFound
+from notifications.webhooks.faring import well
 from notifications.webhooks.ports import DeliveryStore, Sealer, WebhookStore
 from notifications.webhooks.signing import make_secret
-from notifications.webhooks.types import Delivery, DeliveryState, NewsKind, Webhook
+from notifications.webhooks.types import (
+    SENDS,
+    Delivery,
+    DeliveryState,
+    NewsKind,
+    Origin,
+    Selection,
+    Webhook,
+)
 
 MOST = 20
 """Webhooks at once, at most."""
@@ -36,13 +46,23 @@ class WebhookOptions:
     deadline: float = option(10.0, "Seconds until an answer is given up.")
     at_once: int = option(4, "Deliveries to one webhook at the same time.")
     give_up_hours: float = option(24.0, "For how long a delivery is tried.")
+    disable_after_hours: float = option(
+        72.0, "A webhook that has failed for so long without a break is disabled."
+    )
     former_hours: float = option(
         24.0, "For how long a secret that was replaced is still used beside the new one."
     )
     kept_days: int = option(7, "Deliveries are kept so long, to be looked at.")
 
     def __post_init__(self) -> None:
-        for name in ("deadline", "at_once", "give_up_hours", "former_hours", "kept_days"):
+        for name in (
+            "deadline",
+            "at_once",
+            "give_up_hours",
+            "disable_after_hours",
+            "former_hours",
+            "kept_days",
+        ):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be above 0")
         for origin in self.own_origins:
@@ -71,11 +91,15 @@ class Webhooks:
         self._options = options
 
     async def create(
-        self, principal: Principal, url: str, kinds: frozenset[NewsKind]
+        self,
+        principal: Principal,
+        url: str,
+        kinds: frozenset[NewsKind],
+        selection: Selection = SENDS,
     ) -> tuple[Webhook, str]:
         """A new webhook and, this once, its secret."""
         principal.require(Scope.PUSHES)
-        self._check(url, kinds)
+        self._check(url, kinds, selection)
         if len(await self._store.all()) >= MOST:
             raise TooManyWebhooks(f"There may be {MOST} webhooks at most.", limit=MOST)
         now, secret = self._clock.now(), make_secret()
@@ -86,6 +110,7 @@ class Webhooks:
             kinds=kinds,
             secret=self._sealer.wrapped(secret, bound=bound_to(webhook_id)),
             created_at=now,
+            selection=selection,
         )
         await self._put(principal, webhook, "created")
         return webhook, secret
@@ -98,16 +123,27 @@ class Webhooks:
         url: str | None = None,
         kinds: frozenset[NewsKind] | None = None,
         enabled: bool | None = None,
+        origins: frozenset[Origin] | None = None,
+        urgencies: frozenset[Urgency] | None = None,
+        categories: frozenset[str] | None = None,
     ) -> Webhook:
-        """Change what is given; the rest stays."""
+        """Change what is given; the rest stays. Enabling it makes its failures forgotten."""
         webhook = await self.get(principal, webhook_id)
+        if enabled:
+            webhook = replace(well(webhook), disabled_reason="")
+        chosen = webhook.selection
         changed = replace(
             webhook,
             url=webhook.url if url is None else url,
             kinds=webhook.kinds if kinds is None else kinds,
             enabled=webhook.enabled if enabled is None else enabled,
+            selection=Selection(
+                origins=chosen.origins if origins is None else origins,
+                urgencies=chosen.urgencies if urgencies is None else urgencies,
+                categories=chosen.categories if categories is None else categories,
+            ),
         )
-        self._check(changed.url, changed.kinds)
+        self._check(changed.url, changed.kinds, changed.selection)
         await self._put(principal, changed, "changed")
         return changed
 
@@ -208,11 +244,13 @@ class Webhooks:
         self._pulse.beat()
         return found
 
-    def _check(self, url: str, kinds: frozenset[NewsKind]) -> None:
+    def _check(self, url: str, kinds: frozenset[NewsKind], selection: Selection) -> None:
         if not is_trusted(url, self._options.own_origins):
             origin_of(url, field="url")
         if not kinds or NewsKind.TEST in kinds:
             raise InvalidInput("kinds", "must hold push.outcomes, push.reports, or both")
+        if not selection.origins:
+            raise InvalidInput("origins", "must hold send, campaign or notice")
 
     async def _put(self, principal: Principal, webhook: Webhook, done: str) -> None:
         deed = deed_of(

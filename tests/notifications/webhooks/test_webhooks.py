@@ -3,8 +3,7 @@
 import re
 import time
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,79 +14,23 @@ import pytest
 
 from kernel.errors import Denied, InvalidInput
 from kernel.identity import Principal, Scope
-from kernel.metrics import Metrics
-from kernel.workers import Pulse
 from notifications.adapters.sql_deliveries import SqlDeliveries
 from notifications.adapters.sql_reports import SqlReports
 from notifications.adapters.sql_webhooks import SqlWebhooks
-from notifications.adapters.webhook_poster import HttpPoster
-from notifications.apps.sealing import KeyRing, make_key
 from notifications.errors import DeliveryNotFound, TooManyWebhooks, WebhookNotFound
 from notifications.reports.types import Report, ReportEvent
 from notifications.webhooks.routes import operations
-from notifications.webhooks.sender import WebhookSender
-from notifications.webhooks.types import Answer, DeliveryState, NewsKind, Webhook
-from notifications.webhooks.webhooks import MOST, WebhookOptions, Webhooks
+from notifications.webhooks.types import Answer, DeliveryState
+from notifications.webhooks.webhooks import MOST
 from tests.support.factories_notifications import AMINA, registration, server, user
 from tests.support.providers import FakeProvider
-from tests.support.receivers import Receiver, receiving
-from tests.support.sending import SendingRoom, request
+from tests.support.sending import request
+from tests.support.telling import BOTH, SERVER, events
 
-SERVER = server(Scope.PUSHES)
-BOTH = frozenset({NewsKind.OUTCOMES, NewsKind.REPORTS})
 ROOT = Path(__file__).parents[3]
 
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 """What is refused or said before the database has a word in it."""
-
-
-@dataclass
-class House:
-    """What webhooks need, on one database."""
-
-    room: SendingRoom
-    receiver: Receiver
-    webhooks: Webhooks
-    sender: WebhookSender
-
-    async def made(self, kinds: frozenset[NewsKind] = BOTH) -> tuple[Webhook, str]:
-        return await self.webhooks.create(SERVER, self.receiver.url, kinds)
-
-    async def delivery_states(self, webhook: Webhook) -> list[tuple[DeliveryState, int]]:
-        page = await self.webhooks.deliveries(SERVER, webhook.id, state=None, cursor=None, limit=50)
-        return [(each.state, each.status) for each in page.items]
-
-
-@pytest.fixture
-async def house(database, clock, metrics) -> AsyncIterator[House]:
-    room = SendingRoom(database, clock, metrics)
-    async with receiving() as receiver:
-        options = WebhookOptions(own_origins=(receiver.origin,))
-        deliveries, ring, pulse = SqlDeliveries(database), KeyRing([make_key("k")]), Pulse()
-        poster = HttpPoster(options)
-        await poster.open()
-        yield House(
-            room,
-            receiver,
-            Webhooks(
-                store=SqlWebhooks(database),
-                deliveries=deliveries,
-                sealer=ring,
-                clock=clock,
-                pulse=pulse,
-                options=options,
-            ),
-            WebhookSender(
-                store=deliveries,
-                poster=poster,
-                sealer=ring,
-                clock=clock,
-                metrics=Metrics(),
-                pulse=pulse,
-                options=options,
-            ),
-        )
-        await poster.close()
 
 
 @pytest.fixture(scope="module")
@@ -99,12 +42,6 @@ def verified() -> Callable[..., bool]:
     exec(sample, names)
     found: Callable[..., bool] = names["verified"]
     return found
-
-
-def events(told: tuple[dict[str, str], bytes]) -> tuple[str, list[dict[str, Any]]]:
-    body = msgspec.json.decode(told[1])
-    assert body["id"] == told[0]["webhook-id"]
-    return body["kind"], body["events"]
 
 
 async def test_outcomes_and_reports_of_sends_are_told_once_each(house):
@@ -242,10 +179,15 @@ async def test_whoever_is_paused_is_told_nothing_and_a_lost_holding_changes_noth
     (held,) = await store.claim(now=clock.now(), lease=timedelta(0), limit=4)
     await house.sender.step()
 
-    lost = not await store.settle(
-        held, Answer(500), DeliveryState.FAILED, due_at=None, now=clock.now()
+    lost = await store.settle(
+        held,
+        Answer(500),
+        DeliveryState.FAILED,
+        due_at=None,
+        patience=timedelta(hours=1),
+        now=clock.now(),
     )
-    assert lost
+    assert lost is None
     assert await house.delivery_states(webhook) == [(DeliveryState.DELIVERED, 204)]
 
 
