@@ -5,10 +5,12 @@ store.
 """
 
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar, cast
 
 import sqlalchemy as sa
@@ -17,8 +19,10 @@ from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlmodel import SQLModel
 
+from kernel.adapters import driver
 from kernel.adapters.outages import outages
 from kernel.adapters.pinging import ping_when_rested
+from kernel.adapters.sqlite_reads import SqliteReads, prepare
 from kernel.options import option
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -142,8 +146,12 @@ class Database:
         statement_timeout = str(int(options.statement_seconds * 1000))
         self.is_sqlite = options.url.startswith("sqlite:")
         if self.is_sqlite:
+            self._prepare = partial(
+                prepare, wait=options.timeout_seconds, synchronous=options.sqlite_synchronous
+            )
             self._writer = self._sqlite_engine(size=1, begin="BEGIN IMMEDIATE")
             self._reader = self._sqlite_engine(size=4, begin="BEGIN")
+            self._reads = SqliteReads(self._reader, prepare=self._prepare)
         else:
             self._writer = create_async_engine(
                 options.url.replace("postgresql://", "postgresql+asyncpg://", 1),
@@ -183,18 +191,7 @@ class Database:
 
         @sa.event.listens_for(engine.sync_engine, "connect")
         def _connect(connection: Any, _record: Any) -> None:
-            # The driver's own transaction handling begins too late; ours is explicit.
-            connection.isolation_level = None
-            cursor = connection.cursor()
-            cursor.execute(f"PRAGMA busy_timeout={int(self._options.timeout_seconds * 1000)}")
-            cursor.execute("PRAGMA journal_mode")
-            if cursor.fetchone()[0] != "wal":
-                # The file remembers it from the first migration on. Whoever asks for it while
-                # another connects is told at once that the file is locked, however long it waits.
-                cursor.execute("PRAGMA journal_mode=WAL")
-            cursor.execute(f"PRAGMA synchronous={self._options.sqlite_synchronous}")
-            cursor.execute("PRAGMA foreign_keys=ON")
-            cursor.close()
+            self._prepare(connection)
 
         @sa.event.listens_for(engine.sync_engine, "begin")
         def _begin(connection: sa.Connection) -> None:
@@ -215,6 +212,7 @@ class Database:
     async def close(self) -> None:
         await self._writer.dispose()
         if self.is_sqlite:
+            await self._reads.close()
             await self._reader.dispose()
 
     @asynccontextmanager
@@ -235,6 +233,17 @@ class Database:
         with outages():
             async with self._reader.connect() as connection:
                 yield connection
+
+    async def fetch(self, statement: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        """All rows of one short reading statement, in the words and values of the driver.
+
+        Raises `Unavailable` like the others.
+        """
+        if self.is_sqlite:
+            with outages(), driver.translated(statement, sqlite3.Error):
+                return await self._reads.fetch(statement, values)
+        async with self.reading() as connection:
+            return await driver.fetch(connection, statement, values)
 
     def single(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """A connection for one statement that is a whole transaction, or raises `Unavailable`."""

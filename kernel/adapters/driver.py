@@ -26,7 +26,7 @@ async def fetch(
     driver: Any = (await connection.get_raw_connection()).driver_connection
     if connection.dialect.name != "sqlite":
         return await _fetch_on_postgres(connection, driver, statement, values)
-    with _translated(statement, sqlite3.Error):
+    with translated(statement, sqlite3.Error):
         return list(await driver.execute_fetchall(statement, values))
 
 
@@ -35,7 +35,7 @@ async def run_many(
 ) -> None:
     """One statement of SQLite's for each of the rows, in the transaction of `connection`."""
     driver: Any = (await connection.get_raw_connection()).driver_connection
-    with _translated(statement, sqlite3.Error):
+    with translated(statement, sqlite3.Error):
         await driver.executemany(statement, rows)
 
 
@@ -43,7 +43,7 @@ async def _fetch_on_postgres(
     connection: AsyncConnection, driver: Any, statement: str, values: Sequence[Any]
 ) -> Sequence[Sequence[Any]]:
     try:
-        with _translated(statement, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with translated(statement, asyncpg.PostgresError, asyncpg.InterfaceError):
             rows: Sequence[Sequence[Any]] = await driver.fetch(statement, *values)
             return rows
     except sa.exc.DBAPIError:
@@ -58,7 +58,8 @@ async def _fetch_on_postgres(
 
 
 @contextmanager
-def _translated(statement: str, *kinds: type[Exception]) -> Iterator[None]:
+def translated(statement: str, *kinds: type[Exception]) -> Iterator[None]:
+    """Turn the driver's errors into SQLAlchemy's, which name no values."""
     try:
         yield
     except kinds as error:

@@ -5,20 +5,17 @@ database does.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Sequence
 
-import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from kernel.adapters.driver import fetch
+from kernel.adapters.database import Database
 from messaging.ports import Membership
 
-_SQLITE = sa.text("""
-SELECT asked.key
-FROM json_each(:pairs) AS asked CROSS JOIN members
+_SQLITE = """
+SELECT asked.key + 1
+FROM json_each(?) AS asked CROSS JOIN members
   ON members.conversation_id = json_extract(asked.value, '$[0]')
  AND members.user_id = json_extract(asked.value, '$[1]')
-""")
+"""
 
 _POSTGRES = """
 SELECT asked.number
@@ -27,22 +24,12 @@ JOIN members USING (conversation_id, user_id)
 """
 
 
-async def _on_sqlite(
-    connection: AsyncConnection, pairs: Sequence[Membership]
-) -> Sequence[Membership]:
-    keys = [(conversation_id.hex, user_id) for conversation_id, user_id in pairs]
-    rows = await connection.execute(_SQLITE, {"pairs": json.dumps(keys)})
-    return [pairs[row.key] for row in rows]
-
-
-async def _on_postgres(
-    connection: AsyncConnection, pairs: Sequence[Membership]
-) -> Sequence[Membership]:
-    columns = ([each for each, _ in pairs], [each for _, each in pairs])
-    return [pairs[number - 1] for (number,) in await fetch(connection, _POSTGRES, columns)]
-
-
-MEMBERSHIPS: Mapping[
-    str, Callable[[AsyncConnection, Sequence[Membership]], Awaitable[Sequence[Membership]]]
-] = {"sqlite": _on_sqlite, "postgresql": _on_postgres}
-"""By the name of the dialect: those of the pairs that are so."""
+async def memberships(database: Database, pairs: Sequence[Membership]) -> Sequence[Membership]:
+    """Those of the pairs that are so."""
+    if database.is_sqlite:
+        keys = [(conversation_id.hex, user_id) for conversation_id, user_id in pairs]
+        rows = await database.fetch(_SQLITE, (json.dumps(keys),))
+    else:
+        columns = ([each for each, _ in pairs], [each for _, each in pairs])
+        rows = await database.fetch(_POSTGRES, columns)
+    return [pairs[number - 1] for (number,) in rows]

@@ -17,7 +17,7 @@ from kernel.outbox import Entry
 from kernel.paging import Page, cursor_of, parts_of
 from messaging.adapters.audiences import AUDIENCES
 from messaging.adapters.chunks import chunks
-from messaging.adapters.memberships import MEMBERSHIPS
+from messaging.adapters.memberships import memberships
 from messaging.adapters.tables import ConversationRow, MemberRow
 from messaging.errors import ConversationFull, LastOwner
 from messaging.ports import Membership
@@ -90,8 +90,7 @@ class SqlConversations:
             return await _member_in(connection, conversation_id, user_id)
 
     async def memberships(self, pairs: Collection[Membership]) -> Collection[Membership]:
-        async with self._database.reading() as connection:
-            return await MEMBERSHIPS[connection.dialect.name](connection, list(pairs))
+        return await memberships(self._database, list(pairs))
 
     async def members(self, conversation_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[Member]]:
         found: dict[UUID, list[Member]] = defaultdict(list)

@@ -74,10 +74,9 @@ class SqlMessages:
     async def page(
         self, conversation_id: UUID, *, beyond: int, limit: int, backwards: bool = False
     ) -> MessagePage | None:
-        async with self._database.reading() as connection:
-            return await message_pages.page(
-                connection, conversation_id, beyond=beyond, limit=limit, backwards=backwards
-            )
+        return await message_pages.page(
+            self._database, conversation_id, beyond=beyond, limit=limit, backwards=backwards
+        )
 
     async def tops(self, conversation_ids: Sequence[UUID]) -> Mapping[UUID, int]:
         tops: dict[UUID, int] = {}

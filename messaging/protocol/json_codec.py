@@ -1,10 +1,9 @@
 """Values to and from newline-delimited JSON: one object a line, payloads embedded as they are."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
 
 from messaging.protocol.codec import is_shallow
 from messaging.protocol.codes import DisconnectCode, ProtocolViolation
@@ -19,9 +18,10 @@ from messaging.protocol.frames import (
     Request,
     Result,
 )
+from messaging.protocol.json_shapes import SHAPES, Shape, payload_of, shape_of
 from messaging.protocol.requests import ConnectRequest, RPCRequest
-from messaging.protocol.results import Error, RPCResult
-from messaging.protocol.shapes import EVENTS, REQUESTS, RESULTS, Field, Form, fields_of
+from messaging.protocol.results import Error, HistoryResult, RPCResult
+from messaging.protocol.shapes import EVENTS, REQUESTS, RESULTS
 from messaging.protocol.values import ClientInfo, Publication, Uint32, Value
 
 _encode = msgspec.json.Encoder().encode
@@ -54,7 +54,7 @@ class JsonCodec:
 
     def decode_connect(self, frame: bytes) -> ConnectRequest:
         wire = _decoded(_connect_text, frame)
-        return cast(ConnectRequest, _shapes[ConnectRequest].from_wire(wire))
+        return cast(ConnectRequest, SHAPES[ConnectRequest].from_wire(wire))
 
     def decode_answers(self, frame: bytes) -> list[Answer]:
         return [_answer(line) for line in _lines(_answer_line, frame)]
@@ -66,10 +66,12 @@ class JsonCodec:
         return b"{" + _member(command.request) + end
 
     def encode_reply(self, reply: Reply) -> bytes:
+        # What `_member` would give, sooner: nothing is answered as often, and nothing is as long.
         result = reply.result
         if type(result) is RPCResult and result.data:
-            # What `_member` would give, sooner: nothing is answered as often.
             return _one_line(b'{"id":%d,"rpc":{"data":%b}}' % (reply.id, result.data))
+        if type(result) is HistoryResult:
+            return _one_line(b'{"id":%d,%b}' % (reply.id, _history(result)))
         return b'{"id":%d,%b}' % (reply.id, _member(reply.result))
 
     def encode_push(self, push: Push) -> bytes:
@@ -108,7 +110,25 @@ JSON: Final = JsonCodec()
 
 def _member(value: Value) -> bytes:
     """The value with its name in front, as it stands in an object."""
-    return _KEYS[type(value)] + _one_line(_encode(_shapes[type(value)].to_wire(value)))
+    return _KEYS[type(value)] + _one_line(_encode(SHAPES[type(value)].to_wire(value)))
+
+
+def _history(result: HistoryResult) -> bytes:
+    """What `_member` gives, but for line ends."""
+    publications = [
+        b'{"data":%b,"offset":%d}' % (each.data, each.offset)
+        if each.data
+        and each.offset
+        and each.info is None
+        and not (each.tags or each.delta or each.time)
+        else _encode(SHAPES[Publication].to_wire(each))
+        for each in result.publications
+    ]
+    return b'"history":{"publications":[%b],"epoch":%b,"offset":%d}' % (
+        b",".join(publications),
+        _encode(result.epoch),
+        result.offset,
+    )
 
 
 def _one_line(text: bytes) -> bytes:
@@ -140,7 +160,7 @@ def _command(line: Any) -> Command:
     values = msgspec.structs.astuple(line)
     if values.count(None) == len(values) - 2 and (wire := line.rpc) is not None:
         # What `from_wire` would do, sooner: nothing is asked as often.
-        return Command(line.id, RPCRequest(wire.method, _payload(wire.data)))
+        return Command(line.id, RPCRequest(wire.method, payload_of(wire.data)))
     for name, shape in _REQUESTS:
         if (wire := getattr(line, name)) is not None:
             return Command(line.id, cast(Request, shape.from_wire(wire)))
@@ -161,124 +181,14 @@ def _answer(line: Any) -> Answer:
     raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "push says nothing")
 
 
-# --- Between values and what msgspec reads and writes -----------------------------------------
-#
-# A payload is bytes to us, but msgspec embeds only what is `Raw`, and writes bytes in base 64. So
-# each kind of value that holds a payload, at any depth, has a twin for the wire.
-
-
-class _Turn(NamedTuple):
-    """How one field differs in the twin."""
-
-    type: Any
-    outward: Callable[[Any], Any]
-    inward: Callable[[Any], Any]
-
-
-class _Shape:
-    """A kind of value, its twin (or itself, without payloads), and the way between the two."""
-
-    def __init__(self, kind: type[Value]) -> None:
-        self.kind = kind
-        self.wire: type[msgspec.Struct] = kind
-        # Known before its fields are: a filter holds filters.
-        _shapes[kind] = self
-        turns = {field.name: turn for field in fields_of(kind) if (turn := _turn(field))}
-        declared = msgspec.structs.fields(kind)
-        self._turns = [
-            (at, turns[each.name]) for at, each in enumerate(declared) if each.name in turns
-        ]
-        if turns:
-            self.wire = msgspec.defstruct(
-                kind.__name__,
-                [_declaration(each, turns.get(each.name)) for each in declared],
-                omit_defaults=True,
-                gc=False,
-            )
-
-    def to_wire(self, value: Value) -> msgspec.Struct:
-        if not self._turns:
-            return value
-        fields = list(msgspec.structs.astuple(value))
-        for at, turn in self._turns:
-            fields[at] = turn.outward(fields[at])
-        return self.wire(*fields)
-
-    def from_wire(self, wire: msgspec.Struct) -> Value:
-        if not self._turns:
-            return cast(Value, wire)
-        fields = list(msgspec.structs.astuple(wire))
-        for at, turn in self._turns:
-            fields[at] = turn.inward(fields[at])
-        return self.kind(*fields)
-
-
-_shapes: Final[dict[type[Value], _Shape]] = {}
-
-
-def _shape(kind: type[Value]) -> _Shape:
-    return _shapes.get(kind) or _Shape(kind)
-
-
-def _turn(field: Field) -> _Turn | None:
-    if field.form is Form.PAYLOAD:
-        return _Turn(
-            Raw | UnsetType,
-            lambda payload: Raw(payload) if payload else UNSET,
-            _payload,
-        )
-    if field.kind is None:
-        return None
-    shape = _shape(field.kind)
-    wire, outward, inward = shape.wire, shape.to_wire, shape.from_wire
-    if wire is field.kind:
-        return None
-    match field.form:
-        case Form.MAYBE:
-            return _Turn(wire | None, _if_any(outward), _if_any(inward))
-        case Form.MANY:
-            return _Turn(tuple[wire, ...], _each(outward), _each(inward))  # type: ignore[valid-type]
-        case Form.NAMED:
-            return _Turn(dict[str, wire], _each_named(outward), _each_named(inward))  # type: ignore[valid-type]
-        case _:
-            return _Turn(wire, outward, inward)
-
-
-def _payload(raw: Any) -> bytes:
-    return b"" if raw is UNSET else bytes(raw)
-
-
-def _if_any(turn: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: None if value is None else turn(value)
-
-
-def _each(turn: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda values: tuple(map(turn, values))
-
-
-def _each_named(turn: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda values: {name: turn(value) for name, value in values.items()} if values else {}
-
-
-def _declaration(declared: msgspec.structs.FieldInfo, turn: _Turn | None) -> tuple[str, Any, Any]:
-    """The twin's field: zero is where it was, but an absent payload is unset."""
-    type_ = declared.type if turn is None else turn.type
-    default: Any = declared.default
-    if declared.default_factory is not msgspec.NODEFAULT:
-        default = msgspec.field(default_factory=declared.default_factory)
-    elif default == b"":
-        default = UNSET
-    return declared.name, type_, default
-
-
-def _line_of(name: str, shapes: Iterable[tuple[str, _Shape]], *more: tuple[str, Any, Any]) -> Any:
+def _line_of(name: str, shapes: Iterable[tuple[str, Shape]], *more: tuple[str, Any, Any]) -> Any:
     fields = [(each, shape.wire | None, None) for each, shape in shapes]
     return msgspec.defstruct(name, [*more, *fields], gc=False)
 
 
-_REQUESTS: Final = [(name, _shape(kind)) for name, kind in REQUESTS.items()]
-_RESULTS: Final = [(name, _shape(kind)) for name, kind in RESULTS.items()]
-_EVENTS: Final = [(name, _shape(kind)) for name, kind in EVENTS.items()]
+_REQUESTS: Final = [(name, shape_of(kind)) for name, kind in REQUESTS.items()]
+_RESULTS: Final = [(name, shape_of(kind)) for name, kind in RESULTS.items()]
+_EVENTS: Final = [(name, shape_of(kind)) for name, kind in EVENTS.items()]
 
 _KEYS: Final = {
     shape.kind: b'"%b":' % name.encode() for name, shape in (*_REQUESTS, *_RESULTS, *_EVENTS)
@@ -289,4 +199,4 @@ _command_line = msgspec.json.Decoder(_line_of("Command", _REQUESTS, ("id", Uint3
 _answer_line = msgspec.json.Decoder(
     _line_of("Reply", _RESULTS, ("id", Uint32, 0), ("push", _push_line | None, None))
 ).decode
-_connect_text = msgspec.json.Decoder(_shapes[ConnectRequest].wire).decode
+_connect_text = msgspec.json.Decoder(SHAPES[ConnectRequest].wire).decode

@@ -43,7 +43,8 @@ class History:
         top = page.top
         if since is not None and since.epoch not in ("", top.epoch):
             raise Declined(ErrorCode.UNRECOVERABLE_POSITION)
-        newest = max((each.offset for each in page.publications), default=0)
+        ends = page.publications[:1], page.publications[-1:]
+        newest = max((each.offset for end in ends for each in end), default=0)
         found = _fitting(page.publications, self._most_bytes)
         result = HistoryResult(found, top.epoch, max(top.offset, newest))
         if since is not None and limit and not request.reverse:

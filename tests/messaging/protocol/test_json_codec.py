@@ -64,6 +64,28 @@ GOLDEN_REPLIES = [
     ),
     ('{"id":4,"unsubscribe":{}}', Reply(4, UnsubscribeResult())),
     (
+        '{"id":5,"history":{"publications":[{"data":{"t":"a"},"offset":1},'
+        '{"data":2,"info":{"user":"u","client":"c"},"offset":2},{"data":3},'
+        '{"data":4,"offset":4,"tags":{"a":"b"}},{"data":"x","offset":5,"delta":true},'
+        '{"data":6,"offset":6,"time":7},{"offset":7}],"epoch":"x\\"7","offset":9}}',
+        Reply(
+            5,
+            HistoryResult(
+                (
+                    Publication(b'{"t":"a"}', offset=1),
+                    Publication(b"2", ClientInfo("u", "c"), 2),
+                    Publication(b"3"),
+                    Publication(b"4", offset=4, tags={"a": "b"}),
+                    Publication(b'"x"', offset=5, delta=True),
+                    Publication(b"6", offset=6, time=7),
+                    Publication(offset=7),
+                ),
+                'x"7',
+                9,
+            ),
+        ),
+    ),
+    (
         '{"id":6,"subscribe":{"recoverable":true,"epoch":"x7Qa",'
         '"publications":[{"data":{"t":"msg.new"},"offset":121}],"recovered":true,"offset":120,'
         '"positioned":true,"was_recovering":true}}',
@@ -137,6 +159,7 @@ def test_a_payload_never_breaks_its_line():
         JSON.encode_publication("c", spread, offset=1),
         JSON.encode_push(Push(Message(spread))),
         JSON.encode_reply(Reply(1, RPCResult(spread))),
+        JSON.encode_reply(Reply(1, HistoryResult((Publication(spread, offset=1),), "", 1))),
         JSON.encode_command(Command(1, RPCRequest("m", spread))),
     ):
         assert b"\n" not in line
