@@ -23,6 +23,18 @@ class Nothing(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """An answer that is a text of its own, not JSON.
+
+    `version` names what it says at present. `write` makes it, and is called only for whoever
+    does not have that version yet.
+    """
+
+    version: str
+    write: Callable[[], Awaitable[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
 class Operation(Generic[I, O]):
     """One thing that can be asked.
 
@@ -58,6 +70,13 @@ class Operation(Generic[I, O]):
     streams: bool = False
     """`run` gives an asynchronous iterator: over HTTP each of its values, as `gives` describes
     it, is a line of JSON that leaves when it comes."""
+
+    document: str = ""
+    """`run` gives a `Document` of this media type: over HTTP it may be asked for again with
+    `If-None-Match`, and a caller keeps it for itself only."""
+
+    upload: tuple[str, str] | None = None
+    """A body of this media type is the text of this field; the others come from the query."""
 
     also_called: tuple[str, ...] = ()
     """Other names over RPC, by which clients of other servers know it."""

@@ -6,6 +6,8 @@ from reminders import errors, schemas
 from reminders.asking import Asking
 from reminders.events import Events
 from reminders.explain import Explain
+from reminders.feeds.feeds import Feeds
+from reminders.feeds.routes import feed_operations
 from reminders.moving import Moving
 from reminders.offers import both
 from reminders.operating import Operating
@@ -37,6 +39,7 @@ def operations(
     people: People,
     explain: Explain,
     operating: Operating,
+    feeds: Feeds,
 ) -> list[AnyOperation]:
     """Everything the client gateway offers to users, each beside what servers are offered."""
     asking = Asking(events, tasks, snoozing, rules, people, explain)
@@ -48,6 +51,7 @@ def operations(
         *_rules(asking),
         *profile_operations(asking),
         *_firings(asking),
+        *feed_operations(feeds),
         *operating_operations(operating),
     ]
 

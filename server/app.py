@@ -174,7 +174,7 @@ class _Gateways:
             given = await input_of(
                 operation, request, limit=self._body_bytes, seconds=self._body_seconds
             )
-            return await answer_of(operation, principal, given, as_page=as_page)
+            return await answer_of(operation, principal, given, request=request, as_page=as_page)
 
         return endpoint
 

@@ -76,7 +76,8 @@ def _document(
     described: "type[_Described] | None" = None,
     about: str = _ABOUT,
 ) -> Document:
-    types = {each.takes for each in operations} | {each.gives for each in operations}
+    types = {each.takes for each in operations}
+    types |= {each.gives for each in operations if not each.document}
     types |= {ErrorBody, Error}
     ordered = sorted(types, key=lambda each: str(getattr(each, "__name__", each)))
     schemas, components = msgspec.json.schema_components(ordered, ref_template=_REF)
@@ -136,9 +137,12 @@ class _Described:
         if operation.method not in ("GET", "DELETE"):
             body = self._body()
             if body["properties"]:
+                content = {"application/json": {"schema": body}}
+                if operation.upload is not None:
+                    content[operation.upload[0]] = {"schema": {"type": "string"}}
                 described["requestBody"] = {
                     "required": bool(body.get("required")),
-                    "content": {"application/json": {"schema": body}},
+                    "content": content,
                 }
         return described
 
@@ -173,6 +177,9 @@ class _Described:
     def _answer(self) -> dict[str, object]:
         if self._operation.status == 204:
             return {"description": "Done."}
+        if media_type := self._operation.document:
+            text = {"schema": {"type": "string"}}
+            return {"description": "The document as it is now.", "content": {media_type: text}}
         schema = self._schemas[self._operation.gives]
         if self._operation.streams:
             described = "One JSON value a line, each when it comes; empty lines mean nothing."

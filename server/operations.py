@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from kernel.errors import InvalidInput
 from kernel.identity import Principal
-from kernel.operations import AnyOperation, invalid_input
+from kernel.operations import AnyOperation, Document, invalid_input
 from server.errors import CLOSING, BodyTooLarge
 
 Answer = Callable[[Request], Awaitable[Response]]
@@ -36,6 +36,9 @@ async def input_of(operation: AnyOperation, request: Request, *, limit: int, sec
     path = {name: _path_value(operation, name, text) for name, text in request.path_params.items()}
     if operation.method in ("GET", "DELETE"):
         return _from_query(operation, path, request)
+    if operation.upload is not None and _media_type(request) == operation.upload[0]:
+        body = await body_of(request, limit=limit, seconds=seconds, kind=operation.upload[0])
+        return _from_upload(operation, path, request, body)
     body = await body_of(request, limit=limit, seconds=seconds)
     return _from_body(operation, path, body)
 
@@ -70,6 +73,19 @@ def _from_query(operation: AnyOperation, path: Mapping[str, object], request: Re
         raise invalid_input(error) from None
 
 
+def _from_upload(
+    operation: AnyOperation, path: Mapping[str, object], request: Request, body: bytes
+) -> Any:
+    assert operation.upload is not None, "the operation takes uploads"
+    field = operation.upload[1]
+    if field in request.query_params:
+        raise InvalidInput(field, "belongs in the body only")
+    try:
+        return _from_query(operation, {**path, field: body.decode()}, request)
+    except UnicodeDecodeError:
+        raise InvalidInput("body", "is not UTF-8") from None
+
+
 def _from_body(operation: AnyOperation, path: Mapping[str, object], body: bytes) -> Any:
     # Values stay the bytes that came: what passes through is never decoded and encoded again.
     # The decoder does not look inside them, so their encoding is checked here.
@@ -96,8 +112,10 @@ def _from_body(operation: AnyOperation, path: Mapping[str, object], body: bytes)
         raise InvalidInput("body", f"is not valid JSON: {error}") from None
 
 
-async def body_of(request: Request, *, limit: int, seconds: float) -> bytes:
-    """The JSON body of a request, read no further than `limit` bytes and no longer than that."""
+async def body_of(
+    request: Request, *, limit: int, seconds: float, kind: str = "application/json"
+) -> bytes:
+    """The body of a request, read no further than `limit` bytes and no longer than that."""
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > limit:
         raise BodyTooLarge(f"The body may have {limit} bytes at most.", limit=limit)
@@ -117,17 +135,27 @@ async def body_of(request: Request, *, limit: int, seconds: float) -> bytes:
     except ClientDisconnect:
         raise HTTPException(400, "The client went away before the body was complete.") from None
     body = b"".join(parts)
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if body and kind != "application/json":
+    if body and _media_type(request) != kind:
         raise HTTPException(415, "Send JSON, with Content-Type: application/json.")
     return body
 
 
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 async def answer_of(
-    operation: AnyOperation, principal: Principal, given: Any, *, as_page: bool = False
+    operation: AnyOperation,
+    principal: Principal,
+    given: Any,
+    *,
+    request: Request,
+    as_page: bool = False,
 ) -> Response:
     """Run the operation and write its answer, as a page if that is wanted and there is one."""
     result = await operation.run(principal, given)
+    if operation.document:
+        return await _document(operation, result, request)
     if as_page and operation.page is not None:
         return HTMLResponse(operation.page(result), operation.status, headers=PAGE_HEADERS)
     if operation.streams:
@@ -135,6 +163,30 @@ async def answer_of(
     if operation.status == 204:
         return Response(status_code=204)
     return Response(msgspec.json.encode(result), operation.status, media_type="application/json")
+
+
+async def _document(operation: AnyOperation, given: Document, request: Request) -> Response:
+    tag = f'"{given.version}"'
+    headers = {
+        "etag": tag,
+        # Whoever keeps it asks each time whether it still is so; nobody in between keeps it.
+        "cache-control": "private, no-cache",
+    }
+    if _has(tag, request.headers.get("if-none-match", "")):
+        return Response(status_code=304, headers=headers)
+    media_type = f"{operation.document}; charset=utf-8"
+    if request.method == "HEAD":
+        answer = Response(headers=headers, media_type=media_type)
+        # How long it would be is known only after it was written.
+        del answer.headers["content-length"]
+        return answer
+    return Response(await given.write(), operation.status, headers, media_type)
+
+
+def _has(tag: str, asked: str) -> bool:
+    """Whether a tag is among those that a caller has; one that was weakened underway counts."""
+    tags = {each.strip().removeprefix("W/") for each in asked.split(",")}
+    return tag in tags or tags == {"*"}
 
 
 async def _lines(values: AsyncIterator[Any]) -> AsyncIterator[bytes]:

@@ -77,6 +77,7 @@ class SqlCalendarStore:
             for change in changes:
                 await self._apply(connection, event_id, change, now)
             if changes:
+                await _revise(connection, event_id, now)
                 await _mark(connection, event_id, now)
         return True
 
@@ -166,7 +167,7 @@ class SqlCalendarStore:
                     )
                 )
             case Task():
-                await self._put(connection, TASKS, columns_of_task(change))
+                await self._put(connection, TASKS, columns_of_task(change) | {"changed_at": now})
             case Rule():
                 await self._put(connection, RULES, columns_of_rule(change))
             case TakeBack():
@@ -218,6 +219,12 @@ async def _sheet(connection: AsyncConnection, event: Event, task_id: UUID | None
         task=task,
         task_count=(await connection.execute(count)).scalar_one(),
     )
+
+
+async def _revise(connection: AsyncConnection, event_id: UUID, now: datetime) -> None:
+    """Something in the event was changed: whoever keeps what it said looks again."""
+    changed = EVENTS.update().where(EVENTS.c.id == event_id)
+    await connection.execute(changed.values(revision=EVENTS.c.revision + 1, changed_at=now))
 
 
 async def _mark(connection: AsyncConnection, event_id: UUID, now: datetime) -> None:

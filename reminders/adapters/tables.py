@@ -13,7 +13,7 @@ ZONE = sa.String(64)
 
 
 class EventRow(Row, table=True):
-    """An event; its plan reaches `planned_until`."""
+    """An event; its plan reaches `planned_until`. Each change in it raises its `revision`."""
 
     __tablename__ = "events"
     __table_args__ = (
@@ -38,6 +38,10 @@ class EventRow(Row, table=True):
     cancelled_at: datetime | None = Field(default=None, sa_type=Instant)
     anchors: str = Field(sa_type=JSON_TEXT, sa_column_kwargs={"server_default": "[]"})
     moved: str | None = Field(default=None, sa_type=JSON_TEXT)
+    revision: int = Field(
+        default=0, sa_type=sa.BigInteger, sa_column_kwargs={"server_default": "0"}
+    )
+    changed_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class EventMemberRow(Row, table=True):
@@ -111,6 +115,7 @@ class TaskRow(Row, table=True):
     done_at: datetime | None = Field(default=None, sa_type=Instant)
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)
     details: str = Field(sa_type=JSON_TEXT, sa_column_kwargs={"server_default": "{}"})
+    changed_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class RuleRow(Row, table=True):

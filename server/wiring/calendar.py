@@ -6,11 +6,13 @@ from kernel.workers import Pulse
 from notifications.adapters.sql_preferences import SqlPreferences
 from reminders import routes
 from reminders.adapters.sql_calendar import SqlCalendarStore
+from reminders.adapters.sql_feeds import SqlFeedStore
 from reminders.adapters.sql_firings import SqlFiringStore
 from reminders.adapters.sql_operating import SqlOperatingStore
 from reminders.adapters.sql_zones import SqlZoneStore
 from reminders.events import Events
 from reminders.explain import Explain
+from reminders.feeds.feeds import Feeds
 from reminders.moving import Moving
 from reminders.operating import Operating
 from reminders.parts import Parts
@@ -44,6 +46,13 @@ class Calendar:
         self.tasks = Tasks(store=store, clock=clock, planning=planning)
         self.rules = RuleBook(store=store, clock=clock, planning=planning)
         self.people = People(store=store, clock=clock, planning=planning)
+        self.feeds = Feeds(
+            store=SqlFeedStore(ground.database),
+            calendar=store,
+            clock=clock,
+            options=ground.settings.feeds,
+            default_locale=ground.settings.scheduler.default_locale,
+        )
         ground.operations += routes.operations(
             events=self.events,
             parts=self.parts,
@@ -52,6 +61,7 @@ class Calendar:
             snoozing=self.snoozing,
             rules=self.rules,
             people=self.people,
+            feeds=self.feeds,
             operating=Operating(store=self._operating, clock=clock, planning=planning),
             explain=Explain(
                 calendar=store, firings=self._firings, almanac=self._almanac, clock=clock

@@ -37,6 +37,7 @@ from notifications.templates.shelf import TemplateOptions
 from notifications.throttle import ThrottleOptions
 from notifications.upkeep import UpkeepOptions
 from notifications.webhooks.webhooks import WebhookOptions
+from reminders.feeds.feeds import FeedOptions
 from reminders.planner import PlannerOptions
 from reminders.scheduler import SchedulerOptions
 from server.options import ServerOptions
@@ -85,6 +86,7 @@ class Settings:
     sandbox: SandboxOptions = field(default_factory=SandboxOptions)
     planner: PlannerOptions = field(default_factory=PlannerOptions)
     scheduler: SchedulerOptions = field(default_factory=SchedulerOptions)
+    feeds: FeedOptions = field(default_factory=FeedOptions)
 
     def __post_init__(self) -> None:
         grace = self.connections.expiry_grace_seconds

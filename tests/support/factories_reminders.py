@@ -11,10 +11,12 @@ from kernel.ids import UserId
 from kernel.metrics import Metrics
 from kernel.workers import Pulse
 from reminders.adapters.sql_calendar import SqlCalendarStore
+from reminders.adapters.sql_feeds import SqlFeedStore
 from reminders.adapters.sql_firings import SqlFiringStore
 from reminders.adapters.sql_operating import SqlOperatingStore
 from reminders.events import Events
 from reminders.explain import Explain
+from reminders.feeds.feeds import FeedOptions, Feeds
 from reminders.moving import Moving
 from reminders.operating import Operating
 from reminders.parts import Parts
@@ -161,6 +163,7 @@ class Room:
     rules: RuleBook
     people: People
     explain: Explain
+    feeds: Feeds
     operating: Operating
     planner: Planner
     scheduler: Scheduler
@@ -188,6 +191,13 @@ def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
         rules=RuleBook(**parts),
         people=People(**parts),
         explain=Explain(calendar=calendar, firings=firings, almanac=almanac, clock=clock),
+        feeds=Feeds(
+            store=SqlFeedStore(database),
+            calendar=calendar,
+            clock=clock,
+            options=FeedOptions(),
+            default_locale="en",
+        ),
         operating=Operating(store=operating, clock=clock, planning=planning),
         planner=Planner(
             store=firings,
