@@ -7,7 +7,6 @@ from enum import StrEnum
 from uuid import UUID
 
 from kernel.ids import UserId
-from kernel.outbox import Entry
 from reminders.person import Person
 from reminders.types import Event, Task
 
@@ -80,11 +79,10 @@ class DueFiring:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What becomes of a due firing, why, and what follows from it."""
+    """What becomes of a due firing, and why."""
 
     outcome: Outcome
     reason: str = ""
-    entries: Sequence[Entry] = ()
     until: datetime | None = None
     """When a deferred one is looked at again."""
 
@@ -106,3 +104,12 @@ class Settled:
     @property
     def lateness(self) -> timedelta:
         return self.decided_at - self.due_at
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many firings of a class came to the same end: how late each was, in seconds."""
+
+    firing_class: FiringClass
+    outcome: Outcome
+    lateness: Sequence[float]

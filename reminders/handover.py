@@ -1,40 +1,34 @@
-"""What becomes of a due firing: the guards, and the notice it turns into. Pure."""
+"""What becomes of a due firing: the guards. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from kernel.notices import Notice, Urgency, entry_of
 from reminders.due import due_on, instant_of
 from reminders.firing import DueFiring, Firing, FiringClass, Judgement, Outcome
-from reminders.identity import collapse_key, notice_key
 from reminders.lateness import Decision, decide
-from reminders.person import Person, Ramadan
+from reminders.person import Ramadan
 from reminders.placing import POLITE
 from reminders.quiet import Hush, hush_of, next_allowed
 from reminders.times import wall_of
 from reminders.types import Due, Event, Task
-from reminders.wording import when_text
 
 BARELY_LATE = timedelta(minutes=30)
 """So late a policy reminder may still break the quiet that has begun meanwhile."""
 
-TEMPLATE = "task.reminder"
-CATEGORY = "reminders"
+OVER = "task or event gone"
+NOT_STANDING = "rule or membership gone"
+NO_LONGER_USEFUL = "no longer useful"
+LATER_THAN_GRACE = "later than its grace"
 
-LIFETIME = timedelta(hours=24)
-"""A reminder that could not be delivered for so long is not delivered at all."""
 
-
-def judge(
-    due: DueFiring, *, now: datetime, default_locale: str, ramadans: Sequence[Ramadan] = ()
-) -> Judgement:
+def judge(due: DueFiring, *, now: datetime, ramadans: Sequence[Ramadan] = ()) -> Judgement:
     """Let a firing go off, or say why not: what is true now decides, not what was planned."""
     firing, event, task, person = due.firing, due.event, due.task, due.person
     if task is None or task.deleted_at is not None or event.cancelled_at is not None:
-        return Judgement(Outcome.GONE, "task or event gone")
+        return Judgement(Outcome.GONE, OVER)
     if not due.standing:
-        return Judgement(Outcome.GONE, "rule or membership gone")
+        return Judgement(Outcome.GONE, NOT_STANDING)
     if task.done_at is not None:
         return Judgement(Outcome.DONE)
     if (task.sched_version, event.sched_version) != (firing.task_version, firing.event_version):
@@ -49,17 +43,14 @@ def judge(
         now=now,
     ):
         case Decision.EXPIRE:
-            return Judgement(Outcome.EXPIRED, "no longer useful")
+            return Judgement(Outcome.EXPIRED, NO_LONGER_USEFUL)
         case (Decision.SEND | Decision.FOLD) as decision:
-            meaning = meaning_of(firing, event, task)
-            hushed = _hushed(due, meaning, now, ramadans)
+            hushed = _hushed(due, meaning_of(firing, event, task), now, ramadans)
             if hushed is not None:
                 return hushed
-            notice = _notice(firing, event, task, meaning, person, now, default_locale)
             if decision is Decision.FOLD:
-                # It is told with others; what cannot be worded has shown itself by now.
-                return Judgement(Outcome.FOLDED, "later than its grace")
-            return Judgement(Outcome.FIRED, entries=(entry_of(notice),))
+                return Judgement(Outcome.FOLDED, LATER_THAN_GRACE)
+            return Judgement(Outcome.FIRED)
 
 
 def meaning_of(firing: Firing, event: Event, task: Task) -> Due:
@@ -95,35 +86,3 @@ def _hushed(
 
 def _was_allowed(firing: Firing, hush: Hush) -> bool:
     return not hush.reason(wall_of(firing.due_at, hush.zone))
-
-
-def _notice(
-    firing: Firing,
-    event: Event,
-    task: Task,
-    due: Due,
-    person: Person | None,
-    now: datetime,
-    default_locale: str,
-) -> Notice:
-    key = collapse_key(firing.dedupe_key)
-    when = when_text(
-        due,
-        locale=default_locale if person is None else person.locale,
-        viewer_zone=event.zone if person is None else person.zone_now,
-        now=now,
-        hijri=person is not None and person.hijri,
-    )
-    return Notice(
-        user_ids=(firing.user_id,),
-        template=TEMPLATE,
-        category=CATEGORY,
-        urgency=Urgency.TRANSACTIONAL,
-        dedupe_key=notice_key(firing.dedupe_key),
-        expires_at=min(firing.useful_until, now + LIFETIME),
-        variables={"task": task.title, "event": event.title, "when": when},
-        collapse_key=key,
-        thread=f"event:{event.id}",
-        link=f"/events/{event.id}/tasks/{task.id}",
-        data={"event_id": str(event.id), "task_id": str(task.id), "firing": key},
-    )

@@ -8,8 +8,18 @@ from uuid import UUID
 
 from kernel.ids import UserId
 from kernel.paging import Page
-from reminders.firing import DueFiring, Firing, FiringClass, Judgement, Settled
+from reminders.firing import (
+    DueFiring,
+    Firing,
+    FiringClass,
+    Judgement,
+    Outcome,
+    Settled,
+    Tally,
+)
+from reminders.handed import Handed
 from reminders.person import Person, Ramadan
+from reminders.quiet import Habits
 from reminders.types import Event, Inputs, Member, Rule, Sheet, Task
 
 
@@ -209,19 +219,21 @@ class FiringStore(Protocol):
     async def fire_due(
         self,
         shard: int,
-        judge: Callable[[Sequence[DueFiring]], Sequence[Judgement]],
+        judge: Callable[[DueFiring], Judgement],
+        usual: Callable[[FiringClass, Habits], bool],
         *,
         now: datetime,
         limit: int,
         paused: Collection[FiringClass] = (),
-    ) -> Sequence[Settled]:
-        """Let a shard's due firings go off, oldest first, with their consequences: `judge` gives
-        a judgement for each, in their order.
+    ) -> Sequence[Tally]:
+        """Let a shard's due firings go off, oldest first; how many came to which end.
 
-        Each firing is taken by one caller only and settled once for ever: removed, recorded,
-        and the entries of its judgement written, in one transaction. A stale one is removed
-        and its event's plan marked. One that the database refuses is recorded as dead with
-        the reason, and its neighbours go off. Those of a paused class wait.
+        Each is taken by one caller only and settled once for ever: guarded by what is true
+        now, removed, recorded, and if it goes off handed to the outbox, in one transaction. A
+        stale one is removed and its event's plan marked. Where `usual` says no to a class
+        among users with such habits, `judge` says what becomes of what the guards let pass.
+        One that the database refuses is recorded as dead with the reason, and its neighbours
+        go off. Those of a paused class wait.
         """
         ...
 
@@ -235,4 +247,18 @@ class FiringStore(Protocol):
 
     async def backlog(self, now: datetime) -> Backlog:
         """How many marks wait to be planned."""
+        ...
+
+
+class SayingStore(Protocol):
+    """What went off and is not said yet. Every method is one whole transaction."""
+
+    async def handed(self, handed: Sequence[Handed]) -> Sequence[tuple[DueFiring, Outcome]]:
+        """The firings with what is true about them now, and what is recorded of each; without
+        those whose record is gone."""
+        ...
+
+    async def amend(self, judged: Sequence[tuple[DueFiring, Judgement]], *, now: datetime) -> None:
+        """Record that something else became of firings. What is stale or deferred is taken off
+        the record, and its plan marked, so that it may go off at its time."""
         ...

@@ -93,19 +93,42 @@ def quiet_for(quiet: Quiet) -> timedelta:
     return timedelta(minutes=minutes % (24 * 60))
 
 
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """All that quiet hours depend on; without a profile only the event's zone is known."""
+
+    zone: str
+    locale: str = ""
+    quiet: Quiet | None = None
+    fasting: FastingPolicy = FastingPolicy.AUTO
+
+
 def hush_of(person: Person | None, *, event_zone: str, ramadans: Sequence[Ramadan] = ()) -> Hush:
     """The quiet hours of a user; without a profile those usual in the event's zone."""
-    zone = event_zone if person is None else person.zone_now
-    country = country_of("" if person is None else person.locale, zone)
-    fasting = FastingPolicy.AUTO if person is None else person.fasting
-    observes = fasts(country) if fasting is FastingPolicy.AUTO else fasting is FastingPolicy.ON
+    if person is None:
+        return hush_among(Habits(event_zone), ramadans)
+    habits = Habits(person.zone_now, person.locale, person.quiet, person.fasting)
+    return hush_among(habits, ramadans)
+
+
+def hush_among(habits: Habits, ramadans: Sequence[Ramadan]) -> Hush:
+    """The quiet hours of everybody with these habits."""
+    usual, policy = fasts(country_of(habits.locale, habits.zone)), habits.fasting
     return Hush(
-        zone=zone,
-        quiet=None if person is None else person.quiet,
-        prays=fasts(country),
-        fasts=observes,
+        zone=habits.zone,
+        quiet=habits.quiet,
+        prays=usual,
+        fasts=usual if policy is FastingPolicy.AUTO else policy is FastingPolicy.ON,
         ramadans=ramadans,
     )
+
+
+def hushed(habits: Habits, now: datetime, ramadans: Sequence[Ramadan]) -> bool:
+    """Whether it is quiet now for everybody with these habits; if nobody can tell, it is."""
+    try:
+        return bool(hush_among(habits, ramadans).reason(wall_of(now, habits.zone)))
+    except (ValueError, LookupError):
+        return True
 
 
 def next_allowed(instant: datetime, hush: Hush) -> datetime | None:

@@ -9,12 +9,13 @@ from kernel.clock import Clock
 from kernel.metrics import Metrics
 from kernel.options import option
 from kernel.workers import Pulse, Stop, repeat
-from reminders.firing import DueFiring, FiringClass, Judgement, Outcome, Settled
+from reminders.firing import DueFiring, FiringClass, Judgement, Outcome, Tally
 from reminders.handover import judge
 from reminders.identity import SHARDS
 from reminders.person import Ramadan
+from reminders.placing import POLITE
 from reminders.ports import Almanac, FiringStore, OperatingStore
-from reminders.together import judged_together
+from reminders.quiet import Habits, hushed
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +42,8 @@ class SchedulerOptions:
 
 
 class Scheduler:
-    """Safe to run many times: a firing is claimed by one, judged, and becomes a notice in the
-    transaction that removes it. Beating `relaying` tells the relay of this process."""
+    """Safe to run many times: a firing is claimed by one, judged, and handed to the outbox in
+    the transaction that removes it. Beating `relaying` tells the relay of this process."""
 
     name = "scheduler"
 
@@ -106,12 +107,7 @@ class Scheduler:
 
         def judged(due: DueFiring) -> Judgement:
             try:
-                return judge(
-                    due,
-                    now=now,
-                    default_locale=self._options.default_locale,
-                    ramadans=ramadans,
-                )
+                return judge(due, now=now, ramadans=ramadans)
             except (ValueError, LookupError, TypeError) as error:
                 # One poisoned firing must not hold back its shard.
                 log.exception(
@@ -119,20 +115,22 @@ class Scheduler:
                 )
                 return Judgement(Outcome.DEAD, f"{type(error).__name__}: {error}")
 
-        def together(dues: Sequence[DueFiring]) -> Sequence[Judgement]:
-            return judged_together(dues, judged, now=now)
+        def usual(firing_class: FiringClass, habits: Habits) -> bool:
+            return firing_class not in POLITE or not hushed(habits, now, ramadans)
 
-        settled = await self._store.fire_due(
-            shard, together, now=now, limit=self._options.batch, paused=paused
+        tallies = await self._store.fire_due(
+            shard, judged, usual, now=now, limit=self._options.batch, paused=paused
         )
-        self._count(settled)
-        return len(settled)
+        return self._counted(tallies)
 
-    def _count(self, settled: Sequence[Settled]) -> None:
-        for each in settled:
-            self._outcomes.labels(each.firing_class, each.outcome).inc()
-            if each.outcome is Outcome.FIRED:
-                self._lateness.labels(each.firing_class).observe(each.lateness.total_seconds())
+    def _counted(self, tallies: Sequence[Tally]) -> int:
+        for tally in tallies:
+            self._outcomes.labels(tally.firing_class, tally.outcome).inc(len(tally.lateness))
+            if tally.outcome is Outcome.FIRED:
+                lateness = self._lateness.labels(tally.firing_class)
+                for seconds in tally.lateness:
+                    lateness.observe(max(0.0, seconds))
+        return sum(len(tally.lateness) for tally in tallies)
 
     def _in_turn(self, shards: Collection[int]) -> list[int]:
         """The shards, each scheduler beginning elsewhere: so they rarely want the same one."""

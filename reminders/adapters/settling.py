@@ -1,5 +1,6 @@
 """Due firings with what is true about them, and settling them once for ever."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -25,15 +26,19 @@ from reminders.adapters.mapping import (
     person_of,
     task_of,
 )
-from reminders.firing import DueFiring, Judgement, Outcome, Settled
+from reminders.firing import DueFiring, Firing, FiringClass, Judgement, Outcome, Tally
+from reminders.handed import REMINDER, handed_payload
 from reminders.usual import USUAL_IDS
 
 DueRows = sa.Select[Any]
 """A query for the rows of due firings."""
 
-_UNSETTLED = frozenset({Outcome.STALE, Outcome.DEFERRED})
+UNSETTLED = frozenset({Outcome.STALE, Outcome.DEFERRED})
+"""What is not recorded: it may still go off."""
 
-_REASON = 500
+_HANDED_OVER = frozenset({Outcome.FIRED, Outcome.FOLDED})
+
+REASON = 500
 """Characters of a reason that are kept."""
 
 _TRUTH = {"event": EVENTS, "task": TASKS, "person": PEOPLE}
@@ -70,21 +75,24 @@ async def settle(
     connection: AsyncConnection,
     judged: Sequence[tuple[Selected, Judgement]],
     now: datetime,
-) -> Sequence[Settled]:
+) -> Sequence[Tally]:
     """Record, hand over and remove; the log decides which firings are settled for the first
     time, so that one that was planned twice by a race still goes off once."""
     if not judged:
         return []
     stale = [row for row, judgement in judged if judgement.outcome is Outcome.STALE]
     deferred = [each for each in judged if each[1].outcome is Outcome.DEFERRED]
-    final = [each for each in judged if each[1].outcome not in _UNSETTLED]
+    final = [each for each in judged if each[1].outcome not in UNSETTLED]
     first = await _record(database, connection, final, now)
     entries: list[Entry] = []
-    settled: list[Settled] = []
+    tallies: dict[tuple[FiringClass, Outcome], list[float]] = defaultdict(list)
     for row, judgement in judged:
-        if judgement.outcome in _UNSETTLED or row.dedupe_key in first:
-            entries += judgement.entries
-            settled.append(_settled(row, judgement, now))
+        if judgement.outcome in UNSETTLED or row.dedupe_key in first:
+            if judgement.outcome in _HANDED_OVER:
+                due_at = max(row.due_at, now)
+                entries.append(Entry(REMINDER, handed_payload(firing_of(row)), due_at=due_at))
+            kind = FiringClass(row.firing_class), judgement.outcome
+            tallies[kind].append((now - row.due_at).total_seconds())
     await write_entries(connection, entries, now)
     if stale:
         marks = [{"event_id": key, "marked_at": now} for key in {row.event_id for row in stale}]
@@ -97,7 +105,7 @@ async def settle(
         )
     over = [row.id for row, judgement in judged if judgement.outcome is not Outcome.DEFERRED]
     await connection.execute(FIRINGS.delete().where(FIRINGS.c.id.in_(over)))
-    return settled
+    return [Tally(*kind, lateness) for kind, lateness in tallies.items()]
 
 
 async def _record(
@@ -123,7 +131,7 @@ async def _record(
             "due_at": row.due_at,
             "decided_at": now,
             "outcome": str(judgement.outcome),
-            "reason": judgement.reason[:_REASON],
+            "reason": judgement.reason[:REASON],
         }
         for row, judgement in final
     ]
@@ -131,28 +139,18 @@ async def _record(
 
 
 def due_firing(row: Selected) -> DueFiring:
-    """What a row of `with_truth` says."""
+    """What a row of `with_truth` says about a waiting firing."""
+    return due_of(firing_of(row), row)
+
+
+def due_of(firing: Firing, row: Selected) -> DueFiring:
+    """The firing with what its row of `with_truth` says is true about it now."""
     return DueFiring(
-        firing=firing_of(row),
+        firing=firing,
         event=event_of(_Part(row, "event")),
         task=None if row.task__id is None else task_of(_Part(row, "task")),
         person=None if row.person__user_id is None else person_of(_Part(row, "person")),
         standing=bool(row.standing),
-    )
-
-
-def _settled(row: Selected, judgement: Judgement, now: datetime) -> Settled:
-    firing = firing_of(row)
-    return Settled(
-        user_id=firing.user_id,
-        event_id=firing.event_id,
-        task_id=firing.task_id,
-        rule_id=firing.rule_id,
-        firing_class=firing.firing_class,
-        due_at=firing.due_at,
-        decided_at=now,
-        outcome=judgement.outcome,
-        reason=judgement.reason,
     )
 
 

@@ -7,9 +7,11 @@ can be waiting for.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.adapters.database import Database
 from kernel.ids import UserId
@@ -19,12 +21,21 @@ from reminders.adapters.mapping import EVENTS, FIRINGS, LOG, MARKS, TASKS, event
 from reminders.adapters.places import place_cursor, place_of
 from reminders.adapters.plan_rows import inputs_of, write_plan
 from reminders.adapters.settling import DueRows, due_firing, settle, with_truth
-from reminders.firing import DueFiring, Firing, FiringClass, Judgement, Outcome, Settled
+from reminders.adapters.usual_path import Usual, settle_usual, take
+from reminders.firing import (
+    DueFiring,
+    Firing,
+    FiringClass,
+    Judgement,
+    Outcome,
+    Settled,
+    Tally,
+)
 from reminders.identity import SHARDS
 from reminders.ports import Backlog, Reconciled
 from reminders.types import Inputs
 
-Judge = Callable[[Sequence[DueFiring]], Sequence[Judgement]]
+Judge = Callable[[DueFiring], Judgement]
 
 
 class SqlFiringStore:
@@ -107,14 +118,15 @@ class SqlFiringStore:
         self,
         shard: int,
         judge: Judge,
+        usual: Usual,
         *,
         now: datetime,
         limit: int,
         paused: Collection[FiringClass] = (),
-    ) -> Sequence[Settled]:
+    ) -> Sequence[Tally]:
         due = _due(shard, now, limit, paused)
         try:
-            return await self._fire(due, judge, now)
+            return await self._fire(due, judge, usual, now)
         except (sa.exc.DataError, sa.exc.IntegrityError):
             return await self._fire_one_by_one(due, judge, now)
 
@@ -153,42 +165,55 @@ class SqlFiringStore:
         age = 0.0 if oldest is None else (now - oldest).total_seconds()
         return Backlog(marks, max(0.0, age))
 
-    async def _fire(self, due: DueRows, judge: Judge, now: datetime) -> Sequence[Settled]:
+    async def _fire(
+        self, due: sa.Select[Any], judge: Judge, usual: Usual, now: datetime
+    ) -> Sequence[Tally]:
         async with self._database.transaction() as connection:
-            rows = list(await connection.execute(with_truth(due)))
-            judgements = judge([due_firing(row) for row in rows])
-            judged = list(zip(rows, judgements, strict=True))
-            return await settle(self._database, connection, judged, now)
+            taken = await take(connection, due, usual)
+            tallies, remain = await settle_usual(connection, taken, now)
+            if not remain:
+                return tallies
+            left = sa.select(FIRINGS).where(FIRINGS.c.id.in_(taken.left))
+            return [*tallies, *await self._judge(connection, left, judge, now)]
+
+    async def _judge(
+        self, connection: AsyncConnection, due: DueRows, judge: Judge, now: datetime
+    ) -> Sequence[Tally]:
+        rows = list(await connection.execute(with_truth(due)))
+        judged = [(row, judge(due_firing(row))) for row in rows]
+        return await settle(self._database, connection, judged, now)
 
     async def _fire_one_by_one(
-        self, due: DueRows, judge: Judge, now: datetime
-    ) -> Sequence[Settled]:
+        self, due: sa.Select[Any], judge: Judge, now: datetime
+    ) -> Sequence[Tally]:
         """The database refused something in the batch: find out which firing, and bury it."""
         async with self._database.reading() as connection:
             ids = [row.id for row in await connection.execute(due)]
-        settled: list[Settled] = []
+        tallies: list[Tally] = []
         for key in ids:
-            one = due.where(FIRINGS.c.id == key)
+            one = sa.select(FIRINGS).where(FIRINGS.c.id == key).with_for_update(skip_locked=True)
             try:
-                settled += await self._fire(one, judge, now)
+                async with self._database.transaction() as connection:
+                    tallies += await self._judge(connection, one, judge, now)
             except (sa.exc.DataError, sa.exc.IntegrityError) as error:
-                reason = f"refused by the database: {type(error.orig).__name__}"
-                settled += await self._fire(one, _dead(reason), now)
-        return settled
+                buried = _dead(f"refused by the database: {type(error.orig).__name__}")
+                async with self._database.transaction() as connection:
+                    tallies += await self._judge(connection, one, buried, now)
+        return tallies
 
 
 def _dead(reason: str) -> Judge:
-    return lambda dues: [Judgement(Outcome.DEAD, reason) for _ in dues]
+    return lambda _: Judgement(Outcome.DEAD, reason)
 
 
 def _unpaused(paused: Collection[FiringClass]) -> list[sa.ColumnElement[bool]]:
     return [FIRINGS.c.firing_class.not_in([str(each) for each in paused])] if paused else []
 
 
-def _due(shard: int, now: datetime, limit: int, paused: Collection[FiringClass]) -> DueRows:
+def _due(shard: int, now: datetime, limit: int, paused: Collection[FiringClass]) -> sa.Select[Any]:
     # One shard, so that the index gives the order and the cost does not grow with the backlog.
     return (
-        sa.select(FIRINGS)
+        sa.select(FIRINGS.c.id, FIRINGS.c.event_id, FIRINGS.c.user_id, FIRINGS.c.firing_class)
         .where(FIRINGS.c.shard == shard, FIRINGS.c.due_at <= now, *_unpaused(paused))
         .order_by(FIRINGS.c.due_at, FIRINGS.c.id)
         .limit(limit)

@@ -37,6 +37,7 @@ def assemble(ground: Ground, *, hints: Hints | None = None) -> House:
     if ground.works_as(ServerRole.RELAY):
         chat.relay()
         pushes.relay()
+        calendar.relay()
         ground.workers.append(_relay(ground))
     if ground.works_as(ServerRole.DISPATCHER):
         pushes.dispatcher()

@@ -9,10 +9,13 @@ from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_feeds import SqlFeedStore
 from reminders.adapters.sql_firings import SqlFiringStore
 from reminders.adapters.sql_operating import SqlOperatingStore
+from reminders.adapters.sql_saying import SqlSayingStore
 from reminders.adapters.sql_zones import SqlZoneStore
+from reminders.announcer import Announcer
 from reminders.events import Events
 from reminders.explain import Explain
 from reminders.feeds.feeds import Feeds
+from reminders.handed import REMINDER
 from reminders.moving import Moving
 from reminders.operating import Operating
 from reminders.parts import Parts
@@ -67,6 +70,17 @@ class Calendar:
                 calendar=store, firings=self._firings, almanac=self._almanac, clock=clock
             ),
         )
+
+    def relay(self) -> None:
+        """What went off is put into words."""
+        ground = self._ground
+        ground.handlers[REMINDER] = Announcer(
+            store=SqlSayingStore(ground.database),
+            almanac=self._almanac,
+            clock=ground.clock,
+            metrics=ground.metrics,
+            default_locale=ground.settings.scheduler.default_locale,
+        ).handle
 
     def scheduler(self) -> None:
         """Firings are planned, and go off when they are due."""

@@ -5,8 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
-from kernel.notices import Urgency, notice_of
-from reminders.firing import DueFiring, Outcome
+from reminders.firing import DueFiring, Judgement, Outcome
 from reminders.handover import judge
 from reminders.person import Person, Ramadan
 from reminders.rules import plan
@@ -24,44 +23,11 @@ DUE = DueFiring(FIRING, WEDDING, FITTING, person(AMINA), standing=True)
 
 
 def judged(due=DUE, *, late=timedelta(0)):
-    return judge(due, now=FIRING.due_at + late, default_locale="en")
+    return judge(due, now=FIRING.due_at + late)
 
 
-def test_a_firing_that_still_holds_becomes_a_notice():
-    judgement = judged()
-
-    assert judgement.outcome is Outcome.FIRED
-    (entry,) = judgement.entries
-    notice = notice_of(entry.payload)
-    assert notice.user_ids == (AMINA,)
-    assert (notice.template, notice.category) == ("task.reminder", "reminders")
-    assert notice.urgency is Urgency.TRANSACTIONAL
-    assert notice.variables == {
-        "task": "Essayage",
-        "event": WEDDING.title,
-        "when": "vendredi 16 juillet à 10:00",
-    }
-    assert notice.dedupe_key == f"reminder:{notice.collapse_key}"
-    assert notice.thread == f"event:{WEDDING.id}"
-    assert notice.link == f"/events/{WEDDING.id}/tasks/{FITTING.id}"
-    assert notice.data["task_id"] == str(FITTING.id)
-
-
-def test_a_notice_lives_a_day_and_never_longer_than_it_is_of_use():
-    far = replace(DUE, firing=replace(FIRING, useful_until=FIRING.due_at + timedelta(days=9)))
-
-    (entry,) = judged(far).entries
-    assert notice_of(entry.payload).expires_at == FIRING.due_at + timedelta(hours=24)
-
-    near = replace(DUE, firing=replace(FIRING, useful_until=FIRING.due_at + timedelta(hours=2)))
-    (entry,) = judged(near).entries
-    assert notice_of(entry.payload).expires_at == FIRING.due_at + timedelta(hours=2)
-
-
-def test_who_has_no_profile_reads_the_default_language_on_the_events_clock():
-    (entry,) = judged(replace(DUE, person=None)).entries
-
-    assert notice_of(entry.payload).variables["when"] == "Friday 16 July at 10:00"
+def test_a_firing_that_still_holds_goes_off():
+    assert judged() == Judgement(Outcome.FIRED)
 
 
 @pytest.mark.parametrize(
@@ -78,10 +44,7 @@ def test_who_has_no_profile_reads_the_default_language_on_the_events_clock():
     ],
 )
 def test_what_is_true_now_decides_and_not_what_was_planned(due, outcome):
-    judgement = judged(due)
-
-    assert judgement.outcome is outcome
-    assert judgement.entries == ()
+    assert judged(due).outcome is outcome
 
 
 def test_a_firing_nobody_wants_any_more_expires_with_the_reason():
@@ -98,7 +61,7 @@ def test_a_far_policy_reminder_beyond_its_grace_is_told_with_others():
     )
     due = replace(DUE, firing=firing)
 
-    judgement = judge(due, now=firing.due_at + timedelta(hours=12), default_locale="en")
+    judgement = judge(due, now=firing.due_at + timedelta(hours=12))
 
     assert judgement.outcome is Outcome.FOLDED
     assert judgement.reason == "later than its grace"
@@ -116,19 +79,19 @@ RAMADAN = Ramadan(1449, POLITE.nominal_day - timedelta(days=20), POLITE.nominal_
 def test_policy_waits_when_it_is_quiet_since_it_was_planned():
     due = replace(DUE, firing=POLITE)
 
-    judgement = judge(due, now=POLITE.due_at, default_locale="en", ramadans=[RAMADAN])
+    judgement = judge(due, now=POLITE.due_at, ramadans=[RAMADAN])
 
     assert (judgement.outcome, judgement.reason) == (Outcome.DEFERRED, "ramadan")
     assert judgement.until == datetime(2027, 7, 15, 9, 30, tzinfo=UTC)
-    assert judge(DUE, now=FIRING.due_at, default_locale="en", ramadans=[RAMADAN]).entries
+    assert judge(DUE, now=FIRING.due_at, ramadans=[RAMADAN]) == Judgement(Outcome.FIRED)
 
 
 def test_policy_that_cannot_wait_is_not_said_in_the_middle_of_the_night():
     due = replace(DUE, firing=replace(POLITE, useful_until=POLITE.due_at + timedelta(hours=20)))
 
-    night = judge(due, now=POLITE.due_at + timedelta(hours=14), default_locale="en")
+    night = judge(due, now=POLITE.due_at + timedelta(hours=14))
 
-    assert (night.outcome, night.entries) == (Outcome.EXPIRED, ())
+    assert night.outcome is Outcome.EXPIRED
     assert night.reason == "quiet hours until it is no longer useful"
 
 
@@ -136,7 +99,7 @@ def test_what_was_planned_shortly_before_the_quiet_may_be_a_little_late():
     evening = datetime(2027, 7, 15, 20, 25, tzinfo=UTC)
     due = replace(DUE, firing=replace(POLITE, due_at=evening))
 
-    late = judge(due, now=evening + timedelta(minutes=10), default_locale="en")
-    later = judge(due, now=evening + timedelta(minutes=40), default_locale="en")
+    late = judge(due, now=evening + timedelta(minutes=10))
+    later = judge(due, now=evening + timedelta(minutes=40))
 
     assert (late.outcome, later.outcome) == (Outcome.FIRED, Outcome.DEFERRED)

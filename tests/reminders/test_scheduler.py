@@ -7,10 +7,8 @@ from datetime import date, time, timedelta
 
 import pytest
 
-from kernel.adapters.sql_outbox import SqlOutbox
 from kernel.errors import Denied
 from kernel.identity import Scope
-from kernel.notices import NOTICE, notice_of
 from kernel.workers import Pulse, Stop
 from reminders.adapters.mapping import TASKS
 from reminders.adapters.sql_operating import SqlOperatingStore
@@ -32,17 +30,9 @@ from tests.support.metrics import value_of
 
 
 @pytest.fixture
-def notices(anywhere, database):
-    """The notices that wait in the outbox, oldest first; looking takes them."""
-    outbox = SqlOutbox(database, anywhere.clock)
-
-    async def taken():
-        claimed = await outbox.claim(
-            [NOTICE], now=anywhere.clock.now(), lease=timedelta(days=365), limit=1000
-        )
-        return [notice_of(entry.payload) for entry in claimed]
-
-    return taken
+def notices(anywhere):
+    """The notices that went out, oldest first; looking takes them."""
+    return anywhere.notices
 
 
 async def wedding(room, day=date(2026, 3, 10)):
@@ -218,6 +208,44 @@ async def test_after_downtime_a_reminder_comes_late_while_it_helps_and_then_neve
     assert value_of(metrics, "reminders_firings_total", outcome="fired", **labels) == 1
     assert value_of(metrics, "reminders_firings_total", outcome="expired", **labels) == 1
     assert value_of(metrics, "reminders_lateness_seconds_sum", **labels) == 27 * 3600
+
+
+@pytest.mark.parametrize("end", ["complete", "delete"])
+async def test_what_ends_after_it_went_off_and_before_it_is_said_is_not_said(
+    anywhere, notices, end
+):
+    room = anywhere
+    event_id = await wedding(room)
+    task = await job(room, event_id)
+    await room.planner.step()
+    room.clock.move(days=8)
+    assert await room.scheduler.step() == 1
+
+    await getattr(room.tasks, end)(user(AMINA), event_id, task.id)
+
+    assert await notices() == []
+    (settled,) = await room.firings.settled(task.id, AMINA)
+    assert settled.outcome in ("done", "gone")
+
+
+async def test_what_moves_after_it_went_off_and_before_it_is_said_is_said_at_its_new_time(
+    anywhere, notices
+):
+    room = anywhere
+    event_id = await wedding(room)
+    await job(room, event_id)
+    await room.planner.step()
+    room.clock.move(days=8)
+    assert await room.scheduler.step() == 1
+
+    await room.moving.move(user(AMINA), event_id, day=date(2026, 3, 12), at=None)
+    assert await notices() == []
+
+    await room.planner.step()
+    room.clock.move(days=2)
+    assert await room.scheduler.step() == 1
+    (notice,) = await notices()
+    assert notice.variables["when"] == "Thursday 12 March"
 
 
 async def test_who_muted_reminders_hears_none(anywhere, notices):
@@ -441,7 +469,7 @@ async def test_schedulers_begin_with_different_shards(sqlite_database, metrics, 
         async def due_shards(self, now, *, paused):
             return dict.fromkeys((1, 9, 30), now)
 
-        async def fire_due(self, shard, judge, *, now, limit, paused):
+        async def fire_due(self, shard, judge, usual, *, now, limit, paused):
             asked.append(shard)
             return []
 

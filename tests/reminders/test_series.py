@@ -5,9 +5,7 @@ from datetime import date, datetime, time, timedelta
 
 import pytest
 
-from kernel.adapters.sql_outbox import SqlOutbox
 from kernel.errors import InvalidInput
-from kernel.notices import NOTICE, notice_of
 from reminders import errors
 from reminders.snoozing import OFTEN, Later, instant_of_choice
 from reminders.times import resolve
@@ -22,18 +20,14 @@ def weekly(rule="FREQ=WEEKLY", **changes):
 
 
 @pytest.fixture
-def told(anywhere, database):
+def told(anywhere):
     """Let time pass to an instant and say what was told meanwhile."""
-    outbox = SqlOutbox(database, anywhere.clock)
 
     async def passed(**later):
         anywhere.clock.move(**later)
         await anywhere.planner.step()
         await anywhere.scheduler.step()
-        taken = await outbox.claim(
-            [NOTICE], now=anywhere.clock.now(), lease=timedelta(days=999), limit=99
-        )
-        return [notice_of(entry.payload).variables["when"] for entry in taken]
+        return [notice.variables["when"] for notice in await anywhere.notices()]
 
     return passed
 

@@ -6,17 +6,23 @@ from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 from kernel.adapters.database import Database
+from kernel.adapters.sql_outbox import SqlOutbox
 from kernel.identity import Principal, Scope
 from kernel.ids import UserId
 from kernel.metrics import Metrics
+from kernel.notices import NOTICE, Notice, notice_of
+from kernel.outbox import Claimed
 from kernel.workers import Pulse
 from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_feeds import SqlFeedStore
 from reminders.adapters.sql_firings import SqlFiringStore
 from reminders.adapters.sql_operating import SqlOperatingStore
+from reminders.adapters.sql_saying import SqlSayingStore
+from reminders.announcer import Announcer
 from reminders.events import Events
 from reminders.explain import Explain
 from reminders.feeds.feeds import FeedOptions, Feeds
+from reminders.handed import REMINDER
 from reminders.moving import Moving
 from reminders.operating import Operating
 from reminders.parts import Parts
@@ -167,9 +173,28 @@ class Room:
     operating: Operating
     planner: Planner
     scheduler: Scheduler
+    announcer: Announcer
+    outbox: SqlOutbox
     almanac: "KnownDays"
     planning: Pulse
     relaying: Pulse
+
+    async def announce(self) -> None:
+        """What went off and is due to be said is put into words, as the relay does it."""
+        if handed := await self.taken(REMINDER):
+            then = await self.announcer.handle(handed)
+            await self.outbox.settle(handed, then=then, now=self.clock.now())
+
+    async def notices(self) -> list[Notice]:
+        """The notices that went out, oldest first; looking takes them."""
+        await self.announce()
+        return [notice_of(entry.payload) for entry in await self.taken(NOTICE)]
+
+    async def taken(self, kind: str) -> list[Claimed]:
+        """What waits in the outbox and is due."""
+        return await self.outbox.claim(
+            [kind], now=self.clock.now(), lease=timedelta(days=999), limit=1000
+        )
 
 
 def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
@@ -216,6 +241,14 @@ def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
             options=SchedulerOptions(),
             relaying=relaying,
         ),
+        announcer=Announcer(
+            store=SqlSayingStore(database),
+            almanac=almanac,
+            clock=clock,
+            metrics=metrics,
+            default_locale="en",
+        ),
+        outbox=SqlOutbox(database, clock),
         almanac=almanac,
         planning=planning,
         relaying=relaying,

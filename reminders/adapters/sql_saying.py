@@ -1,0 +1,83 @@
+"""Firings that went off and are not said yet, in their log."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from kernel.adapters.database import Database
+from kernel.ids import UserId
+from reminders.adapters.mapping import LOG, MARKS, Selected
+from reminders.adapters.settling import REASON, UNSETTLED, due_of, with_truth
+from reminders.firing import DueFiring, Firing, FiringClass, Judgement, Outcome
+from reminders.handed import Handed
+
+
+class SqlSayingStore:
+    """One adapter for both databases."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def handed(self, handed: Sequence[Handed]) -> Sequence[tuple[DueFiring, Outcome]]:
+        by_key = {each.dedupe_key: each for each in handed}
+        recorded = sa.select(LOG, LOG.c.dedupe_key.label("id")).where(
+            # The days are few, and lead to the rows.
+            LOG.c.nominal_day.in_({each.day for each in handed}),
+            LOG.c.dedupe_key.in_(by_key),
+        )
+        async with self._database.reading() as connection:
+            rows = list(await connection.execute(with_truth(recorded)))
+        return [
+            (due_of(_firing(row, by_key[row.dedupe_key]), row), Outcome(row.outcome))
+            for row in rows
+        ]
+
+    async def amend(self, judged: Sequence[tuple[DueFiring, Judgement]], *, now: datetime) -> None:
+        back = [due.firing for due, judgement in judged if judgement.outcome in UNSETTLED]
+        other = [each for each in judged if each[1].outcome not in UNSETTLED]
+        async with self._database.transaction() as connection:
+            if other:
+                await connection.execute(
+                    LOG.update()
+                    .where(_RECORD)
+                    .values(outcome=sa.bindparam("is"), reason=sa.bindparam("because")),
+                    [
+                        {
+                            "on_day": due.firing.nominal_day,
+                            "key": due.firing.dedupe_key,
+                            "is": str(judgement.outcome),
+                            "because": judgement.reason[:REASON],
+                        }
+                        for due, judgement in other
+                    ],
+                )
+            if back:
+                keys = [{"on_day": each.nominal_day, "key": each.dedupe_key} for each in back]
+                await connection.execute(LOG.delete().where(_RECORD), keys)
+                events = {each.event_id for each in back}
+                marks = [{"event_id": each, "marked_at": now} for each in events]
+                await connection.execute(MARKS.insert(), marks)
+
+
+_RECORD = sa.and_(
+    LOG.c.nominal_day == sa.bindparam("on_day"), LOG.c.dedupe_key == sa.bindparam("key")
+)
+
+
+def _firing(row: Selected, handed: Handed) -> Firing:
+    return Firing(
+        dedupe_key=row.dedupe_key,
+        due_at=row.due_at,
+        nominal_day=row.nominal_day,
+        event_id=row.event_id,
+        task_id=row.task_id,
+        rule_id=row.rule_id,
+        user_id=UserId(row.user_id),
+        firing_class=FiringClass(row.firing_class),
+        grace=timedelta(seconds=handed.grace),
+        useful_until=handed.useful_until_at,
+        zone=handed.zone,
+        event_version=handed.event_version,
+        task_version=handed.task_version,
+    )

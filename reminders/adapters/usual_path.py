@@ -1,0 +1,125 @@
+"""Settling most due firings in a few statements, whatever their number: what SQL can judge."""
+
+import json
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from reminders.adapters.mapping import EVENTS, PEOPLE, Selected
+from reminders.adapters.usual_statements import (
+    KNOWN,
+    LEFT,
+    settle_on_postgresql,
+    settle_on_sqlite,
+)
+from reminders.firing import FiringClass, Outcome, Tally
+from reminders.person import FastingPolicy, Quiet
+from reminders.quiet import Habits
+from reminders.usual import USUAL_IDS
+
+Usual = Callable[[FiringClass, Habits], bool]
+"""Whether firings of a class may go off as they are, among users with such habits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Due firings that are ours until the transaction ends."""
+
+    usual: Sequence[UUID]
+    """Those that the statements here may judge."""
+    left: Sequence[UUID]
+    """Those that need a closer look, if the guards do not end them before."""
+
+
+async def take(connection: AsyncConnection, due: sa.Select[Any], usual: Usual) -> Taken:
+    """Hold the firings that `due` selects, and tell apart those that may need a closer look.
+
+    What users with the same habits have of a class is looked at once.
+    """
+    taken = due.cte("taken").prefix_with("MATERIALIZED", dialect="postgresql")
+    dialect = _DIALECTS[connection.dialect.name]
+    habits = (
+        taken.c.firing_class,
+        sa.case((PEOPLE.c.user_id.is_(None), EVENTS.c.zone)).label("event_zone"),
+        PEOPLE.c.zone,
+        PEOPLE.c.follow_device,
+        PEOPLE.c.device_zone,
+        PEOPLE.c.locale,
+        PEOPLE.c.quiet_start,
+        PEOPLE.c.quiet_end,
+        PEOPLE.c.fasting,
+    )
+    query = (
+        sa.select(*habits, dialect.gather(taken.c.id).label("ids"))
+        .join(EVENTS, EVENTS.c.id == taken.c.event_id)
+        .outerjoin(PEOPLE, PEOPLE.c.user_id == taken.c.user_id)
+        .group_by(*habits)
+    )
+    ids: dict[bool, list[UUID]] = {True: [], False: []}
+    for row in await connection.execute(query):
+        found = ids[usual(FiringClass(row.firing_class), _habits_of(row))]
+        found += dialect.ids_of(row.ids)
+    return Taken(ids[True], ids[False])
+
+
+async def settle_usual(
+    connection: AsyncConnection, taken: Taken, now: datetime
+) -> tuple[Sequence[Tally], bool]:
+    """Settle what can be; how often what came of it, and whether firings of `left` remain."""
+    dialect = _DIALECTS[connection.dialect.name]
+    values = {
+        "taken": dialect.ids([*taken.usual, *taken.left]),
+        "left": dialect.ids(taken.left),
+        "of_product": dialect.ids(USUAL_IDS),
+        "now": now,
+    }
+    remain = False
+    tallies: list[Tally] = []
+    for row in await dialect.settle(connection, values):
+        if row.outcome == LEFT:
+            remain = True
+        elif row.outcome != KNOWN:
+            lateness = dialect.numbers_of(row.lateness)
+            tallies.append(Tally(FiringClass(row.firing_class), Outcome(row.outcome), lateness))
+    return tallies, remain
+
+
+def _habits_of(row: Selected) -> Habits:
+    if row.event_zone is not None:
+        return Habits(row.event_zone)
+    return Habits(
+        zone=(row.device_zone if row.follow_device else None) or row.zone,
+        locale=row.locale,
+        quiet=None if row.quiet_start is None else Quiet(row.quiet_start, row.quiet_end),
+        fasting=FastingPolicy(row.fasting),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Dialect:
+    """How lists go to a database and come back from it."""
+
+    settle: Callable[[AsyncConnection, Mapping[str, Any]], Awaitable[sa.CursorResult[Any]]]
+    gather: Callable[[sa.ColumnElement[Any]], sa.ColumnElement[Any]]
+    ids: Callable[[Collection[UUID]], Any]
+    ids_of: Callable[[Any], Sequence[UUID]]
+    numbers_of: Callable[[Any], Sequence[float]]
+
+
+_DIALECTS = {
+    "postgresql": _Dialect(
+        settle_on_postgresql, sa.func.array_agg, ids=list, ids_of=list, numbers_of=list
+    ),
+    "sqlite": _Dialect(
+        settle_on_sqlite,
+        sa.func.json_group_array,
+        ids=lambda ids: json.dumps([each.hex for each in ids]),
+        ids_of=lambda text: [UUID(each) for each in json.loads(text)],
+        numbers_of=json.loads,
+    ),
+}

@@ -1,0 +1,163 @@
+"""The guards, the record and the hand-over of due firings, in SQL.
+
+What they say is what `reminders.handover.judge` says, in its order; a property test holds the
+two together.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kernel.adapters.database import Instant
+
+LEFT = "left"
+"""The outcome of what needs a closer look."""
+
+KNOWN = "known"
+"""The outcome of what a race planned again after it was settled."""
+
+_JUDGED = """
+    SELECT firing.*,
+        task.id IS NOT NULL AND task.deleted_at IS NULL AND event.cancelled_at IS NULL AS alive,
+        CASE
+            WHEN settled.dedupe_key IS NOT NULL THEN 'known'
+            WHEN task.id IS NULL OR task.deleted_at IS NOT NULL OR event.cancelled_at IS NOT NULL
+                OR member.user_id IS NULL OR (rule.id IS NULL AND NOT {of_product}) THEN 'gone'
+            WHEN task.done_at IS NOT NULL THEN 'done'
+            WHEN task.sched_version <> firing.task_version
+                OR event.sched_version <> firing.event_version THEN 'stale_replanned'
+            WHEN person.muted THEN 'muted'
+            WHEN firing.useful_until <= :now THEN 'expired'
+            WHEN {left} THEN 'left'
+            WHEN firing.firing_class = 'policy_far' AND {grace_over} THEN 'folded'
+            ELSE 'fired'
+        END AS outcome
+    FROM firings AS firing
+    JOIN events AS event ON event.id = firing.event_id
+    LEFT JOIN tasks AS task ON task.id = firing.task_id
+    LEFT JOIN rules AS rule ON rule.id = firing.rule_id
+    LEFT JOIN reminders_people AS person ON person.user_id = firing.user_id
+    LEFT JOIN event_members AS member
+        ON member.event_id = firing.event_id AND member.user_id = firing.user_id
+    LEFT JOIN firing_log AS settled
+        ON settled.nominal_day = firing.nominal_day AND settled.dedupe_key = firing.dedupe_key
+    WHERE {taken}
+"""
+
+_RECORD = """
+    INSERT INTO firing_log (nominal_day, dedupe_key, event_id, task_id, rule_id, user_id,
+                            firing_class, due_at, decided_at, outcome, reason)
+    SELECT nominal_day, dedupe_key, event_id, task_id, rule_id, user_id, firing_class, due_at,
+        {now}, outcome,
+        CASE
+            WHEN outcome = 'gone' AND alive THEN 'rule or membership gone'
+            WHEN outcome = 'gone' THEN 'task or event gone'
+            WHEN outcome = 'expired' THEN 'no longer useful'
+            WHEN outcome = 'folded' THEN 'later than its grace'
+            ELSE ''
+        END
+    FROM judged WHERE outcome NOT IN ('known', 'left', 'stale_replanned')
+"""
+
+_HAND_OVER = """
+    INSERT INTO outbox (kind, payload, channel, "offset", transaction_id, created_at, due_at,
+                        fence, attempts)
+    SELECT 'reminder', {payload}, '', 0, {transaction}, {now}, {released}, 0, 0
+    FROM judged WHERE outcome IN ('fired', 'folded')
+    ORDER BY judged.due_at, judged.id
+"""
+
+_MARK = """
+    INSERT INTO plan_dirty (event_id, marked_at)
+    SELECT DISTINCT event_id, {now} FROM judged WHERE outcome = 'stale_replanned'
+"""
+
+_REMOVE = "DELETE FROM firings WHERE id IN (SELECT id FROM judged WHERE outcome <> 'left')"
+
+_NOW = sa.bindparam("now", type_=Instant())
+
+# --- PostgreSQL: one statement, whose parts all see what was true at its beginning ------------
+
+_ON_POSTGRESQL = {
+    "of_product": "firing.rule_id = ANY (CAST(:of_product AS uuid[]))",
+    "left": "firing.id = ANY (CAST(:left AS uuid[]))",
+    "taken": "firing.id = ANY (CAST(:taken AS uuid[]))",
+    "grace_over": "firing.due_at + make_interval(secs => firing.grace_seconds) < :now",
+    "now": ":now",
+    "released": "greatest(due_at, :now)",
+    "transaction": "CAST(CAST(pg_current_xact_id() AS text) AS bigint)",
+    "payload": """CAST(json_build_object(
+        'key', encode(dedupe_key, 'hex'), 'day', nominal_day, 'zone', zone,
+        'useful_until', CAST(extract(epoch FROM useful_until) * 1000000 AS bigint),
+        'grace', grace_seconds, 'event_version', event_version, 'task_version', task_version
+    ) AS text)""",
+}
+
+_ALL = """
+    WITH judged AS MATERIALIZED ({judged}), recorded AS ({record}), handed AS ({hand_over}),
+        marked AS ({mark}), removed AS ({remove})
+    SELECT outcome, firing_class,
+        array_agg(CAST(extract(epoch FROM :now - due_at) AS float8)) AS lateness
+    FROM judged GROUP BY outcome, firing_class
+"""
+
+_SETTLE_ON_POSTGRESQL = sa.text(
+    _ALL.format(
+        judged=_JUDGED.format(**_ON_POSTGRESQL),
+        record=_RECORD.format(**_ON_POSTGRESQL),
+        hand_over=_HAND_OVER.format(**_ON_POSTGRESQL),
+        mark=_MARK.format(**_ON_POSTGRESQL),
+        remove=_REMOVE,
+    )
+).bindparams(_NOW)
+
+
+async def settle_on_postgresql(
+    connection: AsyncConnection, values: Mapping[str, Any]
+) -> sa.CursorResult[Any]:
+    """Settle the firings `taken`: per outcome and class, how late each was."""
+    return await connection.execute(_SETTLE_ON_POSTGRESQL, values)
+
+
+# --- SQLite: one after the other, over a table of its own -------------------------------------
+
+_ON_SQLITE = {
+    "of_product": "firing.rule_id IN (SELECT value FROM json_each(:of_product))",
+    "left": "firing.id IN (SELECT value FROM json_each(:left))",
+    "taken": "firing.id IN (SELECT value FROM json_each(:taken))",
+    "grace_over": "firing.due_at + firing.grace_seconds * 1000000 < :now",
+    "now": ":now",
+    "released": "max(due_at, :now)",
+    "transaction": "0",
+    "payload": """json_object(
+        'key', lower(hex(dedupe_key)), 'day', nominal_day, 'zone', zone,
+        'useful_until', useful_until,
+        'grace', grace_seconds, 'event_version', event_version, 'task_version', task_version
+    )""",
+}
+
+_JUDGE_ON_SQLITE = sa.text(
+    "CREATE TEMP TABLE judged AS " + _JUDGED.format(**_ON_SQLITE)
+).bindparams(_NOW)
+_WRITE_ON_SQLITE = [
+    sa.text(each.format(**_ON_SQLITE)).bindparams(_NOW) for each in (_RECORD, _HAND_OVER, _MARK)
+]
+_TELL_ON_SQLITE = sa.text("""
+    SELECT outcome, firing_class, json_group_array((:now - due_at) / 1e6) AS lateness
+    FROM judged GROUP BY outcome, firing_class
+""").bindparams(_NOW)
+
+
+async def settle_on_sqlite(
+    connection: AsyncConnection, values: Mapping[str, Any]
+) -> sa.CursorResult[Any]:
+    """The same."""
+    now = {"now": values["now"]}
+    await connection.execute(sa.text("DROP TABLE IF EXISTS temp.judged"))
+    await connection.execute(_JUDGE_ON_SQLITE, values)
+    for statement in _WRITE_ON_SQLITE:
+        await connection.execute(statement, now)
+    await connection.execute(sa.text(_REMOVE))
+    return await connection.execute(_TELL_ON_SQLITE, now)

@@ -1,0 +1,154 @@
+"""What users are told of firings that went off. Pure.
+
+Several at once become one notice: three or more about one event in one minute are one push;
+what comes late after an outage is told in one, however many it is: "while you were away".
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from kernel.notices import Notice, Urgency
+from reminders.firing import DueFiring, Outcome
+from reminders.handover import meaning_of
+from reminders.identity import collapse_key, notice_key
+from reminders.types import Task
+from reminders.wording import LANGUAGES, when_text
+
+TEMPLATE = "task.reminder"
+CATEGORY = "reminders"
+
+LIFETIME = timedelta(hours=24)
+"""A reminder that could not be delivered for so long is not delivered at all."""
+
+MANY = 3
+"""So many reminders of one event in one minute are one notice."""
+
+LINES = 5
+"""Tasks that are named; the rest is a number."""
+
+WITH_OTHERS = "told with others"
+"""The reason of what went off without a notice of its own."""
+
+_MISSED = {
+    "ar": "تذكيرات لم تصلك في وقتها",
+    "fr": "Rappels pendant votre absence",
+    "en": "Reminders while you were away",
+}
+
+_BRACES = re.compile("[{}]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What went off, on time or to be told with others, and the notice that says it alone."""
+
+    due: DueFiring
+    outcome: Outcome
+    notice: Notice
+
+
+def said_together(
+    said: Sequence[Said], *, now: datetime
+) -> tuple[Sequence[Notice], Sequence[Said]]:
+    """The notices that say all of it, and what has none of its own among them."""
+    notices: list[Notice] = []
+    with_others: list[Said] = []
+    groups: dict[tuple[object, ...], list[Said]] = defaultdict(list)
+    for each in said:
+        firing = each.due.firing
+        if each.outcome is Outcome.FOLDED:
+            groups[(firing.user_id,)].append(each)
+        else:
+            minute = firing.due_at.replace(second=0, microsecond=0)
+            groups[(firing.user_id, firing.event_id, minute)].append(each)
+    for key, group in groups.items():
+        folded = len(key) == 1
+        if folded or len(group) >= MANY:
+            notices.append(_one_for_all([each.due for each in group], folded=folded, now=now))
+            with_others += group
+        else:
+            notices += (each.notice for each in group)
+    return notices, with_others
+
+
+def said_alone(due: DueFiring, *, now: datetime, default_locale: str) -> Notice:
+    """The notice that says what one firing is about."""
+    firing, event, person, task = due.firing, due.event, due.person, _task(due)
+    key = collapse_key(firing.dedupe_key)
+    return Notice(
+        user_ids=(firing.user_id,),
+        template=TEMPLATE,
+        category=CATEGORY,
+        urgency=Urgency.TRANSACTIONAL,
+        dedupe_key=notice_key(firing.dedupe_key),
+        expires_at=min(firing.useful_until, now + LIFETIME),
+        variables={
+            "task": task.title,
+            "event": event.title,
+            "when": _when(due, default_locale if person is None else person.locale, now),
+        },
+        collapse_key=key,
+        thread=f"event:{event.id}",
+        link=f"/events/{event.id}/tasks/{task.id}",
+        data={"event_id": str(event.id), "task_id": str(task.id), "firing": key},
+    )
+
+
+def _one_for_all(dues: Sequence[DueFiring], *, folded: bool, now: datetime) -> Notice:
+    first = dues[0]
+    key = collapse_key(first.firing.dedupe_key)
+    return Notice(
+        user_ids=(first.firing.user_id,),
+        template=TEMPLATE,
+        category=CATEGORY,
+        urgency=Urgency.TRANSACTIONAL,
+        dedupe_key=notice_key(first.firing.dedupe_key),
+        expires_at=min(max(due.firing.useful_until for due in dues), now + LIFETIME),
+        texts=_texts(dues, folded=folded, now=now),
+        collapse_key=key,
+        thread=f"event:{first.event.id}",
+        link=f"/events/{first.event.id}",
+        data={"event_id": str(first.event.id), "firing": key, "count": str(len(dues))},
+    )
+
+
+def _texts(
+    dues: Sequence[DueFiring], *, folded: bool, now: datetime
+) -> Mapping[str, tuple[str, str]]:
+    texts: dict[str, tuple[str, str]] = {}
+    for language in LANGUAGES:
+        lines = [_line(due, language, now) for due in dues[:LINES]]
+        if len(dues) > LINES:
+            lines.append(f"+{len(dues) - LINES}")
+        title = _MISSED[language] if folded else _literal(dues[0].event.title)
+        texts[language] = (title, "\n".join(lines))
+    return texts
+
+
+def _line(due: DueFiring, language: str, now: datetime) -> str:
+    # Isolates keep a title in one direction from turning a line in the other.
+    return f"\u2068{_literal(_task(due).title)}\u2069 · {_when(due, language, now)}"
+
+
+def _when(due: DueFiring, locale: str, now: datetime) -> str:
+    person = due.person
+    return when_text(
+        meaning_of(due.firing, due.event, _task(due)),
+        locale=locale,
+        viewer_zone=due.event.zone if person is None else person.zone_now,
+        now=now,
+        hijri=person is not None and person.hijri,
+    )
+
+
+def _task(due: DueFiring) -> Task:
+    assert due.task is not None, "what goes off has a task"
+    return due.task
+
+
+def _literal(text: str) -> str:
+    """The text as a pattern of ICU's MessageFormat that says just this."""
+    return _BRACES.sub(r"'\g<0>'", text.replace("'", "''"))

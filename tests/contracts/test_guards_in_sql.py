@@ -1,0 +1,114 @@
+"""What SQL makes of due firings is what the rules in Python make of them."""
+
+import random
+import uuid
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from kernel.ids import new_id
+from reminders.adapters.firing_columns import columns_of_firing
+from reminders.adapters.mapping import FIRINGS, LOG
+from reminders.adapters.sql_calendar import SqlCalendarStore
+from reminders.adapters.sql_firings import SqlFiringStore
+from reminders.firing import DueFiring, Firing, FiringClass, Outcome
+from reminders.handover import judge
+from reminders.person import Quiet
+from reminders.placing import POLITE
+from reminders.ports import DropRule
+from reminders.quiet import hushed
+from reminders.times import wall_of
+from reminders.usual import USUAL_IDS
+from tests.support.clock import START
+from tests.support.factories_reminders import AMINA, HOUR, event, member, person, rule, task
+
+ZONES = ("Africa/Algiers", "America/Vancouver", "Asia/Kathmandu")
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_sql_and_the_rules_judge_alike(database, seed):
+    dice = random.Random(seed)
+    calendar, store = SqlCalendarStore(database), SqlFiringStore(database)
+    given = [await due_firing(calendar, dice, number) for number in range(120)]
+    async with database.transaction() as connection:
+        rows = [{"id": new_id(START), **columns_of_firing(each.firing)} for each in given]
+        await connection.execute(FIRINGS.insert(), rows)
+
+    def usual(firing_class, habits):
+        return firing_class not in POLITE or not hushed(habits, START, ())
+
+    for shard in await store.due_shards(START):
+        await store.fire_due(shard, lambda due: judge(due, now=START), usual, now=START, limit=500)
+
+    expected = {each.firing.dedupe_key: judge(each, now=START) for each in given}
+    recorded = {
+        key: (judgement.outcome, judgement.reason)
+        for key, judgement in expected.items()
+        if judgement.outcome not in (Outcome.STALE, Outcome.DEFERRED)
+    }
+    async with database.reading() as connection:
+        found = list(await connection.execute(sa.select(LOG)))
+        waiting = set((await connection.execute(sa.select(FIRINGS.c.dedupe_key))).scalars())
+    assert {each.dedupe_key: (each.outcome, each.reason) for each in found} == recorded
+    assert waiting == {
+        key for key, judgement in expected.items() if judgement.outcome is Outcome.DEFERRED
+    }
+    assert len(Counter(each.outcome for each in expected.values())) >= 6
+
+
+async def due_firing(calendar, dice, number):
+    """A firing whose time has come, with something that may have changed since."""
+
+    def rarely():
+        return dice.random() < 0.15
+
+    who = f"{AMINA}-{number}"
+    about = event(zone=dice.choice(ZONES))
+    job = task(about)
+    what = rule(about)
+    await calendar.create(about, member(about, who))
+    await calendar.change(about.id, lambda _: [job, what], now=START)
+    due_at = START - timedelta(minutes=dice.choice([0, 5, 20, 40, 300, 1500]))
+    zone = dice.choice(ZONES)
+    firing = Firing(
+        dedupe_key=uuid.uuid4().bytes,
+        due_at=due_at,
+        nominal_day=wall_of(START + dice.choice([1, 30]) * HOUR, zone).date(),
+        event_id=about.id,
+        task_id=uuid.uuid4() if rarely() else job.id,
+        rule_id=dice.choice(sorted(USUAL_IDS)) if rarely() else what.id,
+        user_id=who,
+        firing_class=dice.choice(list(FiringClass)),
+        grace=timedelta(minutes=dice.choice([0, 10, 60])),
+        useful_until=due_at + dice.choice([1, 30]) * HOUR,
+        zone=zone,
+        event_version=2 if rarely() else 1,
+        task_version=2 if rarely() else 1,
+    )
+    standing = True
+    if rarely():
+        about = replace(about, cancelled_at=START)
+    if rarely():
+        job = replace(job, done_at=START)
+    if rarely():
+        job = replace(job, deleted_at=START)
+    changes = [about, job]
+    if rarely():
+        changes.append(DropRule(what.id))
+        standing = firing.rule_id != what.id
+    await calendar.change(about.id, lambda _: changes, now=START)
+    profile = None
+    if dice.random() < 0.6:
+        profile = replace(
+            person(who, dice.choice(ZONES)),
+            muted=rarely(),
+            quiet=dice.choice([None, Quiet(START.time(), (START + HOUR).time())]),
+            device_zone=dice.choice([None, *ZONES]),
+            follow_device=dice.random() < 0.5,
+        )
+        await calendar.put_person(profile, now=START)
+    known = job if firing.task_id == job.id else None
+    return DueFiring(firing, about, known, profile, standing=standing)
