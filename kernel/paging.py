@@ -5,6 +5,7 @@ import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+from uuid import UUID
 
 from kernel.errors import InvalidInput
 
@@ -35,3 +36,12 @@ def parts_of(cursor: str, count: int) -> tuple[str, ...]:
     if len(parts) != count or cursor_of(*parts) != cursor:
         raise InvalidInput("cursor", "is not one that this listing gave")
     return parts
+
+
+def id_in(cursor: str) -> UUID:
+    """The id that a cursor of ours holds. Raises `InvalidInput` for any other text."""
+    (text,) = parts_of(cursor, 1)
+    try:
+        return UUID(text)
+    except ValueError:
+        raise InvalidInput("cursor", "is not one that this listing gave") from None

@@ -44,3 +44,5 @@ class Campaign:
     expires_at: datetime | None = None
     planned_at: datetime | None = None
     cursor: UUID | None = None
+    stopped_reason: str = ""
+    """Why it was paused, if nobody asked for that."""

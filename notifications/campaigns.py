@@ -14,12 +14,20 @@ from kernel.errors import InvalidInput
 from kernel.identity import Principal, Scope
 from kernel.ids import UserId, is_user_id, new_id
 from kernel.notices import Urgency, Variables
+from kernel.paging import Page, cursor_of, id_in
 from kernel.workers import Pulse, Stop, repeat
+from notifications.audit.types import Deed, Detail, deed_of
 from notifications.campaign import Campaign, CampaignState
 from notifications.campaign_plan import check_campaign, plan_of
 from notifications.deciding.categories import USUAL, Rulebook
 from notifications.devices import canonical_locale
-from notifications.errors import CampaignNotFound, CampaignOver, CampaignStarted, VariableUnknown
+from notifications.errors import (
+    CampaignNotFound,
+    CampaignOver,
+    CampaignStarted,
+    CampaignUnstarted,
+    VariableUnknown,
+)
 from notifications.planning import FRESH
 from notifications.ports import CampaignStore
 from notifications.pushes import PushState
@@ -109,7 +117,9 @@ class Campaigns:
         filled = (label, sorted(filling.items())) if filling or label else ()
         digest = hashlib.sha256(msgspec.json.encode((said, expires_after, *filled))).hexdigest()
         key = f"{principal.key_id}:{idempotency_key}"
-        return await self._progress(await self._store.create(campaign, key=key, digest=digest))
+        deed = _deed(principal, "created", campaign.id, name=name)
+        made = await self._store.create(campaign, key=key, digest=digest, deed=deed)
+        return await self._progress(made)
 
     async def fill(
         self, principal: Principal, campaign_id: UUID, variables_of: Mapping[UserId, Variables]
@@ -125,7 +135,9 @@ class Campaigns:
                     # Everybody else would lack it.
                     raise VariableUnknown(name, template=campaign.template)
         check_campaign(campaign, variables_of)
-        campaign = _found(await self._store.fill(campaign_id, variables_of))
+        deed = _deed(principal, "filled", campaign_id, users=len(variables_of))
+        now = self._clock.now()
+        campaign = _found(await self._store.fill(campaign_id, variables_of, now=now, deed=deed))
         if campaign.state is not CampaignState.DRAFT:
             raise CampaignStarted("The campaign has begun; its words stay as they are.")
         return await self._progress(campaign)
@@ -133,8 +145,23 @@ class Campaigns:
     async def start(self, principal: Principal, campaign_id: UUID) -> Progress:
         """Start a draft, or go on with a paused campaign. A running one goes on running."""
         principal.require(Scope.CAMPAIGNS)
-        now = self._clock.now()
-        campaign = _found(await self._store.run(campaign_id, now=now))
+        deed = _deed(principal, "started", campaign_id)
+        return await self._running(
+            await self._store.run(campaign_id, now=self._clock.now(), deed=deed)
+        )
+
+    async def resume(self, principal: Principal, campaign_id: UUID) -> Progress:
+        """Go on with a paused campaign, also with one that paused by itself."""
+        principal.require(Scope.CAMPAIGNS)
+        deed = _deed(principal, "resumed", campaign_id)
+        return await self._running(
+            await self._store.run(campaign_id, now=self._clock.now(), deed=deed, drafts=False)
+        )
+
+    async def _running(self, found: Campaign | None) -> Progress:
+        campaign = _found(found)
+        if campaign.state is CampaignState.DRAFT:
+            raise CampaignUnstarted("The campaign has not been started yet.")
         if campaign.state is not CampaignState.RUNNING:
             raise CampaignOver("The campaign was cancelled.")
         self._pulse.beat()
@@ -143,7 +170,11 @@ class Campaigns:
     async def pause(self, principal: Principal, campaign_id: UUID) -> Progress:
         """Send nothing more of a running campaign until it is started again."""
         principal.require(Scope.CAMPAIGNS)
-        campaign = _found(await self._store.halt(campaign_id, cancel=False, now=self._clock.now()))
+        deed = _deed(principal, "paused", campaign_id)
+        now = self._clock.now()
+        campaign = _found(await self._store.halt(campaign_id, cancel=False, now=now, deed=deed))
+        if campaign.state is CampaignState.DRAFT:
+            raise CampaignUnstarted("The campaign has not been started yet.")
         if campaign.state is CampaignState.CANCELLED:
             raise CampaignOver("The campaign was cancelled.")
         self._pulse.beat()
@@ -152,7 +183,9 @@ class Campaigns:
     async def cancel(self, principal: Principal, campaign_id: UUID) -> Progress:
         """Send nothing more of a campaign, for good."""
         principal.require(Scope.CAMPAIGNS)
-        campaign = _found(await self._store.halt(campaign_id, cancel=True, now=self._clock.now()))
+        deed = _deed(principal, "cancelled", campaign_id)
+        now = self._clock.now()
+        campaign = _found(await self._store.halt(campaign_id, cancel=True, now=now, deed=deed))
         self._pulse.beat()
         return await self._progress(campaign)
 
@@ -160,6 +193,16 @@ class Campaigns:
         """A campaign and how far it got."""
         principal.require(Scope.CAMPAIGNS)
         return await self._progress(_found(await self._store.get(campaign_id)))
+
+    async def recent(
+        self, principal: Principal, *, cursor: str | None, limit: int
+    ) -> Page[Campaign]:
+        """Campaigns, newest first."""
+        principal.require(Scope.CAMPAIGNS)
+        before = None if cursor is None else id_in(cursor)
+        found = await self._store.page(before=before, limit=limit + 1)
+        more = len(found) > limit
+        return Page(found[:limit], cursor_of(str(found[limit - 1].id)) if more else None)
 
     async def _progress(self, campaign: Campaign) -> Progress:
         return Progress(campaign, await self._store.counts(campaign.id))
@@ -204,6 +247,11 @@ class CampaignWorker:
         if followed or planned:
             self._planned.beat()
         return followed + planned
+
+
+def _deed(principal: Principal, done: str, campaign_id: UUID, **details: Detail) -> Deed:
+    subject = f"campaign:{campaign_id}"
+    return deed_of(principal, f"campaign.{done}", subject, user_id=None, **details)
 
 
 def _found(campaign: Campaign | None) -> Campaign:

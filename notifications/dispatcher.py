@@ -10,6 +10,7 @@ from kernel.metrics import Metrics
 from kernel.notices import Urgency
 from kernel.options import option
 from kernel.workers import Pulse, Stop, rest
+from notifications.braking import Brakes
 from notifications.breaker import Hold
 from notifications.feedback import Feedback
 from notifications.gate import Gate
@@ -61,8 +62,8 @@ class Dispatcher:
 
     `providers` are the default app's for each class: a class whose providers are its own
     shares no connection with another. Further ones come and go while it runs. `pulse` beats
-    when new pushes were planned in this process, and `rates` are kept with other dispatchers,
-    if there are any.
+    when new pushes were planned in this process, `rates` are kept with other dispatchers, if
+    there are any, and `brakes` stop campaigns that go wrong.
     """
 
     name = "dispatcher"
@@ -79,6 +80,7 @@ class Dispatcher:
         throttle: ThrottleOptions,
         pulse: Pulse,
         rates: SharedRates | None = None,
+        brakes: Brakes | None = None,
     ) -> None:
         self._store = store
         self._feedback = feedback
@@ -87,6 +89,7 @@ class Dispatcher:
         self._pulse = pulse
         self._throttle = throttle
         self._rates = rates
+        self._brakes = brakes
         self._metrics = LaneMetrics.of(metrics)
         self._rate = metrics.gauge(
             "notifications_route_rate",
@@ -139,6 +142,8 @@ class Dispatcher:
                 width=self._widths[urgency],
                 lease=timedelta(seconds=self._options.lease_seconds),
                 rates=self._rates,
+                # Only pushes of campaigns belong to one.
+                brakes=self._brakes if urgency is Urgency.MARKETING else None,
             )
             self._lanes[lane.key] = lane
             if self._running is not None:

@@ -153,6 +153,13 @@ class CampaignStarted(Refusal):
     code = "campaign.started"
 
 
+class CampaignUnstarted(Refusal):
+    """A draft cannot be resumed: it has to be started."""
+
+    kind = Kind.CONFLICT
+    code = "campaign.not_started"
+
+
 class CampaignOver(Refusal):
     """The campaign was cancelled or has expired; nothing brings it back."""
 

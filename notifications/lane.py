@@ -13,6 +13,7 @@ from kernel.clock import Clock
 from kernel.metrics import Metrics
 from kernel.notices import Urgency
 from kernel.workers import Pulse, Stop, rest
+from notifications.braking import Brakes
 from notifications.feedback import Feedback
 from notifications.gate import Gate
 from notifications.policy import settlement_of
@@ -80,6 +81,7 @@ class Lane:
         width: int,
         lease: timedelta,
         rates: SharedRates | None = None,
+        brakes: Brakes | None = None,
     ) -> None:
         self.app_id = app_id
         self.route = route
@@ -95,6 +97,7 @@ class Lane:
         self._width = width
         self._lease = lease
         self._rates = rates
+        self._brakes = brakes
         self._again_in: float | None = None
         self._flying: set[asyncio.Task[None]] = set()
         self._landed: list[tuple[HeldPush, Outcome]] = []
@@ -186,6 +189,8 @@ class Lane:
             self._metrics.lost.labels(*self.key).inc(len(landed) - len(settled))
             log.warning("push leases lost", extra={"pushes": len(landed) - len(settled)})
         await self._feedback.learn(settled, faults=self._lessons(settled))
+        if self._brakes is not None:
+            await self._brakes.learn(settled, hold=self._gate.hold)
         await self._share(settled)
         return len(landed)
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from kernel.ids import UserId
 from kernel.notices import Urgency, Variables
+from notifications.audit.types import Deed
 from notifications.campaign import Campaign
 from notifications.deciding.types import Said
 from notifications.pushes import (
@@ -211,9 +212,12 @@ own: pure, and run inside the transaction."""
 
 
 class CampaignStore(Protocol):
-    """Campaigns and how far they got. Every method is one whole transaction."""
+    """Campaigns and how far they got. Every method is one whole transaction.
 
-    async def create(self, campaign: Campaign, *, key: str, digest: str) -> Campaign:
+    What changes something records the deed with it; what changes nothing records nothing.
+    """
+
+    async def create(self, campaign: Campaign, *, key: str, digest: str, deed: Deed) -> Campaign:
         """Store a campaign; for a key that was used before, the campaign it made then.
 
         Raises `IdempotencyMismatch` if it was used with another digest.
@@ -222,8 +226,17 @@ class CampaignStore(Protocol):
 
     async def get(self, campaign_id: UUID) -> Campaign | None: ...
 
+    async def page(self, *, before: UUID | None, limit: int) -> Sequence[Campaign]:
+        """Campaigns, newest first, from the one before `before` on."""
+        ...
+
     async def fill(
-        self, campaign_id: UUID, variables_of: Mapping[UserId, Variables]
+        self,
+        campaign_id: UUID,
+        variables_of: Mapping[UserId, Variables],
+        *,
+        now: datetime,
+        deed: Deed,
     ) -> Campaign | None:
         """Keep variables of single users, in place of those they had; None if there is none.
 
@@ -232,14 +245,19 @@ class CampaignStore(Protocol):
         """
         ...
 
-    async def run(self, campaign_id: UUID, *, now: datetime) -> Campaign | None:
-        """Start a draft or resume a paused one; as it is now, or None if there is none."""
+    async def run(
+        self, campaign_id: UUID, *, now: datetime, deed: Deed, drafts: bool = True
+    ) -> Campaign | None:
+        """Resume a paused one, or with `drafts` start one; as it is now, or None if there is
+        none."""
         ...
 
-    async def halt(self, campaign_id: UUID, *, cancel: bool, now: datetime) -> Campaign | None:
+    async def halt(
+        self, campaign_id: UUID, *, cancel: bool, now: datetime, deed: Deed, reason: str = ""
+    ) -> Campaign | None:
         """Pause a running one, or cancel any; as it is now, or None if there is none.
 
-        From then on no push of it is claimed.
+        From then on no push of it is claimed. `reason` says why, if nobody asked for it.
         """
         ...
 

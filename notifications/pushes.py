@@ -147,6 +147,7 @@ class HeldPush:
     unsent: int
     ambiguous: int
     accepted_at: datetime | None = None
+    campaign_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,7 @@
-"""What can be asked of notifications, over HTTP and, for devices, over a connection."""
+"""What can be asked of devices, over HTTP and over a connection, and of a notification."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
-from uuid import UUID
 
 import msgspec
 
@@ -11,33 +10,20 @@ from kernel.identity import Principal, Scope
 from kernel.ids import UserId
 from kernel.operations import AnyOperation, Nothing, Operation
 from notifications import schemas
-from notifications.campaigns import Campaigns, Progress
 from notifications.devices import Devices
 from notifications.errors import (
     AppNotFound,
-    CampaignNotFound,
-    CampaignOver,
-    CampaignStarted,
     DeviceNotFound,
-    IdempotencyMismatch,
     NotificationNotFound,
-    PushTooLarge,
-    TemplateInvalid,
-    TemplateNotFound,
-    VariableMissing,
-    VariableUnfit,
-    VariableUnknown,
 )
-from notifications.pushes import Notification, PushRecord, PushState
+from notifications.pushes import Notification, PushRecord
 from notifications.sends.sends import Sends
-from notifications.types import Device, Registration, Text
-
-_FILLING = (VariableMissing, VariableUnknown, VariableUnfit, PushTooLarge)
+from notifications.types import Device, Registration
 
 
-def operations(*, devices: Devices, sends: Sends, campaigns: Campaigns) -> list[AnyOperation]:
-    """Everything users and servers may ask of this room."""
-    return [*_of_devices(devices), *_of_pushes(sends), *_of_campaigns(campaigns)]
+def operations(*, devices: Devices, sends: Sends) -> list[AnyOperation]:
+    """What users and servers may ask of devices, and servers of a notification."""
+    return [*_of_devices(devices), *_of_pushes(sends)]
 
 
 def _of_devices(devices: Devices) -> list[AnyOperation]:
@@ -122,87 +108,6 @@ def _of_pushes(sends: Sends) -> list[AnyOperation]:
     ]
 
 
-def _of_campaigns(campaigns: Campaigns) -> list[AnyOperation]:
-    async def create(principal: Principal, body: schemas.CreateCampaign) -> schemas.CampaignBody:
-        progress = await campaigns.create(
-            principal,
-            name=body.name,
-            texts={locale: Text(text.title, text.body) for locale, text in body.texts.items()},
-            template=body.template,
-            version=body.version,
-            variables=body.variables,
-            locales=tuple(body.locales),
-            link=body.link,
-            data=body.data,
-            expires_after=body.expires_after,
-            idempotency_key=body.idempotency_key,
-        )
-        return _campaign(progress)
-
-    async def fill(principal: Principal, body: schemas.FillCampaign) -> schemas.CampaignBody:
-        theirs = {UserId(user_id): own for user_id, own in body.variables_of.items()}
-        return _campaign(await campaigns.fill(principal, body.campaign_id, theirs))
-
-    def by_id(
-        name: str,
-        method: str,
-        path: str,
-        summary: str,
-        act: Callable[[Principal, UUID], Awaitable[Progress]],
-    ) -> AnyOperation:
-        async def run(principal: Principal, body: schemas.CampaignId) -> schemas.CampaignBody:
-            return _campaign(await act(principal, body.campaign_id))
-
-        return Operation(
-            name=f"campaigns.{name}",
-            method="GET" if method == "GET" else "POST",
-            path=f"/admin/v1/campaigns/{{campaign_id}}{path}",
-            summary=summary,
-            takes=schemas.CampaignId,
-            gives=schemas.CampaignBody,
-            run=run,
-            scope=Scope.CAMPAIGNS,
-            refusals=(CampaignNotFound, CampaignOver, Denied),
-        )
-
-    return [
-        Operation(
-            name="campaigns.create",
-            method="POST",
-            path="/admin/v1/campaigns",
-            summary="Write a campaign down, without sending it.",
-            takes=schemas.CreateCampaign,
-            gives=schemas.CampaignBody,
-            run=create,
-            scope=Scope.CAMPAIGNS,
-            status=201,
-            refusals=(
-                InvalidInput,
-                IdempotencyMismatch,
-                TemplateInvalid,
-                TemplateNotFound,
-                *_FILLING,
-                Denied,
-            ),
-        ),
-        Operation(
-            name="campaigns.fill",
-            method="POST",
-            path="/admin/v1/campaigns/{campaign_id}/variables",
-            summary="Give single users of a draft variables of their own.",
-            takes=schemas.FillCampaign,
-            gives=schemas.CampaignBody,
-            run=fill,
-            scope=Scope.CAMPAIGNS,
-            refusals=(InvalidInput, CampaignNotFound, CampaignStarted, *_FILLING, Denied),
-        ),
-        by_id("get", "GET", "", "See a campaign and how far it got.", campaigns.get),
-        by_id("start", "POST", "/start", "Start a campaign, or go on with it.", campaigns.start),
-        by_id("pause", "POST", "/pause", "Send nothing of it for now.", campaigns.pause),
-        by_id("cancel", "POST", "/cancel", "Send nothing more of it.", campaigns.cancel),
-    ]
-
-
 def _devices(devices: Sequence[Device]) -> schemas.DeviceList:
     return schemas.DeviceList([device_body(each) for each in devices])
 
@@ -221,27 +126,3 @@ def _notification(
 
 
 _TOLD = tuple(field.name for field in fields(Notification))
-
-
-def _campaign(progress: Progress) -> schemas.CampaignBody:
-    campaign = progress.campaign
-    return schemas.CampaignBody(
-        id=campaign.id,
-        name=campaign.name,
-        state=campaign.state,
-        template=campaign.template,
-        variables=dict(campaign.variables),
-        texts={
-            locale: schemas.TextBody(text.title, text.body)
-            for locale, text in campaign.texts.items()
-        },
-        locales=list(campaign.locales),
-        link=campaign.link,
-        data=dict(campaign.data),
-        created_at=campaign.created_at,
-        started_at=campaign.started_at,
-        expires_at=campaign.expires_at,
-        planned=campaign.planned_at is not None,
-        targeted=progress.targeted,
-        counts={state.value: progress.counts.get(state, 0) for state in PushState},
-    )

@@ -163,6 +163,33 @@ class CampaignId(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     campaign_id: UUID
 
 
+class ListCampaigns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which campaigns."""
+
+    cursor: str | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 50
+
+
+class CampaignLine(msgspec.Struct, frozen=True):
+    """A campaign in a list. `stopped_reason` says why it paused, if it did so by itself."""
+
+    id: UUID
+    name: str
+    state: CampaignState
+    created_at: datetime
+    started_at: datetime | None
+    expires_at: datetime | None
+    planned: bool
+    stopped_reason: str
+
+
+class CampaignPage(msgspec.Struct, frozen=True):
+    """Campaigns, newest first; with a `cursor` there are more."""
+
+    campaigns: list[CampaignLine]
+    cursor: str | None
+
+
 class FillCampaign(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Variables of single users, which win over those of everybody."""
 
@@ -171,7 +198,10 @@ class FillCampaign(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CampaignBody(msgspec.Struct, frozen=True):
-    """A campaign and how far it got. `counts` has the pushes by state, `targeted` their sum."""
+    """A campaign and how far it got. `counts` has the pushes by state, `targeted` their sum.
+
+    `stopped_reason` says why it paused, if it did so by itself.
+    """
 
     id: UUID
     name: str
@@ -186,5 +216,6 @@ class CampaignBody(msgspec.Struct, frozen=True):
     started_at: datetime | None
     expires_at: datetime | None
     planned: bool
+    stopped_reason: str
     targeted: int
     counts: dict[str, int]

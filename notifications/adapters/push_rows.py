@@ -100,6 +100,7 @@ HELD = (
     PUSHES.c.expires_at,
     PUSHES.c.unsent,
     PUSHES.c.ambiguous,
+    PUSHES.c.campaign_id,
 )
 
 
@@ -119,6 +120,7 @@ def held_of(row: Any, *, generation: int, accepted_at: datetime | None) -> HeldP
         unsent=row.unsent,
         ambiguous=row.ambiguous,
         accepted_at=accepted_at,
+        campaign_id=row.campaign_id,
     )
 
 

@@ -1,6 +1,6 @@
 """Campaigns in a table, and their pushes as they follow them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,11 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kernel.adapters.database import Database, table_of
 from kernel.ids import UserId
 from kernel.notices import Variables
+from notifications.adapters.batches import storable
 from notifications.adapters.campaign_fillings import VARIABLES, Fillings
+from notifications.adapters.campaign_following import is_flying, move_pushes
 from notifications.adapters.push_rows import PUSHES, write_plan
+from notifications.adapters.sql_audit import write_audit
 from notifications.adapters.sql_devices import DEVICES, device_of
 from notifications.adapters.sql_preferences import said_by
 from notifications.adapters.tables import CampaignRow
+from notifications.audit.types import Deed
 from notifications.campaign import Campaign, CampaignState
 from notifications.errors import IdempotencyMismatch
 from notifications.ports import Plan
@@ -24,9 +28,6 @@ from notifications.pushes import PushState
 from notifications.types import Text
 
 CAMPAIGNS = table_of(CampaignRow)
-
-CANCELLED = "cancelled"
-"""The reason of a push whose campaign was cancelled before it was sent."""
 
 _texts = msgspec.json.Decoder(dict[str, Text])
 _words = msgspec.json.Decoder(dict[str, str])
@@ -40,7 +41,7 @@ class SqlCampaigns:
         self._database = database
         self._fillings = Fillings(database)
 
-    async def create(self, campaign: Campaign, *, key: str, digest: str) -> Campaign:
+    async def create(self, campaign: Campaign, *, key: str, digest: str, deed: Deed) -> Campaign:
         inserting = self._database.insert_new(CAMPAIGNS, on=["idempotency_key"]).values(
             id=campaign.id,
             idempotency_key=key,
@@ -58,7 +59,8 @@ class SqlCampaigns:
             created_at=campaign.created_at,
         )
         async with self._database.transaction() as connection:
-            await connection.execute(inserting)
+            if (await connection.execute(inserting)).rowcount:
+                await write_audit(connection, [deed], campaign.created_at)
             made = sa.select(CAMPAIGNS).where(CAMPAIGNS.c.idempotency_key == key)
             row = (await connection.execute(made)).one()
         if row.digest != digest:
@@ -71,49 +73,65 @@ class SqlCampaigns:
             row = (await connection.execute(found)).one_or_none()
         return None if row is None else _campaign(row)
 
+    async def page(self, *, before: UUID | None, limit: int) -> Sequence[Campaign]:
+        newest = sa.select(CAMPAIGNS).order_by(CAMPAIGNS.c.id.desc()).limit(limit)
+        if before is not None:
+            newest = newest.where(CAMPAIGNS.c.id < before)
+        async with self._database.reading() as connection:
+            return [_campaign(row) for row in await connection.execute(newest)]
+
     async def fill(
-        self, campaign_id: UUID, variables_of: Mapping[UserId, Variables]
+        self,
+        campaign_id: UUID,
+        variables_of: Mapping[UserId, Variables],
+        *,
+        now: datetime,
+        deed: Deed,
     ) -> Campaign | None:
         async with self._database.transaction() as connection:
             row = await _locked(connection, campaign_id)
             if row is not None and row.state == CampaignState.DRAFT:
                 await self._fillings.put(connection, campaign_id, variables_of)
+                await write_audit(connection, [deed], now)
         return None if row is None else _campaign(row)
 
-    async def run(self, campaign_id: UUID, *, now: datetime) -> Campaign | None:
+    async def run(
+        self, campaign_id: UUID, *, now: datetime, deed: Deed, drafts: bool = True
+    ) -> Campaign | None:
         async with self._database.transaction() as connection:
             row = await _locked(connection, campaign_id)
             if row is None:
                 return None
-            if row.state == CampaignState.DRAFT:
-                return await _changed(
-                    connection,
-                    campaign_id,
-                    state=CampaignState.RUNNING,
-                    started_at=now,
-                    expires_at=now + timedelta(seconds=row.expires_after),
-                )
-            if row.state == CampaignState.PAUSED:
-                return await _changed(
-                    connection, campaign_id, state=CampaignState.RUNNING, following=True
-                )
-            return _campaign(row)
+            changes: dict[str, Any] = {"state": CampaignState.RUNNING}
+            if row.state == CampaignState.DRAFT and drafts:
+                expires_at = now + timedelta(seconds=row.expires_after)
+                changes |= {"started_at": now, "expires_at": expires_at}
+            elif row.state == CampaignState.PAUSED:
+                changes |= {"following": True, "stopped_reason": ""}
+            else:
+                return _campaign(row)
+            await write_audit(connection, [deed], now)
+            return await _changed(connection, campaign_id, **changes)
 
-    async def halt(self, campaign_id: UUID, *, cancel: bool, now: datetime) -> Campaign | None:
+    async def halt(
+        self, campaign_id: UUID, *, cancel: bool, now: datetime, deed: Deed, reason: str = ""
+    ) -> Campaign | None:
         async with self._database.transaction() as connection:
             row = await _locked(connection, campaign_id)
             if row is None:
                 return None
             if cancel and row.state != CampaignState.CANCELLED:
                 await self._fillings.forget(connection, campaign_id)
-                return await _changed(
-                    connection, campaign_id, state=CampaignState.CANCELLED, following=True
-                )
-            if not cancel and row.state == CampaignState.RUNNING:
-                return await _changed(
-                    connection, campaign_id, state=CampaignState.PAUSED, following=True
-                )
-            return _campaign(row)
+                state = CampaignState.CANCELLED
+            elif not cancel and row.state == CampaignState.RUNNING:
+                state = CampaignState.PAUSED
+            else:
+                return _campaign(row)
+            await write_audit(connection, [deed], now)
+            why = storable(reason, length=255)
+            return await _changed(
+                connection, campaign_id, state=state, following=True, stopped_reason=why
+            )
 
     async def counts(self, campaign_id: UUID) -> Mapping[PushState, int]:
         counting = (
@@ -165,32 +183,14 @@ class SqlCampaigns:
             row = (await connection.execute(changed)).one_or_none()
             if row is None:
                 return 0
-            match CampaignState(row.state):
-                case CampaignState.PAUSED:
-                    moved = await _move(connection, row.id, _WAITING, limit, state=PushState.HELD)
-                case CampaignState.CANCELLED:
-                    moved = await _move(
-                        connection,
-                        row.id,
-                        (*_WAITING, PushState.HELD),
-                        limit,
-                        state=PushState.SUPPRESSED,
-                        reason=CANCELLED,
-                        settled_at=now,
-                    )
-                case _:
-                    # One that was tried before is tried again; its attempts are not forgotten.
-                    tried = sa.case(
-                        (PUSHES.c.attempts > 0, PushState.RETRY.value),
-                        else_=PushState.QUEUED.value,
-                    )
-                    moved = await _move(connection, row.id, (PushState.HELD,), limit, state=tried)
-            if moved < limit:
-                await _changed(connection, row.id, following=False)
+            moved = await move_pushes(connection, row.id, CampaignState(row.state), limit, now)
+            if moved == limit:
+                return moved
+            if row.state == CampaignState.CANCELLED and await is_flying(connection, row.id):
+                # What is in the air may come back and wait for another attempt.
+                return moved
+            await _changed(connection, row.id, following=False)
             return max(1, moved)
-
-
-_WAITING = (PushState.QUEUED, PushState.RETRY)
 
 
 def _audience(campaign: Campaign, fresh: timedelta, limit: int) -> sa.Select[Any]:
@@ -239,31 +239,6 @@ async def _changed(connection: AsyncConnection, campaign_id: UUID, **values: Any
     return _campaign((await connection.execute(changing)).one())
 
 
-async def _move(
-    connection: AsyncConnection,
-    campaign_id: UUID,
-    states: tuple[PushState, ...],
-    limit: int,
-    **values: Any,
-) -> int:
-    """Change some of a campaign's pushes that are in one of `states`; how many."""
-    some = (
-        sa.select(PUSHES.c.id)
-        .where(PUSHES.c.campaign_id == campaign_id, PUSHES.c.state.in_(states))
-        .limit(limit)
-        .with_for_update()
-        .cte("some")
-        .prefix_with("MATERIALIZED", dialect="postgresql")
-    )
-    moving = (
-        PUSHES.update()
-        .where(PUSHES.c.id.in_(sa.select(some.c.id)))
-        .values(**values)
-        .returning(PUSHES.c.id)
-    )
-    return len((await connection.execute(moving)).all())
-
-
 def _campaign(row: sa.Row[Any]) -> Campaign:
     return Campaign(
         id=row.id,
@@ -281,6 +256,7 @@ def _campaign(row: sa.Row[Any]) -> Campaign:
         expires_at=row.expires_at,
         planned_at=row.planned_at,
         cursor=row.cursor,
+        stopped_reason=row.stopped_reason,
     )
 
 

@@ -13,11 +13,11 @@ from kernel.adapters.sql_outbox import write_entries
 from kernel.ids import UserId
 from notifications.adapters.app_tables import AppRow
 from notifications.adapters.batches import among, insert_new
+from notifications.adapters.campaign_following import CANCELLED
 from notifications.adapters.push_rows import NOTIFICATIONS, PUSHES, write_plan
 from notifications.adapters.send_rows import SENDS, send_of, send_row
 from notifications.adapters.send_tables import ListedRow
 from notifications.adapters.sql_audit import write_audit
-from notifications.adapters.sql_campaigns import CANCELLED
 from notifications.adapters.tables import UNSETTLED, DeviceRow, PushRequestRow
 from notifications.audit.types import Deed
 from notifications.pushes import PushState

@@ -100,6 +100,9 @@ class CampaignRow(Row, table=True):
     expires_at: datetime | None = Field(default=None, sa_type=Instant)
     planned_at: datetime | None = Field(default=None, sa_type=Instant)
     cursor: UUID | None = None
+    stopped_reason: str = Field(
+        default="", sa_type=sa.String(255), sa_column_kwargs={"server_default": sa.text("''")}
+    )
 
 
 class CampaignVariablesRow(Row, table=True):

@@ -1,10 +1,8 @@
 """Reading the audit trail."""
 
-from uuid import UUID
-
 from kernel.errors import InvalidInput
 from kernel.identity import Principal, Scope
-from kernel.paging import Page, cursor_of, parts_of
+from kernel.paging import Page, cursor_of, id_in
 from notifications.audit.ports import Audit
 from notifications.audit.types import AuditQuery, AuditRecord
 
@@ -25,15 +23,7 @@ class Trail:
         principal.require(Scope.OPERATE)
         if not 1 <= limit <= PAGE:
             raise InvalidInput("limit", f"must be 1 to {PAGE}")
-        before = None if cursor is None else _id_in(cursor)
+        before = None if cursor is None else id_in(cursor)
         found = await self._audit.page(query, before=before, limit=limit + 1)
         more = len(found) > limit
         return Page(found[:limit], cursor_of(str(found[limit - 1].id)) if more else None)
-
-
-def _id_in(cursor: str) -> UUID:
-    (text,) = parts_of(cursor, 1)
-    try:
-        return UUID(text)
-    except ValueError:
-        raise InvalidInput("cursor", "is not one that this listing gave") from None

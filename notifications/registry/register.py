@@ -9,7 +9,7 @@ from kernel.errors import InvalidInput, Refusal
 from kernel.identity import Principal, Scope
 from kernel.ids import UserId, is_user_id
 from kernel.notices import Urgency
-from kernel.paging import Page, cursor_of, parts_of
+from kernel.paging import Page, cursor_of, id_in
 from notifications.audit.ports import Audit
 from notifications.audit.types import deed_of
 from notifications.devices import checked
@@ -124,7 +124,7 @@ class Register:
     async def _page(self, query: DeviceQuery, cursor: str | None, limit: int) -> Page[Device]:
         if not 1 <= limit <= PAGE:
             raise InvalidInput("limit", f"must be 1 to {PAGE}")
-        after = None if cursor is None else _id_in(cursor)
+        after = None if cursor is None else id_in(cursor)
         found = await self._registry.page(query, after=after, limit=limit + 1)
         more = len(found) > limit
         return Page(found[:limit], cursor_of(str(found[limit - 1].id)) if more else None)
@@ -149,11 +149,3 @@ def _sound(imported: Imported, now: datetime) -> Imported | Refusal:
     except InvalidInput as refused:
         return refused
     return Imported(UserId(imported.user_id), sound, imported.confirmed_at)
-
-
-def _id_in(cursor: str) -> UUID:
-    (text,) = parts_of(cursor, 1)
-    try:
-        return UUID(text)
-    except ValueError:
-        raise InvalidInput("cursor", "is not one that this listing gave") from None

@@ -8,7 +8,7 @@ from kernel.clock import Clock
 from kernel.errors import InvalidInput, Refusal
 from kernel.identity import Principal, Scope
 from kernel.ids import UserId
-from kernel.paging import Page, cursor_of, parts_of
+from kernel.paging import Page, cursor_of, id_in
 from kernel.workers import Pulse, Stop, repeat
 from notifications.audit.types import deed_of
 from notifications.errors import (
@@ -139,7 +139,7 @@ class Sends:
     async def recent(self, principal: Principal, *, cursor: str | None, limit: int) -> Page[Send]:
         """Sends, newest first."""
         principal.require(Scope.PUSHES)
-        before = None if cursor is None else _id_in(cursor)
+        before = None if cursor is None else id_in(cursor)
         found = await self._ledger.page(before=before, limit=limit + 1)
         more = len(found) > limit
         return Page(found[:limit], cursor_of(str(found[limit - 1].id)) if more else None)
@@ -155,7 +155,7 @@ class Sends:
     ) -> Page[SentPush]:
         """What came of a send on each device."""
         await self.status(principal, send_id)
-        after = None if cursor is None else _id_in(cursor)
+        after = None if cursor is None else id_in(cursor)
         found = await self._ledger.pushes(send_id, states=states, after=after, limit=limit + 1)
         more = len(found) > limit
         return Page(found[:limit], cursor_of(str(found[limit - 1].push.id)) if more else None)
@@ -244,11 +244,3 @@ class SendWorker:
 
 
 _SELDOM = 60.0
-
-
-def _id_in(cursor: str) -> UUID:
-    (text,) = parts_of(cursor, 1)
-    try:
-        return UUID(text)
-    except ValueError:
-        raise InvalidInput("cursor", "is not one that this listing gave") from None

@@ -13,7 +13,7 @@ from kernel.identity import Principal, Scope
 from kernel.ids import new_id
 from kernel.notices import Urgency
 from kernel.options import option
-from kernel.paging import Page, cursor_of, parts_of
+from kernel.paging import Page, cursor_of, id_in
 from kernel.workers import Pulse
 from notifications.audit.types import deed_of
 from notifications.endpoints import is_trusted, origin_of
@@ -229,7 +229,7 @@ class Webhooks:
     ) -> Page[Delivery]:
         """What it was told, the newest first."""
         await self.get(principal, webhook_id)
-        before = None if cursor is None else _id_in(cursor)
+        before = None if cursor is None else id_in(cursor)
         found = await self._deliveries.page(webhook_id, state=state, before=before, limit=limit + 1)
         more = len(found) > limit
         return Page(found[:limit], cursor_of(str(found[limit - 1].id)) if more else None)
@@ -262,11 +262,3 @@ class Webhooks:
 def bound_to(webhook_id: UUID) -> str:
     """What a sealed secret is bound to, so that it cannot be passed off as another's."""
     return f"zaffa webhook {webhook_id}"
-
-
-def _id_in(cursor: str) -> UUID:
-    (text,) = parts_of(cursor, 1)
-    try:
-        return UUID(text)
-    except ValueError:
-        raise InvalidInput("cursor", "is not one that this listing gave") from None

@@ -18,6 +18,7 @@ SENTENCES: Mapping[str, str] = {
     "channels": "See who listens where, publish, read and remove histories.",
     "users": "See who is there, and keep users and tokens out.",
     "push": "Send pushes, see what became of them, stop them, and try again what died.",
+    "campaigns": "See campaigns, start, pause, resume and cancel them.",
     "templates": "See, write and publish what notifications say.",
     "audit": "Read who did what to what, and when.",
     "reminders": "See what users will be told when and why, and hold it back.",

@@ -27,6 +27,7 @@ from notifications.adapters.apns import ApnsOptions
 from notifications.adapters.fcm import FcmOptions
 from notifications.adapters.webpush import WebPushOptions
 from notifications.apps.options import CredentialOptions
+from notifications.braking import CampaignOptions
 from notifications.coalescing.options import CoalescingOptions
 from notifications.deciding.categories import PreferenceOptions
 from notifications.devices import DeviceOptions
@@ -75,6 +76,7 @@ class Settings:
     preferences: PreferenceOptions = field(default_factory=PreferenceOptions)
     coalescing: CoalescingOptions = field(default_factory=CoalescingOptions)
     dispatcher: DispatcherOptions = field(default_factory=DispatcherOptions)
+    campaigns: CampaignOptions = field(default_factory=CampaignOptions)
     throttle: ThrottleOptions = field(default_factory=ThrottleOptions)
     upkeep: UpkeepOptions = field(default_factory=UpkeepOptions)
     fcm: FcmOptions = field(default_factory=FcmOptions)

@@ -3,7 +3,7 @@
 from kernel.adapters.sql_leases import SqlLeases
 from kernel.notices import NOTICE, RECALL, WITHDRAWAL
 from kernel.workers import Pulse
-from notifications import routes
+from notifications import campaign_routes, routes
 from notifications.adapters.redis_throttle import RedisThrottle
 from notifications.adapters.rehearsal import AdaptersRehearsal
 from notifications.adapters.sql_audit import SqlAudit
@@ -22,6 +22,7 @@ from notifications.apps.checks import ProviderChecks
 from notifications.apps.fleet import Fleet
 from notifications.audit import routes as audit_routes
 from notifications.audit.trail import Trail
+from notifications.braking import Brakes
 from notifications.campaigns import Campaigns, CampaignWorker
 from notifications.coalescing.recalls import Recalls
 from notifications.coalescing.withdrawals import Withdrawals
@@ -121,10 +122,11 @@ class Pushes:
         ground.operations += routes.operations(
             devices=self.devices,
             sends=self._sends.sends,
-            campaigns=Campaigns(
-                store=self._campaign_store, shelf=self._shelf, clock=clock, pulse=self._expanding
-            ),
         )
+        campaigns = Campaigns(
+            store=self._campaign_store, shelf=self._shelf, clock=clock, pulse=self._expanding
+        )
+        ground.operations += campaign_routes.operations(campaigns)
 
     def relay(self) -> None:
         """Notices become notifications and pushes."""
@@ -176,6 +178,12 @@ class Pushes:
             throttle=settings.throttle,
             pulse=self._sending,
             rates=self._rates(),
+            brakes=Brakes(
+                store=self._campaign_store,
+                clock=clock,
+                metrics=metrics,
+                options=settings.campaigns,
+            ),
         )
         upkeep = Upkeep(
             store=self._push_store,

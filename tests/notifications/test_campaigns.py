@@ -9,11 +9,14 @@ from kernel.errors import Denied, InvalidInput
 from kernel.identity import Scope
 from kernel.ids import UserId
 from kernel.workers import Pulse
+from notifications.adapters.sql_audit import SqlAudit
+from notifications.audit.types import AuditQuery
 from notifications.campaign import CampaignState
 from notifications.campaigns import Campaigns, CampaignWorker
 from notifications.errors import (
     CampaignNotFound,
     CampaignOver,
+    CampaignUnstarted,
     IdempotencyMismatch,
     PushTooLarge,
     TemplateInvalid,
@@ -25,7 +28,7 @@ from notifications.types import (
     Text,
     Verdict,
 )
-from tests.support.factories_notifications import Room, registration, server
+from tests.support.factories_notifications import AMINA, Room, registration, server
 from tests.support.providers import ACCEPTED, FakeProvider
 
 OPERATOR = server(Scope.CAMPAIGNS)
@@ -150,6 +153,39 @@ async def test_a_paused_campaign_sends_nothing_and_then_the_rest(room, campaigns
     assert set(provider.copies.values()) == {1}
 
 
+async def test_only_a_campaign_that_was_started_is_resumed_or_paused(campaigns, create):
+    campaign = (await create()).campaign
+
+    for action in (campaigns.resume, campaigns.pause):
+        with pytest.raises(CampaignUnstarted):
+            await action(OPERATOR, campaign.id)
+    await campaigns.start(OPERATOR, campaign.id)
+    await campaigns.pause(OPERATOR, campaign.id)
+    resumed = await campaigns.resume(OPERATOR, campaign.id)
+
+    assert resumed.campaign.state is CampaignState.RUNNING
+
+
+async def test_what_is_done_to_a_campaign_is_on_record(room, campaigns, create):
+    campaign = (await create(variables={"n": 1})).campaign
+    await campaigns.fill(OPERATOR, campaign.id, {AMINA: {"n": 2}})
+    for action in (campaigns.start, campaigns.pause, campaigns.resume, campaigns.cancel):
+        await action(OPERATOR, campaign.id)
+
+    records = await SqlAudit(room.database).page(AuditQuery(), before=None, limit=100)
+
+    assert {each.deed.action for each in records} == {
+        "campaign.created",
+        "campaign.filled",
+        "campaign.started",
+        "campaign.paused",
+        "campaign.resumed",
+        "campaign.cancelled",
+    }
+    assert {each.deed.subject for each in records} == {f"campaign:{campaign.id}"}
+    assert {each.deed.actor for each in records} == {f"key:{OPERATOR.key_id}"}
+
+
 async def test_a_cancelled_campaign_stays_cancelled(room, campaigns, worker, create):
     await room.phones(4)
     campaign = (await create()).campaign
@@ -161,7 +197,7 @@ async def test_a_cancelled_campaign_stays_cancelled(room, campaigns, worker, cre
 
     progress = await campaigns.cancel(OPERATOR, campaign.id)
     assert progress.counts == {PushState.SUPPRESSED: 4}
-    for action in (campaigns.start, campaigns.pause):
+    for action in (campaigns.start, campaigns.resume, campaigns.pause):
         with pytest.raises(CampaignOver):
             await action(OPERATOR, campaign.id)
 
@@ -221,7 +257,13 @@ async def test_a_campaign_that_could_not_be_sent_is_refused_when_it_is_written(
 
 
 async def test_what_is_not_there_is_not_found(campaigns):
-    for action in (campaigns.get, campaigns.start, campaigns.pause, campaigns.cancel):
+    for action in (
+        campaigns.get,
+        campaigns.start,
+        campaigns.resume,
+        campaigns.pause,
+        campaigns.cancel,
+    ):
         with pytest.raises(CampaignNotFound):
             await action(OPERATOR, uuid4())
 
@@ -231,7 +273,13 @@ async def test_the_scope_of_another_room_is_not_enough(campaigns, create):
 
     with pytest.raises(Denied):
         await create(principal=stranger)
-    for action in (campaigns.get, campaigns.start, campaigns.pause, campaigns.cancel):
+    for action in (
+        campaigns.get,
+        campaigns.start,
+        campaigns.resume,
+        campaigns.pause,
+        campaigns.cancel,
+    ):
         with pytest.raises(Denied):
             await action(stranger, uuid4())
 

@@ -9,6 +9,7 @@ from kernel.errors import Denied
 from kernel.identity import Principal, Scope
 from kernel.operations import invalid_input
 from kernel.workers import Pulse
+from notifications import campaign_routes
 from notifications.campaigns import Campaigns
 from notifications.devices import DeviceOptions, Devices
 from notifications.errors import DeviceNotFound
@@ -47,10 +48,12 @@ ASKED = {
     "devices.forget": {"device_id": str(uuid4())},
     "devices.of_user": {"user_id": "amina"},
     "pushes.get": {"id": str(uuid4())},
+    "campaigns.list": {},
     "campaigns.create": CAMPAIGN,
     "campaigns.get": {"campaign_id": str(uuid4())},
     "campaigns.fill": {"campaign_id": str(uuid4()), "variables_of": {"amina": {"n": 1}}},
     "campaigns.start": {"campaign_id": str(uuid4())},
+    "campaigns.resume": {"campaign_id": str(uuid4())},
     "campaigns.pause": {"campaign_id": str(uuid4())},
     "campaigns.cancel": {"campaign_id": str(uuid4())},
 }
@@ -79,11 +82,12 @@ def room(sqlite_database, clock, metrics):
 
 @pytest.fixture
 def offered(room, clock):
-    found = operations(
-        devices=Devices(store=room.devices, clock=clock, options=DeviceOptions()),
-        sends=room.sends,
-        campaigns=Campaigns(store=room.campaigns, shelf=room.shelf, clock=clock, pulse=Pulse()),
-    )
+    devices = Devices(store=room.devices, clock=clock, options=DeviceOptions())
+    campaigns = Campaigns(store=room.campaigns, shelf=room.shelf, clock=clock, pulse=Pulse())
+    found = [
+        *operations(devices=devices, sends=room.sends),
+        *campaign_routes.operations(campaigns),
+    ]
     return {each.name: each for each in found}
 
 

@@ -11,7 +11,7 @@ from server.cli.main import main
 from tests.support.running import ROOT
 
 COMMANDS = ("serve", "db", "token", "key", "sandbox", "demo", "chat", "nodes", "channels",
-            "users", "push", "reminders", "trace", "doctor")  # fmt: skip
+            "users", "push", "campaigns", "reminders", "trace", "doctor")  # fmt: skip
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ from notifications.adapters.sql_ledger import SqlLedger
 from notifications.adapters.sql_preferences import PREFERENCES, SqlPreferences
 from notifications.adapters.sql_pushes import SqlPushes
 from notifications.adapters.sql_templates import SqlTemplates
+from notifications.braking import Brakes
 from notifications.coalescing.options import CoalescingOptions
 from notifications.deciding.types import Consent, QuietHours, UserPreferences
 from notifications.dispatcher import Dispatcher, DispatcherOptions
@@ -230,7 +231,11 @@ class Room:
         )
 
     def dispatcher(
-        self, *providers: PushProvider, rates: SharedRates | None = None, **options: float
+        self,
+        *providers: PushProvider,
+        rates: SharedRates | None = None,
+        brakes: Brakes | None = None,
+        **options: float,
     ) -> Dispatcher:
         return Dispatcher(
             store=self.pushes,
@@ -242,6 +247,7 @@ class Room:
             throttle=self.generous,
             pulse=self.pulse,
             rates=rates,
+            brakes=brakes,
         )
 
     async def register(self, user_id: UserId, told: Registration, *, agrees: bool = True) -> Device:

@@ -1,0 +1,148 @@
+"""Campaigns that stop by themselves, and those that do not."""
+
+from datetime import timedelta
+
+import pytest
+
+from kernel.identity import Scope
+from kernel.metrics import Metrics
+from kernel.workers import Pulse
+from notifications.adapters.sql_audit import SqlAudit
+from notifications.audit.types import AuditQuery
+from notifications.braking import LEAST, WINDOW, Brake, Brakes, CampaignOptions
+from notifications.breaker import MISCONFIGURED_IN_A_ROW
+from notifications.campaign import CampaignState
+from notifications.campaigns import Campaigns, CampaignWorker
+from notifications.types import Outcome, Text, Verdict
+from tests.support.factories_notifications import AMINA, Room, notice, server
+from tests.support.providers import ACCEPTED, FakeProvider
+
+OPERATOR = server(Scope.CAMPAIGNS)
+REFUSED = Outcome(Verdict.REJECTED, "INVALID_ARGUMENT: message.android.ttl")
+WRONG = Outcome(Verdict.MISCONFIGURED, "THIRD_PARTY_AUTH_ERROR")
+
+
+def brake(**options) -> Brake:
+    return Brake(CampaignOptions(**options))
+
+
+def test_refusals_alike_stop_it_however_many_are_accepted_between():
+    stopping = brake(stop_after_refusals=5)
+
+    said = [stopping.record(each) for _ in range(5) for each in (REFUSED, ACCEPTED, ACCEPTED)]
+
+    assert [bool(each) for each in said].index(True) == 12
+    assert said[12] == "5 pushes were refused alike: INVALID_ARGUMENT: message.android.ttl"
+
+
+def test_refusals_for_many_reasons_do_not_count_together():
+    stopping = brake(stop_after_refusals=5)
+
+    for number in range(50):
+        assert not stopping.record(Outcome(Verdict.REJECTED, f"reason {number}"))
+        assert not stopping.record(ACCEPTED)
+
+
+def test_what_was_long_ago_no_longer_counts():
+    stopping = brake(stop_after_refusals=5)
+    for _ in range(4):
+        stopping.record(REFUSED)
+    for _ in range(WINDOW):
+        stopping.record(ACCEPTED)
+
+    assert not stopping.record(REFUSED)
+
+
+@pytest.mark.parametrize("verdict", [Verdict.FAILED, Verdict.AMBIGUOUS, Verdict.REJECTED])
+def test_a_share_of_failures_stops_it_once_there_are_enough_to_judge(verdict):
+    stopping = brake(stop_at_error_share=0.5, stop_after_refusals=10_000)
+
+    said = [
+        bool(stopping.record(each))
+        for _ in range(LEAST)
+        for each in (ACCEPTED, Outcome(verdict, "x"))
+    ]
+
+    assert said.index(True) == LEAST - 1
+
+
+def test_addresses_that_are_gone_and_busy_providers_are_not_held_against_it():
+    stopping = brake(stop_after_refusals=1, stop_at_error_share=0.01)
+
+    for verdict in (Verdict.TOKEN_GONE, Verdict.TOKEN_SUSPECT, Verdict.THROTTLED, Verdict.NOT_SENT):
+        for _ in range(LEAST):
+            assert not stopping.record(Outcome(verdict, "x"))
+
+
+@pytest.fixture
+def room(database, clock, metrics):
+    return Room(database, clock, metrics)
+
+
+async def started(room: Room) -> tuple[Campaigns, object]:
+    campaigns = Campaigns(store=room.campaigns, shelf=room.shelf, clock=room.clock, pulse=Pulse())
+    written = await campaigns.create(
+        OPERATOR,
+        name="Salon",
+        texts={"fr": Text("Salon", "Vendredi")},
+        locales=(),
+        link="",
+        data={},
+        expires_after=3600.0,
+        idempotency_key="k",
+    )
+    await campaigns.start(OPERATOR, written.campaign.id)
+    worker = CampaignWorker(
+        store=room.campaigns, clock=room.clock, pulse=Pulse(), planned=room.pulse
+    )
+    while await worker.step():
+        pass
+    return campaigns, written.campaign.id
+
+
+def braking(room: Room, **options) -> Brakes:
+    return Brakes(
+        store=room.campaigns,
+        clock=room.clock,
+        metrics=Metrics(),
+        options=CampaignOptions(**options),
+    )
+
+
+async def test_a_campaign_that_is_refused_pauses_with_the_reason_and_chat_goes_on(room):
+    await room.phones(12)
+    campaigns, campaign_id = await started(room)
+    provider = FakeProvider(answers=lambda _: REFUSED)
+    dispatcher = room.dispatcher(
+        provider, brakes=braking(room, stop_after_refusals=5), marketing_width=3
+    )
+    for _ in range(5):
+        await dispatcher.step()
+
+    stopped = (await campaigns.get(OPERATOR, campaign_id)).campaign
+    assert len(provider.attempts) == 6
+    assert stopped.state is CampaignState.PAUSED
+    assert stopped.stopped_reason == f"5 pushes were refused alike: {REFUSED.reason}"
+    (record,) = await SqlAudit(room.database).page(
+        AuditQuery(action="campaign.stopped"), before=None, limit=10
+    )
+    assert (record.deed.actor, record.deed.details["reason"]) == ("system", stopped.stopped_reason)
+
+    later = room.clock.now() + timedelta(hours=1)
+    await room.phones(1)
+    await room.tell(notice(AMINA, category="chat", expires_at=later))
+    await dispatcher.step()
+    resumed = await campaigns.resume(OPERATOR, campaign_id)
+    assert (resumed.campaign.state, resumed.campaign.stopped_reason) == (CampaignState.RUNNING, "")
+
+
+async def test_a_route_that_is_held_pauses_the_campaigns_that_found_out(room):
+    await room.phones(MISCONFIGURED_IN_A_ROW + 3)
+    campaigns, campaign_id = await started(room)
+    dispatcher = room.dispatcher(FakeProvider(answers=lambda _: WRONG), brakes=braking(room))
+
+    await dispatcher.step()
+
+    stopped = (await campaigns.get(OPERATOR, campaign_id)).campaign
+    assert stopped.state is CampaignState.PAUSED
+    assert stopped.stopped_reason == "fcm is held (misconfigured): THIRD_PARTY_AUTH_ERROR"
