@@ -4,11 +4,11 @@ from datetime import date, time, timedelta
 
 from kernel.paging import Page
 from reminders import profile_schemas, schemas, shapes
+from reminders.days import Anchor
 from reminders.due import anchor_of, due_on, is_compressed
 from reminders.hijri import hijri_of
 from reminders.person import Person, Quiet
 from reminders.types import (
-    Anchor,
     AtWall,
     CalendarLead,
     DueSpec,

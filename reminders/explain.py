@@ -1,7 +1,7 @@
 """Why a user is reminded of a task, or is not: every rule, step by step."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -17,15 +17,14 @@ from reminders.errors import EventNotFound, NotInEvent
 from reminders.firing import Firing, Settled
 from reminders.identity import ONCE, SOON, dedupe_key
 from reminders.lateness import class_of, useful_until_of
-from reminders.person import Person, Ramadan
 from reminders.placing import POLICY, Placement, place
 from reminders.ports import Almanac, CalendarStore, FiringStore
 from reminders.quiet import hush_of
-from reminders.rules import plan, recipients
+from reminders.rules import plan, recipients, rules_by_user
 from reminders.telling import MERGED, nominal_of
 from reminders.times import offset_of
-from reminders.types import Due, Inputs, Rule, Sheet, Task
-from reminders.usual import usual_rules
+from reminders.types import Due, Inputs, Rule, Task
+from reminders.usual import left_out, occasion_of
 
 
 class State(StrEnum):
@@ -39,6 +38,17 @@ class State(StrEnum):
     NOT_TIMED = "not_timed"
     MERGED = "merged"
     TOO_LATE = "too_late"
+    OFF = "off"
+    """Usual, but not for this user or this task."""
+
+
+class Layer(StrEnum):
+    """Where a rule comes from."""
+
+    PRODUCT = "product"
+    USER = "user"
+    EVENT = "event"
+    TASK = "task"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,7 @@ class Trace:
     moved_by: str | None = None
     """What it gives way to, if anything."""
     jitter: timedelta | None = None
+    layer: Layer = Layer.TASK
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,25 +119,43 @@ class Explain:
         person = await self._calendar.person(user)
         now = self._clock.now()
         ramadans = await self._almanac.ramadans()
-        traces = [
-            trace(sheet, task, rule, user, person, ramadans, now)
-            for rule in (*sheet.rules, *usual_rules(task, sheet.event))
+        people = {} if person is None else {user: person}
+        inputs = Inputs(sheet.event, sheet.members, [task], sheet.rules, people, ramadans)
+        traces = [trace(inputs, task, rule, user, now) for rule in _touching(inputs, task, user)]
+        traces += [
+            Trace(rule.id, State.OFF, reason, layer=layer_of(inputs, task, rule, user))
+            for rule, reason in left_out(task, sheet.event, user, person, ruled=len(sheet.rules))
         ]
         return Explained(traces, await self._firings.settled(task_id, user))
 
 
-def trace(
-    sheet: Sheet,
-    task: Task,
-    rule: Rule,
-    user_id: UserId,
-    person: Person | None,
-    ramadans: Sequence[Ramadan],
-    now: datetime,
-) -> Trace:
+def _touching(inputs: Inputs, task: Task, user_id: UserId) -> list[Rule]:
+    """All stored rules about the task, and what is usual for the user."""
+    stored = {rule.id for rule in inputs.rules}
+    members = {member.user_id: member for member in inputs.members}
+    ruled = rules_by_user(inputs, task, members).get(user_id, [])
+    return [*inputs.rules, *(rule for rule in ruled if rule.id not in stored)]
+
+
+def layer_of(inputs: Inputs, task: Task, rule: Rule, user_id: UserId) -> Layer:
+    """Which layer the rule comes from: the closest to the task wins."""
+    if any(rule.id == stored.id for stored in inputs.rules):
+        return Layer.EVENT if rule.task_id is None else Layer.TASK
+    person = inputs.people.get(user_id)
+    said = None if person is None else person.usual.get(occasion_of(task, inputs.event))
+    return Layer.PRODUCT if said is None or said.leads is None else Layer.USER
+
+
+def trace(inputs: Inputs, task: Task, rule: Rule, user_id: UserId, now: datetime) -> Trace:
     """One rule's way from the task's due to an instant for this user. Pure."""
-    event = sheet.event
-    members = {member.user_id: member for member in sheet.members}
+    found = _traced(inputs, task, rule, user_id, now)
+    return replace(found, layer=layer_of(inputs, task, rule, user_id))
+
+
+def _traced(inputs: Inputs, task: Task, rule: Rule, user_id: UserId, now: datetime) -> Trace:
+    event = inputs.event
+    person = inputs.people.get(user_id)
+    members = {member.user_id: member for member in inputs.members}
     if event.cancelled_at is not None:
         return Trace(rule.id, State.DONE, "the event was cancelled")
     if user_id not in set(recipients(task, rule, members)):
@@ -142,15 +171,13 @@ def trace(
         return Trace(
             rule.id, State.NOT_TIMED, "time before an all-day due means nothing", due=nominal(due)
         )
-    people = {} if person is None else {person.user_id: person}
-    inputs = Inputs(event, sheet.members, [task], sheet.rules, people, ramadans)
-    firing_class = class_of(rule)
+    firing_class = class_of(rule, task)
     placed = place(
         found,
         due,
         firing_class,
         user_id=user_id,
-        hush=hush_of(person, event_zone=event.zone, ramadans=ramadans),
+        hush=hush_of(person, event_zone=event.zone, ramadans=inputs.ramadans),
         useful_until=useful_until_of(firing_class, due, found.zone, at=found.at),
     )
     state, reason, due_at = _state(inputs, task, rule, user_id, due, placed, now)
@@ -189,7 +216,7 @@ def _state(
             return State.PLANNED, "", firing.due_at
         if firing.dedupe_key == dedupe_key(rule.id, task.id, user_id, occurrence=SOON, due=due):
             return State.PLANNED, "soon, because its own time had passed already", firing.due_at
-    if class_of(rule) in POLICY and any(
+    if class_of(rule, task) in POLICY and any(
         firing.firing_class in POLICY and timedelta(0) <= firing.due_at - placed.at < MERGED
         for firing in planned
     ):

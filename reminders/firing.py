@@ -18,8 +18,27 @@ class FiringClass(StrEnum):
     EXACT_CALENDAR = "exact_calendar"
     POLICY_FAR = "policy_far"
     POLICY_NEAR = "policy_near"
+    POLICY_LOW = "policy_low"
+    """Not worth a push: told in the next digest."""
     NAG = "nag"
     """About what is overdue."""
+    PAYMENT = "payment"
+    """About what somebody is owed: told even when that is late."""
+    PAYMENT_LATE = "payment_late"
+    """The same, overdue."""
+    EVENT = "event"
+    """News of the event itself: polite, and always told."""
+    EVENT_DAY = "event_day"
+    """The event begins, or a vendor's part in it: told whatever the hour."""
+    GUEST = "guest"
+    """To guests who have not answered."""
+
+
+BUDGETED = frozenset({FiringClass.POLICY_FAR, FiringClass.POLICY_NEAR, FiringClass.NAG})
+"""Classes of which a user gets so many pushes a day, and no more."""
+
+PAYMENTS = frozenset({FiringClass.PAYMENT, FiringClass.PAYMENT_LATE})
+OVERDUE = frozenset({FiringClass.NAG, FiringClass.PAYMENT_LATE})
 
 
 @dataclass(frozen=True, slots=True)

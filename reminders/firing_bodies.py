@@ -44,6 +44,7 @@ def _trace_body(trace: Trace) -> schemas.TraceBody:
     offset = trace.utc_offset
     return schemas.TraceBody(
         rule_id=trace.rule_id,
+        layer=str(trace.layer),
         state=str(trace.state),
         reason=trace.reason,
         due=trace.due,

@@ -4,18 +4,26 @@ from datetime import datetime, time, timedelta
 from enum import StrEnum
 
 from reminders.due import day_over, instant_of
-from reminders.firing import FiringClass
+from reminders.firing import OVERDUE, PAYMENTS, FiringClass
 from reminders.times import resolve, wall_of
-from reminders.types import CalendarLead, Due, ElapsedLead, Lead, Offset, Rule
+from reminders.types import CalendarLead, Due, ElapsedLead, Lead, Offset, Priority, Rule, Task
 
-FOLDS = frozenset({FiringClass.POLICY_FAR})
+FOLDS = frozenset({FiringClass.POLICY_FAR, FiringClass.NAG}) | PAYMENTS
 """Classes that are not worth a push of their own once their grace is over."""
+
+_BEFORE = frozenset(
+    {FiringClass.POLICY_FAR, FiringClass.POLICY_NEAR, FiringClass.POLICY_LOW, FiringClass.GUEST}
+)
+"""Classes that nobody wants any more once what they are about has begun."""
 
 _FAR = 2
 """Days ahead from which a policy reminder is far."""
 
 _EVENING = time(20)
-"""Until then a far policy reminder may still be sent on its day."""
+"""Until then what is far, and a payment's, may still be sent on its day."""
+
+_GUESTS_EVENING = time(19)
+"""Until then guests may be asked."""
 
 
 class Decision(StrEnum):
@@ -26,17 +34,22 @@ class Decision(StrEnum):
     EXPIRE = "expire"
 
 
-def class_of(rule: Rule) -> FiringClass:
-    """The class of a rule's firings."""
+def class_of(rule: Rule, task: Task) -> FiringClass:
+    """The class of a rule's firings about a task."""
     match rule.lead:
         case ElapsedLead():
-            return FiringClass.EXACT_ELAPSED
+            return FiringClass.EXACT_ELAPSED if rule.exact else FiringClass.POLICY_NEAR
         case CalendarLead(before):
-            if _days(before) < 0:
-                return FiringClass.NAG
+            days = _days(before)
             if rule.exact:
                 return FiringClass.EXACT_CALENDAR
-            return FiringClass.POLICY_FAR if _days(before) >= _FAR else FiringClass.POLICY_NEAR
+            if task.details.payment is not None:
+                return FiringClass.PAYMENT_LATE if days < 0 else FiringClass.PAYMENT
+            if days < 0:
+                return FiringClass.NAG
+            if task.details.priority is Priority.LOW:
+                return FiringClass.POLICY_LOW
+            return FiringClass.POLICY_FAR if days >= _FAR else FiringClass.POLICY_NEAR
 
 
 def grace_of(firing_class: FiringClass, due_at: datetime, zone: str) -> timedelta:
@@ -46,13 +59,22 @@ def grace_of(firing_class: FiringClass, due_at: datetime, zone: str) -> timedelt
             return timedelta(minutes=10)
         case FiringClass.EXACT_CALENDAR:
             return timedelta(minutes=30)
-        case FiringClass.POLICY_NEAR:
+        case FiringClass.EVENT_DAY:
+            return timedelta(minutes=15)
+        case FiringClass.POLICY_NEAR | FiringClass.EVENT:
             return timedelta(hours=2)
-        case FiringClass.NAG:
+        case FiringClass.NAG | FiringClass.PAYMENT_LATE | FiringClass.POLICY_LOW:
             return timedelta(hours=24)
-        case FiringClass.POLICY_FAR:
-            evening = datetime.combine(wall_of(due_at, zone).date(), _EVENING)
-            return max(timedelta(0), resolve(evening, zone) - due_at)
+        case FiringClass.POLICY_FAR | FiringClass.PAYMENT:
+            return _until(_EVENING, due_at, zone)
+        case FiringClass.GUEST:
+            return _until(_GUESTS_EVENING, due_at, zone)
+
+
+def _until(clock: time, due_at: datetime, zone: str) -> timedelta:
+    """How long it is until that time of the same day."""
+    evening = datetime.combine(wall_of(due_at, zone).date(), clock)
+    return max(timedelta(0), resolve(evening, zone) - due_at)
 
 
 NAGGED = timedelta(days=3)
@@ -61,11 +83,13 @@ NAGGED = timedelta(days=3)
 
 def useful_until_of(firing_class: FiringClass, due: Due, zone: str, *, at: datetime) -> datetime:
     """From when on nobody wants the firing any more, whose nominal time is `at`."""
-    if firing_class is FiringClass.NAG:
+    if firing_class in OVERDUE:
         return at + NAGGED
+    if firing_class is FiringClass.PAYMENT:
+        return day_over(due, zone) + NAGGED
     if firing_class is FiringClass.EXACT_ELAPSED:
         return instant_of(due, zone)
-    if firing_class is FiringClass.POLICY_FAR and due.at is not None:
+    if firing_class in _BEFORE and due.at is not None:
         return instant_of(due, zone)
     return day_over(due, zone)
 

@@ -11,11 +11,12 @@ from kernel.identity import Principal
 from kernel.workers import Pulse
 from reminders import limits
 from reminders.authority import Act, require
+from reminders.days import Moved
 from reminders.due import due_on
 from reminders.errors import EventNotFound, NotMoved
 from reminders.ports import CalendarStore, Change, Decide
 from reminders.times import checked_day, checked_zone, wall_of
-from reminders.types import Due, Event, Moved, Sheet, Task
+from reminders.types import Due, Event, Sheet, Task
 
 UNDO = timedelta(minutes=10)
 """How long a move can be undone; until then no policy reminder of the event goes off."""

@@ -10,7 +10,19 @@ from reminders.firing import FiringClass
 from reminders.operating import Operating
 from reminders.schemas import Ask, OneEvent, Reply
 
-ClassName = Literal["exact_elapsed", "exact_calendar", "policy_far", "policy_near", "nag"]
+ClassName = Literal[
+    "exact_elapsed",
+    "exact_calendar",
+    "policy_far",
+    "policy_near",
+    "policy_low",
+    "nag",
+    "payment",
+    "payment_late",
+    "event",
+    "event_day",
+    "guest",
+]
 
 
 class OneClass(Ask, frozen=True, kw_only=True):

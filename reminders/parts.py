@@ -13,12 +13,12 @@ from kernel.workers import Pulse
 from reminders import limits
 from reminders.authority import Act, acting_for, require
 from reminders.checklist import Checklist, Item, checklist
+from reminders.days import Anchor
 from reminders.errors import AnchorNotFound, EventFull, EventNotFound
 from reminders.ports import CalendarStore, Change, Decide
 from reminders.times import checked_day, checked_zone, wall_of
 from reminders.types import (
     MAIN,
-    Anchor,
     Event,
     FromEvent,
     Offset,

@@ -1,6 +1,7 @@
 """People: on whose clock a user is reminded, and when rather not."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import StrEnum
 
@@ -33,13 +34,51 @@ class Ramadan:
     ends_on: date
 
 
+class Occasion(StrEnum):
+    """What people are usually reminded of, each in its own way."""
+
+    KEY = "key"
+    NORMAL = "normal"
+    LOW = "low"
+    """Tasks by their priority, if they are none of the following."""
+    PAYMENT = "payment"
+    APPOINTMENT = "appointment"
+    """Any other task that is due at a time."""
+    OVERDUE = "overdue"
+    EVENT_EVE = "event_eve"
+    EVENT_DAY = "event_day"
+    VENDOR_CALL = "vendor_call"
+    """The time at which a vendor has to be there."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsualLead:
+    """So many `days` before, at a time of day or else the user's own clock; or so many
+    `minutes` before."""
+
+    days: int | None = None
+    at: time | None = None
+    minutes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What a user says of an occasion, `since` then. Without `leads` of their own the product's
+    hold."""
+
+    since: datetime
+    on: bool = True
+    leads: tuple[UsualLead, ...] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """How a user wants to be reminded. Who has no such profile lives in the event's zone.
 
     `zone` is home. Where the user is now is `device_zone`, when a device said so and
     `follow_device` lets it; `candidate_zone` is what one said since `candidate_since` and
-    nobody believes yet. `quiet` None means the usual hours.
+    nobody believes yet. `quiet` None means the usual hours, `clock` None the usual time of day;
+    of occasions that are not in `usual` the user is told as the product does.
     """
 
     user_id: UserId
@@ -55,6 +94,8 @@ class Person:
     device_zone_at: datetime | None = None
     candidate_zone: str | None = None
     candidate_since: datetime | None = None
+    clock: time | None = None
+    usual: Mapping[Occasion, Usual] = field(default_factory=dict)
 
     @property
     def zone_now(self) -> str:

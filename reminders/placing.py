@@ -10,7 +10,7 @@ from datetime import datetime, time, timedelta
 
 from kernel.ids import UserId
 from reminders.due import instant_of
-from reminders.firing import FiringClass
+from reminders.firing import OVERDUE, FiringClass
 from reminders.quiet import FASTING_CLOCK, Hush, shifted
 from reminders.times import resolve, wall_of
 from reminders.types import Due
@@ -24,15 +24,20 @@ EVENING_BEFORE = time(18)
 SPREAD = {
     FiringClass.POLICY_FAR: timedelta(minutes=4),
     FiringClass.POLICY_NEAR: timedelta(minutes=4),
+    FiringClass.POLICY_LOW: timedelta(minutes=4),
+    FiringClass.PAYMENT: timedelta(minutes=4),
+    FiringClass.EVENT: timedelta(minutes=4),
+    FiringClass.GUEST: timedelta(minutes=10),
     FiringClass.NAG: timedelta(minutes=10),
+    FiringClass.PAYMENT_LATE: timedelta(minutes=10),
 }
 """Over how long the firings of a class spread. The others are exact."""
 
 POLITE = frozenset(SPREAD)
 """Classes that leave people alone when it is quiet."""
 
-POLICY = POLITE - {FiringClass.NAG}
-"""Of those the ones that come before the due."""
+POLICY = POLITE - OVERDUE - {FiringClass.EVENT, FiringClass.GUEST}
+"""Of those the ones that come before a task's due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ def place(
     if firing_class not in POLITE:
         return _clamped(nominal, due)
     latest, calm = useful_until, _in_ramadan(nominal, hush)
-    if firing_class is FiringClass.NAG:
+    if firing_class in OVERDUE:
         placed = Placement(calm.at)
     else:
         placed = _clamped(calm, due)

@@ -4,6 +4,8 @@ from kernel.errors import InvalidInput
 from kernel.operations import AnyOperation, Nothing
 from reminders import errors, schemas
 from reminders.asking import Asking
+from reminders.choosing import Choosing
+from reminders.defaults import Defaults
 from reminders.events import Events
 from reminders.explain import Explain
 from reminders.feeds.feeds import Feeds
@@ -19,6 +21,7 @@ from reminders.profile_routes import profile_operations
 from reminders.rulebook import RuleBook
 from reminders.snoozing import Snoozing
 from reminders.tasks import Tasks
+from reminders.usual_routes import usual_operations
 
 _EVENT = "/events/{event_id}"
 _TASK = "/events/{event_id}/tasks/{task_id}"
@@ -40,6 +43,8 @@ def operations(
     explain: Explain,
     operating: Operating,
     feeds: Feeds,
+    defaults: Defaults,
+    choosing: Choosing,
 ) -> list[AnyOperation]:
     """Everything the client gateway offers to users, each beside what servers are offered."""
     asking = Asking(events, tasks, snoozing, rules, people, explain)
@@ -52,6 +57,7 @@ def operations(
         *profile_operations(asking),
         *_firings(asking),
         *feed_operations(feeds),
+        *usual_operations(defaults, choosing),
         *operating_operations(operating),
     ]
 

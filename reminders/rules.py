@@ -38,16 +38,17 @@ def plan(inputs: Inputs, *, until: datetime, since: datetime | None = None) -> l
     for task in inputs.tasks:
         if task.done_at is not None or task.deleted_at is not None:
             continue
-        ruled = [*inputs.rules, *usual_rules(task, event)]
         first = date.min if since is None else since.date() - _OVERLAP
-        dues = dues_of(task, event, first=first, last=_last_day(until, ruled))
-        for user_id, rules in _rules_by_user(task, ruled, members).items():
+        ruled = rules_by_user(inputs, task, members)
+        every = [rule for rules in ruled.values() for rule in rules]
+        dues = dues_of(task, event, first=first, last=_last_day(until, every))
+        for user_id, rules in ruled.items():
             hush = hushes[user_id]
             told = Told(user_id, hush.zone, _possible_from(event, task, members[user_id]), hush)
             for due in dues:
                 firings += firings_of(event, task, due, told, rules)
         firings += snoozed(event, task, hushes)
-        firings += _opening(event, task, hushes, members)
+        firings += _opening(inputs, task, hushes, members)
     return sorted(
         (firing for firing in firings if firing.due_at < until),
         key=lambda firing: (firing.due_at, firing.dedupe_key),
@@ -66,14 +67,18 @@ def _last_day(until: datetime, rules: Sequence[Rule]) -> date:
 
 
 def _opening(
-    event: Event, task: Task, hushes: Mapping[UserId, Hush], members: dict[UserId, Member]
+    inputs: Inputs, task: Task, hushes: Mapping[UserId, Hush], members: dict[UserId, Member]
 ) -> list[Firing]:
     """ "You can do this now": once, on the day from which a task may be done."""
-    rule, opens = opening_rule(task, event), due_of(task.details.opens, event)
-    if rule is None or opens is None:
+    event = inputs.event
+    opens = due_of(task.details.opens, event)
+    if opens is None:
         return []
     firings: list[Firing] = []
-    for user_id in recipients(task, rule, members):
+    for user_id in concerned(task, members):
+        rule = opening_rule(task, event, user_id, inputs.people.get(user_id))
+        if rule is None:
+            continue
         possible_from = _possible_from(event, task, members[user_id])
         told = Told(user_id, hushes[user_id].zone, possible_from, hushes[user_id])
         nominal = nominal_of(rule, opens, event, told.zone)
@@ -89,25 +94,38 @@ def recipients(task: Task, rule: Rule, members: dict[UserId, Member]) -> Iterato
     """Whom the rule tells about the task: members only."""
     if rule.task_id not in (None, task.id):
         return
-    named = rule.user_id
-    if named is None and task.assignee_id in members:
-        named = task.assignee_id
-    if named is not None:
-        if named in members:
-            yield named
+    if rule.user_id is None:
+        yield from concerned(task, members)
+    elif rule.user_id in members:
+        yield rule.user_id
+
+
+def concerned(task: Task, members: dict[UserId, Member]) -> Iterator[UserId]:
+    """Whom the task is for: its assignee, without one the owners."""
+    if task.assignee_id is not None and task.assignee_id in members:
+        yield task.assignee_id
         return
     for member in members.values():
         if member.role is Role.OWNER:
             yield member.user_id
 
 
-def _rules_by_user(
-    task: Task, rules: Sequence[Rule], members: dict[UserId, Member]
+def rules_by_user(
+    inputs: Inputs, task: Task, members: dict[UserId, Member]
 ) -> dict[UserId, list[Rule]]:
+    """The rules that tell each user about the task: those there are, and what is usual.
+
+    What is usual is for those whom the task is for, and for who chose it for themselves.
+    """
     by_user: dict[UserId, list[Rule]] = defaultdict(list)
-    for rule in rules:
+    for rule in inputs.rules:
         for user_id in recipients(task, rule, members):
             by_user[user_id].append(rule)
+    chose = [each.user_id for each in task.details.choices if each.usual]
+    usual = {*concerned(task, members), *(each for each in chose if each in members)}
+    for user_id in sorted(usual):
+        rules, person = by_user[user_id], inputs.people.get(user_id)
+        rules += usual_rules(task, inputs.event, user_id, person, ruled=len(rules))
     return by_user
 
 

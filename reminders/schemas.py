@@ -233,6 +233,7 @@ class TraceBody(Reply, frozen=True, kw_only=True):
     """Why one rule reminds this user, or does not."""
 
     rule_id: UUID
+    layer: str
     state: str
     reason: str
     due: str | None

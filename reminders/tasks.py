@@ -63,7 +63,7 @@ class Tasks:
             created_by=creator,
             created_at=now,
             planned_from=now,
-            details=limits.checked_details(replace(details, snoozes=()), due),
+            details=limits.checked_details(replace(details, snoozes=(), choices=()), due),
         )
         task = begun(task, None)
         await self._check_parent(task)
@@ -130,7 +130,9 @@ class Tasks:
             changed = replace(
                 task,
                 title=title,
-                details=kept if details is None else replace(details, snoozes=kept.snoozes),
+                details=kept
+                if details is None
+                else replace(details, snoozes=kept.snoozes, choices=kept.choices),
             )
             changed = begun(replace(changed, due=due), kept.recurs)
             planned = (due, assignee_id, of_plans(changed.details))

@@ -85,7 +85,7 @@ def firing_of(
     useful: Due | None = None,
 ) -> Firing:
     """The rule's firing about `due`; it is of use until `useful`, or until that."""
-    firing_class = class_of(rule)
+    firing_class = class_of(rule, task)
     useful_until = useful_until_of(firing_class, useful or due, nominal.zone, at=nominal.at)
     placed = place(
         nominal,
@@ -132,7 +132,11 @@ def _soon(
     """One policy reminder in place of all that came too late, while it can still help."""
     if any(firing.firing_class in POLICY for firing in planned):
         return []
-    late = [(firing, rule) for firing, rule in too_late if firing.firing_class in POLICY]
+    late = [
+        (firing, rule)
+        for firing, rule in too_late
+        if firing.firing_class in POLICY and isinstance(rule.lead, CalendarLead)
+    ]
     if not late:
         return []
     closest, rule = max(late, key=lambda each: (each[0].due_at, each[0].dedupe_key))

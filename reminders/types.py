@@ -7,6 +7,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from kernel.ids import UserId
+from reminders.days import Anchor, Moved
 from reminders.person import Person, Ramadan
 
 
@@ -22,31 +23,6 @@ class Role(StrEnum):
 
 MAIN = "main"
 """The anchor that every event has: its own day."""
-
-
-@dataclass(frozen=True, slots=True)
-class Anchor:
-    """A named part of an event that has a day of its own: the civil act, the henna.
-
-    Either a `day`, or `days` after the event's own (negative: before). Without `zone` it is on
-    the event's wall.
-    """
-
-    code: str
-    day: date | None = None
-    days: int | None = None
-    at: time | None = None
-    zone: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """Where an event was before it was moved, and until when that can be undone."""
-
-    day: date | None
-    at: time | None
-    zone: str
-    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +155,15 @@ class Snooze:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """What a user chose for one task: to be told of it as usual, or not; None is like others."""
+
+    user_id: UserId
+    usual: bool | None = None
+    nag: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class TaskDetails:
     """What a task says beside its title and due. Stored as one JSON text."""
 
@@ -195,6 +180,7 @@ class TaskDetails:
     payment: Payment | None = None
     recurs: Recurrence | None = None
     snoozes: tuple[Snooze, ...] = ()
+    choices: tuple[Choice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

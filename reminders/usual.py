@@ -1,44 +1,165 @@
-"""What the product usually says about a task when nobody ruled otherwise. Pure.
+"""What is usually said about a task when nobody ruled otherwise: three layers. Pure.
 
-These rules are not stored: they follow from the task's priority, for tasks that ask for them.
+The product says how early; a user may say it otherwise for each occasion; and a task asks for
+it or not, for all or for one user. These rules are not stored: they follow from what is.
 """
 
+import hashlib
 from collections.abc import Sequence
-from datetime import time
+from dataclasses import replace
+from datetime import datetime, time, timedelta
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from reminders.due import is_compressed
-from reminders.types import CalendarLead, Event, Offset, Priority, Rule, Task
+from kernel.ids import UserId
+from reminders.due import due_on, is_compressed
+from reminders.limits import RULES
+from reminders.person import Occasion, Person, Usual, UsualLead
+from reminders.types import (
+    CalendarLead,
+    Choice,
+    ElapsedLead,
+    Event,
+    Lead,
+    Offset,
+    Priority,
+    Rule,
+    Task,
+)
 
 CLOCK = time(9)
 """When policy speaks."""
 
-_DAYS_BEFORE = {Priority.KEY: (30, 7, 1), Priority.NORMAL: (7, 0), Priority.LOW: ()}
-_PAYMENT = (7, 2, 0)
+MORNING = time(8)
+EVENING = time(18)
+"""When the day of an event begins, and what the day after is about is said."""
+
+PRODUCT = {
+    Occasion.KEY: (UsualLead(30), UsualLead(7), UsualLead(1)),
+    Occasion.NORMAL: (UsualLead(7), UsualLead(0)),
+    Occasion.LOW: (),
+    Occasion.PAYMENT: (UsualLead(7), UsualLead(2), UsualLead(0)),
+    Occasion.APPOINTMENT: (UsualLead(1, EVENING), UsualLead(minutes=120)),
+    Occasion.OVERDUE: (),
+    Occasion.EVENT_EVE: (UsualLead(1, EVENING),),
+    Occasion.EVENT_DAY: (UsualLead(0, MORNING),),
+    Occasion.VENDOR_CALL: (UsualLead(minutes=24 * 60), UsualLead(minutes=180)),
+}
+"""The first layer. What is overdue has days of its own."""
 
 _AFTER = (1, 3, 7, 14, 21, 28)
 _PAYMENT_AFTER = (1, 3)
 
-_RULE_IDS = {
-    days: uuid5(NAMESPACE_URL, f"zaffa:usual:{days}")
-    for days in (30, 7, 2, 1, 0, *(-days for days in _AFTER))
-}
 
-OPENS = uuid5(NAMESPACE_URL, "zaffa:usual:opens")
+def _usual_id(name: str) -> UUID:
+    return UUID(bytes=_PREFIX + hashlib.blake2b(name.encode(), digest_size=8).digest())
+
+
+_PREFIX = uuid5(NAMESPACE_URL, "zaffa:usual").bytes[:8]
+
+FIRST_USUAL, LAST_USUAL = UUID(bytes=_PREFIX + bytes(8)), UUID(bytes=_PREFIX + b"\xff" * 8)
+"""All rules that are not stored have ids from the one to the other."""
+
+OPENS = _usual_id("opens")
 """The rule that says that something can be done from today on."""
 
-SNOOZED = uuid5(NAMESPACE_URL, "zaffa:snoozed")
+SNOOZED = _usual_id("snoozed")
 """What stands behind a user's wish to be told again."""
 
-USUAL_IDS: frozenset[UUID] = frozenset({*_RULE_IDS.values(), OPENS, SNOOZED})
+
+def occasion_of(task: Task, event: Event) -> Occasion:
+    """What kind of thing the task is, as far as being reminded goes."""
+    if task.details.payment is not None:
+        return Occasion.PAYMENT
+    due = due_on(task, event)
+    if task.details.priority is not Priority.LOW and due is not None and due.at is not None:
+        return Occasion.APPOINTMENT
+    return Occasion(task.details.priority)
 
 
-def usual_rules(task: Task, event: Event) -> Sequence[Rule]:
-    """The product's rules for a task, the earliest first."""
+def usual_rules(
+    task: Task, event: Event, user_id: UserId, person: Person | None, *, ruled: int
+) -> Sequence[Rule]:
+    """The rules that hold for a user beside the `ruled` ones there are, the earliest first.
+
+    Of more than a task may have in all, the earliest are left out.
+    """
+    if not is_usual(task, user_id):
+        return ()
+    choice = choice_of(task, user_id)
+    occasion = occasion_of(task, event)
+    leads = _leads(occasion, person)
+    leads = leads[max(0, len(leads) - max(0, RULES - ruled)) :]
+    said = None if person is None else person.usual.get(Occasion.OVERDUE)
+    nags = _nags(task, event) if choice.nag and (said is None or said.on) else ()
+    clock = clock_of(person)
+    after = [CalendarLead(Offset(days=-days), clock) for days in nags]
+    return [
+        *(_rule(lead, task, event, user_id, since) for lead, since in leads),
+        *(_rule(lead, task, event, user_id, None) for lead in after),
+    ]
+
+
+def is_usual(task: Task, user_id: UserId) -> bool:
+    """Whether the user is told of the task as usual."""
+    usual = choice_of(task, user_id).usual
+    return task.details.usual if usual is None else usual
+
+
+def left_out(
+    task: Task, event: Event, user_id: UserId, person: Person | None, *, ruled: int
+) -> Sequence[tuple[Rule, str]]:
+    """What the product would say of a task that asks for it, but does not say to the user."""
     if not task.details.usual:
         return ()
-    days = _DAYS_BEFORE[task.details.priority] if task.details.payment is None else _PAYMENT
-    return [_rule(_RULE_IDS[each], each, task, event) for each in (*days, *_nags(task, event))]
+    plain = replace(task, details=replace(task.details, choices=()))
+    holds = {rule.id for rule in usual_rules(task, event, user_id, person, ruled=ruled)}
+    said = None if person is None else person.usual.get(occasion_of(task, event))
+    if not is_usual(task, user_id):
+        reason = "the user chose not to be told of this task as usual"
+    elif said is not None and not said.on:
+        reason = "the user turned it off for such tasks"
+    elif said is not None and said.leads is not None:
+        reason = "the user has chosen other reminders of such tasks"
+    else:
+        reason = "the user chose so, or there are rules enough for one task"
+    usual = usual_rules(plain, event, user_id, None, ruled=0)
+    return [(rule, reason) for rule in usual if rule.id not in holds]
+
+
+def choice_of(task: Task, user_id: UserId) -> Choice:
+    """What a user chose for the task; without a word, what all others get."""
+    found = (each for each in task.details.choices if each.user_id == user_id)
+    return next(found, Choice(user_id))
+
+
+def clock_of(person: Person | None) -> time:
+    """When policy speaks to a user."""
+    return CLOCK if person is None or person.clock is None else person.clock
+
+
+def _leads(occasion: Occasion, person: Person | None) -> Sequence[tuple[Lead, datetime | None]]:
+    """The leads that hold for an occasion, and since when if they are the user's own."""
+    product = PRODUCT[occasion]
+    said = None if person is None else person.usual.get(occasion)
+    clock = clock_of(person)
+    if said is None or (said.on and said.leads is None):
+        return [(lead_of(each, clock), None) for each in product]
+    if not said.on or said.leads is None:
+        return ()
+    return [(lead_of(each, clock), _since(each, said, product)) for each in said.leads]
+
+
+def _since(lead: UsualLead, said: Usual, product: Sequence[UsualLead]) -> datetime | None:
+    """From when on a lead holds: always, where it is no other than the product's."""
+    known = {(each.days, each.minutes) for each in product}
+    return None if (lead.days, lead.minutes) in known else said.since
+
+
+def lead_of(lead: UsualLead, clock: time) -> Lead:
+    """A usual lead, at the user's clock where it names no time of its own."""
+    if lead.minutes is not None:
+        return ElapsedLead(timedelta(minutes=lead.minutes))
+    return CalendarLead(Offset(days=lead.days or 0), lead.at or clock)
 
 
 def _nags(task: Task, event: Event) -> Sequence[int]:
@@ -51,24 +172,35 @@ def _nags(task: Task, event: Event) -> Sequence[int]:
         return ()
     if is_compressed(task, event):
         return ()
-    return [-each for each in (_AFTER if details.payment is None else _PAYMENT_AFTER)]
+    return _AFTER if details.payment is None else _PAYMENT_AFTER
 
 
-def opening_rule(task: Task, event: Event) -> Rule | None:
+def opening_rule(task: Task, event: Event, user_id: UserId, person: Person | None) -> Rule | None:
     """The rule that speaks on the day from which the task may be done."""
-    if not task.details.usual or task.details.opens is None:
+    if not is_usual(task, user_id) or task.details.opens is None:
         return None
-    return _rule(OPENS, 0, task, event)
+    lead = CalendarLead(Offset(), clock_of(person))
+    return replace(_rule(lead, task, event, user_id, None), id=OPENS)
 
 
-def _rule(rule_id: UUID, days: int, task: Task, event: Event) -> Rule:
+def _rule(lead: Lead, task: Task, event: Event, user_id: UserId, since: datetime | None) -> Rule:
+    planned_from = task.planned_from if since is None else max(since, task.planned_from)
     return Rule(
-        id=rule_id,
+        id=id_of(lead),
         event_id=event.id,
         task_id=task.id,
-        user_id=None,
-        lead=CalendarLead(Offset(days=days), CLOCK),
+        user_id=user_id,
+        lead=lead,
         exact=False,
         created_at=task.created_at,
-        planned_from=task.planned_from,
+        planned_from=planned_from,
     )
+
+
+def id_of(lead: Lead) -> UUID:
+    """How long before is the identity of a usual rule; the time of day is not."""
+    match lead:
+        case CalendarLead(before):
+            return _usual_id(f"{before.days} days")
+        case ElapsedLead(before):
+            return _usual_id(f"{int(before.total_seconds()) // 60} minutes")

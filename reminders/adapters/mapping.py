@@ -18,10 +18,9 @@ from reminders.adapters.tables import (
     TaskRow,
     ZoneStateRow,
 )
-from reminders.person import FastingPolicy, Person, Quiet
+from reminders.days import Anchor, Moved
 from reminders.types import (
     MAIN,
-    Anchor,
     AtWall,
     CalendarLead,
     DueSpec,
@@ -30,7 +29,6 @@ from reminders.types import (
     FromEvent,
     Lead,
     Member,
-    Moved,
     Offset,
     OnDay,
     Role,
@@ -58,7 +56,8 @@ _moved = msgspec.json.Decoder(Moved)
 _details = msgspec.json.Decoder(TaskDetails)
 
 
-def _json(value: object) -> str:
+def json_text(value: object) -> str:
+    """A value as a column keeps it."""
     return msgspec.json.encode(value).decode()
 
 
@@ -80,8 +79,8 @@ def columns_of_event(event: Event) -> Columns:
         "planned_from": event.planned_from,
         "sched_version": event.sched_version,
         "cancelled_at": event.cancelled_at,
-        "anchors": _json(event.anchors),
-        "moved": None if event.moved is None else _json(event.moved),
+        "anchors": json_text(event.anchors),
+        "moved": None if event.moved is None else json_text(event.moved),
     }
 
 
@@ -115,41 +114,6 @@ def member_of(row: Selected) -> Member:
     return Member(row.event_id, row.user_id, Role(row.role), row.joined_at)
 
 
-def columns_of_person(person: Person) -> Columns:
-    return {
-        "user_id": person.user_id,
-        "zone": person.zone,
-        "locale": person.locale,
-        "muted": person.muted,
-        "quiet_start": None if person.quiet is None else person.quiet.start,
-        "quiet_end": None if person.quiet is None else person.quiet.end,
-        "fasting": str(person.fasting),
-        "hijri": person.hijri,
-        "follow_device": person.follow_device,
-        "device_zone": person.device_zone,
-        "device_zone_at": person.device_zone_at,
-        "candidate_zone": person.candidate_zone,
-        "candidate_since": person.candidate_since,
-    }
-
-
-def person_of(row: Selected) -> Person:
-    return Person(
-        user_id=row.user_id,
-        zone=row.zone,
-        locale=row.locale,
-        muted=row.muted,
-        quiet=None if row.quiet_start is None else Quiet(row.quiet_start, row.quiet_end),
-        fasting=FastingPolicy(row.fasting),
-        hijri=row.hijri,
-        follow_device=row.follow_device,
-        device_zone=row.device_zone,
-        device_zone_at=row.device_zone_at,
-        candidate_zone=row.candidate_zone,
-        candidate_since=row.candidate_since,
-    )
-
-
 def columns_of_task(task: Task) -> Columns:
     return {
         "id": task.id,
@@ -163,7 +127,7 @@ def columns_of_task(task: Task) -> Columns:
         "sched_version": task.sched_version,
         "done_at": task.done_at,
         "deleted_at": task.deleted_at,
-        "details": _json(task.details),
+        "details": json_text(task.details),
     }
 
 

@@ -18,10 +18,10 @@ from reminders.adapters.mapping import (
     TASKS,
     Columns,
     member_of,
-    person_of,
     rule_of,
     task_of,
 )
+from reminders.adapters.person_columns import person_of
 from reminders.firing import Firing
 from reminders.ports import Reconciled
 from reminders.types import Event, Inputs

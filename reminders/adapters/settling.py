@@ -23,12 +23,12 @@ from reminders.adapters.mapping import (
     TASKS,
     Selected,
     event_of,
-    person_of,
     task_of,
 )
+from reminders.adapters.person_columns import person_of
 from reminders.firing import DueFiring, Firing, FiringClass, Judgement, Outcome, Tally
 from reminders.handed import REMINDER, handed_payload
-from reminders.usual import USUAL_IDS
+from reminders.usual import FIRST_USUAL, LAST_USUAL
 
 DueRows = sa.Select[Any]
 """A query for the rows of due firings."""
@@ -48,8 +48,9 @@ def with_truth(due: DueRows) -> DueRows:
     """The due firings with everything that their judgement looks at."""
     # Materialised, or stale statistics could make the limited part run more than once.
     taken = due.cte("taken").prefix_with("MATERIALIZED", dialect="postgresql")
-    # The product's own rules are not stored: they stand as long as the versions do.
-    ruled = sa.or_(RULES.c.id.is_not(None), taken.c.rule_id.in_(USUAL_IDS))
+    # What is usual is not stored: it stands as long as the versions do.
+    usual = taken.c.rule_id.between(FIRST_USUAL, LAST_USUAL)
+    ruled = sa.or_(RULES.c.id.is_not(None), usual)
     standing = sa.and_(MEMBERS.c.user_id.is_not(None), ruled)
     columns = [
         column.label(f"{name}__{column.name}")

@@ -20,15 +20,14 @@ from reminders.adapters.mapping import (
     Columns,
     columns_of_event,
     columns_of_member,
-    columns_of_person,
     columns_of_rule,
     columns_of_task,
     event_of,
     member_of,
-    person_of,
     rule_of,
     task_of,
 )
+from reminders.adapters.person_columns import columns_of_person, person_of
 from reminders.adapters.places import place_cursor, place_of
 from reminders.adapters.taking_back import take_back
 from reminders.countries import country_of
@@ -191,7 +190,7 @@ class SqlCalendarStore:
 def _of_plans(person: Person) -> tuple[object, ...]:
     """What plans are made of; the rest counts when a firing goes off."""
     country = country_of(person.locale, person.zone_now)
-    return (person.zone_now, country, person.quiet, person.fasting)
+    return (person.zone_now, country, person.quiet, person.fasting, person.clock, person.usual)
 
 
 async def _sheet(connection: AsyncConnection, event: Event, task_id: UUID | None) -> Sheet:

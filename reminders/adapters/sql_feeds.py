@@ -18,9 +18,9 @@ from reminders.adapters.mapping import (
     Columns,
     Selected,
     event_of,
-    person_of,
     task_of,
 )
+from reminders.adapters.person_columns import person_of
 from reminders.feeds.types import Chapter, Edition, Feed, Reading, Shown, Whose
 from reminders.types import Role, Task
 

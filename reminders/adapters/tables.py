@@ -74,6 +74,8 @@ class PersonRow(Row, table=True):
     device_zone_at: datetime | None = Field(default=None, sa_type=Instant)
     candidate_zone: str | None = Field(default=None, sa_type=ZONE)
     candidate_since: datetime | None = Field(default=None, sa_type=Instant)
+    clock: time | None = None
+    usual: str = Field(sa_type=JSON_TEXT, sa_column_kwargs={"server_default": "{}"})
 
 
 class ZoneStateRow(Row, table=True):

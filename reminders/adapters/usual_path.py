@@ -20,7 +20,6 @@ from reminders.adapters.usual_statements import (
 from reminders.firing import FiringClass, Outcome, Tally
 from reminders.person import FastingPolicy, Quiet
 from reminders.quiet import Habits
-from reminders.usual import USUAL_IDS
 
 Usual = Callable[[FiringClass, Habits], bool]
 """Whether firings of a class may go off as they are, among users with such habits."""
@@ -75,7 +74,6 @@ async def settle_usual(
     values = {
         "taken": dialect.ids([*taken.usual, *taken.left]),
         "left": dialect.ids(taken.left),
-        "of_product": dialect.ids(USUAL_IDS),
         "now": now,
     }
     remain = False

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.adapters.database import Instant
+from reminders.usual import FIRST_USUAL, LAST_USUAL
 
 LEFT = "left"
 """The outcome of what needs a closer look."""
@@ -24,14 +25,15 @@ _JUDGED = """
         CASE
             WHEN settled.dedupe_key IS NOT NULL THEN 'known'
             WHEN task.id IS NULL OR task.deleted_at IS NOT NULL OR event.cancelled_at IS NOT NULL
-                OR member.user_id IS NULL OR (rule.id IS NULL AND NOT {of_product}) THEN 'gone'
+                OR member.user_id IS NULL OR (rule.id IS NULL AND NOT {usual}) THEN 'gone'
             WHEN task.done_at IS NOT NULL THEN 'done'
             WHEN task.sched_version <> firing.task_version
                 OR event.sched_version <> firing.event_version THEN 'stale_replanned'
             WHEN person.muted THEN 'muted'
             WHEN firing.useful_until <= :now THEN 'expired'
             WHEN {left} THEN 'left'
-            WHEN firing.firing_class = 'policy_far' AND {grace_over} THEN 'folded'
+            WHEN firing.firing_class IN ('policy_far', 'nag', 'payment', 'payment_late')
+                AND {grace_over} THEN 'folded'
             ELSE 'fired'
         END AS outcome
     FROM firings AS firing
@@ -81,7 +83,8 @@ _NOW = sa.bindparam("now", type_=Instant())
 # --- PostgreSQL: one statement, whose parts all see what was true at its beginning ------------
 
 _ON_POSTGRESQL = {
-    "of_product": "firing.rule_id = ANY (CAST(:of_product AS uuid[]))",
+    "usual": f"""firing.rule_id
+        BETWEEN CAST('{FIRST_USUAL}' AS uuid) AND CAST('{LAST_USUAL}' AS uuid)""",
     "left": "firing.id = ANY (CAST(:left AS uuid[]))",
     "taken": "firing.id = ANY (CAST(:taken AS uuid[]))",
     "grace_over": "firing.due_at + make_interval(secs => firing.grace_seconds) < :now",
@@ -124,7 +127,7 @@ async def settle_on_postgresql(
 # --- SQLite: one after the other, over a table of its own -------------------------------------
 
 _ON_SQLITE = {
-    "of_product": "firing.rule_id IN (SELECT value FROM json_each(:of_product))",
+    "usual": f"firing.rule_id BETWEEN '{FIRST_USUAL.hex}' AND '{LAST_USUAL.hex}'",
     "left": "firing.id IN (SELECT value FROM json_each(:left))",
     "taken": "firing.id IN (SELECT value FROM json_each(:taken))",
     "grace_over": "firing.due_at + firing.grace_seconds * 1000000 < :now",

@@ -23,7 +23,19 @@ A running node is asked, by default the one on this machine; without --key, a ke
 database and revoked afterwards.
 """
 
-CLASSES = ("exact_elapsed", "exact_calendar", "policy_far", "policy_near", "nag")
+CLASSES = (
+    "exact_elapsed",
+    "exact_calendar",
+    "policy_far",
+    "policy_near",
+    "policy_low",
+    "nag",
+    "payment",
+    "payment_late",
+    "event",
+    "event_day",
+    "guest",
+)
 
 _PAGE = 100
 _Act = Callable[[OperatorClient, argparse.Namespace], Awaitable[int]]

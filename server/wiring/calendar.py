@@ -12,6 +12,8 @@ from reminders.adapters.sql_operating import SqlOperatingStore
 from reminders.adapters.sql_saying import SqlSayingStore
 from reminders.adapters.sql_zones import SqlZoneStore
 from reminders.announcer import Announcer
+from reminders.choosing import Choosing
+from reminders.defaults import Defaults
 from reminders.events import Events
 from reminders.explain import Explain
 from reminders.feeds.feeds import Feeds
@@ -65,6 +67,8 @@ class Calendar:
             rules=self.rules,
             people=self.people,
             feeds=self.feeds,
+            defaults=Defaults(store=store, clock=clock, planning=planning),
+            choosing=Choosing(store=store, clock=clock, planning=planning),
             operating=Operating(store=self._operating, clock=clock, planning=planning),
             explain=Explain(
                 calendar=store, firings=self._firings, almanac=self._almanac, clock=clock

@@ -1,5 +1,6 @@
 """How late is too late."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
@@ -8,8 +9,8 @@ from hypothesis import strategies as st
 
 from reminders.firing import FiringClass
 from reminders.lateness import Decision, class_of, decide, grace_of, useful_until_of
-from reminders.types import CalendarLead, Due, ElapsedLead, Offset
-from tests.support.factories_reminders import event, rule
+from reminders.types import CalendarLead, Due, ElapsedLead, Offset, Payment, Priority, TaskDetails
+from tests.support.factories_reminders import event, rule, task
 
 NINE = datetime(2027, 7, 22, 8, tzinfo=UTC)
 """09:00 in Algiers, the day before."""
@@ -22,6 +23,7 @@ ORDER = [Decision.SEND, Decision.FOLD, Decision.EXPIRE]
     ("lead", "exact", "expected"),
     [
         (ElapsedLead(timedelta(minutes=90)), True, FiringClass.EXACT_ELAPSED),
+        (ElapsedLead(timedelta(minutes=120)), False, FiringClass.POLICY_NEAR),
         (CalendarLead(Offset(days=30), time(9)), True, FiringClass.EXACT_CALENDAR),
         (CalendarLead(Offset(days=7), time(9)), False, FiringClass.POLICY_FAR),
         (CalendarLead(Offset(months=1), time(9)), False, FiringClass.POLICY_FAR),
@@ -30,7 +32,9 @@ ORDER = [Decision.SEND, Decision.FOLD, Decision.EXPIRE]
     ],
 )
 def test_a_rules_lead_and_origin_are_its_class(lead, exact, expected):
-    assert class_of(rule(event(), lead, exact=exact)) is expected
+    wedding = event()
+
+    assert class_of(rule(wedding, lead, exact=exact), task(wedding)) is expected
 
 
 @pytest.mark.parametrize(
@@ -44,6 +48,28 @@ def test_a_rules_lead_and_origin_are_its_class(lead, exact, expected):
 )
 def test_each_class_has_its_grace(firing_class, grace):
     assert grace_of(firing_class, NINE, "Africa/Algiers") == grace
+
+
+def test_a_payments_class_is_its_own_before_and_after():
+    wedding = event()
+    details = TaskDetails(payment=Payment(5_000_000, "DZD"))
+    deposit = replace(task(wedding), details=details)
+
+    found = [
+        class_of(rule(wedding, CalendarLead(Offset(days=days), time(9)), exact=False), deposit)
+        for days in (7, 0, -1)
+    ]
+
+    assert found == [FiringClass.PAYMENT, FiringClass.PAYMENT, FiringClass.PAYMENT_LATE]
+
+
+def test_what_matters_little_waits_for_the_digest():
+    wedding = event()
+    favour = replace(task(wedding), details=TaskDetails(priority=Priority.LOW))
+
+    found = class_of(rule(wedding, CalendarLead(Offset(days=7), time(9)), exact=False), favour)
+
+    assert found is FiringClass.POLICY_LOW
 
 
 def test_a_far_reminder_of_the_late_evening_has_no_grace():

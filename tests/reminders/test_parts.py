@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from kernel.errors import InvalidInput
 from reminders import errors
 from reminders.checklist import checklist, checklist_types
+from reminders.days import Anchor
 from reminders.due import anchor_of, compressed, due_on
-from reminders.types import Anchor, CalendarLead, FromEvent, Offset, OnDay, Role, TaskDetails
+from reminders.types import CalendarLead, FromEvent, Offset, OnDay, Role, TaskDetails
 from tests.support.factories_reminders import AMINA, BILAL, CELIA, event, server, task, user
 
 DAY = date(2026, 6, 20)

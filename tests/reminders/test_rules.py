@@ -316,7 +316,7 @@ def test_a_reminder_of_an_appointment_always_comes_before_it(day, at, there, zon
     spoken = rule(wedding, lead, exact=exact)
     found = nominal_of(spoken, due, wedding, zone)
     assert found is not None
-    kind = class_of(spoken)
+    kind = class_of(spoken, task(wedding))
 
     placed = place(
         found,

@@ -19,6 +19,8 @@ from reminders.adapters.sql_firings import SqlFiringStore
 from reminders.adapters.sql_operating import SqlOperatingStore
 from reminders.adapters.sql_saying import SqlSayingStore
 from reminders.announcer import Announcer
+from reminders.choosing import Choosing
+from reminders.defaults import Defaults
 from reminders.events import Events
 from reminders.explain import Explain
 from reminders.feeds.feeds import FeedOptions, Feeds
@@ -171,6 +173,8 @@ class Room:
     explain: Explain
     feeds: Feeds
     operating: Operating
+    defaults: Defaults
+    choosing: Choosing
     planner: Planner
     scheduler: Scheduler
     announcer: Announcer
@@ -224,6 +228,8 @@ def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
             default_locale="en",
         ),
         operating=Operating(store=operating, clock=clock, planning=planning),
+        defaults=Defaults(**parts),
+        choosing=Choosing(**parts),
         planner=Planner(
             store=firings,
             almanac=almanac,

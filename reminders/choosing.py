@@ -1,0 +1,66 @@
+"""What a user chose for one task: the layer above what is usual. Rules of one's own are beside."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from kernel.clock import Clock
+from kernel.errors import InvalidInput
+from kernel.identity import Principal
+from kernel.ids import UserId
+from kernel.workers import Pulse
+from reminders.authority import Act, acting_for, require, task_on
+from reminders.errors import EventNotFound, NotInEvent
+from reminders.ports import CalendarStore, Change
+from reminders.types import Choice, Sheet, Task
+
+
+class Choosing:
+    """Beats `planning`, so that the plan follows at once."""
+
+    def __init__(self, *, store: CalendarStore, clock: Clock, planning: Pulse) -> None:
+        self._store = store
+        self._clock = clock
+        self._planning = planning
+
+    async def choose(
+        self,
+        principal: Principal,
+        event_id: UUID,
+        task_id: UUID,
+        *,
+        usual: bool | None,
+        nag: bool,
+        user_id: UserId | None = None,
+    ) -> Choice:
+        """Be told of the task as usual or not, whatever others are; None inherits.
+
+        Without `nag` nothing more is said of it once it is overdue.
+        """
+        user = acting_for(principal, user_id)
+        if user is None:
+            raise InvalidInput("user_id", "is required")
+        choice = Choice(user, usual, nag)
+
+        def decide(sheet: Sheet) -> Sequence[Change]:
+            require(principal, sheet, Act.WORK)
+            if sheet.member(user) is None:
+                raise NotInEvent("The user is not in the event.", user_id=user)
+            changed = _with_choice(task_on(sheet), choice)
+            return [] if changed == sheet.task else [changed]
+
+        now = self._clock.now()
+        if not await self._store.change(event_id, decide, now=now, task_id=task_id):
+            raise EventNotFound("There is no such event.")
+        self._planning.beat()
+        return choice
+
+
+def _with_choice(task: Task, choice: Choice) -> Task:
+    others = tuple(each for each in task.details.choices if each.user_id != choice.user_id)
+    own = () if choice == Choice(choice.user_id) else (choice,)
+    choices = (*others, *own)
+    if set(choices) == set(task.details.choices):
+        return task
+    details = replace(task.details, choices=choices)
+    return replace(task, details=details, sched_version=task.sched_version + 1)

@@ -1,0 +1,29 @@
+"""The days of an event beside its own: those of its parts, and where it was before."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A named part of an event that has a day of its own: the civil act, the henna.
+
+    Either a `day`, or `days` after the event's own (negative: before). Without `zone` it is on
+    the event's wall.
+    """
+
+    code: str
+    day: date | None = None
+    days: int | None = None
+    at: time | None = None
+    zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Where an event was before it was moved, and until when that can be undone."""
+
+    day: date | None
+    at: time | None
+    zone: str
+    until: datetime

@@ -1,0 +1,279 @@
+"""What is usual, in three layers: the product's, the user's, the task's."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+
+import pytest
+
+from kernel.errors import InvalidInput
+from reminders.defaults import Own
+from reminders.errors import EventNotFound, ProfileNotFound, RoleTooLow
+from reminders.explain import Layer, State
+from reminders.person import Occasion, Usual, UsualLead
+from reminders.rules import plan
+from reminders.types import (
+    AtWall,
+    CalendarLead,
+    Choice,
+    ElapsedLead,
+    Inputs,
+    Offset,
+    OnDay,
+    Payment,
+    Priority,
+    Role,
+    TaskDetails,
+)
+from reminders.usual import PRODUCT, usual_rules
+from tests.support.factories_reminders import (
+    AMINA,
+    BILAL,
+    CELIA,
+    event,
+    member,
+    person,
+    rule,
+    server,
+    task,
+    user,
+)
+
+FAR = datetime(2101, 1, 1, tzinfo=UTC)
+DAY = date(2027, 7, 23)
+TIMED = AtWall(DAY, time(14), "Africa/Algiers")
+LONG_SINCE = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def usual_task(due=OnDay(DAY), **details):  # noqa: B008
+    return replace(task(event(), due), details=TaskDetails(usual=True, **details))
+
+
+def says(**occasions):
+    """Amina with ways of her own."""
+    usual = {Occasion(name): each for name, each in occasions.items()}
+    return replace(person(AMINA), usual=usual)
+
+
+def leads(of, who=None, *, ruled=0):
+    """Days before, or the time before, and the time of day."""
+    return [
+        (each.lead.before.days, f"{each.lead.at:%H:%M}")
+        if isinstance(each.lead, CalendarLead)
+        else each.lead.before
+        for each in usual_rules(of, event(), AMINA, who, ruled=ruled)
+        if isinstance(each.lead, ElapsedLead) or each.lead.before.days >= 0
+    ]
+
+
+@pytest.mark.parametrize(
+    ("of", "expected"),
+    [
+        (usual_task(priority=Priority.KEY), [(30, "09:00"), (7, "09:00"), (1, "09:00")]),
+        (usual_task(), [(7, "09:00"), (0, "09:00")]),
+        (usual_task(priority=Priority.LOW), []),
+        (usual_task(TIMED, priority=Priority.LOW), []),
+        (usual_task(TIMED), [(1, "18:00"), timedelta(hours=2)]),
+        (
+            usual_task(payment=Payment(50_000_00, "DZD")),
+            [(7, "09:00"), (2, "09:00"), (0, "09:00")],
+        ),
+    ],
+)
+def test_the_product_speaks_of_each_occasion_in_its_way(of, expected):
+    assert leads(of) == expected
+
+
+def test_a_users_own_leads_take_the_products_place():
+    own = Usual(LONG_SINCE, leads=(UsualLead(3), UsualLead(1, time(20))))
+
+    assert leads(usual_task(), says(normal=own)) == [(3, "09:00"), (1, "20:00")]
+    assert leads(usual_task(priority=Priority.KEY), says(normal=own))[0] == (30, "09:00")
+
+
+def test_a_user_may_have_another_time_of_day():
+    early = replace(person(AMINA), clock=time(7, 30))
+
+    assert leads(usual_task(), early) == [(7, "07:30"), (0, "07:30")]
+
+
+def test_an_occasion_that_is_off_is_silent():
+    assert leads(usual_task(), says(normal=Usual(LONG_SINCE, on=False))) == []
+
+
+def test_what_is_overdue_can_be_off_by_itself():
+    silent = says(overdue=Usual(LONG_SINCE, on=False))
+
+    rules = usual_rules(usual_task(), event(), AMINA, silent, ruled=0)
+
+    assert [each.lead.before.days for each in rules] == [7, 0]
+
+
+@pytest.mark.parametrize(("chosen", "count"), [(None, 2), (True, 2), (False, 0)])
+def test_a_choice_for_one_task_wins_over_both_layers(chosen, count):
+    asked = usual_task(choices=(Choice(AMINA, chosen),))
+
+    assert len(leads(asked)) == count
+
+
+def test_with_five_rules_of_its_own_a_task_has_no_usual_ones():
+    key = usual_task(priority=Priority.KEY)
+
+    assert leads(key, ruled=3) == [(7, "09:00"), (1, "09:00")]
+    assert leads(key, ruled=5) == []
+
+
+def test_who_chooses_to_be_told_is_told_beside_those_whom_the_task_is_for():
+    wedding = event(day=DAY)
+    members = [member(wedding), member(wedding, BILAL, Role.COLLABORATOR)]
+    asked = task(wedding, OnDay(DAY))
+    asked = replace(asked, details=TaskDetails(choices=(Choice(BILAL, True, nag=False),)))
+
+    firings = plan(Inputs(wedding, members, [asked], [], {}), until=FAR)
+
+    assert {firing.user_id for firing in firings} == {BILAL}
+    assert len(firings) == 2
+
+
+def test_a_new_lead_of_ones_own_makes_up_for_nothing_that_had_passed():
+    wedding = event(day=None)
+    usual = replace(task(wedding, OnDay(DAY)), details=TaskDetails(usual=True, nag=False))
+    since = datetime(2027, 7, 20, tzinfo=UTC)
+    own = says(normal=Usual(since, leads=(UsualLead(20), UsualLead(2), UsualLead(7))))
+
+    firings = plan(Inputs(wedding, [member(wedding)], [usual], [], {AMINA: own}), until=FAR)
+
+    # Seven days before are the product's too: they were always so.
+    assert [(DAY - firing.due_at.date()).days for firing in firings] == [7, 2]
+
+
+async def test_changing_ones_ways_changes_what_is_planned(anywhere):
+    room = anywhere
+    sheet = await room.events.create(
+        user(AMINA), title="Mariage", zone="Africa/Algiers", day=date(2026, 4, 2), at=None
+    )
+    await room.people.put(user(AMINA), zone="Africa/Algiers", locale="fr-DZ")
+    await room.tasks.create(
+        user(AMINA),
+        sheet.event.id,
+        title="Fleurs",
+        due=OnDay(date(2026, 4, 2)),
+        details=TaskDetails(usual=True, nag=False),
+    )
+    await room.planner.step()
+    before = await room.firings.upcoming(AMINA, cursor=None, limit=9)
+
+    own = Own(leads=(UsualLead(5), UsualLead(minutes=None, days=1, at=time(18))))
+    await room.defaults.put(user(AMINA), clock=time(10), occasions={Occasion.NORMAL: own})
+    await room.planner.step()
+    after = await room.firings.upcoming(AMINA, cursor=None, limit=9)
+    await room.defaults.put(user(AMINA), clock=None, occasions={})
+    await room.planner.step()
+
+    assert [each.due_at.day for each in before.items] == [26, 2]
+    assert [(each.due_at.day, each.due_at.hour) for each in after.items] == [(28, 9), (1, 17)]
+    assert await room.firings.upcoming(AMINA, cursor=None, limit=9) == before
+
+
+async def test_a_profile_put_again_keeps_ones_ways(room):
+    await room.people.put(user(AMINA), zone="Africa/Algiers", locale="fr-DZ")
+    await room.defaults.put(user(AMINA), clock=time(7), occasions={Occasion.KEY: Own(on=False)})
+
+    await room.people.put(user(AMINA), zone="Europe/Paris", locale="fr")
+
+    clock, found = await room.defaults.get(user(AMINA))
+    assert (clock, found[Occasion.KEY].on, found[Occasion.KEY].own) == (time(7), False, True)
+    assert found[Occasion.NORMAL].leads == PRODUCT[Occasion.NORMAL]
+
+
+@pytest.mark.parametrize(
+    ("occasion", "leads"),
+    [
+        (Occasion.NORMAL, [UsualLead(minutes=30)]),
+        (Occasion.NORMAL, [UsualLead()]),
+        (Occasion.NORMAL, [UsualLead(1, minutes=3)]),
+        (Occasion.NORMAL, [UsualLead(1), UsualLead(1, time(18))]),
+        (Occasion.NORMAL, [UsualLead(days) for days in range(6)]),
+        (Occasion.NORMAL, [UsualLead(731)]),
+        (Occasion.NORMAL, [UsualLead(-1)]),
+        (Occasion.APPOINTMENT, [UsualLead(minutes=0)]),
+        (Occasion.APPOINTMENT, [UsualLead(minutes=40_321)]),
+        (Occasion.APPOINTMENT, [UsualLead(at=time(9), minutes=30)]),
+        (Occasion.OVERDUE, [UsualLead(1)]),
+        (Occasion.EVENT_EVE, [UsualLead(2)]),
+        (Occasion.EVENT_DAY, []),
+    ],
+)
+async def test_ways_that_mean_nothing_are_refused(room, occasion, leads):
+    await room.people.put(user(AMINA), zone="Africa/Algiers", locale="fr-DZ")
+
+    with pytest.raises(InvalidInput, match="leads"):
+        await room.defaults.put(
+            user(AMINA), clock=None, occasions={occasion: Own(leads=tuple(leads))}
+        )
+
+
+async def test_ones_ways_need_a_profile(room):
+    with pytest.raises(ProfileNotFound):
+        await room.defaults.get(user(BILAL))
+    with pytest.raises(InvalidInput, match="user_id"):
+        await room.defaults.get(server())
+
+
+async def test_each_chooses_for_oneself_and_only_members_who_work(room):
+    sheet = await room.events.create(
+        user(AMINA), title="Mariage", zone="Africa/Algiers", day=DAY, at=None
+    )
+    here = sheet.event.id
+    await room.events.put_member(user(AMINA), here, user_id=BILAL, role=Role.GUEST)
+    asked = await room.tasks.create(user(AMINA), here, title="Fleurs", due=OnDay(DAY))
+    choose = room.choosing.choose
+
+    mine = await choose(user(AMINA), here, asked.id, usual=True, nag=False)
+    theirs = await choose(server(), here, asked.id, usual=False, nag=True, user_id=BILAL)
+
+    assert (mine, theirs) == (Choice(AMINA, True, nag=False), Choice(BILAL, False))
+    kept = (await room.tasks.get(user(AMINA), here, asked.id)).task
+    assert set(kept.details.choices) == {mine, theirs}
+    with pytest.raises(RoleTooLow):
+        await choose(user(BILAL), here, asked.id, usual=True, nag=True)
+    with pytest.raises(EventNotFound):
+        await choose(user(CELIA), here, asked.id, usual=True, nag=True)
+    await choose(user(AMINA), here, asked.id, usual=None, nag=True)
+    kept = (await room.tasks.get(user(AMINA), here, asked.id)).task
+    assert kept.details.choices == (theirs,)
+
+
+async def test_it_is_explained_which_layer_won_and_what_it_left_out(room):
+    sheet = await room.events.create(
+        user(AMINA), title="Mariage", zone="Africa/Algiers", day=date(2026, 4, 2), at=None
+    )
+    here = sheet.event.id
+    await room.people.put(user(AMINA), zone="Africa/Algiers", locale="fr-DZ")
+    asked = await room.tasks.create(
+        user(AMINA),
+        here,
+        title="Fleurs",
+        due=OnDay(date(2026, 4, 2)),
+        details=TaskDetails(usual=True, nag=False),
+    )
+    await room.rules.put(
+        user(AMINA),
+        here,
+        rule_id=rule(sheet.event).id,
+        task_id=asked.id,
+        user_id=None,
+        lead=CalendarLead(Offset(days=2), time(9)),
+        exact=True,
+    )
+    await room.defaults.put(
+        user(AMINA), clock=None, occasions={Occasion.NORMAL: Own(leads=(UsualLead(7),))}
+    )
+
+    found = (await room.explain.of(user(AMINA), here, asked.id)).traces
+
+    assert [(each.layer, each.state) for each in found] == [
+        (Layer.TASK, State.PLANNED),
+        (Layer.USER, State.PLANNED),
+        (Layer.USER, State.OFF),
+    ]
+    assert found[2].reason == "the user has chosen other reminders of such tasks"
