@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID, uuid5
 
+import msgspec
+
 from kernel.errors import InvalidInput
 from kernel.ids import UserId
-from kernel.notices import Notice, Urgency
+from kernel.notices import Notice, Urgency, Variables
 from notifications.deciding.categories import USUAL, Rulebook
 from notifications.deciding.decision import decide
 from notifications.deciding.types import Answer, Asked, Reason, Said
@@ -178,32 +180,59 @@ class Planner:
         notice = self._notice
         if not (notice.coalesces and notice.thread and self._interval):
             return None
+        words = self._words(user_id, badge)
         return Pacing(
             thread=notice.thread,
             place=notice.place,
             interval=self._interval,
-            content=partial(self._content_of, locale, user_id, badge),
+            words=msgspec.json.encode(words).decode(),
+            content=partial(self._content_of_many, locale, words),
         )
 
     def _content(self, locale: str, user_id: UserId, badge: int | None) -> Content:
         if self._notice.variables_of.get(user_id):
-            return self._content_of(locale, user_id, badge, 1)
+            return self._content_of(locale, self._words(user_id, badge))
         content = self._contents.get((locale, badge))
         if content is None:
-            content = self._content_of(locale, user_id, badge, 1)
+            content = self._content_of(locale, self._words(user_id, badge))
             self._contents[locale, badge] = content
         return content
 
-    def _content_of(self, locale: str, user_id: UserId, badge: int | None, count: int) -> Content:
-        """What is shown for so many notices, of which this is the last."""
-        notice, rendering, beside = self._notice, self._rendering, self._beside
+    def _words(self, user_id: UserId, badge: int | None) -> "_Words":
+        notice = self._notice
         variables = {**notice.variables, **notice.variables_of.get(user_id, {})}
+        return _Words(notice.template, notice.texts, variables, notice.data, notice.link, badge)
+
+    def _content_of_many(self, locale: str, own: "_Words", count: int, encoded: str) -> Content:
+        """What is shown for so many notices, of which the last one said what is `encoded`."""
+        last = _words_of(encoded)
+        # Only what is worded alike can be said in this notice's stead.
+        alike = (last.template, last.texts) == (own.template, own.texts)
+        return self._content_of(locale, last if alike else own, count)
+
+    def _content_of(self, locale: str, words: "_Words", count: int = 1) -> Content:
+        rendering, variables = self._rendering, words.variables
+        beside = replace(self._beside, data=words.data, link=words.link)
         if count > 1:
             beside = replace(beside, data={**beside.data, "count": str(count)})
             if self._of_many is not None:
                 rendering, variables = self._of_many, {**variables, "count": count}
         content = rendering.content(locale, variables, beside)
-        return content if badge is None else replace(content, badge=badge)
+        return content if words.badge is None else replace(content, badge=words.badge)
+
+
+class _Words(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a notice says that others of its thread do not."""
+
+    template: str
+    texts: Mapping[str, tuple[str, str]]
+    variables: Variables
+    data: Mapping[str, str]
+    link: str
+    badge: int | None = None
+
+
+_words_of = msgspec.json.Decoder(_Words).decode
 
 
 UNREACHABLE = frozenset(

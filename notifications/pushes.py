@@ -51,13 +51,15 @@ class Topic:
 class Pacing:
     """How a push stands in a busy thread, of which a device is told once in an `interval`.
 
-    `content` is what is shown when it stands for so many.
+    `words` are what it says, kept for a push of an earlier place that is planned after this one;
+    `content` is what is shown when it stands for so many, in such words.
     """
 
     thread: str
     place: int
     interval: timedelta
-    content: Callable[[int], Content]
+    words: str
+    content: Callable[[int, str], Content]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from kernel.adapters.database import Database, table_of
 from kernel.notices import Urgency
 from notifications.adapters import push_lanes
 from notifications.adapters.claim_decisions import POSTPONE, postponed_row, withheld
+from notifications.adapters.overtaken import overtaken
 from notifications.adapters.push_rows import (
     HELD,
     PUSHES,
@@ -23,7 +24,7 @@ from notifications.adapters.push_rows import (
 from notifications.adapters.push_settling import write_settlements
 from notifications.adapters.push_targets import devices_by_id, is_for
 from notifications.adapters.sql_recalls import RECALLED, recalled
-from notifications.adapters.sql_threads import paced
+from notifications.adapters.sql_threads import COALESCED, paced
 from notifications.adapters.tables import (
     SENDING,
     UNSETTLED,
@@ -95,6 +96,7 @@ class SqlPushes:
             decided = await withheld(connection, rows, devices, rulebook=self._rulebook, now=now)
             # Only what is transactional is ever recalled.
             over = await recalled(connection, rows) if urgency is Urgency.TRANSACTIONAL else ()
+            late = await overtaken(connection, rows, now=now)
             found: list[tuple[HeldPush, Attempt]] = []
             ended: list[Mapping[str, Any]] = []
             postponed: list[Mapping[str, Any]] = []
@@ -109,6 +111,8 @@ class SqlPushes:
                         ended.append(_ended(row, PushState.SUPPRESSED, DEVICE_GONE, now))
                     elif row.id in over:
                         ended.append(_ended(row, PushState.SUPPRESSED, RECALLED, now))
+                    elif row.id in late:
+                        ended.append(_ended(row, PushState.SUPPRESSED, COALESCED, now))
                     elif (decision := decided.get(row.id)) is not None:
                         if decision.answer is Answer.HOLD:
                             postponed.append(postponed_row(row, decision))

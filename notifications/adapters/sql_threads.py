@@ -59,8 +59,9 @@ class SqlThreads:
             ]
             if not read:
                 return 0
-            waiting = await _waiting(connection, [row.push_id for row in read])
-            await _suppress(connection, sorted(waiting), READ, now)
+            unsent = await _unsent(connection, [row.push_id for row in read])
+            await _suppress(connection, sorted(unsent), READ, now)
+            waiting = {each for each, row in unsent.items() if not row.ambiguous}
             await connection.execute(
                 TOLD.delete().where(among(connection, TOLD.c.id, [row.id for row in read]))
             )
@@ -89,7 +90,8 @@ async def paced(connection: AsyncConnection, pushes: Sequence[Push]) -> Sequence
         return pushes
     now = busy[0].created_at
     told = await _told(connection, busy, now)
-    waiting = set(await _waiting(connection, [each.push_id for each in told.values() if each]))
+    unsent = await _unsent(connection, [each.push_id for each in told.values() if each])
+    waiting = {each for each, row in unsent.items() if not row.ambiguous}
     written = {each.id: each for each in pushes}
     replaced: list[UUID] = []
     for push in sorted(busy, key=_place):
@@ -97,11 +99,15 @@ async def paced(connection: AsyncConnection, pushes: Sequence[Push]) -> Sequence
         key, pacing = _key(push), push.pacing
         last = told[key]
         takes_place = last is not None and last.push_id in waiting
+        if last is not None and takes_place and last.push_id in unsent:
+            # Its provider may want to be left alone, or its user may be told earlier by now.
+            last = replace(last, due_at=unsent[last.push_id].due_at)
         latest = told[key] = following(
             last,
             is_waiting=takes_place,
             push_id=push.id,
-            place=max(pacing.place, last.place if last else 0),
+            place=pacing.place,
+            words=pacing.words,
             now=now,
             not_before=push.due_at,
             interval=pacing.interval,
@@ -112,7 +118,9 @@ async def paced(connection: AsyncConnection, pushes: Sequence[Push]) -> Sequence
             else:
                 replaced.append(last.push_id)
         waiting.add(push.id)
-        content = push.content if latest.count == 1 else pacing.content(latest.count)
+        # What is alone in its own words is worded already.
+        alone = latest.count == 1 and latest.words == pacing.words
+        content = push.content if alone else pacing.content(latest.count, latest.words)
         written[push.id] = replace(push, due_at=latest.due_at, content=content)
     await _suppress(connection, sorted(replaced), COALESCED, now)
     owners = {_key(each): each.user_id for each in busy}
@@ -137,26 +145,36 @@ async def _told(
     for row in await connection.execute(locked):
         # A phone that changed hands begins anew.
         known = row.notices > 0 and row.user_id == fresh[row.id].user_id
-        last = Told(row.push_id, row.due_at, row.place, row.notices, row.shown)
+        last = Told(
+            row.push_id, row.due_at, row.place, row.notices, row.shown, row.words, row.before_id
+        )
         found[row.id] = last if known else None
     return {key: found.get(key) for key in fresh}
 
 
-async def _waiting(connection: AsyncConnection, push_ids: Sequence[UUID]) -> Sequence[UUID]:
-    """Those of the pushes that were never tried and are not on their way, locked."""
+async def _unsent(connection: AsyncConnection, push_ids: Sequence[UUID]) -> Mapping[UUID, Any]:
+    """Those of the pushes that wait to be sent, for the first time or again, locked.
+
+    One that is `ambiguous` may be on its device all the same.
+    """
     if not push_ids:
-        return []
+        return {}
     locked = (
-        sa.select(PUSHES.c.id)
+        sa.select(PUSHES.c.id, PUSHES.c.due_at, PUSHES.c.ambiguous)
         .where(
             among(connection, PUSHES.c.id, list(push_ids)),
-            PUSHES.c.state == PushState.QUEUED,
-            PUSHES.c.attempts == 0,
+            PUSHES.c.state.in_([PushState.QUEUED, PushState.RETRY]),
         )
         .order_by(PUSHES.c.id)
         .with_for_update()
     )
-    return list((await connection.execute(locked)).scalars())
+    return {row.id: row for row in await connection.execute(locked)}
+
+
+# One that may be on a device already must not be called unsent.
+_UNTOLD = sa.case(
+    (PUSHES.c.ambiguous > 0, PushState.AMBIGUOUS.value), else_=PushState.SUPPRESSED.value
+)
 
 
 async def _suppress(
@@ -166,7 +184,7 @@ async def _suppress(
         await connection.execute(
             PUSHES.update()
             .where(among(connection, PUSHES.c.id, list(push_ids)))
-            .values(state=PushState.SUPPRESSED, reason=reason, settled_at=now)
+            .values(state=_UNTOLD, reason=reason, settled_at=now)
         )
 
 
@@ -216,6 +234,7 @@ def _nothing(key: UUID, push: Push, now: datetime) -> Mapping[str, Any]:
         "place": 0,
         "notices": 0,
         "shown": False,
+        "words": "",
     }
 
 
@@ -228,10 +247,12 @@ def _values(key: UUID, user_id: UserId, told: Told) -> Mapping[str, Any]:
         "place": told.place,
         "notices": told.count,
         "shown": told.shown,
+        "words": told.words,
+        "before_id": told.before,
     }
 
 
-_REMEMBERED = ("user_id", "push_id", "due_at", "place", "notices", "shown")
+_REMEMBERED = ("user_id", "push_id", "due_at", "place", "notices", "shown", "words", "before_id")
 
 
 async def _remember_on_sqlite(

@@ -12,7 +12,9 @@ from kernel.adapters.database import Instant, Row
 class ToldRow(Row, table=True):
     """What a device was last told of a thread; its id follows from both.
 
-    `notices` is 0 as long as that is nothing. Without foreign keys: what is old is deleted.
+    `notices` is 0 as long as that is nothing. `words` are what is said at `place`, and
+    `before_id` the push that left before `push_id`, if one did.
+    Without foreign keys: what is old is deleted.
     """
 
     __tablename__ = "told_threads"
@@ -30,3 +32,7 @@ class ToldRow(Row, table=True):
     place: int = Field(sa_type=sa.BigInteger)
     notices: int = Field(sa_type=sa.Integer)
     shown: bool
+    words: str = Field(
+        default="", sa_type=sa.Text, sa_column_kwargs={"server_default": sa.text("''")}
+    )
+    before_id: UUID | None = None

@@ -9,8 +9,9 @@ from uuid import UUID
 class Told:
     """What a device was last told of a thread, or is about to be.
 
-    The push `push_id` is about the place `place` and stands for `count` notices; it is due at
-    `due_at`. `shown` says that an earlier one of the thread may be on the device.
+    The push `push_id` is about the place `place`, says `words` and stands for `count` notices;
+    it is due at `due_at`. An earlier one of the thread that left before it, `before`, may be on
+    the device: so says `shown`.
     """
 
     push_id: UUID
@@ -18,6 +19,8 @@ class Told:
     place: int
     count: int
     shown: bool
+    words: str = ""
+    before: UUID | None = None
 
 
 def following(
@@ -26,6 +29,7 @@ def following(
     is_waiting: bool,
     push_id: UUID,
     place: int,
+    words: str,
     now: datetime,
     not_before: datetime | None,
     interval: timedelta,
@@ -34,14 +38,21 @@ def following(
 
     The first is told at once. What follows before `interval` is over waits for its end, and
     takes the place of what waits already (`is_waiting`): then it stands for that as well.
+    One that comes after a later place counts too, and says what is said there: relays work side
+    by side, and nobody shall see an older message where a newer one was.
     """
+    before = None
     if last is None:
         due_at, count, shown = now, 1, False
     elif is_waiting:
-        due_at, count, shown = last.due_at, last.count + 1, last.shown
+        due_at, count, shown, before = last.due_at, last.count + 1, last.shown, last.before
     else:
         # One that left before it was due was let go early: a change of preferences does that.
         due_at, count, shown = max(now, min(last.due_at, now) + interval), 1, True
+        before = last.push_id
     if not_before is not None:
         due_at = max(due_at, not_before)
-    return Told(push_id, due_at, place, count, shown)
+    if last is not None and place < last.place:
+        # A release before this one remembered no words.
+        place, words = last.place, last.words or words
+    return Told(push_id, due_at, place, count, shown, words, before)

@@ -1,10 +1,12 @@
 """What is promised of busy threads, on every database."""
 
 import asyncio
+import random
 from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -12,8 +14,9 @@ from kernel.notices import Urgency, Withdrawal
 from notifications.adapters.push_rows import PUSHES
 from notifications.adapters.sql_threads import COALESCED, READ, SqlThreads
 from notifications.coalescing.withdrawals import dismissal
+from notifications.policy import settlement_of
 from notifications.pushes import PushState
-from notifications.types import Route
+from notifications.types import Outcome, Route, ThrottleScope, Verdict
 from tests.support.factories_notifications import (
     AMINA,
     KARIM,
@@ -58,7 +61,10 @@ async def taken(room, route=Route.FCM):
         route, Urgency.INTERACTIVE, now=room.clock.now(), lease=LEASE, limit=100
     )
     return [
-        (int(attempt.content.data.get("count", "1")), attempt.content.body)
+        (
+            int(attempt.content.data.get("count", "1")),
+            attempt.content.body.replace("\u2068", "").replace("\u2069", ""),
+        )
         for _, attempt in claim.pushes
     ]
 
@@ -88,6 +94,148 @@ async def test_however_many_relays_hand_over_every_message_is_counted_once(room,
     assert count == 12
     assert "12 nouveaux messages" in body
     assert await reasons(room) == {COALESCED: 11}
+
+
+async def test_whichever_relay_is_last_the_newest_message_is_told(room, clock):
+    await room.register(AMINA, registration())
+    await room.tell(message(1))
+    assert len(await taken(room)) == 1
+
+    for place in (3, 6, 2, 5, 4):
+        await room.tell(message(place))
+    clock.move(seconds=30)
+
+    [(count, body)] = await taken(room)
+    assert (count, body.rpartition(" ")[2]) == (5, "6")
+
+
+async def test_relays_side_by_side_never_tell_of_an_older_message(room, clock):
+    await room.register(AMINA, registration())
+    places = list(range(1, 25))
+    random.Random(7).shuffle(places)
+
+    await asyncio.gather(*(room.tell(message(place)) for place in places))
+    await asyncio.gather(*(room.tell(message(place)) for place in places))
+
+    [(count, body)] = await taken(room)
+    assert count == len(places)
+    assert body.endswith("message 24")
+
+
+async def test_what_comes_after_a_newer_one_left_is_told_in_its_words(room, clock):
+    """A relay died with the second message in hand; another told of the third."""
+    await room.register(AMINA, registration())
+    await room.tell(message(1))
+    await taken(room)
+    clock.move(minutes=1)
+    await room.tell(message(3))
+    assert [body for _, body in await taken(room)] == ["message 3"]
+
+    await room.tell(message(2))
+    clock.move(seconds=30)
+
+    assert await taken(room) == [(1, "message 3")]
+
+
+async def test_words_of_another_template_are_not_said_in_a_notices_stead(room, clock):
+    await room.register(AMINA, registration())
+    await room.tell(message(1))
+    await taken(room)
+    clock.move(minutes=1)
+    words = {"title": "a", "body": "b"}
+    other = msgspec.structs.replace(message(3), template="announcement", variables=words)
+    await room.tell(other)
+    await taken(room)
+
+    await room.tell(message(2))
+    clock.move(seconds=30)
+
+    assert await taken(room) == [(1, "message 2")]
+
+
+async def answered(room, outcome, *, route=Route.FCM):
+    """Claim what is due, and let a provider answer it like this."""
+    now = room.clock.now()
+    claim = await room.pushes.claim(route, Urgency.INTERACTIVE, now=now, lease=LEASE, limit=100)
+    settled = [
+        settlement_of(push, outcome, now=now, dice=lambda low, high: high)
+        for push, _ in claim.pushes
+    ]
+    await room.pushes.settle(settled, now=now)
+    return len(settled)
+
+
+async def test_what_failed_for_now_gives_way_to_the_next_message(room, clock):
+    """Its count is not lost, and the provider is left alone for as long as it wants to be."""
+    await room.register(AMINA, registration())
+    await room.tell(message(1))
+    outcome = Outcome(
+        Verdict.THROTTLED, "QUOTA_EXCEEDED", retry_after=90.0, scope=ThrottleScope.DEVICE
+    )
+    assert await answered(room, outcome) == 1
+    clock.move(seconds=5)
+
+    await room.tell(message(2))
+
+    clock.move(seconds=80)
+    assert await taken(room) == []
+    clock.move(seconds=5)
+    [(count, body)] = await taken(room)
+    assert (count, body.rpartition(" ")[2]) == (2, "2")
+    assert await reasons(room) == {COALESCED: 1}
+
+
+@pytest.mark.parametrize("another_waits", [False, True])
+async def test_a_doubtful_push_never_takes_the_place_of_what_was_told_later(
+    room, clock, another_waits
+):
+    """Its dispatcher died; when that is noticed the device shows a newer message."""
+    await room.register(AMINA, registration())
+    await room.tell(message(1))
+    assert len(await taken(room)) == 1
+    clock.move(seconds=60)
+    await room.tell(message(2))
+    assert [body for _, body in await taken(room)] == ["message 2"]
+    if another_waits:
+        await room.tell(message(3))
+
+    await room.upkeep.step()
+    clock.move(seconds=20)
+
+    assert await taken(room) == []
+    # It may be on the device, so nobody calls it unsent.
+    assert (await room.states())[PushState.AMBIGUOUS] == 1
+
+
+async def test_a_doubtful_push_is_sent_again_before_what_waits(room, clock):
+    await room.register(AMINA, registration())
+    clock.move(seconds=1)
+    await room.tell(message(1))
+    assert await answered(room, Outcome(Verdict.AMBIGUOUS, "timeout")) == 1
+    await room.tell(message(2))
+    clock.move(seconds=20)
+
+    assert await taken(room) == [(1, "message 1")]
+    clock.move(seconds=10)
+    assert await taken(room) == [(1, "message 2")]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "state"),
+    [(Verdict.FAILED, PushState.SUPPRESSED), (Verdict.AMBIGUOUS, PushState.AMBIGUOUS)],
+)
+async def test_what_was_read_is_not_tried_again(room, store, clock, verdict, state):
+    await room.register(AMINA, registration())
+    await room.tell(message(1))
+    await answered(room, Outcome(verdict, "UNAVAILABLE"))
+
+    planned = await withdraw(store, room, Withdrawal(user_id=AMINA, thread="t", place=1))
+
+    # What may be on the device is taken back.
+    assert planned == (verdict is Verdict.AMBIGUOUS)
+    clock.move(minutes=5)
+    assert await taken(room) == []
+    assert (await room.states())[state] == 1
 
 
 async def test_a_batch_that_comes_again_is_not_counted_again(room, clock):

@@ -1,5 +1,6 @@
 """When a device is told of a busy thread again, and how much that stands for."""
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from uuid import UUID
@@ -19,6 +20,7 @@ def after(last, seconds, *, waiting=False, place=1, not_before=None):
         is_waiting=waiting,
         push_id=UUID(int=place),
         place=place,
+        words=f"words {place}",
         now=START + timedelta(seconds=seconds),
         not_before=not_before,
         interval=INTERVAL,
@@ -66,6 +68,22 @@ def test_what_quiet_hours_hold_goes_out_as_one():
         told = after(told, 60 * minute, waiting=True, not_before=morning)
 
     assert (told.due_at, told.count, told.shown) == (morning, 60, False)
+
+
+def test_what_comes_late_counts_and_says_what_the_newest_said():
+    second = after(after(None, 0, place=1), 10, place=3)
+    third = after(second, 12, place=2, waiting=True)
+    left = after(third, 40, place=2)
+
+    assert (third.count, third.place, third.words) == (2, 3, "words 3")
+    assert (left.count, left.place, left.words) == (1, 3, "words 3")
+    assert left.before == third.push_id
+
+
+def test_what_a_former_release_told_of_has_no_words_to_say_again():
+    former = replace(after(None, 0, place=3), words="")
+
+    assert after(former, 10, place=2).words == "words 2"
 
 
 @given(st.lists(st.integers(0, 100), min_size=1, max_size=60))
