@@ -12,6 +12,7 @@ from kernel.adapters.database import Database, table_of
 from kernel.notices import Urgency
 from notifications.adapters import push_lanes
 from notifications.adapters.claim_decisions import POSTPONE, postponed_row, withheld
+from notifications.adapters.fresh_badges import recounted
 from notifications.adapters.overtaken import overtaken
 from notifications.adapters.push_rows import (
     HELD,
@@ -31,6 +32,7 @@ from notifications.adapters.tables import (
     WAITING,
     CampaignRow,
 )
+from notifications.coalescing.ports import Unread
 from notifications.deciding.categories import USUAL, Rulebook
 from notifications.deciding.types import Answer
 from notifications.pushes import Claim, HeldPush, Notification, Push, PushState, Settlement
@@ -54,10 +56,13 @@ class SqlPushes:
         *,
         rulebook: Rulebook = USUAL,
         report_id: Callable[[UUID], str] = lambda _: "",
+        unread: Unread | None = None,
     ) -> None:
+        """With `unread`, badges of what waited are counted anew when it leaves."""
         self._database = database
         self._report_id = report_id
         self._rulebook = rulebook
+        self._unread = unread
 
     async def plan(self, notifications: Sequence[Notification], pushes: Sequence[Push]) -> int:
         async with self._database.transaction() as connection:
@@ -132,7 +137,10 @@ class SqlPushes:
                 await connection.execute(_END, ended)
             if postponed:
                 await connection.execute(POSTPONE, postponed)
-            return Claim(found, len(ended), len(postponed))
+        pushes: Sequence[tuple[HeldPush, Attempt]] = found
+        if self._unread is not None:
+            pushes = await recounted(found, rows, self._unread, now=now)
+        return Claim(pushes, len(ended), len(postponed))
 
     async def settle(self, settlements: Sequence[Settlement], *, now: datetime) -> frozenset[UUID]:
         async with self._database.transaction() as connection:
@@ -244,6 +252,8 @@ _CLAIM = (
         PUSHES.c.content,
         PUSHES.c.collapse_key,
         PUSHES.c.due_at,
+        PUSHES.c.created_at,
+        PUSHES.c.send_id,
         PUSHES.c.topic_kind,
         PUSHES.c.topic,
     )

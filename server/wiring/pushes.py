@@ -69,6 +69,7 @@ class Pushes:
             ground.database,
             rulebook=self.choices.rulebook,
             report_id=ReportSigner(ground.settings.credentials.keys).signed,
+            unread=self.choices.unread if ground.settings.coalescing.badges else None,
         )
         self._campaign_store = SqlCampaigns(ground.database)
         self._audit = SqlAudit(ground.database)

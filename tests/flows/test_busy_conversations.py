@@ -117,6 +117,23 @@ async def test_pushes_carry_thread_tag_collapse_id_and_an_absolute_badge(
     assert arrivals[IPHONE].headers["apns-collapse-id"] == conversation
 
 
+async def test_what_waited_carries_the_badge_of_the_moment_it_leaves(
+    rooms: Rooms, clock: ManualClock
+):
+    """Another conversation went on meanwhile; its badge must not be set back."""
+    await rooms.iphone(KARIM, 3)
+    one, other = await rooms.group(AMINA, KARIM), await rooms.group(AMINA, KARIM)
+    for conversation in (one, one, other):
+        await rooms.say(AMINA, conversation, "salam")
+        await rooms.work()
+
+    clock.move(seconds=30)
+
+    (waited,) = await rooms.work()
+    assert payload(waited)["aps"]["thread-id"] == one
+    assert payload(waited)["aps"]["badge"] == 3
+
+
 async def test_what_was_read_elsewhere_is_taken_back(rooms: Rooms):
     phone = await rooms.phone(KARIM, 1)
     await rooms.phone(KARIM, 2)
