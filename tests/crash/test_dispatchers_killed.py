@@ -33,8 +33,9 @@ from notifications.sandbox.record import Arrival
 from notifications.sandbox.sandbox import Sandbox
 from notifications.types import AddressKind, Verdict
 from tests.crash.conftest import Rounds
-from tests.support.dispatching import HurriedClock, Post, dispatchers
+from tests.support.dispatching import Post, dispatchers
 from tests.support.factories_notifications import Room, planned, registration
+from tests.support.killing import HurriedClock, at_work
 from tests.support.many_devices import devices_at
 from tests.support.sandbox import apns_options, fcm_options, running_sandbox
 
@@ -77,7 +78,7 @@ async def test_killed_dispatchers_lose_nothing_and_repeat_no_campaign(
         for dice in rounds:
             deliveries, killed = await planned_round(room, dice), 0
             before = sandbox.arrivals.total
-            with dispatchers(1 if database.is_sqlite else 2, post) as working:
+            with at_work(dispatchers(1 if database.is_sqlite else 2, post)) as working:
                 for moment in sorted(dice.sample(range(DELIVERIES * 3 // 4), KILLS)):
                     await reached(sandbox, before + moment)
                     victim = dice.choice(working)
