@@ -48,6 +48,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `place` is where in its thread it stands, 1, 2, 3 …, if the thread is one that is read to
     some place. When it `coalesces`, what follows closely in its thread is told together with it.
+    It is `exact` when the user chose this very moment: then no quiet hours hold it back.
 
     What a server asked for by itself says more: `texts` are a title and a body per locale, in
     place of a template's; `content` has further fields of what the device gets, under
@@ -68,6 +69,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     thread: str = ""
     place: int = 0
     coalesces: bool = False
+    exact: bool = False
     link: str = ""
     data: Mapping[str, str] = {}
     texts: Mapping[str, tuple[str, str]] = {}

@@ -98,6 +98,7 @@ class Planner:
             campaign_id=self._campaign_id,
             send_id=notice.send_id,
             thread=notice.thread,
+            exact=notice.exact,
         )
 
     def pushes(
@@ -147,6 +148,7 @@ class Planner:
                     due_at=decision.until,
                     suppressed=str(decision.reason) if decision.answer is Answer.SUPPRESS else "",
                     pacing=self._pacing(device.locale, notification.user_id, badge),
+                    exact=notification.exact,
                 )
             )
         return planned
@@ -254,6 +256,7 @@ def asked_of(notification: Notification, device: Device, *, now: datetime) -> As
         stale_before=now - FRESH[notification.urgency],
         disabled_reason=None if device.disabled_at is None else device.disabled_reason,
         permitted=device.permission is not Permission.DENIED,
+        exact=notification.exact,
     )
 
 

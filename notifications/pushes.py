@@ -37,6 +37,8 @@ class Notification:
     send_id: UUID | None = None
     thread: str = ""
     """What it is about; who has muted that is not told."""
+    exact: bool = False
+    """Its user chose this very moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,8 @@ class Push:
     suppressed: str = ""
     """Why it never goes out, when that was clear as it was planned."""
     pacing: Pacing | None = None
+    exact: bool = False
+    """Its user chose this very moment; quiet hours do not hold it back."""
 
 
 class PushState(StrEnum):

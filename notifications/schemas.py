@@ -128,6 +128,7 @@ class NotificationBody(msgspec.Struct, frozen=True):
     campaign_id: UUID | None
     send_id: UUID | None
     thread: str
+    exact: bool
     pushes: list[PushBody]
 
 

@@ -14,6 +14,7 @@ from kernel.notices import Notice, Urgency
 from reminders.firing import DueFiring, Outcome
 from reminders.handover import meaning_of
 from reminders.identity import collapse_key, notice_key
+from reminders.placing import POLITE
 from reminders.types import Task
 from reminders.wording import LANGUAGES, when_text
 
@@ -91,6 +92,7 @@ def said_alone(due: DueFiring, *, now: datetime, default_locale: str) -> Notice:
             "when": _when(due, default_locale if person is None else person.locale, now),
         },
         collapse_key=key,
+        exact=firing.firing_class not in POLITE,
         thread=f"event:{event.id}",
         link=f"/events/{event.id}/tasks/{task.id}",
         data={"event_id": str(event.id), "task_id": str(task.id), "firing": key},
@@ -109,6 +111,8 @@ def _one_for_all(dues: Sequence[DueFiring], *, folded: bool, now: datetime) -> N
         expires_at=min(max(due.firing.useful_until for due in dues), now + LIFETIME),
         texts=_texts(dues, folded=folded, now=now),
         collapse_key=key,
+        # What comes late is at no time that anybody chose.
+        exact=not folded and any(due.firing.firing_class not in POLITE for due in dues),
         thread=f"event:{first.event.id}",
         link=f"/events/{first.event.id}",
         data={"event_id": str(first.event.id), "firing": key, "count": str(len(dues))},

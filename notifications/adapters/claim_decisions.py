@@ -65,6 +65,7 @@ def _asked(row: Any, device: Any, urgency: Urgency, now: datetime) -> Asked:
         expires_at=row.expires_at,
         device_id=row.device_id,
         time_zone=device.time_zone,
+        exact=row.exact,
     )
 
 

@@ -152,6 +152,7 @@ def notification_row(notification: Notification) -> Mapping[str, Any]:
         "campaign_id": notification.campaign_id,
         "send_id": notification.send_id,
         "thread": storable(notification.thread),
+        "exact": notification.exact,
     }
 
 
@@ -170,6 +171,7 @@ def _push_row(push: Push, encoded: dict[int, str], told: Listening) -> Mapping[s
         "topic_kind": push.topic.kind if push.topic else None,
         "topic": push.topic.address if push.topic else None,
         "untold": told.to(push),
+        "exact": push.exact,
         "route": push.route,
         "urgency": push.urgency,
         "category": push.category,

@@ -137,6 +137,7 @@ def _notification(row: sa.Row[Any]) -> Notification:
         campaign_id=row.campaign_id,
         send_id=row.send_id,
         thread=row.thread,
+        exact=row.exact,
     )
 
 

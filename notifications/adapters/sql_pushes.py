@@ -249,6 +249,7 @@ _CLAIM = (
         *HELD,
         PUSHES.c.user_id,
         PUSHES.c.category,
+        PUSHES.c.exact,
         PUSHES.c.content,
         PUSHES.c.collapse_key,
         PUSHES.c.due_at,

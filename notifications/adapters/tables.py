@@ -138,6 +138,7 @@ class NotificationRow(Row, table=True):
     thread: str = Field(
         default="", sa_type=sa.String(128), sa_column_kwargs={"server_default": sa.text("''")}
     )
+    exact: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
 
 
 class PushRow(Row, table=True):
@@ -189,6 +190,7 @@ class PushRow(Row, table=True):
         default="", sa_type=sa.String(64), sa_column_kwargs={"server_default": sa.text("''")}
     )
     untold: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
+    exact: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
     app_id: str = Field(sa_type=sa.String(64), sa_column_kwargs=_APP_ID)
 
 

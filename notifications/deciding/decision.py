@@ -129,6 +129,8 @@ def _mute(_asked: Asked, facts: Facts) -> Decision:
 
 def _quiet(asked: Asked, facts: Facts) -> Decision:
     hours = hours_for(asked.category, facts)
+    if hours is not None and asked.exact and not _also_then(asked.category, facts):
+        return _passed("The user chose this very time, so quiet hours do not hold it back.")
     if hours is None:
         return _passed("Quiet hours do not concern it, or the user has none.")
     until = quiet_until(asked.at, hours, device_zone=asked.time_zone, ramadans=facts.ramadans)
@@ -155,9 +157,15 @@ def _pace(asked: Asked, facts: Facts) -> Decision:
 def hours_for(category: str, facts: Facts) -> QuietHours | None:
     """The quiet hours that concern a category; None if it may be told at any hour."""
     own = facts.preferences.quiet
-    if own is not None and (facts.rule.quiet is not Quiet.IGNORED or category in own.also):
+    if own is not None and (facts.rule.quiet is not Quiet.IGNORED or _also_then(category, facts)):
         return own
     return facts.usual_quiet if facts.rule.quiet is Quiet.ENFORCED else None
+
+
+def _also_then(category: str, facts: Facts) -> bool:
+    """Whether the user has said by name that quiet hours concern a category."""
+    own = facts.preferences.quiet
+    return own is not None and category in own.also
 
 
 _RULES: tuple[tuple[str, Callable[[Asked, Facts], Decision]], ...] = (

@@ -154,6 +154,8 @@ class Asked:
     """Why the device is disabled, if it is."""
     permitted: bool = True
     """Whether the user lets the app show notifications there."""
+    exact: bool = False
+    """Whether the user chose this very moment for it."""
 
 
 @dataclass(frozen=True, slots=True)

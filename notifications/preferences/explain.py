@@ -34,6 +34,7 @@ class Question:
     device_id: UUID | None = None
     at: datetime | None = None
     expires_at: datetime | None = None
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ class Explain:
             created_at=at,
             expires_at=question.expires_at or at + IMAGINED,
             thread=question.thread,
+            exact=question.exact,
         )
         facts = await self._facts(notification)
         devices = [
@@ -211,4 +213,5 @@ def _anywhere(notification: Notification, at: datetime) -> Asked:
         urgency=notification.urgency,
         at=at,
         expires_at=notification.expires_at,
+        exact=notification.exact,
     )

@@ -25,6 +25,7 @@ def operations(explain: Explain) -> list[AnyOperation]:
             device_id=body.device_id,
             at=body.at,
             expires_at=body.expires_at,
+            exact=body.exact,
         )
         user_id = bodies.named(getattr(body, "user_id", None))
         return bodies.explanation_body(await explain.imagined(principal, question, user_id))

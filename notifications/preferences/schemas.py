@@ -188,6 +188,8 @@ class Imagine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     device_id: UUID | None = None
     at: datetime | None = None
     expires_at: datetime | None = None
+    exact: bool = False
+    """Whether the user chose this very moment."""
 
 
 class ImagineFor(Imagine, frozen=True, kw_only=True):

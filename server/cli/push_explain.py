@@ -27,6 +27,7 @@ def add_to(actions: Commands) -> None:
     command.add_argument("--thread", default="", help="what it is about, such as a conversation")
     command.add_argument("--device", metavar="ID", help="only this device")
     command.add_argument("--at", metavar="TIME", help="when, such as 2027-02-10T22:00Z")
+    command.add_argument("--exact", action="store_true", help="the user chose this very time")
 
 
 async def _explain(client: OperatorClient, given: argparse.Namespace) -> int:
@@ -42,6 +43,7 @@ async def _explain(client: OperatorClient, given: argparse.Namespace) -> int:
             "thread": given.thread,
             "device_id": given.device,
             "at": given.at,
+            "exact": given.exact,
         }
     told = await client.ask("POST", "pushes", "explain", body=asked)
     print(harmless(f"{told['category']} ({told['urgency']}) for {told['user_id']}"))

@@ -180,6 +180,16 @@ async def test_a_push_that_meets_quiet_hours_waits_for_their_end_as_if_never_tri
     assert (held.number, held.first_tried_at) == (1, clock.now())
 
 
+async def test_a_push_whose_user_chose_the_moment_does_not_wait_for_the_end_of_quiet_hours(
+    store, room, clock
+):
+    await one_push(room, exact=True)
+    said = UserPreferences(quiet=QuietHours((Window(time(8), time(10)),)))
+    await store.change(AMINA, lambda _: said, deed=DEED, now=clock.now())
+
+    assert len((await claim(room)).pushes) == 1
+
+
 async def test_who_shortens_quiet_hours_is_told_at_once(store, room, clock):
     await one_push(room, due_at=clock.now() + timedelta(hours=5))
     assert (await claim(room)).pushes == []

@@ -7,7 +7,7 @@ import pytest
 from icu4py.messageformat import MessageFormat
 
 from kernel.notices import Urgency
-from reminders.firing import DueFiring, Outcome
+from reminders.firing import DueFiring, FiringClass, Outcome
 from reminders.rules import plan
 from reminders.saying import Said, said_alone, said_together
 from reminders.types import AtWall, Inputs
@@ -95,3 +95,26 @@ def test_other_minutes_are_told_apart():
     later = replace(given[0].firing, due_at=given[0].firing.due_at + timedelta(minutes=1))
 
     assert len(said([replace(given[0], firing=later), *given[1:]])) == 3
+
+
+@pytest.mark.parametrize(
+    ("firing_class", "exact"),
+    [
+        (FiringClass.EXACT_ELAPSED, True),
+        (FiringClass.EXACT_CALENDAR, True),
+        (FiringClass.POLICY_FAR, False),
+        (FiringClass.POLICY_NEAR, False),
+        (FiringClass.NAG, False),
+    ],
+)
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_notice_is_exact_when_somebody_chose_its_time_and_it_is_not_late(
+    firing_class, exact, count
+):
+    given = [
+        replace(due, firing=replace(due.firing, firing_class=firing_class))
+        for due in dues("Essayage", count)
+    ]
+
+    assert [each.exact for each in said(given)] == [exact]
+    assert [each.exact for each in said(given, Outcome.FOLDED)] == [False]

@@ -96,6 +96,17 @@ AD = asked(category="marketing", urgency=Urgency.MARKETING)
         (asked(), {"muted": True}, (Answer.SUPPRESS, Reason.MUTED)),
         (asked(at=MIDNIGHT), {"quiet": NIGHT}, (Answer.HOLD, Reason.QUIET_HOURS)),
         (asked(at=MIDNIGHT), {}, SEND),
+        (asked(at=MIDNIGHT, exact=True), {"quiet": NIGHT}, SEND),
+        (
+            asked(at=MIDNIGHT, exact=True),
+            {"quiet": replace(NIGHT, also=("reminders",))},
+            (Answer.HOLD, Reason.QUIET_HOURS),
+        ),
+        (
+            asked(at=MIDNIGHT, exact=True),
+            {"quiet": NIGHT, "categories": {"reminders": False}},
+            (Answer.SUPPRESS, Reason.OPTED_OUT),
+        ),
         (
             asked(at=MIDNIGHT, expires_at=MIDNIGHT + timedelta(hours=1)),
             {"quiet": NIGHT},
@@ -105,6 +116,16 @@ AD = asked(category="marketing", urgency=Urgency.MARKETING)
 )
 def test_the_first_rule_that_minds_decides(push, said, outcome):
     assert decided(push, **said) == outcome
+
+
+def test_the_explanation_says_that_the_user_chose_the_time():
+    chosen = asked(at=MIDNIGHT, exact=True)
+
+    said = dict(explain(chosen, facts(chosen, quiet=NIGHT)).rules)
+
+    assert said["quiet_hours"].why == (
+        "The user chose this very time, so quiet hours do not hold it back."
+    )
 
 
 def test_chat_is_told_at_any_hour_unless_the_user_wants_otherwise():

@@ -1,0 +1,18 @@
+"""Remember which pushes have a time that their user chose."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0021"
+down_revision = "0020"
+
+
+def upgrade() -> None:
+    for table in ("notifications", "pushes"):
+        exact = sa.Column("exact", sa.Boolean(), server_default=sa.false(), nullable=False)
+        op.add_column(table, exact)
+
+
+def downgrade() -> None:
+    for table in ("pushes", "notifications"):
+        op.drop_column(table, "exact")
