@@ -8,6 +8,7 @@ from kernel.clock import Clock
 from kernel.metrics import Metrics
 from kernel.notices import entry_of
 from kernel.outbox import Claimed, Entry
+from reminders.action import ActionSigner
 from reminders.firing import DueFiring, Judgement, Outcome
 from reminders.handed import handed_of
 from reminders.handover import judge
@@ -35,11 +36,13 @@ class Announcer:
         clock: Clock,
         metrics: Metrics,
         default_locale: str,
+        signer: ActionSigner,
     ) -> None:
         self._store = store
         self._almanac = almanac
         self._clock = clock
         self._default_locale = default_locale
+        self._signer = signer
         self._said = metrics.counter(
             "reminders_said_total",
             "What became of firings when they were put into words.",
@@ -75,7 +78,9 @@ class Announcer:
         try:
             judgement = judge(due, now=now, ramadans=ramadans)
             if judgement.outcome in _SAID:
-                notice = said_alone(due, now=now, default_locale=self._default_locale)
+                notice = said_alone(
+                    due, now=now, default_locale=self._default_locale, signer=self._signer
+                )
                 said.append(Said(due, judgement.outcome, notice))
         except (ValueError, LookupError, TypeError) as error:
             task_id = str(due.firing.task_id)

@@ -80,6 +80,27 @@ class SnoozedTooOften(Refusal):
     code = "task.snoozed_too_often"
 
 
+class ActionTokenInvalid(Refusal):
+    """Nobody of ours signed it, or it belongs to another reminder."""
+
+    kind = Kind.DENIED
+    code = "action.token_invalid"
+
+
+class ActionTokenExpired(Refusal):
+    """It was good once."""
+
+    kind = Kind.DENIED
+    code = "action.token_expired"
+
+
+class ActedAlready(Refusal):
+    """An action with this id was taken before; asking for it gives what it came to."""
+
+    kind = Kind.CONFLICT
+    code = "action.taken"
+
+
 class RuleNotFound(Refusal):
     """The task or event has no such rule."""
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from kernel.ids import UserId
 from kernel.paging import Page
+from reminders.action import Acted
 from reminders.firing import (
     DueFiring,
     Firing,
@@ -52,8 +53,8 @@ class TakeBack:
     over: bool = True
 
 
-Change = Event | Member | Task | Rule | RemoveMember | DropRule | TakeBack
-"""A value to store in place of the one with its identity, or what ends."""
+Change = Event | Member | Task | Rule | RemoveMember | DropRule | TakeBack | Acted
+"""A value to store in place of the one with its identity, what ends, or what was acted on."""
 
 Decide = Callable[[Sheet], Sequence[Change]]
 """Looks at what is true now and says what shall change. Pure; refusing changes nothing."""
@@ -79,8 +80,17 @@ class CalendarStore(Protocol):
         """Store what `decide` says about the sheet, alone with the event meanwhile.
 
         Whether there is such an event. What it raises undoes everything. Raises `IdTaken` for
-        a new task or rule whose id belongs to another.
+        a new task or rule whose id belongs to another, and `ActedAlready` for an action whose
+        id the user gave before.
         """
+        ...
+
+    async def acted(self, user_id: UserId, action_id: UUID) -> Acted | None:
+        """The user's action with this id, while it is remembered."""
+        ...
+
+    async def forget_actions(self, *, before: datetime, limit: int) -> int:
+        """Forget actions that were taken before an instant; how many, `limit` at most."""
         ...
 
     async def events_of(self, user_id: UserId, *, cursor: str | None, limit: int) -> Page[Event]:
@@ -117,6 +127,14 @@ class Almanac(Protocol):
 
     async def ramadans(self) -> Sequence[Ramadan]:
         """When Ramadan is, in the years that somebody knows of."""
+        ...
+
+
+class Standing(Protocol):
+    """What stands against users. Another room knows."""
+
+    def check(self, user_id: UserId, *, issued_at: datetime) -> None:
+        """Refuse a user who is blocked, or whose proofs from then count no longer."""
         ...
 
 

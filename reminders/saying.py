@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from kernel.notices import Notice, Urgency
-from reminders.firing import DueFiring, Outcome
+from reminders.action import LIFETIME as ACTIONABLE
+from reminders.action import ActionGrant, ActionSigner
+from reminders.firing import DueFiring, Firing, Outcome
 from reminders.handover import meaning_of
 from reminders.identity import collapse_key, notice_key
 from reminders.placing import POLITE
@@ -75,7 +77,9 @@ def said_together(
     return notices, with_others
 
 
-def said_alone(due: DueFiring, *, now: datetime, default_locale: str) -> Notice:
+def said_alone(
+    due: DueFiring, *, now: datetime, default_locale: str, signer: ActionSigner
+) -> Notice:
     """The notice that says what one firing is about."""
     firing, event, person, task = due.firing, due.event, due.person, _task(due)
     key = collapse_key(firing.dedupe_key)
@@ -95,19 +99,41 @@ def said_alone(due: DueFiring, *, now: datetime, default_locale: str) -> Notice:
         exact=firing.firing_class not in POLITE,
         thread=f"event:{event.id}",
         link=f"/events/{event.id}/tasks/{task.id}",
-        data={"event_id": str(event.id), "task_id": str(task.id), "firing": key},
+        data=data_of(firing, signer, now=now),
     )
+
+
+def data_of(firing: Firing, signer: ActionSigner, *, now: datetime) -> dict[str, str]:
+    """What an app is told of a firing, and what lets its user act on it without a login."""
+    data = {
+        "event_id": str(firing.event_id),
+        "task_id": str(firing.task_id),
+        "firing": collapse_key(firing.dedupe_key),
+    }
+    grant = ActionGrant(
+        firing=firing.dedupe_key,
+        user_id=firing.user_id,
+        event_id=firing.event_id,
+        task_id=firing.task_id,
+        day=firing.nominal_day,
+        issued_at=now,
+        expires_at=now + ACTIONABLE,
+    )
+    if token := signer.token(grant):
+        data["action_token"] = token
+    return data
 
 
 def _one_for_all(dues: Sequence[DueFiring], *, folded: bool, now: datetime) -> Notice:
     first = dues[0]
-    key = collapse_key(first.firing.dedupe_key)
+    # Not the first one's own: when that is seen to, the others still are not.
+    key = f"{collapse_key(first.firing.dedupe_key)}-with-others"
     return Notice(
         user_ids=(first.firing.user_id,),
         template=TEMPLATE,
         category=CATEGORY,
         urgency=Urgency.TRANSACTIONAL,
-        dedupe_key=notice_key(first.firing.dedupe_key),
+        dedupe_key=f"reminder:{key}",
         expires_at=min(max(due.firing.useful_until for due in dues), now + LIFETIME),
         texts=_texts(dues, folded=folded, now=now),
         collapse_key=key,

@@ -50,6 +50,22 @@ def completed(task: Task, event: Event, now: datetime) -> Task:
     return replace(task, due=replace(due, day=following))
 
 
+def is_over(task: Task, day: date) -> bool:
+    """Whether the task is done, or of one that comes again the occurrence on that day."""
+    if task.done_at is not None:
+        return True
+    recurs = task.details.recurs
+    return recurs is not None and isinstance(task.due, OnDay | AtWall) and task.due.day > day
+
+
+def completed_until(task: Task, event: Event, day: date, now: datetime) -> Task:
+    """The task after its occurrence on that day, and those before it, were done."""
+    task = completed(task, event, now)
+    while not is_over(task, day):
+        task = completed(task, event, now)
+    return task
+
+
 def reopened(task: Task) -> Task:
     """The task as it was before its last occurrence was done."""
     recurs = task.details.recurs

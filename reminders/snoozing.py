@@ -14,9 +14,9 @@ from kernel.workers import Pulse
 from reminders.authority import Act, acting_for, require, task_on
 from reminders.countries import SATURDAY
 from reminders.errors import EventNotFound, NotInEvent, SnoozedTooOften
-from reminders.ports import CalendarStore, Change
+from reminders.ports import CalendarStore, Change, TakeBack
 from reminders.times import resolve, wall_of
-from reminders.types import Sheet, Snooze
+from reminders.types import Sheet, Snooze, Task
 
 OFTEN = 20
 """How often a user may snooze one occurrence."""
@@ -51,6 +51,23 @@ def instant_of_choice(choice: Later, now: datetime, zone: str) -> datetime:
             return resolve(datetime.combine(today + timedelta(days=days), time(10)), zone)
         case _:
             return resolve(datetime.combine(today + timedelta(days=1), time(9)), zone)
+
+
+def with_snooze(
+    task: Task, user_id: UserId, *, action_id: UUID, at: datetime, asked_at: datetime
+) -> Task:
+    """The task of which the user is told again then, and no more when they had asked for before.
+
+    Raises `SnoozedTooOften`.
+    """
+    others = [each for each in task.details.snoozes if each.user_id != user_id]
+    mine = next((each for each in task.details.snoozes if each.user_id == user_id), None)
+    number = 1 if mine is None else mine.number + 1
+    if number > OFTEN:
+        raise SnoozedTooOften("It was snoozed as often as it may be.", limit=OFTEN)
+    snoozes = (*others, Snooze(action_id, user_id, at, number, asked_at))
+    details = replace(task.details, snoozes=snoozes)
+    return replace(task, details=details, sched_version=task.sched_version + 1)
 
 
 class Snoozing:
@@ -92,20 +109,15 @@ class Snoozing:
             if sheet.member(user) is None:
                 raise NotInEvent("The user is not in the event.", user_id=user)
             task = task_on(sheet)
-            others = [each for each in task.details.snoozes if each.user_id != user]
             mine = next((each for each in task.details.snoozes if each.user_id == user), None)
             if mine is not None and mine.action_id == action_id:
                 told.append(mine.at)
                 return []
-            number = 1 if mine is None else mine.number + 1
-            if number > OFTEN:
-                raise SnoozedTooOften("It was snoozed as often as it may be.", limit=OFTEN)
             zone = sheet.event.zone if person is None else person.zone_now
             at = until or instant_of_choice(choice or Later.HOUR, now, zone)
             told.append(at)
-            snoozes = (*others, Snooze(action_id, user, at, number))
-            details = replace(task.details, snoozes=snoozes)
-            return [replace(task, details=details, sched_version=task.sched_version + 1)]
+            snoozed = with_snooze(task, user, action_id=action_id, at=at, asked_at=now)
+            return [snoozed, TakeBack(task_id, user_id=user, over=False)]
 
         if not await self._store.change(event_id, decide, now=now, task_id=task_id):
             raise EventNotFound("There is no such event.")

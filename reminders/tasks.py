@@ -130,14 +130,12 @@ class Tasks:
             changed = replace(
                 task,
                 title=title,
-                details=kept
-                if details is None
-                else replace(details, snoozes=kept.snoozes, choices=kept.choices),
+                details=kept if details is None else _keeping(kept, details),
             )
             changed = begun(replace(changed, due=due), kept.recurs)
             planned = (due, assignee_id, of_plans(changed.details))
             if planned != (task.due, task.assignee_id, of_plans(task.details)):
-                changed = _replanned(replace(changed, assignee_id=assignee_id), now)
+                changed = replanned(replace(changed, assignee_id=assignee_id), now)
             return [] if changed == task else [changed]
 
         return await self._change(principal, event_id, task_id, decide)
@@ -152,7 +150,7 @@ class Tasks:
             task = task_on(sheet)
             if task.done_at:
                 return []
-            return [_replanned(completed(task, sheet.event, now), now), TakeBack(task_id)]
+            return [replanned(completed(task, sheet.event, now), now), TakeBack(task_id)]
 
         return await self._change(principal, event_id, task_id, decide)
 
@@ -164,7 +162,10 @@ class Tasks:
             require(principal, sheet, Act.WORK)
             task = task_on(sheet)
             before = reopened(task)
-            return [] if before == task else [_replanned(before, now)]
+            if before == task:
+                return []
+            details = replace(before.details, reopened_at=now)
+            return [replanned(replace(before, details=details), now)]
 
         return await self._change(principal, event_id, task_id, decide)
 
@@ -177,7 +178,7 @@ class Tasks:
             task = task_on(sheet)
             own = principal.user_id is not None and task.created_by == principal.user_id
             require(principal, sheet, Act.WORK if own else Act.DECIDE)
-            return [_replanned(replace(task, deleted_at=now), now), TakeBack(task_id)]
+            return [replanned(replace(task, deleted_at=now), now), TakeBack(task_id)]
 
         await self._decide(event_id, task_id, decide)
 
@@ -206,7 +207,17 @@ def of_plans(details: TaskDetails) -> TaskDetails:
     return replace(details, notes="")
 
 
-def _replanned(task: Task, now: datetime) -> Task:
+def _keeping(kept: TaskDetails, details: TaskDetails) -> TaskDetails:
+    """The details as asked for, with what nobody asks for like this."""
+    return replace(
+        details,
+        snoozes=kept.snoozes,
+        choices=kept.choices,
+        reopened_at=kept.reopened_at,
+    )
+
+
+def replanned(task: Task, now: datetime) -> Task:
     """The task as one whose reminders are planned anew, and none made up for."""
     return replace(task, sched_version=task.sched_version + 1, planned_from=now)
 

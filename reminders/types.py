@@ -152,6 +152,7 @@ class Snooze:
     user_id: UserId
     at: datetime
     number: int = 1
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +182,7 @@ class TaskDetails:
     recurs: Recurrence | None = None
     snoozes: tuple[Snooze, ...] = ()
     choices: tuple[Choice, ...] = ()
+    reopened_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

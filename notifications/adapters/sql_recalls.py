@@ -69,7 +69,11 @@ async def recalled(connection: AsyncConnection, rows: Sequence[Any]) -> frozense
     """Those of the claimed pushes that were recalled, also when no relay has seen to it yet."""
     keys: dict[str, list[UUID]] = defaultdict(list)
     for row in rows:
-        keys[recall_key(UserId(row.user_id), row.collapse_key)].append(row.id)
+        # What takes a notice back is known by the same key.
+        if row.category != DISMISSAL:
+            keys[recall_key(UserId(row.user_id), row.collapse_key)].append(row.id)
+    if not keys:
+        return frozenset()
     found = await connection.execute(_ENTRIES[connection.dialect.name], {"keys": [*keys]})
     return frozenset(push_id for key in found.scalars() for push_id in keys[key])
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from notifications.templates.types import Template, Variable, VariableKind
-from notifications.types import Text
+from notifications.types import Action, Text
 
 _SENDER = Variable(example="Amina")
 _TEXT = Variable(example="On se voit à 18 h ?")
@@ -17,6 +17,21 @@ _NEW_MESSAGES = {
     " other{# nouveaux messages}}",
     "en": "{count, plural, one{# new message} other{# new messages}}",
 }
+
+_BUTTONS = {
+    "done": {"ar": "تمّ", "fr": "Fait", "en": "Done"},
+    "snooze_1_hour": {"ar": "بعد ساعة", "fr": "Dans 1 heure", "en": "In 1 hour"},
+    "snooze_tomorrow": {"ar": "غدًا", "fr": "Demain", "en": "Tomorrow"},
+    "snooze_20_minutes": {"ar": "بعد 20 دقيقة", "fr": "Dans 20 min", "en": "In 20 min"},
+    "snooze_this_evening": {"ar": "هذا المساء", "fr": "Ce soir", "en": "This evening"},
+    "open": {"ar": "فتح", "fr": "Ouvrir", "en": "Open"},
+}
+"""Of a reminder, what matters most first: browsers show two, Android three, iPhones four."""
+
+
+def _buttons(language: str) -> tuple[Action, ...]:
+    return tuple(Action(id, titles[language]) for id, titles in _BUTTONS.items())
+
 
 BUILT_IN: Mapping[str, Template] = {
     "chat.message": Template(
@@ -62,10 +77,12 @@ BUILT_IN: Mapping[str, Template] = {
     ),
     "task.reminder": Template(
         texts={
-            "ar": Text("تذكير: {task}", "{event}، {when}"),
-            "fr": Text("Rappel : {task}", "{event}, {when}"),
-            "en": Text("Reminder: {task}", "{event}, {when}"),
+            "ar": Text("تذكير: {task}", "{event}، {when}", actions=_buttons("ar")),
+            "fr": Text("Rappel : {task}", "{event}, {when}", actions=_buttons("fr")),
+            "en": Text("Reminder: {task}", "{event}, {when}", actions=_buttons("en")),
         },
+        # The app registers the category's buttons; its extension may word them from `actions`.
+        apple={"category": "TASK_REMINDER", "mutable-content": 1},
         variables={
             "task": Variable(example="Essayage de la robe"),
             "event": Variable(example="Mariage de Lina"),

@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kernel.adapters.database import Database
 from kernel.ids import UserId
 from kernel.paging import Page
+from reminders.action import Acted
+from reminders.adapters.action_rows import forget_acted, read_acted, write_acted
 from reminders.adapters.mapping import (
     EVENTS,
     MARKS,
@@ -75,7 +77,7 @@ class SqlCalendarStore:
             changes = decide(await _sheet(connection, event_of(found), task_id))
             for change in changes:
                 await self._apply(connection, event_id, change, now)
-            if changes:
+            if any(not isinstance(each, Acted | TakeBack) for each in changes):
                 await _revise(connection, event_id, now)
                 await _mark(connection, event_id, now)
         return True
@@ -121,6 +123,14 @@ class SqlCalendarStore:
         query = sa.select(TASKS.c.id).where(TASKS.c.event_id == event_id)
         async with self._database.reading() as connection:
             return list((await connection.execute(query)).scalars())
+
+    async def acted(self, user_id: UserId, action_id: UUID) -> Acted | None:
+        async with self._database.reading() as connection:
+            return await read_acted(connection, user_id, action_id)
+
+    async def forget_actions(self, *, before: datetime, limit: int) -> int:
+        async with self._database.transaction() as connection:
+            return await forget_acted(connection, before=before, limit=limit)
 
     async def person(self, user_id: UserId) -> Person | None:
         query = sa.select(PEOPLE).where(PEOPLE.c.user_id == user_id)
@@ -169,6 +179,8 @@ class SqlCalendarStore:
                 await self._put(connection, TASKS, columns_of_task(change) | {"changed_at": now})
             case Rule():
                 await self._put(connection, RULES, columns_of_rule(change))
+            case Acted():
+                await write_acted(self._database, connection, change)
             case TakeBack():
                 await take_back(connection, event_id, change, now)
             case DropRule(rule_id):

@@ -68,7 +68,8 @@ _TASKS = (
 async def seed(settings: Settings) -> None:
     """Put the demo's people, talks, devices and wedding into the database."""
     ground = Ground(settings, ALL)
-    chat, pushes, calendar = Chat(ground), Pushes(ground), Calendar(ground)
+    chat, pushes = Chat(ground), Pushes(ground)
+    calendar = Calendar(ground, standing=chat.users.standing)
     try:
         await _talks(chat)
         await _devices(pushes)

@@ -30,7 +30,8 @@ def build(
 def assemble(ground: Ground, *, hints: Hints | None = None) -> House:
     """The rooms on a ground, which may hold operations of its own already."""
     settings = ground.settings
-    chat, pushes, calendar = Chat(ground), Pushes(ground), Calendar(ground)
+    chat, pushes = Chat(ground), Pushes(ground)
+    calendar = Calendar(ground, standing=chat.users.standing)
     realtime = None
     if ground.works_as(ServerRole.GATEWAY):
         realtime = chat.gateway(ground.operations)

@@ -1,10 +1,15 @@
 """Reminders, wired."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
+from kernel.ids import UserId
 from kernel.workers import Pulse
+from messaging.standing.checks import Standing
 from notifications.adapters.sql_preferences import SqlPreferences
-from reminders import routes
+from reminders import acting_routes, routes
+from reminders.acting import Acting
+from reminders.action import ActionSigner
 from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_feeds import SqlFeedStore
 from reminders.adapters.sql_firings import SqlFiringStore
@@ -17,6 +22,7 @@ from reminders.defaults import Defaults
 from reminders.events import Events
 from reminders.explain import Explain
 from reminders.feeds.feeds import Feeds
+from reminders.forgetting import Forgetting
 from reminders.handed import REMINDER
 from reminders.moving import Moving
 from reminders.operating import Operating
@@ -35,12 +41,14 @@ from server.wiring.ground import Ground, OpenedPart
 class Calendar:
     """Reminders' stores and use cases, on any role."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground, *, standing: Standing) -> None:
         self._ground = ground
+        self._store = store = SqlCalendarStore(ground.database)
+        self._signer = ActionSigner(ground.settings.credentials.keys)
         self._planning = Pulse(ground.relaying)
         """Beats when something that reminders depend on was changed in this process: plans
         follow, and what is told of the change."""
-        store, clock, planning = SqlCalendarStore(ground.database), ground.clock, self._planning
+        clock, planning = ground.clock, self._planning
         self._almanac = _Almanac(SqlPreferences(ground.database))
         self._firings = SqlFiringStore(ground.database)
         self.events = Events(store=store, clock=clock, planning=planning)
@@ -75,6 +83,17 @@ class Calendar:
             ),
         )
 
+        ground.operations += acting_routes.operations(
+            Acting(
+                store=store,
+                signer=self._signer,
+                standing=_Stands(standing),
+                clock=clock,
+                metrics=ground.metrics,
+                planning=planning,
+            )
+        )
+
     def relay(self) -> None:
         """What went off is put into words."""
         ground = self._ground
@@ -84,6 +103,7 @@ class Calendar:
             clock=ground.clock,
             metrics=ground.metrics,
             default_locale=ground.settings.scheduler.default_locale,
+            signer=self._signer,
         ).handle
 
     def scheduler(self) -> None:
@@ -113,7 +133,18 @@ class Calendar:
             planning=self._planning,
         )
         ground.parts.append(OpenedPart(open=zones.open))
-        ground.workers += [planner, scheduler, zones]
+        forgetting = Forgetting(store=self._store, clock=ground.clock)
+        ground.workers += [planner, scheduler, zones, forgetting]
+
+
+class _Stands:
+    """What stands against an access token that was issued then stands against a reminder's."""
+
+    def __init__(self, standing: Standing) -> None:
+        self._standing = standing
+
+    def check(self, user_id: UserId, *, issued_at: datetime) -> None:
+        self._standing.check(user_id, {"iat": issued_at.timestamp()})
 
 
 class _Almanac:

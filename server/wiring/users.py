@@ -30,12 +30,12 @@ class Users:
         self._ground = ground
         self._store = SqlStatuses(ground.database)
         restrictions = SqlRestrictions(ground.database)
-        self._standing = Standing(
+        self.standing = Standing(
             restrictions, clock=ground.clock, metrics=ground.metrics, options=settings.standing
         )
-        self.tokens = CheckedTokens(ground.tokens, self._standing)
+        self.tokens = CheckedTokens(ground.tokens, self.standing)
         """Access tokens of those against whom nothing stands."""
-        self.subscription_tokens = CheckedTokens(ground.subscription_tokens, self._standing)
+        self.subscription_tokens = CheckedTokens(ground.subscription_tokens, self.standing)
         self._sanctions = Sanctions(restrictions, bus=ground.bus, clock=ground.clock)
         self._activity = Activity(
             self._store, clock=ground.clock, write_seconds=settings.status.write_seconds
@@ -62,7 +62,7 @@ class Users:
 
     def gateway(self, parts: RealtimeParts) -> None:
         """What a node with connections does for them."""
-        ground, standing, hub = self._ground, self._standing, parts.hub
+        ground, standing, hub = self._ground, self.standing, parts.hub
         expulsion = Expulsion(hub, clock=ground.clock, metrics=ground.metrics)
         standing.on_change.append(expulsion.tell)
         hub.confidants.append(standing.take)

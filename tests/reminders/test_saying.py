@@ -11,7 +11,7 @@ from reminders.firing import DueFiring, FiringClass, Outcome
 from reminders.rules import plan
 from reminders.saying import Said, said_alone, said_together
 from reminders.types import AtWall, Inputs
-from tests.support.factories_reminders import AMINA, event, member, person, rule, task
+from tests.support.factories_reminders import AMINA, SIGNER, event, member, person, rule, task
 
 
 def dues(title, count=3):
@@ -32,7 +32,10 @@ def dues(title, count=3):
 
 def said(given, outcome=Outcome.FIRED):
     now = given[0].firing.due_at
-    alone = [Said(due, outcome, said_alone(due, now=now, default_locale="en")) for due in given]
+    alone = [
+        Said(due, outcome, said_alone(due, now=now, default_locale="en", signer=SIGNER))
+        for due in given
+    ]
     return said_together(alone, now=now)[0]
 
 

@@ -46,3 +46,17 @@ async def test_a_wrong_login_changes_nothing_where_none_is_needed(http):
     answer = await http.post("/v1/reports", json=REPORT, headers={"authorization": "Bearer x"})
 
     assert answer.status_code == 200
+
+
+async def test_a_button_of_a_reminder_needs_no_login_but_its_token(http):
+    tapped = {
+        "token": "forged",
+        "action": "done",
+        "action_id": "0197f3a2-0000-7000-8000-000000000001",
+    }
+
+    answer = await http.post("/v1/firings/abc/actions", json=tapped)
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "action.token_invalid")
+    document = (await http.get("/v1/openapi.json")).json()
+    assert document["paths"]["/v1/firings/{firing}/actions"]["post"]["security"] == []

@@ -7,12 +7,15 @@ from uuid import UUID
 
 from kernel.adapters.database import Database
 from kernel.adapters.sql_outbox import SqlOutbox
+from kernel.errors import Denied
 from kernel.identity import Principal, Scope
 from kernel.ids import UserId
 from kernel.metrics import Metrics
 from kernel.notices import NOTICE, Notice, notice_of
 from kernel.outbox import Claimed
 from kernel.workers import Pulse
+from reminders.acting import Acting
+from reminders.action import ActionSigner
 from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_feeds import SqlFeedStore
 from reminders.adapters.sql_firings import SqlFiringStore
@@ -55,6 +58,8 @@ BILAL = UserId("bilal")
 CELIA = UserId("célia")
 
 LONG_AGO = datetime(1999, 1, 1, tzinfo=UTC)
+
+SIGNER = ActionSigner(["test:secret"])
 
 
 def user(user_id: UserId) -> Principal:
@@ -168,6 +173,8 @@ class Room:
     moving: Moving
     tasks: Tasks
     snoozing: Snoozing
+    acting: Acting
+    standing: "Standing"
     rules: RuleBook
     people: People
     explain: Explain
@@ -205,7 +212,7 @@ def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
     calendar = SqlCalendarStore(database)
     firings = SqlFiringStore(database)
     operating = SqlOperatingStore(database)
-    almanac = KnownDays()
+    almanac, standing = KnownDays(), Standing()
     planning, relaying = Pulse(), Pulse()
     parts = {"store": calendar, "clock": clock, "planning": planning}
     return Room(
@@ -217,6 +224,8 @@ def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
         moving=Moving(**parts),
         tasks=Tasks(**parts),
         snoozing=Snoozing(**parts),
+        acting=Acting(**parts, signer=SIGNER, standing=standing, metrics=metrics),
+        standing=standing,
         rules=RuleBook(**parts),
         people=People(**parts),
         explain=Explain(calendar=calendar, firings=firings, almanac=almanac, clock=clock),
@@ -253,6 +262,7 @@ def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
             clock=clock,
             metrics=metrics,
             default_locale="en",
+            signer=SIGNER,
         ),
         outbox=SqlOutbox(database, clock),
         almanac=almanac,
@@ -269,6 +279,17 @@ class KnownDays:
 
     async def ramadans(self) -> list[Ramadan]:
         return self.known
+
+
+class Standing:
+    """What stands against users: nothing, but for the proofs of some up to an instant."""
+
+    def __init__(self) -> None:
+        self.revoked: dict[UserId, datetime] = {}
+
+    def check(self, user_id: UserId, *, issued_at: datetime) -> None:
+        if issued_at <= self.revoked.get(user_id, LONG_AGO):
+            raise Denied("The token was revoked.")
 
 
 TODAY = START.date()

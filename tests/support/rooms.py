@@ -26,13 +26,17 @@ class Rooms:
 
     def __init__(self, settings: Settings, clock: ManualClock) -> None:
         self.ground = ground = Ground(settings, ALL, clock=clock)
-        self.chat, pushes, calendar = Chat(ground), Pushes(ground), Calendar(ground)
+        self.chat, pushes = Chat(ground), Pushes(ground)
+        calendar = Calendar(ground, standing=self.chat.users.standing)
+        ground.parts.append(self.chat.users.standing)
         self.chat.relay()
         pushes.relay()
+        calendar.relay()
         pushes.dispatcher()
         calendar.scheduler()
         self._workers: list[Any] = [
             *ground.workers,
+            self.chat.users.standing,
             Relay(
                 outbox=ground.outbox,
                 handlers=ground.handlers,
