@@ -52,6 +52,19 @@ class Access:
         # finds every subscription that was being set up when it came.
         self._members = Rounds[Membership](conversations.memberships)
 
+    def is_open(self, channel: str) -> bool:
+        """Whether every user who says who they are may listen, as most may: nobody is asked."""
+        options = self._namespaces.options_of(channel)
+        return (
+            conversation_of(channel) is None
+            and options is not None
+            and options.allow_subscribe_for_client
+            and self._namespaces.allows_name(channel)
+            and user_of(channel) is None
+            and not is_private(channel)
+            and not (options.allow_user_limited_channels and users_named_by(channel))
+        )
+
     async def may_listen(
         self, user_id: UserId, channel: str, *, with_token: bool = False
     ) -> Answer:

@@ -76,9 +76,9 @@ class Hub:
             "messaging_channel_restarts_total", "Channels that lost their place in their stream."
         )
         self._subscribed = 0
-        self._subscriptions = metrics.gauge(
+        metrics.gauge(
             "messaging_subscriptions", "Subscriptions of this node's connections."
-        )
+        ).set_function(lambda: self._subscribed)
 
     # --- the bus -------------------------------------------------------------------------------
 
@@ -231,7 +231,6 @@ class Hub:
         subscription.grant = grant
         live.add(connection, delta=grant.delta, hears_attendance=grant.hears_attendance)
         self._subscribed += 1
-        self._subscriptions.set(self._subscribed)
         if grant.expires_at is not None:
             seconds = (grant.expires_at - self._clock.now()).total_seconds()
             connection.expire_subscription(subscription, seconds)
@@ -282,7 +281,6 @@ class Hub:
         if live is not None and connection in live.listeners:
             live.discard(connection, now=self._clock.monotonic())
             self._subscribed -= 1
-            self._subscriptions.set(self._subscribed)
             if connection.wire.departures.tap is not None:
                 connection.wire.departures.tap.quit(connection, channel)
         if subscription.complete and self._attendances is not None:

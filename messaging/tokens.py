@@ -104,13 +104,10 @@ def server_subscriptions(principal: Principal) -> Mapping[str, ServerSubscriptio
 
     Raises `Unauthenticated` if they make no sense.
     """
-    named: dict[str, Any] = {
-        name: principal.claims[name]
-        for name in ("channels", "subs")
-        if principal.claims.get(name) is not None
-    }
-    if not named:
+    given = principal.claims
+    if given.get("channels") is None and given.get("subs") is None:
         return {}
+    named = {name: given[name] for name in ("channels", "subs") if given.get(name) is not None}
     try:
         claims = msgspec.json.decode(msgspec.json.encode(named), type=_ConnectionClaims)
     except msgspec.DecodeError:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from functools import partial
+from itertools import takewhile
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -100,43 +101,71 @@ class PunctualHttp(HttpToolsProtocol):
         self.transport.abort()
 
 
+class Lobby:
+    """Those who have said nothing yet, in the order they came: one timer for all of them."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, seconds: float) -> None:
+        self._loop = loop
+        self._seconds = seconds
+        self._until: dict[Greeter, float] = {}
+        self._watching = False
+
+    def enter(self, greeter: "Greeter") -> None:
+        """Somebody came; they must speak in time."""
+        self._until[greeter] = until = self._loop.time() + self._seconds
+        if not self._watching:
+            self._watching = True
+            self._loop.call_at(until, self._look)
+
+    def leave(self, greeter: "Greeter") -> float:
+        """They spoke, or left; the seconds that they had left."""
+        return max(0.0, self._until.pop(greeter, 0.0) - self._loop.time())
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        late = list(takewhile(lambda greeter: self._until[greeter] <= now, self._until))
+        for greeter in late:
+            self.leave(greeter)
+            greeter.give_up()
+        self._watching = bool(self._until)
+        if self._watching:
+            self._loop.call_at(next(iter(self._until.values())), self._look)
+
+
 class Greeter(asyncio.Protocol):
     """Hears the first bytes of a connection: a usual WebSocket handshake needs no HTTP server.
 
     Everything else does, and gets one, which hears the same bytes.
     """
 
-    __slots__ = ("_http", "_late", "_loop", "_peers", "_seconds", "_transport", "_upgrade")
+    __slots__ = ("_lobby", "_make_http", "_peers", "_transport", "_upgrade")
 
     def __init__(
         self,
         *,
-        head_seconds: float,
+        lobby: Lobby,
         upgrade: Upgrade,
-        server_state: ServerState,
-        _loop: asyncio.AbstractEventLoop | None = None,
-        **more: Any,
+        peers: set[Any],
+        make_http: Callable[..., PunctualHttp],
     ) -> None:
-        self._loop = _loop or asyncio.get_running_loop()
-        self._seconds = head_seconds
+        """`make_http` makes what hears everything unusual, given how long its head may take."""
+        self._lobby = lobby
         self._upgrade = upgrade
-        self._peers: set[Any] = server_state.connections
-        self._http = partial(PunctualHttp, server_state=server_state, _loop=self._loop, **more)
+        self._peers = peers
+        self._make_http = make_http
 
     _transport: asyncio.Transport
-    _late: asyncio.TimerHandle
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._transport = transport
         self._peers.add(self)
-        self._late = self._loop.call_later(self._seconds, self._give_up)
+        self._lobby.enter(self)
 
     def data_received(self, data: bytes) -> None:
-        self._leave()
+        left = self._leave()
         if data.startswith(_BEGINNING) and self._upgrade(data, self._transport, self._peers):
             return
-        left = max(0.0, self._late.when() - self._loop.time())
-        http = self._http(head_seconds=self._seconds, first_head_seconds=left)
+        http = self._make_http(first_head_seconds=left)
         http.connection_made(self._transport)
         self._transport.set_protocol(http)
         http.data_received(data)
@@ -148,17 +177,52 @@ class Greeter(asyncio.Protocol):
         """uvicorn stops."""
         self._transport.close()
 
-    def _leave(self) -> None:
-        self._late.cancel()
-        self._peers.discard(self)
-
-    def _give_up(self) -> None:
+    def give_up(self) -> None:
+        """The client has said nothing in time."""
         log.debug("request head not in time")
         self._transport.abort()
 
+    def _leave(self) -> float:
+        self._peers.discard(self)
+        return self._lobby.leave(self)
+
+
+class Greeters:
+    """Makes a greeter for each connection of one server; uvicorn calls this like a class."""
+
+    def __init__(self, *, head_seconds: float, upgrade: Upgrade) -> None:
+        self._head_seconds = head_seconds
+        self._upgrade = upgrade
+        self._lobby: Lobby | None = None
+        self._make_http: Callable[..., PunctualHttp] | None = None
+
+    def __call__(
+        self,
+        *,
+        server_state: ServerState,
+        _loop: asyncio.AbstractEventLoop | None = None,
+        **more: Any,
+    ) -> Greeter:
+        if self._lobby is None or self._make_http is None:
+            loop = _loop or asyncio.get_running_loop()
+            self._lobby = Lobby(loop, seconds=self._head_seconds)
+            self._make_http = partial(
+                PunctualHttp,
+                head_seconds=self._head_seconds,
+                server_state=server_state,
+                _loop=loop,
+                **more,
+            )
+        return Greeter(
+            lobby=self._lobby,
+            upgrade=self._upgrade,
+            peers=server_state.connections,
+            make_http=self._make_http,
+        )
+
 
 def punctual_http(head_seconds: float, *, upgrade: Upgrade | None = None) -> type[asyncio.Protocol]:
-    """The protocol as uvicorn makes it, one for each connection."""
+    """The protocol as uvicorn makes it, one for each connection of one server."""
     if upgrade is None:
         return partial(PunctualHttp, head_seconds=head_seconds)  # type: ignore[return-value]
-    return partial(Greeter, head_seconds=head_seconds, upgrade=upgrade)  # type: ignore[return-value]
+    return Greeters(head_seconds=head_seconds, upgrade=upgrade)  # type: ignore[return-value]

@@ -1,6 +1,7 @@
 """Who is let into a channel, and with what: its namespace, a token, the server's word."""
 
 from dataclasses import replace
+from functools import lru_cache
 
 from kernel.errors import TokenExpired, Unauthenticated
 from kernel.identity import ANONYMOUS, TokenVerifier
@@ -15,6 +16,9 @@ from messaging.protocol.requests import SubscribeRequest
 from messaging.refusals import Declined
 from messaging.tokens import SubscriptionToken, subscription_token
 
+CHANNELS = 4096
+"""Channels of which it is remembered what everybody gets who asks for them."""
+
 
 class Doors:
     """Lets connections into channels, or declines in the protocol's words."""
@@ -23,12 +27,17 @@ class Doors:
         self._access = access
         self._namespaces = namespaces
         self._verifier = verifier
+        self._usual = lru_cache(CHANNELS)(self._usual_grant)
 
     async def for_client(self, connection: Connection, request: SubscribeRequest) -> Grant:
         """What a client gets that asks for a channel.
 
         Raises `Declined`, or `ProtocolViolation` for a token of somebody or something else.
         """
+        if connection.user_id and _asks_for_nothing_more(request):
+            usual = self._usual(request.channel)
+            if usual is not None:
+                return usual
         token = None
         if request.token:
             token = await self.token(connection, request.token)
@@ -57,6 +66,11 @@ class Doors:
             return grant
         came = with_what_came(grant, info=token.info, data=token.data, expires_at=token.expires_at)
         return replace(came, token_id=token.token_id) if token.token_id else came
+
+    def _usual_grant(self, channel: str) -> Grant | None:
+        """What every user gets who asks for a channel and nothing more; None asks who it is."""
+        options = self._namespaces.options_of(channel)
+        return granted(options) if options is not None and self._access.is_open(channel) else None
 
     async def by_server(
         self,
@@ -111,6 +125,16 @@ class Doors:
         if not is_theirs or token.client not in ("", connection.client):
             raise ProtocolViolation(DisconnectCode.INVALID_TOKEN)
         return token
+
+
+def _asks_for_nothing_more(request: SubscribeRequest) -> bool:
+    return not (
+        request.token
+        or request.positioned
+        or request.recoverable
+        or request.join_leave
+        or request.delta
+    )
 
 
 _DECLINED = {

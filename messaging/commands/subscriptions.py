@@ -149,7 +149,7 @@ class Subscriptions:
         if grant.delta:
             publications = live.deltas.changes.chain(publications, connection.wire.codec)
         top = live.ordering.position if live.ordering is not None and grant.positioned else None
-        ttl = ttl_of(grant.expires_at, self._clock.now())
+        ttl = ttl_of(grant.expires_at, self._clock.now()) if grant.expires_at else 0
         return SubscribeResult(
             expires=ttl > 0,
             ttl=ttl,

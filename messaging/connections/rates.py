@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Protocol
 
 import msgspec
@@ -178,10 +179,14 @@ def take(spent: Spent, draws: Draws, now: float) -> float:
 def _filled(spent: Spent, name: str, sizes: Buckets, now: float) -> tuple[TokenBucket, ...]:
     found = spent.get(name)
     if found is None:
-        found = spent[name] = tuple(
-            TokenBucket(each.rate / each.seconds, each.rate, at=now) for each in sizes
-        )
+        found = spent[name] = tuple([TokenBucket(_pace(each), each.rate, at=now) for each in sizes])
     return found
+
+
+@lru_cache(1024)
+def _pace(bucket: Bucket) -> float:
+    """Commands a second: every connection begins with the same few buckets."""
+    return bucket.rate / bucket.seconds
 
 
 class Account(Protocol):

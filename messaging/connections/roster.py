@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from functools import cache
+from functools import partial
 
 from kernel.ids import UserId
 from kernel.metrics import Metrics
@@ -23,10 +23,10 @@ class Roster:
     def __init__(self, metrics: Metrics) -> None:
         self.connections: dict[Connection, None] = {}
         self._by_user: dict[UserId, tuple[Connection, ...] | dict[Connection, None]] = {}
-        connected = metrics.gauge(
+        self._by_transport: dict[str, int] = {}
+        self._connected = metrics.gauge(
             "messaging_connections", "Live connections of this node.", ["transport"]
         )
-        self._connected_by = cache(connected.labels)
 
     def __iter__(self) -> Iterator[Connection]:
         """All of them, safe against those who leave meanwhile."""
@@ -35,7 +35,13 @@ class Roster:
     def opened(self, connection: Connection) -> None:
         """There is a new connection; who it is remains to be seen."""
         self.connections[connection] = None
-        self._connected_by(connection.wire.transport).inc()
+        transport = connection.wire.transport
+        if transport not in self._by_transport:
+            self._by_transport[transport] = 0
+            # Looked at when somebody asks, which is seldom.
+            count = partial(self._by_transport.__getitem__, transport)
+            self._connected.labels(transport).set_function(count)
+        self._by_transport[transport] += 1
 
     def enter(self, connection: Connection) -> None:
         """A connection said who it is."""
@@ -55,7 +61,7 @@ class Roster:
         """A connection is over."""
         if connection in self.connections:
             del self.connections[connection]
-            self._connected_by(connection.wire.transport).dec()
+            self._by_transport[connection.wire.transport] -= 1
         if connection.user_id is not None:
             self._leave(connection.user_id, connection)
 

@@ -64,6 +64,10 @@ class SocketWire(Wire, asyncio.Protocol):
         if socket is not None and transport.get_extra_info("sslcontext") is None:
             self.socket = self._fd = socket.fileno()
 
+    def say(self, data: bytes) -> None:
+        """Write what is no frame: the answer to the opening handshake."""
+        self._write(data)
+
     # --- from the event loop -----------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:

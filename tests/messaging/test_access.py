@@ -92,6 +92,23 @@ async def test_who_may_subscribe(conversations):
             )  # fmt: skip
 
 
+async def test_a_channel_is_open_where_every_user_may_listen_and_nobody_must_be_asked(
+    conversations,
+):
+    there = group()
+    await conversations.create(there, members(there, AMINA))
+    names = {channel for channel, _ in SUBSCRIBE}
+    names |= {f"conversation:{there.id}", "user:amina", "hall", "nowhere:1", "hall:twelve"}
+    for on, options in _every(USERS, STRANGERS, LIMITS, channel_regex="[^v]+e?$"):
+        access = _access(conversations, options)
+        for channel in names:
+            if access.is_open(channel):
+                for who in (AMINA, KARIM, UserId("somebody")):
+                    assert await access.may_listen(who, channel) is Answer.ALLOWED, (channel, on)
+        assert access.is_open("hall:1") is (USERS in on)
+        assert access.is_open("hall:1#amina") is (USERS in on and LIMITS not in on)
+
+
 @pytest.mark.parametrize(("channel", "who"), SUBSCRIBE)
 async def test_a_token_opens_every_channel_of_a_namespace(conversations, channel, who):
     access = _access(conversations, ChannelOptions())

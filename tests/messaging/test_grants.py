@@ -98,3 +98,18 @@ def test_changes_are_for_those_who_ask_where_that_is_allowed(allowed, asked, exp
 
 def test_nothing_is_granted_by_default():
     assert granted(ChannelOptions()) == Grant()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        KEPT | {"force_recovery": True, "presence": True},
+        KEPT | {"allow_positioning": True, "allow_recovery": True, "join_leave": True},
+        {"force_push_join_leave": True, "join_leave": True, "allowed_delta_types": ("fossil",)},
+    ],
+)
+def test_who_asks_for_nothing_more_is_granted_the_same_whatever_they_may(options):
+    namespace = ChannelOptions(**options)
+
+    assert granted(namespace, reads=True, sees=True) == granted(namespace)

@@ -125,6 +125,27 @@ async def test_what_is_unusual_or_unwelcome_is_left_alone(node, unusual):
     assert not node.hub.connections
 
 
+async def test_what_is_remembered_of_a_head_answers_each_key_of_its_own(node):
+    upgrading, other = Upgrading(node.gateway), "x3JJHMbDL1EzLkh9GBhXDw=="
+    answers = []
+    for key in (HEADERS["Sec-WebSocket-Key"], other, HEADERS["Sec-WebSocket-Key"]):
+        transport = Transport()
+        assert upgrading.take(request(Sec_WebSocket_Key=key), transport, set())
+        answers.append(transport.written)
+
+    assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in answers[0] == answers[2]
+    assert b"HSmrc0sMlYUkAGmm5OPpG2HaGWk=" in answers[1]
+
+
+async def test_what_is_remembered_of_a_head_is_remembered_of_no_other(node):
+    upgrading, foreign = Upgrading(node.gateway), request(Origin="https://evil.example.com")
+    for _ in range(2):
+        assert upgrading.take(request(Origin="https://app.example.com"), Transport(), set())
+        assert not upgrading.take(foreign, Transport(), set())
+        assert not upgrading.take(request(Sec_WebSocket_Key="short"), Transport(), set())
+        assert upgrading.take(request(X="x" * 3_000), Transport(), set())
+
+
 async def test_a_node_that_takes_nobody_leaves_it_to_others_to_say_so(node):
     node.gateway.draining = True
 
