@@ -16,7 +16,7 @@ from kernel.workers import Pulse, Stop, rest
 from notifications.braking import Brakes
 from notifications.feedback import Feedback
 from notifications.gate import Gate
-from notifications.policy import settlement_of
+from notifications.policy import settlement_of, told_of
 from notifications.ports import PushProvider, PushStore, SharedRates
 from notifications.pushes import HeldPush, PushState, Settlement
 from notifications.types import Attempt, Outcome, Route, TokenFault
@@ -233,7 +233,8 @@ class Lane:
 
     async def _send(self, push: HeldPush, attempt: Attempt) -> None:
         started = self._clock.monotonic()
-        [outcome] = await self._provider.send([attempt])
+        [answer] = await self._provider.send([attempt])
+        outcome = told_of(attempt, answer)
         self._landed.append((push, outcome))
         name, took = self._provider.name, self._clock.monotonic() - started
         self._metrics.attempts.labels(self.app_id, name, self.urgency, outcome.verdict).inc()

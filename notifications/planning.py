@@ -13,6 +13,7 @@ import msgspec
 from kernel.errors import InvalidInput
 from kernel.ids import UserId
 from kernel.notices import Notice, Urgency, Variables
+from notifications.contents.words import is_taken
 from notifications.deciding.categories import USUAL, Rulebook
 from notifications.deciding.decision import decide
 from notifications.deciding.types import Answer, Asked, Reason, Said
@@ -275,25 +276,9 @@ def checked_data(data: Mapping[str, str]) -> Mapping[str, str]:
     Raises `InvalidInput`.
     """
     for name in data:
-        if not name or name in _TAKEN or name.startswith(_FCM_RESERVED):
+        if is_taken(name):
             raise InvalidInput(f"data.{name}", "is a name that providers or Zaffa use")
     return data
-
-
-_TAKEN = frozenset(
-    {
-        "actions",
-        "aps",
-        "campaign_id",
-        "from",
-        "link",
-        "message_type",
-        "push_id",
-        "report_id",
-        "thread",
-    }
-)
-_FCM_RESERVED = ("google", "gcm")
 
 
 def bounded(collapse_key: str) -> str:

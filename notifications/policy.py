@@ -1,12 +1,12 @@
 """What becomes of a push after an attempt. Pure but for the dice it is given."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from kernel.notices import Urgency
 from notifications.pushes import HeldPush, PushState, Settlement
-from notifications.types import UNSENT, Outcome, Route, Verdict
+from notifications.types import UNSENT, Attempt, Outcome, Route, Verdict
 
 Dice = Callable[[float, float], float]
 """Draws evenly between two numbers: `random.uniform`, or a fixed choice in tests."""
@@ -100,6 +100,16 @@ def settlement_of(push: HeldPush, outcome: Outcome, *, now: datetime, dice: Dice
     if outcome.verdict is not Verdict.MISCONFIGURED and _exhausted(push, outcome, due_at):
         return Settlement(push, outcome, PushState.AMBIGUOUS if doubtful else PushState.DEAD)
     return Settlement(push, outcome, PushState.RETRY, due_at)
+
+
+def told_of(attempt: Attempt, outcome: Outcome) -> Outcome:
+    """What an answer says of the device: nothing, when the address was a live activity's own."""
+    if not attempt.content.live_activity_token or outcome.verdict not in _ADDRESS_FAULTS:
+        return outcome
+    return replace(outcome, verdict=Verdict.REJECTED, invalid_since=None)
+
+
+_ADDRESS_FAULTS = frozenset({Verdict.TOKEN_GONE, Verdict.TOKEN_SUSPECT})
 
 
 def _repeats(push: HeldPush, outcome: Outcome) -> bool:

@@ -183,9 +183,10 @@ class Content:
 
     `image` is the https address of a picture, `actions` are buttons. `now_or_never`: a device
     that cannot be reached at once shall not get it later. `label` groups pushes in a
-    provider's statistics. `apple` has further keys of the `aps` dictionary, `android` further
-    fields of FCM's `android` block, `web` further options of a browser's notification; they
-    win over what we say.
+    provider's statistics. `apple_priority` is APNs' 1, 5 or 10 in place of ours. A live
+    activity may have an address of its own, `live_activity_token`. `apple` has further keys of
+    the `aps` dictionary, `android` further fields of FCM's `android` block, `web` further
+    options of a browser's notification; they win over what we say.
     """
 
     title: str
@@ -203,6 +204,8 @@ class Content:
     android: Mapping[str, Any] = field(default_factory=dict)
     web: Mapping[str, Any] = field(default_factory=dict)
     actions: tuple[Action, ...] = ()
+    apple_priority: int = 0
+    live_activity_token: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

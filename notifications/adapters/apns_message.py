@@ -26,7 +26,7 @@ class ApnsRequest(NotificationRequest):
 
     def __init__(self, attempt: Attempt, *, topic: str, body: bytes, collapse_key: str) -> None:
         super().__init__(
-            attempt.address,
+            attempt.content.live_activity_token or attempt.address,
             {},
             notification_id=str(attempt.push_id),
             priority=int(ios_priority(attempt)),
@@ -60,7 +60,7 @@ class ApnsRequest(NotificationRequest):
 
 def request_of(attempt: Attempt, *, topic: str) -> ApnsRequest:
     """What to send. Raises `Unsendable` or `BadAddress` for what APNs would refuse anyway."""
-    if not _ADDRESS.match(attempt.address):
+    if not _ADDRESS.match(attempt.content.live_activity_token or attempt.address):
         raise BadAddress
     data: dict[str, object] = dict(app_data(attempt))
     if "aps" in data:

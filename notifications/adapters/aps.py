@@ -54,8 +54,10 @@ def aps_of(attempt: Attempt, *, alert: bool) -> dict[str, Any]:
 def ios_priority(attempt: Attempt) -> str:
     """10 is at once; 5 lets the phone choose a moment that is kind to its battery.
 
-    What wakes an app in the background may only be 5.
+    What wakes an app in the background may only be 5, or 1, which waits until it is awake.
     """
+    if attempt.content.apple_priority:
+        return str(attempt.content.apple_priority)
     patient = attempt.urgency is Urgency.MARKETING or attempt.content.kind is PushKind.BACKGROUND
     return "5" if patient else "10"
 

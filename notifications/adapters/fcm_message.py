@@ -18,6 +18,7 @@ from notifications.adapters.push_content import (
     label_of,
     size_of,
 )
+from notifications.adapters.webpush_message import headers_of
 from notifications.contents.android import ANDROID, ANDROID_NOTIFICATION
 from notifications.types import AddressKind, Attempt, PushKind
 
@@ -44,13 +45,15 @@ def message_of(attempt: Attempt, *, api: FcmApi, now: datetime) -> bytes:
     content = attempt.content
     shown = content.kind is PushKind.ALERT
     data = app_data(attempt)
-    for name in data:
+    own = app_data(attempt, content.android["data"]) if content.android.get("data") else {}
+    for name in (*data, *own):
         if name in _RESERVED_NAMES or name.startswith(_RESERVED):
             raise Unsendable(f"reserved data key: {name}")
     field, limit = _target_of(attempt)
     try:
         words = {"title": content.title, "body": content.body, "image": content.image}
-        size = size_of(data) + (size_of({k: v for k, v in words.items() if v}) if shown else 0)
+        largest = max(size_of(data), size_of(own)) if own else size_of(data)
+        size = largest + (size_of({k: v for k, v in words.items() if v}) if shown else 0)
         collapsed = collapse_id(attempt.collapse_key)
     except UnicodeEncodeError:
         raise Unsendable("not Unicode text") from None
@@ -64,7 +67,7 @@ def message_of(attempt: Attempt, *, api: FcmApi, now: datetime) -> bytes:
         data_payload=data,
         android_config=_android(attempt, now),
         apns_config=_apns(attempt, collapsed),
-        webpush_config=_web(attempt),
+        webpush_config=_web(attempt, now),
         fcm_options={"analytics_label": label} if (label := label_of(attempt)) else None,
     )
     if field != "token":
@@ -119,6 +122,9 @@ def _android(attempt: Attempt, now: datetime) -> dict[str, Any]:
         raise Unsendable("no notification for android")
     if unknown := more.keys() - ANDROID_NOTIFICATION:
         raise Unsendable(f"no field of android.notification: {min(unknown)}")
+    if own.get("data"):
+        # In place of everybody's data: what the app needs from us goes along.
+        own["data"] = app_data(attempt, own["data"])
     android |= own
     if notification or more:
         android["notification"] = {**notification, **more}
@@ -128,36 +134,48 @@ def _android(attempt: Attempt, now: datetime) -> dict[str, Any]:
 def _apns(attempt: Attempt, collapsed: str) -> dict[str, Any]:
     """For iPhones that registered with FCM; Android devices never see it.
 
-    FCM carries alerts and what wakes an app: everything else wakes it.
+    FCM carries alerts, live activities that say where they are, and what wakes an app:
+    everything else wakes it.
     """
     content = attempt.content
-    silent = content.kind is not PushKind.ALERT
+    live = content.kind is PushKind.LIVE_ACTIVITY and bool(content.live_activity_token)
+    silent = content.kind is not PushKind.ALERT and not live
     expires_at = 0 if content.now_or_never else int(attempt.expires_at.timestamp())
     headers = {
-        "apns-push-type": "background" if silent else "alert",
-        "apns-priority": "5" if silent else ios_priority(attempt),
+        "apns-push-type": "liveactivity" if live else "background" if silent else "alert",
+        "apns-priority": _priority(attempt, silent=silent),
         "apns-expiration": str(expires_at),
     }
     if collapsed:
         headers["apns-collapse-id"] = collapsed
     aps = {"content-available": 1} if silent else aps_of(attempt, alert=False)
     block: dict[str, Any] = {"headers": headers, "payload": {"aps": aps}}
+    if live:
+        block["live_activity_token"] = content.live_activity_token
     if content.image and not silent:
         block["fcm_options"] = {"image": content.image}
     return block
 
 
-def _web(attempt: Attempt) -> dict[str, Any] | None:
+def _priority(attempt: Attempt, *, silent: bool) -> str:
+    wanted = ios_priority(attempt)
+    return "5" if silent and wanted == "10" else wanted
+
+
+def _web(attempt: Attempt, now: datetime) -> dict[str, Any] | None:
     """For browsers that registered with FCM."""
     content = attempt.content
     if content.kind is not PushKind.ALERT:
         return None
-    web: dict[str, Any] = {}
+    web: dict[str, Any] = {"headers": headers_of(attempt, now=now)}
     shown: dict[str, Any] = {}
+    own = dict(content.web)
+    if data := own.pop("data", None):
+        web["data"] = app_data(attempt, data)
     if content.actions:
         shown["actions"] = [{"action": each.id, "title": each.title} for each in content.actions]
-    if content.web or shown:
-        web["notification"] = shown | dict(content.web)
+    if own or shown:
+        web["notification"] = shown | own
     if content.link.startswith("https://"):
         web["fcm_options"] = {"link": content.link}
-    return web or None
+    return web

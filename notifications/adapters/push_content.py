@@ -34,14 +34,15 @@ def collapse_id(key: str) -> str:
     return sha256(key.encode()).hexdigest()
 
 
-def app_data(attempt: Attempt) -> dict[str, str]:
+def app_data(attempt: Attempt, instead: Mapping[str, str] | None = None) -> dict[str, str]:
     """What the app receives beside the texts: the content's data, and what it needs from us.
 
-    `push_id` lets the app drop a repeat, `report_id` lets it say what became of it; `link`,
-    `thread` and `actions`, its buttons as JSON, are there when the content has them.
+    `instead` of everybody's data, one platform may have its own. `push_id` lets the app drop a
+    repeat, `report_id` lets it say what became of it; `link`, `thread` and `actions`, its
+    buttons as JSON, are there when the content has them.
     """
     content = attempt.content
-    data = dict(content.data)
+    data = dict(content.data if instead is None else instead)
     data["push_id"] = str(attempt.push_id)
     if attempt.report_id:
         data["report_id"] = attempt.report_id

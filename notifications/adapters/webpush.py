@@ -137,7 +137,7 @@ class WebPushProvider:
             return Outcome(Verdict.TOKEN_SUSPECT, "not a subscription")
         except Unsendable as never:
             return Outcome(Verdict.REJECTED, never.reason)
-        headers = headers_of(attempt, now=self._clock.now())
+        headers = {**headers_of(attempt, now=self._clock.now()), **_ENCODED}
         headers["Authorization"] = self._vapid.authorization(subscription.origin)
         return await self._post(subscription.endpoint, body, headers)
 
@@ -162,6 +162,8 @@ class WebPushProvider:
         except (aiohttp.ClientError, TimeoutError, OSError) as lost:
             return outcome or Outcome(Verdict.AMBIGUOUS, _described(lost))
 
+
+_ENCODED = {"Content-Encoding": "aes128gcm", "Content-Type": "application/octet-stream"}
 
 _UNTRIED = Outcome(Verdict.NOT_SENT, "not tried")
 

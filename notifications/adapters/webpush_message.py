@@ -29,9 +29,10 @@ def message_of(attempt: Attempt) -> bytes:
     Raises `Unsendable` for what no push service would carry.
     """
     content = attempt.content
-    message: dict[str, Any] = {"data": app_data(attempt)}
+    own = dict(content.web)
+    message: dict[str, Any] = {"data": app_data(attempt, own.pop("data", None))}
     if content.kind is PushKind.ALERT:
-        unknown = content.web.keys() - OPTIONS
+        unknown = own.keys() - OPTIONS
         if unknown:
             raise Unsendable(f"unknown web option: {min(unknown)}")
         shown: dict[str, Any] = {"title": content.title, "body": content.body}
@@ -46,7 +47,7 @@ def message_of(attempt: Attempt) -> bytes:
         if content.link.startswith("https://"):
             message["web_push"] = 8030
             shown["navigate"] = content.link
-        message["notification"] = shown | dict(content.web)
+        message["notification"] = shown | own
     if content.badge is not None:
         message["app_badge"] = content.badge
     try:
@@ -64,8 +65,6 @@ def headers_of(attempt: Attempt, *, now: datetime) -> dict[str, str]:
     headers = {
         "TTL": str(min(max(left, 0), _LONGEST_TTL)),
         "Urgency": _URGENCY[attempt.urgency],
-        "Content-Encoding": "aes128gcm",
-        "Content-Type": "application/octet-stream",
     }
     if attempt.collapse_key:
         # A topic has at most 32 characters of base64url.

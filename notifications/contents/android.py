@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from notifications.contents.words import Body, Count, Line, Picture, Share, names_of
+from notifications.contents.words import Body, Count, Data, Line, Picture, Share, names_of
 
 Duration = Annotated[str, Meta(pattern=r"^\d{1,6}(\.\d{1,9})?s$")]
 
@@ -63,6 +63,12 @@ class AndroidNotification(msgspec.Struct, forbid_unknown_fields=True, omit_defau
     proxy: Literal["ALLOW", "DENY", "IF_PRIORITY_LOWERED"] | UnsetType = UNSET
 
 
+class AndroidOptions(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """How FCM counts it on Android, in place of the label of all platforms."""
+
+    analytics_label: Annotated[str, Meta(pattern=r"^[a-zA-Z0-9\-_.~%]{1,50}$")] | UnsetType = UNSET
+
+
 class Android(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """How FCM treats it on its way to Android."""
 
@@ -72,7 +78,9 @@ class Android(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     direct_boot_ok: bool | UnsetType = UNSET
     bandwidth_constrained_ok: bool | UnsetType = UNSET
     restricted_satellite_ok: bool | UnsetType = UNSET
+    data: Data | UnsetType = UNSET
     notification: AndroidNotification | UnsetType = UNSET
+    fcm_options: AndroidOptions | UnsetType = UNSET
 
 
 ANDROID = names_of(Android)

@@ -10,11 +10,13 @@ from typing import Any
 
 from kernel.errors import InvalidInput
 from notifications.contents.apple import APPLE
+from notifications.contents.words import is_taken
 from notifications.types import PushKind
 
 BADGE = 2**31 - 1
 
 _LABEL = re.compile(r"[a-zA-Z0-9\-_.~%]{1,50}")
+_TOKEN = re.compile(r"[0-9a-fA-F]{2,200}")
 _PICTURE = re.compile(r"https://[!-~]{1,2040}")
 
 
@@ -36,7 +38,23 @@ def check_content(fields: Mapping[str, Any]) -> None:
         raise InvalidInput("label", "must be 1 to 50 of the characters a-z A-Z 0-9 - _ . ~ %")
     if kind is not PushKind.ALERT and fields.get("android", {}).get("notification"):
         raise InvalidInput("android.notification", f"is shown with an alert only, not with {kind}")
+    _check_data(fields)
+    priority = fields.get("apple_priority", 5)
+    if priority not in (1, 5, 10) or (priority == 10 and kind is PushKind.BACKGROUND):
+        raise InvalidInput("apple_priority", "must be 1, 5 or 10, and for background 1 or 5")
+    if token := fields.get("live_activity_token", ""):
+        if kind is not PushKind.LIVE_ACTIVITY:
+            raise InvalidInput("live_activity_token", "is for the kind liveactivity only")
+        if not _TOKEN.fullmatch(token):
+            raise InvalidInput("live_activity_token", "must be hexadecimal")
     _check_apple(kind, fields.get("apple", {}))
+
+
+def _check_data(fields: Mapping[str, Any]) -> None:
+    for block in ("android", "web"):
+        for name in fields.get(block, {}).get("data", {}):
+            if is_taken(name):
+                raise InvalidInput(f"{block}.data.{name}", "is a name that providers or Zaffa use")
 
 
 def _check_apple(kind: PushKind, apple: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from notifications.contents.words import Address, Body, Instant, Line, names_of
+from notifications.contents.words import Address, Body, Data, Instant, Line, names_of
 
 Pulses = Annotated[list[Annotated[int, Meta(ge=0, le=10_000)]], Meta(max_length=32)]
 
@@ -19,11 +19,12 @@ class WebAction(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class Web(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, rename="camel"):
-    """How a browser shows it."""
+    """How a browser shows it; `data` reaches the service worker in place of everybody's."""
 
     actions: Annotated[list[WebAction], Meta(max_length=8)] | UnsetType = UNSET
     badge: Address | UnsetType = UNSET
     body: Body | UnsetType = UNSET
+    data: Data | UnsetType = UNSET
     dir: Literal["auto", "ltr", "rtl"] | UnsetType = UNSET
     icon: Address | UnsetType = UNSET
     image: Address | UnsetType = UNSET
@@ -37,3 +38,4 @@ class Web(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, rename
 
 
 OPTIONS = names_of(Web)
+"""With `data`, which is no option of `showNotification` but stands beside it."""

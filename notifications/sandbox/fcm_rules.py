@@ -12,6 +12,7 @@ _TOPIC = re.compile(r"[a-zA-Z0-9\-_.~%]+\Z")
 _IN_TOPICS = re.compile(r"'[a-zA-Z0-9\-_.~%]+' in topics")
 _LOGIC = re.compile(r"[\s()!?]*(?:(?:&&|\|\|)[\s()!?]*)*\Z")
 _TOPICS_AT_ONCE = 5
+_ACTIVITY = re.compile(r"[0-9a-fA-F]{2,400}\Z")
 _LABEL = re.compile(r"[a-zA-Z0-9\-_.~%]{1,50}\Z")
 _DURATION = re.compile(r"(\d+)(\.\d{1,9})?s\Z")
 _LONGEST_TTL = 2_419_200
@@ -133,6 +134,7 @@ def _checked(value: object) -> Message:
         if name in message:
             block = _fields(message[name], f"message.{name}", known)
             _data(block.get("headers", {}), f"message.{name}.headers", reserved=frozenset())
+            _check_activity(block)
     return Message(
         target=target,
         address=address,
@@ -167,6 +169,13 @@ def _check_android(value: object) -> None:
         where = "message.android.notification"
         _fields(android["notification"], where, _ANDROID_NOTIFICATION)
     _check_label(android.get("fcm_options"), "message.android.fcm_options")
+
+
+def _check_activity(block: dict[str, Any]) -> None:
+    if "live_activity_token" in block:
+        where = "message.apns.live_activity_token"
+        if not _ACTIVITY.match(_text(block["live_activity_token"], where)):
+            raise _Wrong("Invalid live activity token.", where)
 
 
 def _check_label(value: object, where: str) -> None:

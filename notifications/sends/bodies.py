@@ -48,11 +48,12 @@ def request_of(body: schemas.SendPush) -> Request:
     )
 
 
+_SAID = ("image", "now_or_never", "label", "apple_priority", "live_activity_token")
+
+
 def _content(body: schemas.SendPush) -> Mapping[str, Any]:
     """The fields of `Content` that were given; blocks as their providers have them."""
-    said: dict[str, Any] = {
-        name: value for name in ("image", "now_or_never", "label") if (value := getattr(body, name))
-    }
+    said: dict[str, Any] = {name: value for name in _SAID if (value := getattr(body, name))}
     if body.kind is not PushKind.ALERT:
         said["kind"] = body.kind.value
     if body.badge is not None:

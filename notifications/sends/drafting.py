@@ -153,6 +153,8 @@ def checked(request: Request) -> Request:
         if texts or request.variables or request.variables_of:
             raise InvalidInput("kind", "shows nothing, so there is nothing to say")
         texts = {"en": Text("", "")}
+    if request.content.get("live_activity_token") and len(audience.device_ids) != 1:
+        raise InvalidInput("live_activity_token", "is that of an activity on one of device_ids")
     if audience.topic or audience.condition:
         if len(texts) > 1:
             raise InvalidInput("texts", "must be in one language for a topic or condition")

@@ -1,7 +1,7 @@
 """Bodies of the API of sends and lists."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -72,6 +72,8 @@ class SendPush(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     badge: Annotated[int, Meta(ge=0, le=BADGE)] | None = None
     now_or_never: bool = False
     label: Annotated[str, Meta(pattern="^[a-zA-Z0-9_.~%-]{0,50}$")] = ""
+    apple_priority: Literal[1, 5, 10] | None = None
+    live_activity_token: Annotated[str, Meta(pattern="^([0-9a-fA-F]{2,200})?$")] = ""
     apple: Block = {}
     android: Block = {}
     web: Block = {}

@@ -1,6 +1,7 @@
 """Claim, send, settle: what becomes of pushes, whoever answers what."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -18,11 +19,19 @@ from notifications.types import (
     AddressKind,
     Environment,
     Outcome,
+    PushKind,
     Route,
     ThrottleScope,
     Verdict,
 )
-from tests.support.factories_notifications import AMINA, Room, apns, notice, registration
+from tests.support.factories_notifications import (
+    AMINA,
+    Room,
+    apns,
+    notice,
+    planned,
+    registration,
+)
 from tests.support.metrics import value_of
 from tests.support.providers import ACCEPTED, FakeProvider
 
@@ -552,3 +561,20 @@ async def test_a_throttled_credential_is_told_to_all_dispatchers(room):
     await room.dispatcher(throttled, rates=rates).step()
 
     assert rates.pauses == [90.0]
+
+
+async def test_a_live_activity_whose_own_address_is_gone_leaves_its_device_enabled(room, clock):
+    phone = await room.register(AMINA, registration())
+    notification, push = planned(phone)
+    activity = replace(
+        push.content, kind=PushKind.LIVE_ACTIVITY, live_activity_token="ab" * 64, apple=ENDED
+    )
+    await room.pushes.plan([notification], [replace(push, content=activity)])
+
+    await room.dispatcher(answering(Verdict.TOKEN_GONE)).step()
+
+    assert (await room.device(phone.id, AMINA)).disabled_at is None
+    assert await room.states() == {PushState.REJECTED: 1}
+
+
+ENDED = {"event": "end", "timestamp": 1}

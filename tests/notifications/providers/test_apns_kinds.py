@@ -162,3 +162,22 @@ async def test_what_wakes_an_app_is_never_urgent(
         )
 
     assert [each.headers["apns-priority"] for each in sandbox.arrivals.after()] == ["5"] * 3
+
+
+async def test_a_live_activity_goes_to_its_own_address_and_with_the_priority_it_was_given(
+    apns: ApnsProvider, sandbox: Sandbox, clock: ManualClock
+) -> None:
+    content = Content(
+        "",
+        "",
+        kind=PushKind.LIVE_ACTIVITY,
+        apple=UPDATE,
+        live_activity_token="cd" * 64,
+        apple_priority=5,
+    )
+
+    [outcome] = await apns.send([attempt(AddressKind.APNS, now=clock.now(), content=content)])
+
+    [arrival] = sandbox.arrivals.after()
+    assert outcome.verdict is Verdict.ACCEPTED
+    assert (arrival.address, arrival.headers["apns-priority"]) == ("cd" * 64, "5")

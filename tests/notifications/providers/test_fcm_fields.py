@@ -124,6 +124,8 @@ async def test_every_field_that_content_has_is_said(
         "notification_count": 4,
         **notification,
     }
+    headers = message["webpush"].pop("headers")
+    assert (headers["TTL"], headers["Urgency"], len(headers["Topic"])) == ("3600", "high", 32)
     assert message["webpush"] == {
         "notification": {"dir": "rtl"},
         "fcm_options": {"link": content.link},
@@ -199,3 +201,81 @@ async def test_a_field_that_fcm_does_not_know_is_rejected_alone(
 
     assert refused == Outcome(Verdict.REJECTED, reason)
     assert accepted.verdict is Verdict.ACCEPTED
+
+
+ACTIVITY = "ab" * 64
+UPDATE = {"timestamp": 1_772_000_000, "event": "update", "content-state": {"guests": 120}}
+
+
+async def test_a_live_activity_goes_to_its_own_address_beside_the_phones(
+    fcm: FcmProvider, sandbox: Sandbox, clock: ManualClock
+) -> None:
+    content = Content(
+        "",
+        "",
+        kind=PushKind.LIVE_ACTIVITY,
+        apple=UPDATE,
+        live_activity_token=ACTIVITY,
+        apple_priority=5,
+    )
+
+    [outcome] = await fcm.send([attempt(AddressKind.FCM_TOKEN, now=clock.now(), content=content)])
+
+    apns = msgspec.json.decode(sandbox.arrivals.after()[0].payload)["message"]["apns"]
+    assert outcome.verdict is Verdict.ACCEPTED
+    assert apns["live_activity_token"] == ACTIVITY
+    assert apns["headers"]["apns-push-type"] == "liveactivity"
+    assert apns["headers"]["apns-priority"] == "5"
+    assert apns["payload"]["aps"] == UPDATE
+
+
+async def test_fcm_refuses_an_activity_whose_address_is_none(
+    fcm: FcmProvider, clock: ManualClock
+) -> None:
+    content = Content(
+        "", "", kind=PushKind.LIVE_ACTIVITY, apple=UPDATE, live_activity_token="no address"
+    )
+
+    [outcome] = await fcm.send([attempt(AddressKind.FCM_TOKEN, now=clock.now(), content=content)])
+
+    assert outcome.verdict is Verdict.REJECTED
+
+
+async def test_a_platform_may_have_data_and_a_label_of_its_own(
+    fcm: FcmProvider, sandbox: Sandbox, clock: ManualClock
+) -> None:
+    content = Content(
+        "t",
+        "b",
+        data={"for": "all"},
+        label="all",
+        android={"data": {"for": "android"}, "fcm_options": {"analytics_label": "android"}},
+        web={"data": {"for": "web"}, "dir": "rtl"},
+    )
+    sent = attempt(
+        AddressKind.FCM_TOKEN, now=clock.now(), content=content, urgency=Urgency.MARKETING
+    )
+
+    await fcm.send([sent])
+
+    message = msgspec.json.decode(sandbox.arrivals.after()[0].payload)["message"]
+    ours = {"push_id": str(sent.push_id)}
+    assert message["data"] == {"for": "all", **ours}
+    assert message["android"]["data"] == {"for": "android", **ours}
+    assert message["webpush"]["data"] == {"for": "web", **ours}
+    assert message["webpush"]["notification"] == {"dir": "rtl"}
+    assert message["webpush"]["headers"]["Urgency"] == "low"
+    assert message["android"]["fcm_options"] == {"analytics_label": "android"}
+
+
+async def test_data_of_one_platform_has_no_more_room_than_everybodys(
+    fcm: FcmProvider, clock: ManualClock
+) -> None:
+    for data in ({"k": "v" * 4100}, {"google.x": "v"}):
+        content = Content("t", "b", android={"data": data})
+
+        [outcome] = await fcm.send(
+            [attempt(AddressKind.FCM_TOKEN, now=clock.now(), content=content)]
+        )
+
+        assert outcome.verdict is Verdict.REJECTED

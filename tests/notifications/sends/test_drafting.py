@@ -15,6 +15,7 @@ from tests.support.sending import request, to_devices, to_topic
 
 WORDLESS = {"variables": {}}
 LIVE = {"kind": "liveactivity"}
+ENDED = {"apple": {"event": "end", "timestamp": 1}, "live_activity_token": "ab"}
 
 
 def about(condition):
@@ -63,6 +64,23 @@ def about(condition):
         (request(content={"apple": {"event": "start"}}), "apple.event"),
         (request(content={"apple": {"relevance-score": 2}}), "apple.relevance-score"),
         (request(**WORDLESS, content=LIVE), "apple.event"),
+        (request(content={"live_activity_token": "ab"}), "live_activity_token"),
+        (request(**WORDLESS, content={**LIVE, **ENDED}), "live_activity_token"),
+        (
+            to_devices(uuid4(), uuid4(), **WORDLESS, content={**LIVE, **ENDED}),
+            "live_activity_token",
+        ),
+        (
+            to_devices(uuid4(), **WORDLESS, content={**LIVE, **ENDED, "live_activity_token": "no"}),
+            "live_activity_token",
+        ),
+        (request(content={"apple_priority": 3}), "apple_priority"),
+        (
+            request(**WORDLESS, content={"kind": "background", "apple_priority": 10}),
+            "apple_priority",
+        ),
+        (request(content={"android": {"data": {"push_id": "v"}}}), "android.data.push_id"),
+        (request(content={"web": {"data": {"google.x": "v"}}}), "web.data.google.x"),
         (request(**WORDLESS, content={**LIVE, "apple": {"event": "end"}}), "apple.timestamp"),
         (
             request(**WORDLESS, content={**LIVE, "apple": {"event": "start", "timestamp": 1}}),
