@@ -22,6 +22,7 @@ def both(
     *,
     takes_for: type[msgspec.Struct] | None = None,
     status: int = 200,
+    upload: tuple[str, str] | None = None,
 ) -> list[AnyOperation]:
     """One thing, offered to users over HTTP and RPC and to servers over HTTP."""
     for_users: AnyOperation = Operation(
@@ -34,6 +35,7 @@ def both(
         run=run,
         rpc=True,
         status=status,
+        upload=upload,
         refusals=refusals,
     )
     for_servers: AnyOperation = Operation(
@@ -46,6 +48,7 @@ def both(
         run=run,
         scope=Scope.REMINDERS,
         status=status,
+        upload=upload,
         refusals=refusals,
     )
     return [for_users, for_servers]

@@ -70,12 +70,20 @@ class CalendarStore(Protocol):
         """Store both; if the id is taken, write nothing and return the event that has it."""
         ...
 
-    async def sheet(self, event_id: UUID, *, task_id: UUID | None = None) -> Sheet | None:
+    async def sheet(
+        self, event_id: UUID, *, task_id: UUID | None = None, with_tasks: bool = False
+    ) -> Sheet | None:
         """What is true about an event and, if named and there, one task of it."""
         ...
 
     async def change(
-        self, event_id: UUID, decide: Decide, *, now: datetime, task_id: UUID | None = None
+        self,
+        event_id: UUID,
+        decide: Decide,
+        *,
+        now: datetime,
+        task_id: UUID | None = None,
+        with_tasks: bool = False,
     ) -> bool:
         """Store what `decide` says about the sheet, alone with the event meanwhile.
 

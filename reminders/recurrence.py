@@ -8,9 +8,8 @@ horizon: a rule that never comes true costs what one that does.
 import calendar
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from itertools import islice
 
 from kernel.errors import InvalidInput
 from reminders.times import LAST_YEAR, wall_of
@@ -132,19 +131,17 @@ class Recurring:
             length = calendar.monthrange(day.year, day.month)[1]
             if day.day not in by_month_day and day.day - length - 1 not in by_month_day:
                 return False
-        return not by_day or any(self._is_nth(day, nth, weekday) for nth, weekday in by_day)
+        return not by_day or self._is_named(day)
 
-    def _is_nth(self, day: date, nth: int, weekday: int) -> bool:
-        if day.weekday() != weekday:
-            return False
-        if nth == 0:
-            return True
+    def _is_named(self, day: date) -> bool:
+        """Whether its weekday is, as such or as this one of the month or year."""
         if self.freq == "YEARLY" and not self.by_month:
             place = day.timetuple().tm_yday
             length = 366 if calendar.isleap(day.year) else 365
         else:
             place, length = day.day, calendar.monthrange(day.year, day.month)[1]
-        return nth == (place - 1) // 7 + 1 if nth > 0 else -nth == (length - place) // 7 + 1
+        nths = (0, (place - 1) // 7 + 1, -((length - place) // 7 + 1))
+        return any((nth, day.weekday()) in self.by_day for nth in nths)
 
 
 def recurring(text: str, *, zone: str | None = None) -> Recurring:
@@ -195,18 +192,11 @@ def checked_recurrence(text: str, start: date, *, zone: str | None) -> Recurring
     rule = recurring(text, zone=zone)
     if rule.until is not None and not start <= rule.until <= start + UNTIL:
         raise _refused("must end after it starts and within ten years, or never")
-    limited = rule.days(start)
-    first = next(islice(_up_to(limited, start + FIRST_WITHIN), 1), None)
-    if first is None:
+    # With an end, or looking for what never comes would go on to the last year there is.
+    last = min(start + FIRST_WITHIN, rule.until or date.max)
+    if next(replace(rule, until=last).days(start), None) is None:
         raise _refused("must come true within eight years")
     return rule
-
-
-def _up_to(days: Iterator[date], last: date) -> Iterator[date]:
-    for day in days:
-        if day > last:
-            return
-        yield day
 
 
 def _by_day(text: str) -> frozenset[tuple[int, int]]:

@@ -10,6 +10,8 @@ from reminders.events import Events
 from reminders.explain import Explain
 from reminders.feeds.feeds import Feeds
 from reminders.feeds.routes import feed_operations
+from reminders.imports.imports import Imports
+from reminders.imports.routes import import_operations
 from reminders.moving import Moving
 from reminders.offers import both
 from reminders.operating import Operating
@@ -45,6 +47,7 @@ def operations(
     feeds: Feeds,
     defaults: Defaults,
     choosing: Choosing,
+    imports: Imports,
 ) -> list[AnyOperation]:
     """Everything the client gateway offers to users, each beside what servers are offered."""
     asking = Asking(events, tasks, snoozing, rules, people, explain)
@@ -58,6 +61,7 @@ def operations(
         *_firings(asking),
         *feed_operations(feeds),
         *usual_operations(defaults, choosing),
+        *import_operations(imports),
         *operating_operations(operating),
     ]
 

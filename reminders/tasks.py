@@ -126,16 +126,14 @@ class Tasks:
                 _check_assignee(sheet, assignee_id)
             if due != task.due:
                 _check_reach(due, sheet.event)
-            kept = task.details
-            changed = replace(
+            changed = revised(
                 task,
                 title=title,
-                details=kept if details is None else _keeping(kept, details),
+                due=due,
+                assignee_id=assignee_id,
+                details=task.details if details is None else details,
+                now=now,
             )
-            changed = begun(replace(changed, due=due), kept.recurs)
-            planned = (due, assignee_id, of_plans(changed.details))
-            if planned != (task.due, task.assignee_id, of_plans(task.details)):
-                changed = replanned(replace(changed, assignee_id=assignee_id), now)
             return [] if changed == task else [changed]
 
         return await self._change(principal, event_id, task_id, decide)
@@ -200,6 +198,25 @@ class Tasks:
         if not await self._store.change(event_id, decide, now=now, task_id=task_id):
             raise EventNotFound("There is no such event.")
         self._planning.beat()
+
+
+def revised(
+    task: Task,
+    *,
+    title: str,
+    due: DueSpec,
+    assignee_id: UserId | None,
+    details: TaskDetails,
+    now: datetime,
+) -> Task:
+    """The task as somebody wants it now; planned anew only if that can alter its reminders."""
+    kept = task.details
+    changed = replace(task, title=title, details=_keeping(kept, details))
+    changed = begun(replace(changed, due=due), kept.recurs)
+    planned = (due, assignee_id, of_plans(changed.details))
+    if planned != (task.due, task.assignee_id, of_plans(task.details)):
+        return replanned(replace(changed, assignee_id=assignee_id), now)
+    return changed
 
 
 def of_plans(details: TaskDetails) -> TaskDetails:

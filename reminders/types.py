@@ -269,7 +269,7 @@ class Sheet:
     """What a decision about an event looks at: the event, its members, its rules, one task.
 
     The task may be a deleted one. With a task the rules are those that touch it; without one
-    they are all of the event's.
+    they are all of the event's. `tasks` are all it ever had, for who asks for them.
     """
 
     event: Event
@@ -277,6 +277,7 @@ class Sheet:
     rules: Sequence[Rule]
     task: Task | None
     task_count: int
+    tasks: Sequence[Task] = ()
 
     def member(self, user_id: UserId) -> Member | None:
         """The user's membership."""

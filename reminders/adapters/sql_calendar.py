@@ -59,22 +59,32 @@ class SqlCalendarStore:
             await _mark(connection, event.id, event.created_at)
         return event
 
-    async def sheet(self, event_id: UUID, *, task_id: UUID | None = None) -> Sheet | None:
+    async def sheet(
+        self, event_id: UUID, *, task_id: UUID | None = None, with_tasks: bool = False
+    ) -> Sheet | None:
         async with self._database.reading() as connection:
             found = (
                 await connection.execute(sa.select(EVENTS).where(EVENTS.c.id == event_id))
             ).one_or_none()
-            return None if found is None else await _sheet(connection, event_of(found), task_id)
+            if found is None:
+                return None
+            return await _sheet(connection, event_of(found), task_id, with_tasks)
 
     async def change(
-        self, event_id: UUID, decide: Decide, *, now: datetime, task_id: UUID | None = None
+        self,
+        event_id: UUID,
+        decide: Decide,
+        *,
+        now: datetime,
+        task_id: UUID | None = None,
+        with_tasks: bool = False,
     ) -> bool:
         holding = sa.select(EVENTS).where(EVENTS.c.id == event_id).with_for_update(key_share=True)
         async with self._database.transaction() as connection:
             found = (await connection.execute(holding)).one_or_none()
             if found is None:
                 return False
-            changes = decide(await _sheet(connection, event_of(found), task_id))
+            changes = decide(await _sheet(connection, event_of(found), task_id, with_tasks))
             for change in changes:
                 await self._apply(connection, event_id, change, now)
             if any(not isinstance(each, Acted | TakeBack) for each in changes):
@@ -205,7 +215,9 @@ def _of_plans(person: Person) -> tuple[object, ...]:
     return (person.zone_now, country, person.quiet, person.fasting, person.clock, person.usual)
 
 
-async def _sheet(connection: AsyncConnection, event: Event, task_id: UUID | None) -> Sheet:
+async def _sheet(
+    connection: AsyncConnection, event: Event, task_id: UUID | None, with_tasks: bool
+) -> Sheet:
     members = (
         sa.select(MEMBERS)
         .where(MEMBERS.c.event_id == event.id)
@@ -223,12 +235,14 @@ async def _sheet(connection: AsyncConnection, event: Event, task_id: UUID | None
         query = sa.select(TASKS).where(TASKS.c.id == task_id, TASKS.c.event_id == event.id)
         found = (await connection.execute(query)).one_or_none()
         task = None if found is None else task_of(found)
+    tasks = sa.select(TASKS).where(TASKS.c.event_id == event.id)
     return Sheet(
         event=event,
         members=[member_of(row) for row in await connection.execute(members)],
         rules=[rule_of(row) for row in await connection.execute(rules)],
         task=task,
         task_count=(await connection.execute(count)).scalar_one(),
+        tasks=[task_of(row) for row in await connection.execute(tasks)] if with_tasks else (),
     )
 
 

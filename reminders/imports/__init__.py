@@ -1,1 +1,1 @@
-"""Calendars of others, read into tasks."""
+"""Calendars of other programs, read into an event's tasks."""

@@ -2,7 +2,9 @@
 
 import argparse
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from kernel.identity import Scope
@@ -15,6 +17,7 @@ _EXAMPLES = """\
   zaffa reminders upcoming amina
   zaffa reminders explain 0197f3a2-… 0197f3a3-… amina    event, task, user: why, or why not
   zaffa reminders replan 0197f3a2-…                      an event's plan, once more
+  zaffa reminders import 0197f3a2-… wedding.ics          what it would do; --commit does it
   zaffa reminders pause policy_far                       until resumed
   zaffa reminders resume policy_far
   zaffa reminders pauses
@@ -60,6 +63,10 @@ def add_to(commands: Commands) -> None:
     explain.add_argument("user", metavar="USER")
     replan = action("replan", "make an event's plan again; nothing comes twice", _replan)
     replan.add_argument("event", metavar="EVENT")
+    imports = action("import", "make a calendar's entries tasks of an event", _import)
+    imports.add_argument("event", metavar="EVENT")
+    imports.add_argument("file", metavar="FILE", type=Path)
+    imports.add_argument("--commit", action="store_true", help="do it, not only say what it does")
     for name, about, act in (
         ("pause", "let nothing of a class go off", _pause),
         ("resume", "let a class go off again", _resume),
@@ -112,6 +119,22 @@ async def _explain(client: OperatorClient, given: argparse.Namespace) -> int:
 async def _replan(client: OperatorClient, given: argparse.Namespace) -> int:
     await client.ask("POST", "events", given.event, "replan", body={})
     _print("its plan is made again")
+    return 0
+
+
+async def _import(client: OperatorClient, given: argparse.Namespace) -> int:
+    try:
+        text = given.file.read_text("utf-8-sig")
+    except (OSError, ValueError) as error:
+        print(f"{given.file} cannot be read: {error}", file=sys.stderr)
+        return 2
+    path = ["events", given.event, "import", *([] if given.commit else ["preview"])]
+    found = await client.ask("POST", *path, body={"calendar": text})
+    for each in found["entries"]:
+        said = "; ".join(part for part in (each["reason"], *each["remarks"]) if part)
+        _print(f"{each['state']:<9} {each['title'] or each['uid']}{f'  ({said})' if said else ''}")
+    counts = ", ".join(f"{found[n]} {n}" for n in ("added", "updated", "unchanged", "refused"))
+    _print(counts if given.commit else f"{counts}; nothing is done without --commit")
     return 0
 
 

@@ -24,6 +24,7 @@ from reminders.explain import Explain
 from reminders.feeds.feeds import Feeds
 from reminders.forgetting import Forgetting
 from reminders.handed import REMINDER
+from reminders.imports.imports import Imports
 from reminders.moving import Moving
 from reminders.operating import Operating
 from reminders.parts import Parts
@@ -77,6 +78,9 @@ class Calendar:
             feeds=self.feeds,
             defaults=Defaults(store=store, clock=clock, planning=planning),
             choosing=Choosing(store=store, clock=clock, planning=planning),
+            imports=Imports(
+                store=store, clock=clock, planning=planning, options=ground.settings.imports
+            ),
             operating=Operating(store=self._operating, clock=clock, planning=planning),
             explain=Explain(
                 calendar=store, firings=self._firings, almanac=self._almanac, clock=clock

@@ -39,6 +39,7 @@ from notifications.throttle import ThrottleOptions
 from notifications.upkeep import UpkeepOptions
 from notifications.webhooks.webhooks import WebhookOptions
 from reminders.feeds.feeds import FeedOptions
+from reminders.imports.imports import ImportOptions
 from reminders.planner import PlannerOptions
 from reminders.scheduler import SchedulerOptions
 from server.options import ServerOptions
@@ -89,6 +90,7 @@ class Settings:
     planner: PlannerOptions = field(default_factory=PlannerOptions)
     scheduler: SchedulerOptions = field(default_factory=SchedulerOptions)
     feeds: FeedOptions = field(default_factory=FeedOptions)
+    imports: ImportOptions = field(default_factory=ImportOptions)
 
     def __post_init__(self) -> None:
         grace = self.connections.expiry_grace_seconds

@@ -1,4 +1,5 @@
-"""Calendar feeds as apps fetch them: cheaply, without a login, and with nothing of it in logs."""
+"""Calendars over HTTP: feeds as apps fetch them, cheaply, without a login and with nothing of it
+in logs; and uploads as they are."""
 
 import io
 import logging
@@ -130,3 +131,50 @@ async def test_the_document_says_what_is_given(http):
     described = paths["/v1/calendars/{secret}.ics"]["get"]
     assert described["security"] == []
     assert list(described["responses"]["200"]["content"]) == ["text/calendar"]
+
+
+CALENDAR = """\
+BEGIN:VCALENDAR
+BEGIN:VEVENT
+UID:1@example.org
+SUMMARY:القاعة
+DTSTART:20270501T090000
+END:VEVENT
+END:VCALENDAR
+"""
+AS_IT_IS = {"content-type": "text/calendar; charset=utf-8", **AMINA}
+
+
+@pytest.fixture
+async def door(http):
+    event = (await http.post("/v1/events", json=WEDDING, headers=AMINA)).json()
+    return f"/v1/events/{event['id']}/import"
+
+
+async def test_a_calendar_is_uploaded_as_it_is_or_within_json(http, door):
+    seen = await http.post(f"{door}/preview", content=CALENDAR.encode(), headers=AS_IT_IS)
+    done = await http.post(door, json={"calendar": CALENDAR}, headers=AMINA)
+    again = await http.post(door, content=CALENDAR.encode(), headers=AS_IT_IS)
+
+    assert (seen.status_code, done.status_code) == (200, 200)
+    assert seen.json() == done.json()
+    assert [each["title"] for each in done.json()["entries"]] == ["القاعة"]
+    assert (done.json()["added"], again.json()["unchanged"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "query", "headers", "status"),
+    [
+        (b"\xff\xfe", "", AS_IT_IS, 400),
+        (b"BEGIN:VCALENDAR", "?calendar=x", AS_IT_IS, 400),
+        (b"BEGIN:VCALENDAR", "?event_id=x", AS_IT_IS, 400),
+        (b"BEGIN:VCALENDAR", "", {"content-type": "text/plain", **AMINA}, 415),
+        (b"x" * 600_000, "", AS_IT_IS, 400),
+        (b"x" * 1_100_000, "", AS_IT_IS, 413),
+        (b"", "", AS_IT_IS, 400),
+    ],
+)
+async def test_what_is_no_calendar_is_refused(http, door, body, query, headers, status):
+    answer = await http.post(f"{door}{query}", content=body, headers=headers)
+
+    assert answer.status_code == status

@@ -28,6 +28,7 @@ from reminders.events import Events
 from reminders.explain import Explain
 from reminders.feeds.feeds import FeedOptions, Feeds
 from reminders.handed import REMINDER
+from reminders.imports.imports import ImportOptions, Imports
 from reminders.moving import Moving
 from reminders.operating import Operating
 from reminders.parts import Parts
@@ -179,6 +180,7 @@ class Room:
     people: People
     explain: Explain
     feeds: Feeds
+    imports: Imports
     operating: Operating
     defaults: Defaults
     choosing: Choosing
@@ -236,6 +238,7 @@ def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
             options=FeedOptions(),
             default_locale="en",
         ),
+        imports=Imports(**parts, options=ImportOptions()),
         operating=Operating(store=operating, clock=clock, planning=planning),
         defaults=Defaults(**parts),
         choosing=Choosing(**parts),
