@@ -16,11 +16,13 @@ class _Keys(msgspec.Struct, frozen=True):
     p256dh: str
 
 
-class _Json(msgspec.Struct, frozen=True):
+class _Json(msgspec.Struct, frozen=True, omit_defaults=True):
     """What `JSON.stringify(subscription)` says; further members are ignored."""
 
     endpoint: str
     keys: _Keys
+    application_server_key: str = msgspec.field(default="", name="applicationServerKey")
+    """The key that the app subscribed with, if it says so: a browser keeps that to itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Subscription:
     p256dh: bytes
     auth: bytes
     text: str
+    made_with: str = ""
+    """The VAPID key that the app says it subscribed with."""
 
 
 def subscription_of(text: str) -> Subscription:
@@ -59,13 +63,18 @@ def subscription_of(text: str) -> Subscription:
         raise InvalidInput("address", "needs a key p256dh that is a point of P-256") from None
     if len(p256dh) != 65:
         raise InvalidInput("address", "needs an uncompressed key p256dh")
-    canonical = _Json(said.endpoint, _Keys(base64url(auth), base64url(p256dh)))
+    made_with = _bytes(said.application_server_key)
+    if said.application_server_key and len(made_with) != 65:
+        raise InvalidInput("address", "needs an applicationServerKey of 65 bytes, or none")
+    shown = base64url(made_with)
+    canonical = _Json(said.endpoint, _Keys(base64url(auth), base64url(p256dh)), shown)
     return Subscription(
         endpoint=said.endpoint,
         origin=origin,
         p256dh=p256dh,
         auth=auth,
         text=msgspec.json.encode(canonical).decode(),
+        made_with=shown,
     )
 
 

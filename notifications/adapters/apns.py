@@ -19,6 +19,7 @@ from notifications.adapters.http2_headers import APNS_VARYING
 from notifications.adapters.http2_pool import Http2Pool
 from notifications.adapters.http2_proxy import is_proxy
 from notifications.adapters.push_content import Unsendable
+from notifications.apps.types import NOBODY, Survey
 from notifications.types import (
     AddressKind,
     Attempt,
@@ -124,7 +125,7 @@ class ApnsProvider:
         for pool in pools.values():
             await pool.shut()
 
-    async def check(self) -> Mapping[Route, Outcome]:
+    async def check(self, _survey: Survey = NOBODY, /) -> Mapping[Route, Outcome]:
         """Send what wakes nothing to an address that no device has, in both worlds.
 
         APNs has no dry run; it looks at the token and the topic before it looks at the address.

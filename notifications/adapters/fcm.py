@@ -21,6 +21,7 @@ from notifications.adapters.http2_connection import Line
 from notifications.adapters.http2_exchange import Answer, Header, Judged
 from notifications.adapters.http2_pool import Http2Pool
 from notifications.adapters.push_content import Unsendable
+from notifications.apps.types import NOBODY, Survey
 from notifications.types import AddressKind, Attempt, Outcome, Route, Verdict
 
 _IDLE = 200.0
@@ -125,7 +126,7 @@ class FcmProvider:
             await opened.bearers.close()
             await opened.session.close()
 
-    async def check(self) -> Mapping[Route, Outcome]:
+    async def check(self, _survey: Survey = NOBODY, /) -> Mapping[Route, Outcome]:
         """Have FCM validate a message to a topic nobody has, which it does not send."""
         [outcome] = (await self._post({0: _TRIAL})).values()
         return {Route.FCM: outcome}

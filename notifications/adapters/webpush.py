@@ -16,10 +16,12 @@ from kernel.options import option
 from notifications.adapters.public_addresses import PrivateAddress, Resolver
 from notifications.adapters.push_content import Unsendable
 from notifications.adapters.webpush_answers import outcome_of
+from notifications.adapters.webpush_check import SERVICES, TRIAL, answered, judged
 from notifications.adapters.webpush_crypto import Vapid, encrypted
 from notifications.adapters.webpush_guard import is_allowed
 from notifications.adapters.webpush_message import headers_of, message_of
 from notifications.apps.reading import is_subject
+from notifications.apps.types import NOBODY, Survey
 from notifications.subscriptions import subscription_of
 from notifications.types import AddressKind, Attempt, Outcome, Route, Verdict
 
@@ -105,11 +107,31 @@ class WebPushProvider:
         if session is not None:
             await session.close()
 
-    async def check(self) -> Mapping[Route, Outcome]:
-        """Sign with the key. Nobody can be asked: push services know keys by subscriptions."""
+    async def check(self, survey: Survey = NOBODY, /) -> Mapping[Route, Outcome]:
+        """Sign with the key, hold it against what subscriptions were made with, and see whether
+        their services are reached, at a path where no browser is."""
         assert self._vapid is not None, "open() comes first"
         self._vapid.authorization("https://localhost")
-        return {Route.WEBPUSH: Outcome(Verdict.ACCEPTED, "the key signs; no service is asked")}
+        asked = [each for each in survey.services if is_allowed(each, self._allowed)][:SERVICES]
+        answers = await asyncio.gather(*(self._tried(each) for each in asked))
+        outcome = judged(
+            survey,
+            public_key=self._vapid.public_key,
+            answers=dict(zip(asked, answers, strict=True)),
+        )
+        return {Route.WEBPUSH: outcome}
+
+    async def _tried(self, origin: str) -> str:
+        assert self._session is not None
+        assert self._vapid is not None
+        headers = {"TTL": "0", "Authorization": self._vapid.authorization(origin)}
+        try:
+            async with self._session.post(
+                f"{origin}{TRIAL}", headers=headers, allow_redirects=False
+            ) as answer:
+                return answered(answer.status)
+        except (aiohttp.ClientError, TimeoutError, OSError) as unreached:
+            return f"not reached ({type(unreached).__name__})"
 
     async def send(self, attempts: Sequence[Attempt]) -> Sequence[Outcome]:
         """Send all of them with as many tasks as there are connections."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from notifications.apps.ports import CheckedProvider
+from notifications.apps.types import NOBODY, Survey
 from notifications.types import AddressKind, Attempt, Outcome, Route, Verdict
 
 CHANGED = "credentials_changed"
@@ -75,8 +76,8 @@ class ChangingProvider:
             return [_after_change(each) for each in outcomes]
         return outcomes
 
-    async def check(self) -> Mapping[Route, Outcome]:
-        return {} if self._term is None else await self._term.provider.check()
+    async def check(self, survey: Survey = NOBODY, /) -> Mapping[Route, Outcome]:
+        return {} if self._term is None else await self._term.provider.check(survey)
 
 
 def _term_of(provider: CheckedProvider) -> _Term:

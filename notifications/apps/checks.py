@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from kernel.identity import Principal, Scope
 from kernel.notices import Urgency
 from notifications.apps.book import CredentialBook
-from notifications.apps.ports import MakeProviders
-from notifications.apps.types import ProviderName
+from notifications.apps.ports import MakeProviders, Surveys
+from notifications.apps.types import NOBODY, ProviderName
 from notifications.errors import AppNotFound
 from notifications.types import Outcome, Route, Verdict
 
@@ -33,9 +33,10 @@ class Checked:
 class ProviderChecks:
     """Shows each app's newest credentials to the providers, on connections of its own."""
 
-    def __init__(self, *, book: CredentialBook, make: MakeProviders) -> None:
+    def __init__(self, *, book: CredentialBook, make: MakeProviders, surveys: Surveys) -> None:
         self._book = book
         self._make = make
+        self._surveys = surveys
 
     async def check(self, principal: Principal, *, app_id: str = "") -> Sequence[Checked]:
         """Check the credentials of one app, or of all."""
@@ -55,7 +56,9 @@ class ProviderChecks:
                 found.append(Checked(each, name, name, False, UNREADABLE, fingerprint))
                 continue
             try:
-                found += _checked(each, name, await provider.check(), fingerprint)
+                browsers = name is ProviderName.WEBPUSH
+                survey = await self._surveys.of_browsers(each) if browsers else NOBODY
+                found += _checked(each, name, await provider.check(survey), fingerprint)
             finally:
                 await provider.close()
         return found

@@ -5,7 +5,14 @@ from datetime import datetime
 from typing import Protocol
 
 from kernel.notices import Urgency
-from notifications.apps.types import App, Credential, ProviderName, SealedCredential
+from notifications.apps.types import (
+    NOBODY,
+    App,
+    Credential,
+    ProviderName,
+    SealedCredential,
+    Survey,
+)
 from notifications.audit.types import Deed
 from notifications.ports import PushProvider
 from notifications.types import Outcome, Route
@@ -66,9 +73,18 @@ class AppStore(Protocol):
 class CheckedProvider(PushProvider, Protocol):
     """A provider that can be asked whether it takes our credentials, without a push."""
 
-    async def check(self) -> Mapping[Route, Outcome]:
-        """What each of its routes says to a trial that reaches no device."""
+    async def check(self, survey: Survey = NOBODY, /) -> Mapping[Route, Outcome]:
+        """What each of its routes says to a trial that reaches no device.
+
+        `survey` is what is known of browsers, whose services cannot be asked otherwise.
+        """
         ...
+
+
+class Surveys(Protocol):
+    """What devices say about their app's credentials."""
+
+    async def of_browsers(self, app_id: str) -> Survey: ...
 
 
 MakeProviders = Callable[[Credential], Mapping[Urgency, CheckedProvider]]

@@ -47,6 +47,25 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True)
+class Survey:
+    """What an app's subscriptions of browsers say about its VAPID key.
+
+    `services` are browsers' push services, the one with most subscriptions first, `keys` the
+    VAPID keys that apps say they subscribed with, each with how many; `accepted_at` is when a
+    service last took a push. Of more than `looked_at` subscriptions only the latest count.
+    """
+
+    services: Mapping[str, int] = field(default_factory=dict)
+    keys: Mapping[str, int] = field(default_factory=dict)
+    looked_at: int = 0
+    accepted_at: datetime | None = None
+
+
+NOBODY = Survey()
+"""Nobody has subscribed, or it does not matter."""
+
+
+@dataclass(frozen=True, slots=True)
 class SealedCredential:
     """A credential as it is kept: readable only with the key that `key_id` names.
 

@@ -15,6 +15,7 @@ from notifications.adapters.sql_ledger import SqlLedger
 from notifications.adapters.sql_pushes import SqlPushes
 from notifications.adapters.sql_recalls import SqlRecalls
 from notifications.adapters.sql_registry import SqlRegistry
+from notifications.adapters.sql_surveys import SqlSurveys
 from notifications.adapters.sql_templates import SqlTemplates
 from notifications.apps import routes as app_routes
 from notifications.apps.apps import Apps
@@ -107,7 +108,11 @@ class Pushes:
                 clock=clock,
                 changed=self._changed,
             ),
-            checks=ProviderChecks(book=self._providers.book, make=self._providers.make),
+            checks=ProviderChecks(
+                book=self._providers.book,
+                make=self._providers.make,
+                surveys=SqlSurveys(ground.database),
+            ),
             token_uris=ground.settings.credentials.token_uris,
             others=[self._telling.webhooks.reseal],
         )

@@ -18,6 +18,7 @@ from kernel.workers import Pulse, Stop
 from notifications.adapters.apns import ApnsProvider
 from notifications.adapters.fcm import FcmProvider
 from notifications.adapters.sql_apps import SqlApps
+from notifications.adapters.sql_surveys import SqlSurveys
 from notifications.apps.apps import Apps
 from notifications.apps.book import CredentialBook
 from notifications.apps.checks import ProviderChecks
@@ -57,6 +58,7 @@ class House:
         self.checks = ProviderChecks(
             book=CredentialBook(store=self.store, ring=self.ring, settings=self.of_settings),
             make=self.make,
+            surveys=SqlSurveys(database),
         )
         self.fleet = Fleet(
             book=self.book,
