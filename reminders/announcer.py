@@ -9,12 +9,15 @@ from kernel.metrics import Metrics
 from kernel.notices import entry_of
 from kernel.outbox import Claimed, Entry
 from reminders.action import ActionSigner
+from reminders.budget import OVER_BUDGET, Ask, rank_of
 from reminders.firing import DueFiring, Judgement, Outcome
+from reminders.folding import parted
 from reminders.handed import handed_of
 from reminders.handover import judge
 from reminders.person import Ramadan
 from reminders.ports import Almanac, SayingStore
-from reminders.saying import WITH_OTHERS, Said, said_alone, said_together
+from reminders.saying import WITH_OTHERS, Push, Said, said_alone, said_together
+from reminders.times import wall_of
 
 log = logging.getLogger(__name__)
 
@@ -61,15 +64,29 @@ class Announcer:
             self._said.labels(due.firing.firing_class, judgement.outcome).inc()
             if judgement.outcome is not recorded:
                 otherwise.append((due, judgement))
-        notices, with_others = said_together(said, now=now)
-        otherwise += (
-            (each.due, Judgement(each.outcome, WITH_OTHERS))
-            for each in with_others
-            if each.outcome is Outcome.FIRED
-        )
+        at_once, for_digest = parted(said, now=now)
+        pushes = said_together(at_once, now=now)
+        asks = [ask for push in pushes if (ask := _ask(push, now)) is not None]
+        spared = {ask.key for ask in asks}
+        if asks:
+            spared -= set(await self._store.spend(asks))
+        told = [push for push in pushes if _key(push) not in spared]
+        for push in pushes:
+            if _key(push) in spared:
+                for_digest += [(each, OVER_BUDGET) for each in push.says]
+            elif len(push.says) > 1:
+                otherwise += [
+                    (each.due, Judgement(each.outcome, WITH_OTHERS))
+                    for each in push.says
+                    if each.outcome is Outcome.FIRED
+                ]
+        otherwise += [
+            (each.due, Judgement(Outcome.FOLDED, reason, for_digest=True))
+            for each, reason in for_digest
+        ]
         if otherwise:
             await self._store.amend(otherwise, now=now)
-        return [entry_of(notice) for notice in notices]
+        return [entry_of(push.notice) for push in told]
 
     def _judged(
         self, due: DueFiring, now: datetime, ramadans: Sequence[Ramadan], said: list[Said]
@@ -87,3 +104,17 @@ class Announcer:
             log.exception("firing failed", extra={"task_id": task_id}, exc_info=error)
             return Judgement(Outcome.DEAD, f"{type(error).__name__}: {error}")
         return judgement
+
+
+def _ask(push: Push, now: datetime) -> Ask | None:
+    """What a push asks of its user's day; nothing if it is free."""
+    rank = rank_of([each.due.firing.firing_class for each in push.says])
+    if rank is None:
+        return None
+    due = push.says[0].due
+    zone = due.event.zone if due.person is None else due.person.zone_now
+    return Ask(due.firing.user_id, wall_of(now, zone).date(), _key(push), rank)
+
+
+def _key(push: Push) -> bytes:
+    return push.says[0].due.firing.dedupe_key

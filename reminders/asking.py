@@ -8,7 +8,7 @@ from reminders.events import Events
 from reminders.explain import Explain
 from reminders.limits import checked_user
 from reminders.people import People
-from reminders.person import FastingPolicy
+from reminders.person import Digests, FastingPolicy
 from reminders.rulebook import RuleBook
 from reminders.snoozing import Later, Snoozing
 from reminders.tasks import Tasks
@@ -197,6 +197,8 @@ class Asking:
             fasting=FastingPolicy(asked.fasting),
             hijri=asked.hijri,
             follow_device=asked.follow_device,
+            digest=Digests(asked.digest),
+            digest_at=bodies.clock_of(asked.digest_at),
             user_id=_user(user),
         )
         return bodies.profile_answer(person)

@@ -251,6 +251,8 @@ def profile_answer(person: Person) -> profile_schemas.ProfileAnswer:
         fasting=str(person.fasting),
         hijri=person.hijri,
         follow_device=person.follow_device,
+        digest=str(person.digest),
+        digest_at=clock_text(person.digest_at),
     )
 
 

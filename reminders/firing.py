@@ -32,6 +32,8 @@ class FiringClass(StrEnum):
     """The event begins, or a vendor's part in it: told whatever the hour."""
     GUEST = "guest"
     """To guests who have not answered."""
+    DIGEST = "digest"
+    """What else there is, in one. It has turns in place of firings."""
 
 
 BUDGETED = frozenset({FiringClass.POLICY_FAR, FiringClass.POLICY_NEAR, FiringClass.NAG})
@@ -104,6 +106,8 @@ class Judgement:
     reason: str = ""
     until: datetime | None = None
     """When a deferred one is looked at again."""
+    for_digest: bool = False
+    """The user's next digest tells it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,8 @@ class Settled:
     decided_at: datetime
     outcome: Outcome
     reason: str
+    told_at: datetime | None = None
+    """When a digest told what was folded."""
 
     @property
     def lateness(self) -> timedelta:

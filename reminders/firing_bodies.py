@@ -34,6 +34,7 @@ def explanation_answer(explained: Explained) -> schemas.ExplanationAnswer:
                 decided_at=each.decided_at,
                 outcome=str(each.outcome),
                 reason=each.reason,
+                told_at=each.told_at,
             )
             for each in explained.settled
         ],

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from reminders.due import due_on, instant_of
-from reminders.firing import DueFiring, Firing, FiringClass, Judgement, Outcome
+from reminders.firing import OVERDUE, PAYMENTS, DueFiring, Firing, Judgement, Outcome
 from reminders.lateness import Decision, decide
 from reminders.person import Ramadan
 from reminders.placing import POLITE
@@ -76,10 +76,12 @@ def _hushed(
     if not reason or (now - firing.due_at <= BARELY_LATE and _was_allowed(firing, hush)):
         return None
     latest = firing.useful_until
-    if meaning.at is not None and firing.firing_class is not FiringClass.NAG:
+    if meaning.at is not None and firing.firing_class not in OVERDUE:
         latest = min(latest, instant_of(meaning, firing.zone))
     until = next_allowed(now, hush)
     if until is None or until >= latest:
+        if firing.firing_class in PAYMENTS:
+            return Judgement(Outcome.FOLDED, LATER_THAN_GRACE)
         return Judgement(Outcome.EXPIRED, f"{reason} until it is no longer useful")
     return Judgement(Outcome.DEFERRED, reason, until=until)
 

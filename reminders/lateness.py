@@ -67,6 +67,8 @@ def grace_of(firing_class: FiringClass, due_at: datetime, zone: str) -> timedelt
             return timedelta(hours=24)
         case FiringClass.POLICY_FAR | FiringClass.PAYMENT:
             return _until(_EVENING, due_at, zone)
+        case FiringClass.DIGEST:
+            return timedelta(hours=3, minutes=30)
         case FiringClass.GUEST:
             return _until(_GUESTS_EVENING, due_at, zone)
 
@@ -102,9 +104,12 @@ def decide(
     useful_until: datetime,
     now: datetime,
 ) -> Decision:
-    """Send, fold or expire; never goes back from right to left as `now` grows."""
+    """Send, fold or expire; never goes back from right to left as `now` grows.
+
+    What somebody is owed is never dropped without a word.
+    """
     if now >= useful_until:
-        return Decision.EXPIRE
+        return Decision.FOLD if firing_class in PAYMENTS else Decision.EXPIRE
     if now - due_at <= grace or firing_class not in FOLDS:
         return Decision.SEND
     return Decision.FOLD

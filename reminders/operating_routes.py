@@ -22,6 +22,7 @@ ClassName = Literal[
     "event",
     "event_day",
     "guest",
+    "digest",
 ]
 
 

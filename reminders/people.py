@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import time
 
 from kernel.clock import Clock
 from kernel.errors import InvalidInput
@@ -11,11 +12,13 @@ from kernel.workers import Pulse
 from reminders.authority import acting_for
 from reminders.errors import ProfileNotFound
 from reminders.limits import checked_user
-from reminders.person import FastingPolicy, Person, Quiet
+from reminders.person import Digests, FastingPolicy, Person, Quiet
 from reminders.ports import CalendarStore
 from reminders.quiet import LONGEST_QUIET, quiet_for
 from reminders.times import checked_zone
 from reminders.travel import heard
+
+LATEST_DIGEST = time(11)
 
 _LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}")
 
@@ -46,6 +49,8 @@ class People:
         fasting: FastingPolicy = FastingPolicy.AUTO,
         hijri: bool = False,
         follow_device: bool = True,
+        digest: Digests = Digests.DAILY,
+        digest_at: time | None = None,
         user_id: UserId | None = None,
     ) -> Person:
         """Store the user's profile. Where their devices are is kept."""
@@ -53,6 +58,8 @@ class People:
             raise InvalidInput("locale", "must be a language tag such as fr-DZ")
         if quiet is not None and quiet_for(quiet) > LONGEST_QUIET:
             raise InvalidInput("quiet", "must leave eight hours of the day")
+        if digest_at is not None and digest_at > LATEST_DIGEST:
+            raise InvalidInput("digest_at", "must be in the morning: at 11:00 at the latest")
         user = _of(principal, user_id)
         earlier = await self._store.person(user)
         person = replace(
@@ -64,6 +71,8 @@ class People:
             fasting=fasting,
             hijri=hijri,
             follow_device=follow_device,
+            digest=digest,
+            digest_at=digest_at,
         )
         return await self._stored(person)
 

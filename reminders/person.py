@@ -71,6 +71,14 @@ class Usual:
     leads: tuple[UsualLead, ...] | None = None
 
 
+class Digests(StrEnum):
+    """How often a user is told in one what else there is: each day, each week, never."""
+
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    OFF = "off"
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """How a user wants to be reminded. Who has no such profile lives in the event's zone.
@@ -96,6 +104,8 @@ class Person:
     candidate_since: datetime | None = None
     clock: time | None = None
     usual: Mapping[Occasion, Usual] = field(default_factory=dict)
+    digest: Digests = Digests.DAILY
+    digest_at: time | None = None
 
     @property
     def zone_now(self) -> str:

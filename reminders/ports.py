@@ -9,6 +9,7 @@ from uuid import UUID
 from kernel.ids import UserId
 from kernel.paging import Page
 from reminders.action import Acted
+from reminders.budget import Ask
 from reminders.firing import (
     DueFiring,
     Firing,
@@ -286,5 +287,11 @@ class SayingStore(Protocol):
 
     async def amend(self, judged: Sequence[tuple[DueFiring, Judgement]], *, now: datetime) -> None:
         """Record that something else became of firings. What is stale or deferred is taken off
-        the record, and its plan marked, so that it may go off at its time."""
+        the record, and its plan marked, so that it may go off at its time. What is for the
+        digest is kept for it, once."""
+        ...
+
+    async def spend(self, asks: Sequence[Ask]) -> Collection[bytes]:
+        """The keys of the pushes that get a place in their users' days. Asking again for what
+        was granted costs nothing, and however many ask at once, no day has more than it may."""
         ...

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from reminders.schemas import Ask, Reply, User
-from reminders.shapes import QuietBody, Zone
+from reminders.shapes import QuietBody, WallTime, Zone
 
 
 class OnePerson(Ask, frozen=True, kw_only=True):
@@ -22,6 +22,8 @@ class PutProfile(Ask, frozen=True, kw_only=True):
     fasting: Literal["auto", "on", "off"] = "auto"
     hijri: bool = False
     follow_device: bool = True
+    digest: Literal["daily", "weekly", "off"] = "daily"
+    digest_at: WallTime | None = None
 
 
 class PutProfileOf(PutProfile, frozen=True, kw_only=True):
@@ -49,3 +51,5 @@ class ProfileAnswer(Reply, frozen=True, kw_only=True):
     fasting: str
     hijri: bool
     follow_device: bool
+    digest: str
+    digest_at: str | None

@@ -6,6 +6,8 @@ from reminders import errors, schemas
 from reminders.asking import Asking
 from reminders.choosing import Choosing
 from reminders.defaults import Defaults
+from reminders.digests.preview import DigestPreview
+from reminders.digests.routes import digest_operations
 from reminders.events import Events
 from reminders.explain import Explain
 from reminders.feeds.feeds import Feeds
@@ -48,6 +50,7 @@ def operations(
     defaults: Defaults,
     choosing: Choosing,
     imports: Imports,
+    digest: DigestPreview,
 ) -> list[AnyOperation]:
     """Everything the client gateway offers to users, each beside what servers are offered."""
     asking = Asking(events, tasks, snoozing, rules, people, explain)
@@ -62,6 +65,7 @@ def operations(
         *feed_operations(feeds),
         *usual_operations(defaults, choosing),
         *import_operations(imports),
+        *digest_operations(digest),
         *operating_operations(operating),
     ]
 

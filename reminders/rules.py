@@ -100,7 +100,7 @@ def recipients(task: Task, rule: Rule, members: dict[UserId, Member]) -> Iterato
         yield rule.user_id
 
 
-def concerned(task: Task, members: dict[UserId, Member]) -> Iterator[UserId]:
+def concerned(task: Task, members: Mapping[UserId, Member]) -> Iterator[UserId]:
     """Whom the task is for: its assignee, without one the owners."""
     if task.assignee_id is not None and task.assignee_id in members:
         yield task.assignee_id

@@ -53,12 +53,17 @@ class Said:
     notice: Notice
 
 
-def said_together(
-    said: Sequence[Said], *, now: datetime
-) -> tuple[Sequence[Notice], Sequence[Said]]:
-    """The notices that say all of it, and what has none of its own among them."""
-    notices: list[Notice] = []
-    with_others: list[Said] = []
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One notice, and all that it says."""
+
+    notice: Notice
+    says: Sequence[Said]
+
+
+def said_together(said: Sequence[Said], *, now: datetime) -> Sequence[Push]:
+    """The notices that say all of it."""
+    pushes: list[Push] = []
     groups: dict[tuple[object, ...], list[Said]] = defaultdict(list)
     for each in said:
         firing = each.due.firing
@@ -70,11 +75,11 @@ def said_together(
     for key, group in groups.items():
         folded = len(key) == 1
         if folded or len(group) >= MANY:
-            notices.append(_one_for_all([each.due for each in group], folded=folded, now=now))
-            with_others += group
+            dues = [each.due for each in group]
+            pushes.append(Push(_one_for_all(dues, folded=folded, now=now), group))
         else:
-            notices += (each.notice for each in group)
-    return notices, with_others
+            pushes += (Push(each.notice, [each]) for each in group)
+    return pushes
 
 
 def said_alone(

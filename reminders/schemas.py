@@ -251,6 +251,8 @@ class SettledBody(Reply, frozen=True, kw_only=True):
     decided_at: datetime
     outcome: str
     reason: str
+    told_at: datetime | None
+    """When a digest told what was folded."""
 
 
 class ExplanationAnswer(Reply, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from notifications.templates.builtin_reminders import REMINDERS
 from notifications.templates.types import Template, Variable, VariableKind
 from notifications.types import Action, Text
 
@@ -89,6 +90,7 @@ BUILT_IN: Mapping[str, Template] = {
             "when": Variable(example="demain à 10 h"),
         },
     ),
+    **REMINDERS,
     "announcement": Template(
         texts={"en": Text("{title}", "{body}")},
         variables={"title": Variable(example="Zaffa"), "body": Variable(example="مرحبا بكم")},

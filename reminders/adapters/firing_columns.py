@@ -57,4 +57,5 @@ def settled_of(row: Selected) -> Settled:
         decided_at=row.decided_at,
         outcome=Outcome(row.outcome),
         reason=row.reason,
+        told_at=row.told_at,
     )

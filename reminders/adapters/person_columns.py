@@ -3,7 +3,7 @@
 import msgspec
 
 from reminders.adapters.mapping import Columns, Selected, json_text
-from reminders.person import FastingPolicy, Occasion, Person, Quiet, Usual
+from reminders.person import Digests, FastingPolicy, Occasion, Person, Quiet, Usual
 
 _usual = msgspec.json.Decoder(dict[Occasion, Usual])
 
@@ -25,6 +25,8 @@ def columns_of_person(person: Person) -> Columns:
         "candidate_since": person.candidate_since,
         "clock": person.clock,
         "usual": json_text(person.usual),
+        "digest": str(person.digest),
+        "digest_at": person.digest_at,
     }
 
 
@@ -44,4 +46,6 @@ def person_of(row: Selected) -> Person:
         candidate_since=row.candidate_since,
         clock=row.clock,
         usual=_usual.decode(row.usual),
+        digest=Digests(row.digest),
+        digest_at=row.digest_at,
     )

@@ -31,6 +31,7 @@ from reminders.adapters.mapping import (
 )
 from reminders.adapters.person_columns import columns_of_person, person_of
 from reminders.adapters.places import place_cursor, place_of
+from reminders.adapters.sql_digests import look
 from reminders.adapters.taking_back import take_back
 from reminders.countries import country_of
 from reminders.errors import IdTaken
@@ -56,6 +57,7 @@ class SqlCalendarStore:
                 return event_of((await connection.execute(taken)).one())
             if owner is not None:
                 await connection.execute(MEMBERS.insert().values(columns_of_member(owner)))
+                await look(self._database, connection, [owner.user_id], event.created_at)
             await _mark(connection, event.id, event.created_at)
         return event
 
@@ -166,6 +168,7 @@ class SqlCalendarStore:
                 await connection.execute(
                     MARKS.insert().from_select(["event_id", "marked_at"], plans)
                 )
+            await look(self._database, connection, [person.user_id], now)
 
     async def _apply(
         self, connection: AsyncConnection, event_id: UUID, change: Change, now: datetime
@@ -179,6 +182,7 @@ class SqlCalendarStore:
             case Member():
                 put = self._database.upsert(MEMBERS, on=["event_id", "user_id"], update=["role"])
                 await connection.execute(put.values(columns_of_member(change)))
+                await look(self._database, connection, [change.user_id], change.joined_at)
             case RemoveMember(user_id):
                 await connection.execute(
                     MEMBERS.delete().where(

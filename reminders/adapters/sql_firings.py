@@ -21,6 +21,7 @@ from reminders.adapters.mapping import EVENTS, FIRINGS, LOG, MARKS, TASKS, event
 from reminders.adapters.places import place_cursor, place_of
 from reminders.adapters.plan_rows import inputs_of, write_plan
 from reminders.adapters.settling import DueRows, due_firing, settle, with_truth
+from reminders.adapters.sql_digests import ITEMS
 from reminders.adapters.usual_path import Usual, settle_usual, take
 from reminders.firing import (
     DueFiring,
@@ -151,7 +152,8 @@ class SqlFiringStore:
     async def settled(self, task_id: UUID, user_id: UserId) -> Sequence[Settled]:
         event_id = sa.select(TASKS.c.event_id).where(TASKS.c.id == task_id).scalar_subquery()
         query = (
-            sa.select(LOG)
+            sa.select(LOG, ITEMS.c.told_at)
+            .outerjoin(ITEMS, ITEMS.c.dedupe_key == LOG.c.dedupe_key)
             .where(LOG.c.event_id == event_id, LOG.c.task_id == task_id, LOG.c.user_id == user_id)
             .order_by(LOG.c.decided_at.desc(), LOG.c.due_at.desc())
         )

@@ -7,8 +7,11 @@ import sqlalchemy as sa
 
 from kernel.adapters.database import Database
 from kernel.ids import UserId
-from reminders.adapters.mapping import LOG, MARKS, Selected
+from reminders.adapters.budgets import spend
+from reminders.adapters.mapping import LOG, MARKS, Columns, Selected
 from reminders.adapters.settling import REASON, UNSETTLED, due_of, with_truth
+from reminders.adapters.sql_digests import ITEMS
+from reminders.budget import Ask
 from reminders.firing import DueFiring, Firing, FiringClass, Judgement, Outcome
 from reminders.handed import Handed
 
@@ -36,7 +39,11 @@ class SqlSayingStore:
     async def amend(self, judged: Sequence[tuple[DueFiring, Judgement]], *, now: datetime) -> None:
         back = [due.firing for due, judgement in judged if judgement.outcome in UNSETTLED]
         other = [each for each in judged if each[1].outcome not in UNSETTLED]
+        items = [_item(due.firing, now) for due, judgement in judged if judgement.for_digest]
         async with self._database.transaction() as connection:
+            if items:
+                new = self._database.insert_new(ITEMS, on=["dedupe_key"])
+                await connection.execute(new, items)
             if other:
                 await connection.execute(
                     LOG.update()
@@ -59,10 +66,25 @@ class SqlSayingStore:
                 marks = [{"event_id": each, "marked_at": now} for each in events]
                 await connection.execute(MARKS.insert(), marks)
 
+    async def spend(self, asks: Sequence[Ask]) -> set[bytes]:
+        async with self._database.transaction() as connection:
+            return await spend(self._database, connection, asks)
+
 
 _RECORD = sa.and_(
     LOG.c.nominal_day == sa.bindparam("on_day"), LOG.c.dedupe_key == sa.bindparam("key")
 )
+
+
+def _item(firing: Firing, now: datetime) -> Columns:
+    return {
+        "dedupe_key": firing.dedupe_key,
+        "user_id": firing.user_id,
+        "event_id": firing.event_id,
+        "task_id": firing.task_id,
+        "nominal_day": firing.nominal_day,
+        "folded_at": now,
+    }
 
 
 def _firing(row: Selected, handed: Handed) -> Firing:

@@ -76,6 +76,8 @@ class PersonRow(Row, table=True):
     candidate_since: datetime | None = Field(default=None, sa_type=Instant)
     clock: time | None = None
     usual: str = Field(sa_type=JSON_TEXT, sa_column_kwargs={"server_default": "{}"})
+    digest: str = Field(sa_type=sa.String(8), sa_column_kwargs={"server_default": "daily"})
+    digest_at: time | None = None
 
 
 class ZoneStateRow(Row, table=True):

@@ -30,7 +30,8 @@ _JUDGED = """
             WHEN task.sched_version <> firing.task_version
                 OR event.sched_version <> firing.event_version THEN 'stale_replanned'
             WHEN person.muted THEN 'muted'
-            WHEN firing.useful_until <= :now THEN 'expired'
+            WHEN firing.useful_until <= :now
+                AND firing.firing_class NOT IN ('payment', 'payment_late') THEN 'expired'
             WHEN {left} THEN 'left'
             WHEN firing.firing_class IN ('policy_far', 'nag', 'payment', 'payment_late')
                 AND {grace_over} THEN 'folded'

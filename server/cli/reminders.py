@@ -38,6 +38,7 @@ CLASSES = (
     "event",
     "event_day",
     "guest",
+    "digest",
 )
 
 _PAGE = 100

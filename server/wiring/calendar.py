@@ -11,6 +11,7 @@ from reminders import acting_routes, routes
 from reminders.acting import Acting
 from reminders.action import ActionSigner
 from reminders.adapters.sql_calendar import SqlCalendarStore
+from reminders.adapters.sql_digests import SqlDigestStore
 from reminders.adapters.sql_feeds import SqlFeedStore
 from reminders.adapters.sql_firings import SqlFiringStore
 from reminders.adapters.sql_operating import SqlOperatingStore
@@ -19,6 +20,8 @@ from reminders.adapters.sql_zones import SqlZoneStore
 from reminders.announcer import Announcer
 from reminders.choosing import Choosing
 from reminders.defaults import Defaults
+from reminders.digests.digester import Digester
+from reminders.digests.preview import DigestPreview
 from reminders.events import Events
 from reminders.explain import Explain
 from reminders.feeds.feeds import Feeds
@@ -52,6 +55,7 @@ class Calendar:
         clock, planning = ground.clock, self._planning
         self._almanac = _Almanac(SqlPreferences(ground.database))
         self._firings = SqlFiringStore(ground.database)
+        self._digests = SqlDigestStore(ground.database)
         self.events = Events(store=store, clock=clock, planning=planning)
         self.parts = Parts(store=store, clock=clock, planning=planning)
         self.moving = Moving(store=store, clock=clock, planning=planning)
@@ -81,6 +85,7 @@ class Calendar:
             imports=Imports(
                 store=store, clock=clock, planning=planning, options=ground.settings.imports
             ),
+            digest=DigestPreview(store=self._digests, almanac=self._almanac, clock=clock),
             operating=Operating(store=self._operating, clock=clock, planning=planning),
             explain=Explain(
                 calendar=store, firings=self._firings, almanac=self._almanac, clock=clock
@@ -137,8 +142,18 @@ class Calendar:
             planning=self._planning,
         )
         ground.parts.append(OpenedPart(open=zones.open))
+        digester = Digester(
+            store=self._digests,
+            operating=self._operating,
+            almanac=self._almanac,
+            clock=ground.clock,
+            metrics=ground.metrics,
+            options=settings.digests,
+            default_locale=settings.scheduler.default_locale,
+            relaying=ground.relaying,
+        )
         forgetting = Forgetting(store=self._store, clock=ground.clock)
-        ground.workers += [planner, scheduler, zones, forgetting]
+        ground.workers += [planner, scheduler, digester, zones, forgetting]
 
 
 class _Stands:

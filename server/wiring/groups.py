@@ -38,6 +38,7 @@ from notifications.templates.shelf import TemplateOptions
 from notifications.throttle import ThrottleOptions
 from notifications.upkeep import UpkeepOptions
 from notifications.webhooks.webhooks import WebhookOptions
+from reminders.digests.digester import DigestOptions
 from reminders.feeds.feeds import FeedOptions
 from reminders.imports.imports import ImportOptions
 from reminders.planner import PlannerOptions
@@ -89,6 +90,7 @@ class Settings:
     sandbox: SandboxOptions = field(default_factory=SandboxOptions)
     planner: PlannerOptions = field(default_factory=PlannerOptions)
     scheduler: SchedulerOptions = field(default_factory=SchedulerOptions)
+    digests: DigestOptions = field(default_factory=DigestOptions)
     feeds: FeedOptions = field(default_factory=FeedOptions)
     imports: ImportOptions = field(default_factory=ImportOptions)
 

@@ -15,6 +15,7 @@ import notifications.adapters.template_tables
 import notifications.adapters.thread_tables
 import notifications.adapters.webhook_tables
 import reminders.adapters.action_tables
+import reminders.adapters.digest_tables
 import reminders.adapters.feed_tables
 import reminders.adapters.tables
 from kernel.adapters.database import Row
@@ -32,6 +33,7 @@ TABLES = (
     notifications.adapters.thread_tables,
     notifications.adapters.template_tables,
     notifications.adapters.webhook_tables,
+    reminders.adapters.digest_tables,
     reminders.adapters.feed_tables,
     reminders.adapters.action_tables,
     reminders.adapters.tables,

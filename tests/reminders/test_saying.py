@@ -36,7 +36,7 @@ def said(given, outcome=Outcome.FIRED):
         Said(due, outcome, said_alone(due, now=now, default_locale="en", signer=SIGNER))
         for due in given
     ]
-    return said_together(alone, now=now)[0]
+    return [push.notice for push in said_together(alone, now=now)]
 
 
 def test_one_firing_says_what_is_due_when_and_leads_there():

@@ -17,6 +17,7 @@ from kernel.workers import Pulse
 from reminders.acting import Acting
 from reminders.action import ActionSigner
 from reminders.adapters.sql_calendar import SqlCalendarStore
+from reminders.adapters.sql_digests import SqlDigestStore
 from reminders.adapters.sql_feeds import SqlFeedStore
 from reminders.adapters.sql_firings import SqlFiringStore
 from reminders.adapters.sql_operating import SqlOperatingStore
@@ -24,6 +25,8 @@ from reminders.adapters.sql_saying import SqlSayingStore
 from reminders.announcer import Announcer
 from reminders.choosing import Choosing
 from reminders.defaults import Defaults
+from reminders.digests.digester import Digester, DigestOptions
+from reminders.digests.preview import DigestPreview
 from reminders.events import Events
 from reminders.explain import Explain
 from reminders.feeds.feeds import FeedOptions, Feeds
@@ -184,6 +187,8 @@ class Room:
     operating: Operating
     defaults: Defaults
     choosing: Choosing
+    digest: DigestPreview
+    digester: Digester
     planner: Planner
     scheduler: Scheduler
     announcer: Announcer
@@ -215,6 +220,7 @@ def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
     firings = SqlFiringStore(database)
     operating = SqlOperatingStore(database)
     almanac, standing = KnownDays(), Standing()
+    digests = SqlDigestStore(database)
     planning, relaying = Pulse(), Pulse()
     parts = {"store": calendar, "clock": clock, "planning": planning}
     return Room(
@@ -242,6 +248,17 @@ def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
         operating=Operating(store=operating, clock=clock, planning=planning),
         defaults=Defaults(**parts),
         choosing=Choosing(**parts),
+        digest=DigestPreview(store=digests, almanac=almanac, clock=clock),
+        digester=Digester(
+            store=digests,
+            operating=operating,
+            almanac=almanac,
+            clock=clock,
+            metrics=metrics,
+            options=DigestOptions(),
+            default_locale="en",
+            relaying=relaying,
+        ),
         planner=Planner(
             store=firings,
             almanac=almanac,

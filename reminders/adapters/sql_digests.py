@@ -1,0 +1,199 @@
+"""Turns to be told a digest, and what there is to tell, in tables."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kernel.adapters.database import Database, table_of
+from kernel.adapters.sql_outbox import write_entries
+from kernel.ids import UserId
+from reminders.adapters.budgets import BUDGETS
+from reminders.adapters.digest_tables import DigestItemRow, DigestTurnRow
+from reminders.adapters.mapping import (
+    EVENTS,
+    MEMBERS,
+    PEOPLE,
+    TASKS,
+    Selected,
+    event_of,
+    member_of,
+    task_of,
+)
+from reminders.adapters.person_columns import person_of
+from reminders.digests.agenda import Agenda, Turned
+from reminders.digests.digest import Folded, Plan
+from reminders.digests.turns import Reader, Turn
+from reminders.person import Person, Ramadan
+from reminders.types import Member, Role
+
+TURNS = table_of(DigestTurnRow)
+ITEMS = table_of(DigestItemRow)
+
+NOWHERE = "UTC"
+"""The zone of who is in no event any more, and has no profile."""
+
+
+async def look(
+    database: Database, connection: AsyncConnection, user_ids: Collection[UserId], now: datetime
+) -> None:
+    """Have it found out when these users' next digests are due."""
+    put = database.upsert(TURNS, on=["user_id"], update=["due_at", "planned_on"])
+    rows = [{"user_id": user, "due_at": now, "planned_on": None} for user in sorted(user_ids)]
+    if rows:
+        await connection.execute(put, rows)
+
+
+class SqlDigestStore:
+    """Any number of digesters may work at once; on PostgreSQL a turn that one holds is passed
+    over by the others."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def take_turns(
+        self,
+        turned: Callable[[Agenda], Turned],
+        *,
+        ramadans: Sequence[Ramadan],
+        now: datetime,
+        limit: int,
+    ) -> Sequence[str]:
+        come = (
+            sa.select(TURNS)
+            .where(TURNS.c.due_at <= now)
+            .order_by(TURNS.c.due_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        async with self._database.transaction() as connection:
+            turns = list(await connection.execute(come))
+            if not turns:
+                return []
+            agendas = await _agendas(connection, turns, ramadans)
+            taken = [(agenda.reader.user_id, turned(agenda)) for agenda in agendas]
+            await _settle(connection, taken, now)
+        return [each.outcome for _, each in taken]
+
+    async def agenda(
+        self, user_id: UserId, *, ramadans: Sequence[Ramadan], now: datetime
+    ) -> Agenda | None:
+        async with self._database.reading() as connection:
+            query = sa.select(TURNS).where(TURNS.c.user_id == user_id)
+            turns = list(await connection.execute(query))
+            found = await _agendas(connection, turns, ramadans)
+        return found[0] if found else None
+
+    async def forget(self, *, before: datetime) -> None:
+        async with self._database.transaction() as connection:
+            await connection.execute(ITEMS.delete().where(ITEMS.c.told_at < before))
+            await connection.execute(BUDGETS.delete().where(BUDGETS.c.day < before.date()))
+
+
+async def _settle(
+    connection: AsyncConnection, taken: Sequence[tuple[UserId, Turned]], now: datetime
+) -> None:
+    await connection.execute(
+        TURNS.update()
+        .where(TURNS.c.user_id == sa.bindparam("whose"))
+        .values(
+            due_at=sa.bindparam("next_at"),
+            planned_on=sa.bindparam("next_on"),
+            told_on=sa.bindparam("told"),
+        ),
+        [
+            {
+                "whose": user_id,
+                "next_at": None if each.next is None else each.next.due_at,
+                "next_on": None if each.next is None else each.next.on,
+                "told": each.told_on,
+            }
+            for user_id, each in taken
+        ],
+    )
+    keys = [folded.key for _, each in taken for folded in each.tells]
+    if keys:
+        told = ITEMS.update().where(ITEMS.c.dedupe_key.in_(keys))
+        await connection.execute(told.values(told_at=now))
+    entries = [each.entry for _, each in taken if each.entry is not None]
+    await write_entries(connection, entries, now)
+
+
+@dataclass
+class _Found:
+    """What belongs to one user."""
+
+    person: Person | None = None
+    events: dict[UUID, Role] = field(default_factory=dict)
+    folded: list[Folded] = field(default_factory=list)
+
+
+async def _agendas(
+    connection: AsyncConnection, turns: Sequence[Selected], ramadans: Sequence[Ramadan]
+) -> list[Agenda]:
+    users = [turn.user_id for turn in turns]
+    found: dict[str, _Found] = defaultdict(_Found)
+    for row in await connection.execute(sa.select(PEOPLE).where(PEOPLE.c.user_id.in_(users))):
+        found[row.user_id].person = person_of(row)
+    waiting = sa.select(ITEMS).where(ITEMS.c.user_id.in_(users), ITEMS.c.told_at.is_(None))
+    for row in await connection.execute(waiting):
+        found[row.user_id].folded.append(Folded(row.dedupe_key, row.task_id))
+    working = (
+        sa.select(MEMBERS.c.user_id, MEMBERS.c.role, MEMBERS.c.event_id)
+        .join(EVENTS, EVENTS.c.id == MEMBERS.c.event_id)
+        .where(
+            MEMBERS.c.user_id.in_(users),
+            MEMBERS.c.role != str(Role.GUEST),
+            EVENTS.c.cancelled_at.is_(None),
+        )
+    )
+    for row in await connection.execute(working):
+        found[row.user_id].events[row.event_id] = Role(row.role)
+    plans = await _plans(connection, {key for each in found.values() for key in each.events})
+    return [_agenda(turn, found[turn.user_id], plans, ramadans) for turn in turns]
+
+
+async def _plans(connection: AsyncConnection, event_ids: Collection[UUID]) -> Mapping[UUID, Plan]:
+    if not event_ids:
+        return {}
+    members: dict[UUID, dict[UserId, Member]] = defaultdict(dict)
+    for row in await connection.execute(
+        sa.select(MEMBERS)
+        .where(MEMBERS.c.event_id.in_(event_ids))
+        .order_by(MEMBERS.c.joined_at, MEMBERS.c.user_id)
+    ):
+        members[row.event_id][UserId(row.user_id)] = member_of(row)
+    tasks = defaultdict(list)
+    for row in await connection.execute(
+        sa.select(TASKS).where(
+            TASKS.c.event_id.in_(event_ids), TASKS.c.done_at.is_(None), TASKS.c.deleted_at.is_(None)
+        )
+    ):
+        tasks[row.event_id].append(task_of(row))
+    events = await connection.execute(sa.select(EVENTS).where(EVENTS.c.id.in_(event_ids)))
+    return {row.id: Plan(event_of(row), members[row.id], tasks[row.id]) for row in events}
+
+
+def _agenda(
+    turn: Selected, found: _Found, plans: Mapping[UUID, Plan], ramadans: Sequence[Ramadan]
+) -> Agenda:
+    own = [plans[key] for key in sorted(found.events) if key in plans]
+    reader = Reader(
+        user_id=UserId(turn.user_id),
+        person=found.person,
+        event_zone=own[0].event.zone if own else NOWHERE,
+        roles=frozenset(found.events.values()),
+        ramadans=ramadans,
+    )
+    known = turn.planned_on is not None and turn.due_at is not None
+    return Agenda(
+        reader=reader,
+        turn=Turn(turn.due_at, turn.planned_on) if known else None,
+        told_on=turn.told_on,
+        plans=own,
+        folded=found.folded,
+    )

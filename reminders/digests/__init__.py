@@ -1,0 +1,1 @@
+"""Digests: what a user is told in one, once a day."""

@@ -1,0 +1,300 @@
+"""Digests, and the day's budget: what is not told at once is told in one."""
+
+import asyncio
+import uuid
+from datetime import date, datetime, time, timedelta
+
+import pytest
+
+from kernel.errors import InvalidInput
+from notifications.templates.builtin import BUILT_IN
+from reminders.adapters.sql_saying import SqlSayingStore
+from reminders.budget import Ask, granted, rank_of
+from reminders.firing import FiringClass, Outcome
+from reminders.person import Digests
+from reminders.times import resolve
+from reminders.types import (
+    AtWall,
+    CalendarLead,
+    Offset,
+    OnDay,
+    Payment,
+    Priority,
+    Role,
+    TaskDetails,
+)
+from tests.support.factories_reminders import AMINA, BILAL, server, user
+from tests.support.metrics import value_of
+
+ALGIERS = "Africa/Algiers"
+MONDAY, TUESDAY = date(2026, 4, 6), date(2026, 4, 7)
+"""After Ramadan, on no weekend."""
+
+
+@pytest.fixture
+async def wedding(anywhere):
+    """Amina's, in summer; it is the third of April, a Friday."""
+    anywhere.clock.move(days=33)
+    await anywhere.people.put(user(AMINA), zone=ALGIERS, locale="fr-DZ")
+    sheet = await anywhere.events.create(
+        user(AMINA), title="Mariage", zone=ALGIERS, day=date(2026, 7, 10), at=None
+    )
+    return sheet.event.id
+
+
+async def task(room, event_id, title, due, **details):
+    return await room.tasks.create(
+        user(AMINA), event_id, title=title, due=due, details=TaskDetails(**details)
+    )
+
+
+@pytest.fixture
+def heard(anywhere):
+    """What is told until a time in Algiers, in steps of a few minutes or hours."""
+    room = anywhere
+
+    async def until(day, clock):
+        end, told = resolve(datetime.combine(day, clock), ALGIERS), []
+        while True:
+            left = end - room.clock.now()
+            near = timedelta(minutes=20) if left <= timedelta(hours=2) else timedelta(hours=2)
+            near = timedelta(hours=8) if left > timedelta(hours=24) else near
+            await room.planner.step()
+            await room.scheduler.step()
+            told += await room.notices()
+            await room.digester.step()
+            told += await room.notices()
+            if left <= timedelta(0):
+                return told
+            room.clock.move(seconds=min(near, left).total_seconds())
+
+    return until
+
+
+def texts(told):
+    return [(each.template, dict(each.variables)) for each in told]
+
+
+async def test_in_the_morning_a_user_is_told_what_the_day_is_about(anywhere, wedding, heard):
+    room = anywhere
+    await task(room, wedding, "Fleurs", OnDay(TUESDAY))
+    await task(room, wedding, "Traiteur", AtWall(TUESDAY, time(15), ALGIERS))
+    await task(room, wedding, "Salle", OnDay(MONDAY))
+    await task(room, wedding, "Robe", OnDay(date(2026, 4, 10)))
+    await heard(TUESDAY, time(8))
+
+    (digest,) = await heard(TUESDAY, time(9))
+
+    assert digest.template == "reminders.digest"
+    assert digest.category == "digests"
+    assert {name: digest.variables[name] for name in ("today", "overdue", "folded")} == {
+        "today": 2,
+        "overdue": 1,
+        "folded": 0,
+    }
+    assert [line.split(" · ")[0].strip("\u2068\u2069") for line in _lines(digest)] == [
+        "Fleurs",
+        "Traiteur",
+        "Salle",
+        "Robe",
+    ]
+    assert "mardi 7 avril" in digest.variables["lines"]
+
+
+def _lines(digest):
+    return digest.variables["lines"].split("\n")
+
+
+async def test_a_user_for_whom_there_is_nothing_today_is_not_told(
+    anywhere, wedding, heard, metrics
+):
+    await task(anywhere, wedding, "Robe", OnDay(date(2026, 4, 10)))
+    await heard(MONDAY, time(8))
+
+    assert await heard(TUESDAY, time(8)) == []
+    assert value_of(metrics, "reminders_digests_total", outcome="empty") >= 1
+
+
+async def test_once_a_week_what_lies_ahead_is_told(anywhere, wedding, heard):
+    room = anywhere
+    await room.events.put_member(user(AMINA), wedding, user_id=BILAL, role=Role.VENDOR)
+    await room.people.put(user(BILAL), zone=ALGIERS, locale="ar-DZ")
+    robe = await task(room, wedding, "Robe", OnDay(date(2026, 4, 8)))
+    await room.tasks.update(
+        user(AMINA), wedding, robe.id, title="Robe", due=robe.due, assignee_id=BILAL
+    )
+    await task(room, wedding, "Fleurs", OnDay(date(2026, 4, 9)))
+    await heard(date(2026, 4, 4), time(1))
+
+    told = await heard(date(2026, 4, 5), time(12))
+
+    assert [(each.template, each.user_ids, each.data["digest_on"]) for each in told] == [
+        ("reminders.week", (AMINA,), "2026-04-04"),
+        ("reminders.week", (BILAL,), "2026-04-05"),
+    ]
+    assert "الأربعاء 8 أفريل" in told[1].variables["lines"]
+
+
+async def test_what_matters_little_is_told_in_the_next_digest_and_explained(
+    anywhere, wedding, heard
+):
+    room = anywhere
+    favour = await task(room, wedding, "Cadeaux", OnDay(date(2026, 4, 20)), priority=Priority.LOW)
+    await room.rules.put(
+        user(AMINA),
+        wedding,
+        rule_id=uuid.uuid4(),
+        task_id=favour.id,
+        user_id=None,
+        lead=CalendarLead(Offset(days=14), time(11)),
+        exact=False,
+    )
+    assert await heard(MONDAY, time(12)) == []
+    explained = await room.explain.of(user(AMINA), wedding, favour.id)
+    assert [(each.outcome, each.told_at) for each in explained.settled] == [(Outcome.FOLDED, None)]
+
+    (digest,) = await heard(TUESDAY, time(9))
+
+    assert digest.variables["folded"] == 1
+    explained = await room.explain.of(user(AMINA), wedding, favour.id)
+    assert "next digest" in explained.settled[0].reason
+    assert explained.settled[0].told_at is not None
+    assert await heard(date(2026, 4, 8), time(9)) == []
+
+
+async def test_three_reminders_a_day_are_enough_and_the_digest_tells_the_others(
+    anywhere, wedding, heard
+):
+    """Of events of their own, or three of a minute would be one."""
+    room = anywhere
+    tasks = []
+    for number in range(5):
+        sheet = await room.events.create(
+            user(AMINA), title=f"Fête {number}", zone=ALGIERS, day=None, at=None
+        )
+        due = OnDay(date(2026, 4, 13))
+        tasks.append((sheet.event.id, await task(room, sheet.event.id, "Salle", due, usual=True)))
+    payment = Payment(10_000, "DZD")
+    await task(room, wedding, "Acompte", OnDay(date(2026, 4, 13)), usual=True, payment=payment)
+
+    told = await heard(MONDAY, time(20))
+    (digest,) = [each for each in await heard(TUESDAY, time(9)) if "digest" in each.template]
+
+    assert len([each for each in told if each.variables["task"] == "Salle"]) == 3
+    assert len([each for each in told if each.variables["task"] == "Acompte"]) == 1
+    assert digest.variables["folded"] == 2
+    settled = [(await room.explain.of(user(AMINA), here, one.id)).settled[0] for here, one in tasks]
+    assert sorted(each.outcome for each in settled) == ["fired"] * 3 + ["folded"] * 2
+    assert {each.reason for each in settled if each.told_at} == {
+        "three reminders a day are enough; the next digest tells it"
+    }
+
+
+async def test_what_was_done_before_the_digest_is_not_in_it(anywhere, wedding, heard):
+    room = anywhere
+    flowers = await task(room, wedding, "Fleurs", OnDay(TUESDAY))
+    await heard(MONDAY, time(20))
+    await room.tasks.complete(user(AMINA), wedding, flowers.id)
+
+    assert await heard(TUESDAY, time(12)) == []
+
+
+async def test_after_noon_the_days_digest_is_left_out(anywhere, wedding, heard, metrics):
+    await task(anywhere, wedding, "Fleurs", OnDay(TUESDAY))
+    await heard(MONDAY, time(20))
+    anywhere.clock.move(hours=17)
+
+    assert await heard(TUESDAY, time(20)) == []
+    assert value_of(metrics, "reminders_digests_total", outcome="late") == 1
+
+
+@pytest.mark.parametrize("profile", [{"muted": True}, {"digest": Digests.OFF}])
+async def test_who_wants_none_gets_none(anywhere, wedding, heard, profile):
+    await anywhere.people.put(user(AMINA), zone=ALGIERS, locale="fr-DZ", **profile)
+    await task(anywhere, wedding, "Fleurs", OnDay(TUESDAY))
+
+    assert await heard(TUESDAY, time(12)) == []
+
+
+async def test_digests_can_be_paused(anywhere, wedding, heard):
+    await task(anywhere, wedding, "Fleurs", OnDay(TUESDAY))
+    await anywhere.operating.pause(server(), FiringClass.DIGEST)
+
+    assert await heard(TUESDAY, time(12)) == []
+
+
+async def test_several_digesters_tell_each_user_once(anywhere, wedding, heard):
+    await task(anywhere, wedding, "Fleurs", OnDay(TUESDAY))
+    await heard(TUESDAY, time(8))
+    anywhere.clock.move(minutes=50)
+
+    await asyncio.gather(*(anywhere.digester.step() for _ in range(4)))
+
+    assert len(await anywhere.notices()) == 1
+
+
+async def test_the_next_digest_can_be_looked_at(anywhere, wedding, heard):
+    room = anywhere
+    await task(room, wedding, "Fleurs", OnDay(TUESDAY))
+    await heard(MONDAY, time(20))
+
+    found = await room.digest.of(user(AMINA))
+
+    assert (found.digest.on, [line.task.title for line in found.digest.lines]) == (
+        TUESDAY,
+        ["Fleurs"],
+    )
+    assert found.due_at.date() == TUESDAY
+    assert (await room.digest.of(server(), user_id=BILAL)).due_at is None
+    with pytest.raises(InvalidInput, match="user_id"):
+        await room.digest.of(server())
+
+
+async def test_a_digest_is_asked_for_in_the_morning(room):
+    with pytest.raises(InvalidInput, match="digest_at"):
+        await room.people.put(user(AMINA), zone=ALGIERS, locale="fr-DZ", digest_at=time(11, 1))
+
+
+async def test_however_many_ask_a_day_has_three(database):
+    store = SqlSayingStore(database)
+    asks = [Ask(AMINA, MONDAY, bytes([number] * 16), 0) for number in range(12)]
+
+    found = await asyncio.gather(*(store.spend([ask]) for ask in asks))
+    again = await asyncio.gather(*(store.spend([ask]) for ask in asks))
+
+    assert sum(len(each) for each in found) == 3
+    assert again == found
+    assert len(await store.spend([Ask(BILAL, MONDAY, b"b" * 16, 0)])) == 1
+    assert len(await store.spend([Ask(AMINA, TUESDAY, b"c" * 16, 0)])) == 1
+
+
+def test_what_is_near_is_told_before_what_is_far_and_that_before_what_is_overdue():
+    asks = [Ask(AMINA, MONDAY, bytes([rank] * 16), rank) for rank in (2, 1, 0)]
+
+    assert granted(asks, [b"x" * 16])[1:] == [bytes(16), b"\x01" * 16]
+    assert rank_of([FiringClass.NAG, FiringClass.POLICY_FAR]) == 1
+
+
+@pytest.mark.parametrize(
+    "free",
+    [
+        FiringClass.PAYMENT,
+        FiringClass.PAYMENT_LATE,
+        FiringClass.EXACT_CALENDAR,
+        FiringClass.EXACT_ELAPSED,
+        FiringClass.EVENT,
+        FiringClass.EVENT_DAY,
+        FiringClass.GUEST,
+    ],
+)
+def test_what_is_not_policy_is_free(free):
+    assert rank_of([free]) is None
+    assert rank_of([FiringClass.POLICY_NEAR, free]) is None
+
+
+def test_digests_count_in_all_six_forms_of_arabic():
+    for name in ("reminders.digest", "reminders.week"):
+        text = BUILT_IN[name].texts["ar"]
+        for form in ("zero{", "one{", "two{", "few{", "many{", "other{"):
+            assert form in text.title
+            assert form in text.body
