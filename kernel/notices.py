@@ -83,9 +83,14 @@ def entry_of(notice: Notice, *, due_at: datetime | None = None) -> Entry:
     return Entry(
         kind=NOTICE,
         payload=msgspec.json.encode(notice),
-        dedupe_key=f"notice:{notice.dedupe_key}",
+        dedupe_key=entry_key(notice.dedupe_key),
         due_at=due_at,
     )
+
+
+def entry_key(dedupe_key: str) -> str:
+    """The dedupe key of the outbox entry that carries the notice with this one."""
+    return f"notice:{dedupe_key}"
 
 
 def notice_of(payload: bytes) -> Notice:

@@ -1,6 +1,6 @@
 """Why a user is reminded of a task, or is not: every rule, step by step."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -11,6 +11,7 @@ from kernel.errors import InvalidInput
 from kernel.identity import Principal
 from kernel.ids import UserId
 from kernel.paging import Page
+from reminders.aftermath import Aftermath, Told
 from reminders.authority import Act, acting_for, require, task_on
 from reminders.due import due_on, nominal
 from reminders.errors import EventNotFound, NotInEvent
@@ -69,22 +70,42 @@ class Trace:
     layer: Layer = Layer.TASK
 
 
+SKEW = timedelta(seconds=5)
+"""How far apart the clocks of those may be who let a firing go off and who tell it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """Every rule that touches the task, and what became of the user's firings so far."""
+    """Every rule that touches the task, and what became of the user's firings so far; and of
+    the notices that told them, by their keys, as far as that is still on record."""
 
     traces: Sequence[Trace]
     settled: Sequence[Settled]
+    told: Mapping[str, Told]
+
+    def told_of(self, settled: Settled) -> Told | None:
+        """The notice that told a firing: of several that may have, the first one after it."""
+        since = (settled.told_at or settled.decided_at) - SKEW
+        found = [self.told[key] for key in settled.notice_keys if key in self.told]
+        later = [each for each in found if each.at is None or each.at >= since]
+        return min(later, key=lambda each: each.at or since, default=None)
 
 
 class Explain:
     """Computed from what is true now; nothing of it is stored."""
 
     def __init__(
-        self, *, calendar: CalendarStore, firings: FiringStore, almanac: Almanac, clock: Clock
+        self,
+        *,
+        calendar: CalendarStore,
+        firings: FiringStore,
+        aftermath: Aftermath,
+        almanac: Almanac,
+        clock: Clock,
     ) -> None:
         self._calendar = calendar
         self._firings = firings
+        self._aftermath = aftermath
         self._almanac = almanac
         self._clock = clock
 
@@ -126,7 +147,9 @@ class Explain:
             Trace(rule.id, State.OFF, reason, layer=layer_of(inputs, task, rule, user))
             for rule, reason in left_out(task, sheet.event, user, person, ruled=len(sheet.rules))
         ]
-        return Explained(traces, await self._firings.settled(task_id, user))
+        settled = await self._firings.settled(task_id, user)
+        keys = sorted({key for each in settled for key in each.notice_keys})
+        return Explained(traces, settled, await self._aftermath.of(user, keys))
 
 
 def _touching(inputs: Inputs, task: Task, user_id: UserId) -> list[Rule]:

@@ -125,6 +125,8 @@ class Settled:
     reason: str
     told_at: datetime | None = None
     """When a digest told what was folded."""
+    notice_keys: tuple[str, ...] = ()
+    """Of those that may have told it, where that is asked for."""
 
     @property
     def lateness(self) -> timedelta:

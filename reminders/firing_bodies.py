@@ -1,7 +1,8 @@
 """Firings and explanations as bodies of the room's API. Pure."""
 
 from kernel.paging import Page
-from reminders import schemas
+from reminders import schemas, told_schemas
+from reminders.aftermath import Told
 from reminders.explain import Explained, Trace
 from reminders.firing import Firing
 from reminders.times import ZONE_DATA_VERSION, wall_of
@@ -35,8 +36,35 @@ def explanation_answer(explained: Explained) -> schemas.ExplanationAnswer:
                 outcome=str(each.outcome),
                 reason=each.reason,
                 told_at=each.told_at,
+                told=_told_body(explained.told_of(each)),
             )
             for each in explained.settled
+        ],
+    )
+
+
+def _told_body(told: Told | None) -> told_schemas.ToldBody | None:
+    if told is None:
+        return None
+    return told_schemas.ToldBody(
+        standing=str(told.standing),
+        reason=told.reason,
+        notification_id=told.notification_id,
+        at=told.at,
+        devices=[
+            told_schemas.OnDeviceBody(
+                push_id=each.push_id,
+                device_id=each.device_id,
+                platform=each.platform,
+                state=each.state,
+                reason=each.reason,
+                attempts=[
+                    told_schemas.AttemptedBody(verdict=a.verdict, reason=a.reason, at=a.at)
+                    for a in each.attempts
+                ],
+                reports=[told_schemas.ReportedBody(event=r.event, at=r.at) for r in each.reports],
+            )
+            for each in told.devices
         ],
     )
 

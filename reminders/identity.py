@@ -7,6 +7,7 @@ and changing them afterwards must not make it go off again.
 import base64
 import hashlib
 import zlib
+from datetime import date
 from uuid import UUID
 
 from kernel.ids import UserId
@@ -44,6 +45,21 @@ def collapse_key(key: bytes) -> str:
 def notice_key(key: bytes) -> str:
     """What makes the notice that a firing becomes this notice and no other."""
     return f"reminder:{collapse_key(key)}"
+
+
+def shared_key(key: bytes) -> str:
+    """How devices know what is told together, of which this firing is the first."""
+    return f"{collapse_key(key)}-with-others"
+
+
+def shared_notice_key(key: bytes) -> str:
+    """The same for the notice that tells it."""
+    return f"reminder:{shared_key(key)}"
+
+
+def digest_key(user_id: UserId, on: date) -> str:
+    """What makes the notice of a user's digest on a day this notice and no other."""
+    return f"digest:{user_id}:{on.isoformat()}"
 
 
 def shard_of(user_id: UserId) -> int:

@@ -269,7 +269,8 @@ class FiringStore(Protocol):
         ...
 
     async def settled(self, task_id: UUID, user_id: UserId) -> Sequence[Settled]:
-        """What became of the user's firings about a task, the last one first."""
+        """What became of the user's firings about a task, the last one first, and for each
+        that went off which notices may have told it."""
         ...
 
     async def backlog(self, now: datetime) -> Backlog:

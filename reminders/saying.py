@@ -15,7 +15,7 @@ from reminders.action import LIFETIME as ACTIONABLE
 from reminders.action import ActionGrant, ActionSigner
 from reminders.firing import DueFiring, Firing, Outcome
 from reminders.handover import meaning_of
-from reminders.identity import collapse_key, notice_key
+from reminders.identity import collapse_key, notice_key, shared_key, shared_notice_key
 from reminders.placing import POLITE
 from reminders.types import Task
 from reminders.wording import LANGUAGES, when_text
@@ -132,13 +132,13 @@ def data_of(firing: Firing, signer: ActionSigner, *, now: datetime) -> dict[str,
 def _one_for_all(dues: Sequence[DueFiring], *, folded: bool, now: datetime) -> Notice:
     first = dues[0]
     # Not the first one's own: when that is seen to, the others still are not.
-    key = f"{collapse_key(first.firing.dedupe_key)}-with-others"
+    key = shared_key(first.firing.dedupe_key)
     return Notice(
         user_ids=(first.firing.user_id,),
         template=TEMPLATE,
         category=CATEGORY,
         urgency=Urgency.TRANSACTIONAL,
-        dedupe_key=f"reminder:{key}",
+        dedupe_key=shared_notice_key(first.firing.dedupe_key),
         expires_at=min(max(due.firing.useful_until for due in dues), now + LIFETIME),
         texts=_texts(dues, folded=folded, now=now),
         collapse_key=key,

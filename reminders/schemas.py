@@ -15,6 +15,7 @@ from reminders.shapes import (
     WallTime,
     Zone,
 )
+from reminders.told_schemas import ToldBody
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
 User = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
@@ -253,6 +254,7 @@ class SettledBody(Reply, frozen=True, kw_only=True):
     reason: str
     told_at: datetime | None
     """When a digest told what was folded."""
+    told: ToldBody | None
 
 
 class ExplanationAnswer(Reply, frozen=True, kw_only=True):

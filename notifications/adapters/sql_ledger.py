@@ -58,7 +58,7 @@ class SqlLedger:
                 )
             )
             attempts = await attempts_of(connection, [row.id for row in pushes])
-        return _notification(found), [push_record(row, attempts[row.id]) for row in pushes]
+        return notification_of(found), [push_record(row, attempts[row.id]) for row in pushes]
 
     async def ages(self, *, now: datetime) -> Mapping[tuple[str, Route, Urgency], float]:
         ages: dict[tuple[str, Route, Urgency], float] = {}
@@ -125,7 +125,8 @@ async def attempts_of(
     return attempts
 
 
-def _notification(row: sa.Row[Any]) -> Notification:
+def notification_of(row: sa.Row[Any]) -> Notification:
+    """What a notification's row says."""
     return Notification(
         id=row.id,
         user_id=UserId(row.user_id),

@@ -16,12 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kernel.adapters.database import Database
 from kernel.ids import UserId
 from kernel.paging import Page
-from reminders.adapters.firing_columns import firing_of, settled_of
-from reminders.adapters.mapping import EVENTS, FIRINGS, LOG, MARKS, TASKS, event_of
+from reminders.adapters.firing_columns import firing_of
+from reminders.adapters.firing_log import settled_about
+from reminders.adapters.mapping import EVENTS, FIRINGS, MARKS, event_of
 from reminders.adapters.places import place_cursor, place_of
 from reminders.adapters.plan_rows import inputs_of, write_plan
 from reminders.adapters.settling import DueRows, due_firing, settle, with_truth
-from reminders.adapters.sql_digests import ITEMS
 from reminders.adapters.usual_path import Usual, settle_usual, take
 from reminders.firing import (
     DueFiring,
@@ -150,15 +150,8 @@ class SqlFiringStore:
         return Page([firing_of(row) for row in rows], last)
 
     async def settled(self, task_id: UUID, user_id: UserId) -> Sequence[Settled]:
-        event_id = sa.select(TASKS.c.event_id).where(TASKS.c.id == task_id).scalar_subquery()
-        query = (
-            sa.select(LOG, ITEMS.c.told_at)
-            .outerjoin(ITEMS, ITEMS.c.dedupe_key == LOG.c.dedupe_key)
-            .where(LOG.c.event_id == event_id, LOG.c.task_id == task_id, LOG.c.user_id == user_id)
-            .order_by(LOG.c.decided_at.desc(), LOG.c.due_at.desc())
-        )
         async with self._database.reading() as connection:
-            return [settled_of(row) for row in await connection.execute(query)]
+            return await settled_about(connection, task_id, user_id)
 
     async def backlog(self, now: datetime) -> Backlog:
         query = sa.select(sa.func.count(), sa.func.min(MARKS.c.marked_at)).select_from(MARKS)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from kernel.notices import Notice, Urgency
 from reminders.digests.digest import TITLES, Digest, Line, Part
 from reminders.digests.turns import Reader
+from reminders.identity import digest_key
 from reminders.wording import when_text
 
 DAILY, WEEKLY = "reminders.digest", "reminders.week"
@@ -30,7 +31,7 @@ def notice_of_digest(
         template=WEEKLY if digest.weekly else DAILY,
         category=CATEGORY,
         urgency=Urgency.TRANSACTIONAL,
-        dedupe_key=f"digest:{reader.user_id}:{day}",
+        dedupe_key=digest_key(reader.user_id, digest.on),
         expires_at=now + LIFETIME,
         variables={
             **_counted(digest),

@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +113,8 @@ async def _explain(client: OperatorClient, given: argparse.Namespace) -> int:
     for each in found["settled"]:
         said = f": {each['reason']}" if each["reason"] else ""
         _print(f"{each['decided_at']}  {each['outcome']}{said}  (due {each['due_at']})")
+        for line in _told(each["told"]) if each["told"] else ():
+            _print(f"  {line}")
     _print(f"time-zone data {found['zone_data']}")
     return 0
 
@@ -171,6 +173,19 @@ def _trace(trace: Mapping[str, Any]) -> str:
     if trace["due_at"]:
         parts.append(f"at {trace['due_at']}")
     return " · ".join(part for part in parts if part)
+
+
+def _told(told: Mapping[str, Any]) -> Iterator[str]:
+    yield " · ".join(
+        str(told[n]) for n in ("standing", "at", "notification_id", "reason") if told[n]
+    )
+    for push in told["devices"]:
+        what = f"{push['state']}, {push['reason']}" if push["reason"] else push["state"]
+        yield f"push {push['push_id']} to {push['platform'] or 'a device gone'}: {what}"
+        for each in push["attempts"]:
+            yield f"  {each['at']}  provider: {each['verdict']} {each['reason']}"
+        for each in push["reports"]:
+            yield f"  {each['at']}  device: {each['event']}"
 
 
 def _print(line: str) -> None:

@@ -39,6 +39,7 @@ from reminders.scheduler import Scheduler
 from reminders.snoozing import Snoozing
 from reminders.tasks import Tasks
 from reminders.zone_watch import ZoneWatch
+from server.wiring.aftermath import SqlAftermath
 from server.wiring.ground import Ground, OpenedPart
 
 
@@ -88,7 +89,11 @@ class Calendar:
             digest=DigestPreview(store=self._digests, almanac=self._almanac, clock=clock),
             operating=Operating(store=self._operating, clock=clock, planning=planning),
             explain=Explain(
-                calendar=store, firings=self._firings, almanac=self._almanac, clock=clock
+                calendar=store,
+                firings=self._firings,
+                aftermath=SqlAftermath(ground.database),
+                almanac=self._almanac,
+                clock=clock,
             ),
         )
 

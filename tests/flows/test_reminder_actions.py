@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -10,16 +9,11 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from kernel.adapters.database import DatabaseOptions
 from kernel.identity import Principal, Scope
 from kernel.ids import UserId
 from messaging.errors import TokenRevoked
-from notifications.sandbox.options import SandboxOptions
-from server.wiring.groups import Settings
-from server.wiring.preparing import prepare
 from tests.support.clock import ManualClock
-from tests.support.rooms import Rooms, address
-from tests.support.tokens import TOKEN_OPTIONS
+from tests.support.rooms import Rooms, address, sandboxed
 
 AMINA = UserId("amina")
 OPERATOR = Principal(key_id=uuid4(), scopes=frozenset(Scope))
@@ -36,19 +30,7 @@ BUTTONS = [
 
 @pytest.fixture
 async def rooms(database_url: str, tmp_path: Path, clock: ManualClock) -> AsyncIterator[Rooms]:
-    plain = Settings()
-    ports = dict.fromkeys(
-        ("page_port", "fcm_port", "apns_port", "apns_sandbox_port", "webpush_port"), 0
-    )
-    settings = replace(
-        plain,
-        server=replace(plain.server, push="sandbox"),
-        database=DatabaseOptions(url=database_url, sqlite_synchronous="NORMAL"),
-        tokens=TOKEN_OPTIONS,
-        credentials=replace(plain.credentials, keys=(f"k:{'A' * 43}",)),
-        sandbox=SandboxOptions(directory=str(tmp_path / "sandbox"), **ports),
-    )
-    async with Rooms(prepare(settings), clock).open() as opened:
+    async with Rooms(sandboxed(database_url, tmp_path), clock).open() as opened:
         yield opened
 
 

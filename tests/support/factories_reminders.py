@@ -55,6 +55,7 @@ from reminders.types import (
     Task,
     ZonePolicy,
 )
+from server.wiring.aftermath import SqlAftermath
 from tests.support.clock import START, ManualClock
 
 AMINA = UserId("amina")
@@ -236,7 +237,13 @@ def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
         standing=standing,
         rules=RuleBook(**parts),
         people=People(**parts),
-        explain=Explain(calendar=calendar, firings=firings, almanac=almanac, clock=clock),
+        explain=Explain(
+            calendar=calendar,
+            firings=firings,
+            aftermath=SqlAftermath(database),
+            almanac=almanac,
+            clock=clock,
+        ),
         feeds=Feeds(
             store=SqlFeedStore(database),
             calendar=calendar,

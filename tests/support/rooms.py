@@ -2,14 +2,18 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import msgspec
 
+from kernel.adapters.database import DatabaseOptions
 from kernel.identity import Principal
 from kernel.ids import UserId
 from kernel.relay import Relay
+from notifications.sandbox.options import SandboxOptions
 from notifications.sandbox.record import Arrival
 from notifications.sandbox.sandbox import Sandbox
 from server.roles import ALL
@@ -17,8 +21,28 @@ from server.wiring.calendar import Calendar
 from server.wiring.chat import Chat
 from server.wiring.ground import Ground
 from server.wiring.groups import Settings
+from server.wiring.preparing import prepare
 from server.wiring.pushes import Pushes
 from tests.support.clock import ManualClock
+from tests.support.tokens import TOKEN_OPTIONS
+
+
+def sandboxed(database_url: str, folder: Path) -> Settings:
+    """The settings of a house whose pushes go to a sandbox of its own."""
+    plain = Settings()
+    ports = dict.fromkeys(
+        ("page_port", "fcm_port", "apns_port", "apns_sandbox_port", "webpush_port"), 0
+    )
+    return prepare(
+        replace(
+            plain,
+            server=replace(plain.server, push="sandbox"),
+            database=DatabaseOptions(url=database_url, sqlite_synchronous="NORMAL"),
+            tokens=TOKEN_OPTIONS,
+            credentials=replace(plain.credentials, keys=(f"k:{'A' * 43}",)),
+            sandbox=SandboxOptions(directory=str(folder / "sandbox"), **ports),
+        )
+    )
 
 
 class Rooms:
@@ -34,7 +58,7 @@ class Rooms:
         calendar.relay()
         pushes.dispatcher()
         calendar.scheduler()
-        self._workers: list[Any] = [
+        self.workers: list[Any] = [
             *ground.workers,
             self.chat.users.standing,
             Relay(
@@ -75,7 +99,7 @@ class Rooms:
     async def work(self) -> list[Arrival]:
         """Let the workers do all there is to do now; what has arrived on phones since."""
         for _ in range(50):
-            if sum([await worker.step() for worker in self._workers]) == 0:
+            if sum([await worker.step() for worker in self.workers]) == 0:
                 arrived = self.sandbox.arrivals.after(self._told)
                 self._told += len(arrived)
                 return arrived

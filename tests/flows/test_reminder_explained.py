@@ -1,0 +1,128 @@
+"""Why somebody was reminded, followed to the phone and back: what became of each firing."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import pytest
+
+from kernel.identity import Principal, Scope
+from kernel.ids import UserId
+from tests.support.clock import ManualClock
+from tests.support.rooms import Rooms, sandboxed
+
+AMINA = UserId("amina")
+NOBODY = Principal(user_id=UserId(""))
+OPERATOR = Principal(key_id=uuid4(), scopes=frozenset({Scope.REMINDERS}))
+
+
+@pytest.fixture
+async def rooms(database_url: str, tmp_path: Path, clock: ManualClock) -> AsyncIterator[Rooms]:
+    async with Rooms(sandboxed(database_url, tmp_path), clock).open() as opened:
+        yield opened
+
+
+async def due_tasks(rooms: Rooms, clock: ManualClock, count: int = 1) -> list[Any]:
+    """Tasks of one event of which Amina is reminded now."""
+    event = await rooms.ask(
+        "events.create", AMINA, title="زفاف", zone="Africa/Algiers", day="2026-03-10"
+    )
+    tasks = [
+        await rooms.ask(
+            "tasks.create", AMINA, event_id=event.id, title=f"القاعة {n}", due={"kind": "event"}
+        )
+        for n in range(count)
+    ]
+    lead = {"kind": "calendar", "days": 1, "at": "09:00"}
+    await rooms.ask("rules.put", AMINA, event_id=event.id, rule_id=uuid4(), lead=lead)
+    assert await rooms.work() == []
+    clock.move(days=8)
+    return tasks
+
+
+async def explained(rooms: Rooms, task: Any) -> Any:
+    found = await rooms.ask("firings.explain", AMINA, event_id=task.event_id, task_id=task.id)
+    (settled,) = found.settled
+    return settled
+
+
+async def test_a_firing_is_followed_to_what_its_phone_said(rooms: Rooms, clock: ManualClock):
+    phone = await rooms.phone(AMINA, 1)
+    (task,) = await due_tasks(rooms, clock)
+    (arrival,) = await rooms.work()
+    clock.move(seconds=30)
+    report_id = msgspec.json.decode(arrival.payload)["message"]["data"]["report_id"]
+    for event in ("received", "opened"):
+        report = {"report_id": report_id, "event": event}
+        await rooms.ask("reports.tell", NOBODY, reports=[report])
+
+    settled = await explained(rooms, task)
+
+    assert (settled.outcome, settled.told.standing) == ("fired", "told")
+    (push,) = settled.told.devices
+    assert (str(push.push_id), push.device_id, push.platform) == (
+        arrival.push_id,
+        phone.id,
+        "android",
+    )
+    assert push.state == "accepted"
+    assert [each.verdict for each in push.attempts] == ["accepted"]
+    assert [each.event for each in push.reports] == ["opened", "received"]
+    assert all(each.at == clock.now() for each in push.reports)
+
+
+async def test_what_was_told_together_is_found_from_each_of_them(rooms: Rooms, clock: ManualClock):
+    await rooms.phone(AMINA, 1)
+    tasks = await due_tasks(rooms, clock, 4)
+    (arrival,) = await rooms.work()
+
+    found = [await explained(rooms, task) for task in tasks]
+
+    assert {str(push.push_id) for each in found for push in each.told.devices} == {arrival.push_id}
+    assert {each.reason for each in found} == {"told with others"}
+
+
+async def test_without_a_phone_it_is_told_and_that_is_said(rooms: Rooms, clock: ManualClock):
+    (task,) = await due_tasks(rooms, clock)
+    await rooms.work()
+
+    settled = await explained(rooms, task)
+
+    assert (settled.told.standing, settled.told.devices) == ("told", [])
+
+
+async def test_what_a_relay_has_not_carried_yet_is_waiting(rooms: Rooms, clock: ManualClock):
+    await rooms.phone(AMINA, 1)
+    (task,) = await due_tasks(rooms, clock)
+    # The scheduler lets it go off, and the relay puts it into words: the notice is on its way.
+    for name in ("scheduler", "relay"):
+        (worker,) = (each for each in rooms.workers if each.name == name)
+        assert await worker.step() == 1
+
+    settled = await explained(rooms, task)
+
+    assert (settled.outcome, settled.told.standing) == ("fired", "waiting")
+
+
+async def test_operators_are_told_the_same_of_anybody(rooms: Rooms, clock: ManualClock):
+    await rooms.phone(AMINA, 1)
+    (task,) = await due_tasks(rooms, clock)
+    await rooms.work()
+
+    told = await rooms.ask(
+        "firings.explain_for", OPERATOR, event_id=task.event_id, task_id=task.id, user_id=AMINA
+    )
+
+    assert told.settled == [await explained(rooms, task)]
+
+
+async def test_what_did_not_go_off_was_told_by_nothing(rooms: Rooms, clock: ManualClock):
+    await rooms.ask("profile.put", AMINA, zone="Africa/Algiers", locale="ar", muted=True)
+    (task,) = await due_tasks(rooms, clock)
+    await rooms.work()
+
+    settled = await explained(rooms, task)
+
+    assert (settled.outcome, settled.told) == ("muted", None)
