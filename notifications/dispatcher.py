@@ -10,6 +10,7 @@ from kernel.metrics import Metrics
 from kernel.notices import Urgency
 from kernel.options import option
 from kernel.workers import Pulse, Stop, rest
+from notifications.app_pace import AppPace
 from notifications.braking import Brakes
 from notifications.breaker import Hold
 from notifications.feedback import Feedback
@@ -63,7 +64,7 @@ class Dispatcher:
     `providers` are the default app's for each class: a class whose providers are its own
     shares no connection with another. Further ones come and go while it runs. `pulse` beats
     when new pushes were planned in this process, `rates` are kept with other dispatchers, if
-    there are any, and `brakes` stop campaigns that go wrong.
+    there are any, `brakes` stop campaigns that go wrong, and `pace` is how fast an app's may go.
     """
 
     name = "dispatcher"
@@ -81,6 +82,7 @@ class Dispatcher:
         pulse: Pulse,
         rates: SharedRates | None = None,
         brakes: Brakes | None = None,
+        pace: AppPace | None = None,
     ) -> None:
         self._store = store
         self._feedback = feedback
@@ -90,6 +92,7 @@ class Dispatcher:
         self._throttle = throttle
         self._rates = rates
         self._brakes = brakes
+        self._pace = pace
         self._metrics = LaneMetrics.of(metrics)
         self._rate = metrics.gauge(
             "notifications_route_rate",
@@ -144,6 +147,7 @@ class Dispatcher:
                 rates=self._rates,
                 # Only pushes of campaigns belong to one.
                 brakes=self._brakes if urgency is Urgency.MARKETING else None,
+                pace=self._pace if urgency is Urgency.MARKETING else None,
             )
             self._lanes[lane.key] = lane
             if self._running is not None:

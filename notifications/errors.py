@@ -1,6 +1,6 @@
 """What notifications refuse."""
 
-from kernel.errors import Kind, Refusal
+from kernel.errors import Kind, RateLimited, Refusal
 
 
 class DeviceNotFound(Refusal):
@@ -102,6 +102,17 @@ class NotificationNotFound(Refusal):
 
     kind = Kind.NOT_FOUND
     code = "notification.not_found"
+
+
+class SendsLimited(RateLimited):
+    """Too much is sent at once; the details name the limit, and the user it is about."""
+
+    code = "push.limited"
+
+    def __init__(self, message: str, *, limit: str, retry_after: float, user_id: str) -> None:
+        super().__init__(message, retry_after=retry_after)
+        about = {"user_id": user_id} if user_id else {}
+        self.details = {**self.details, "limit": limit, **about}
 
 
 class SendNotFound(Refusal):

@@ -13,6 +13,7 @@ from kernel.clock import Clock
 from kernel.metrics import Metrics
 from kernel.notices import Urgency
 from kernel.workers import Pulse, Stop, rest
+from notifications.app_pace import AppPace
 from notifications.braking import Brakes
 from notifications.feedback import Feedback
 from notifications.gate import Gate
@@ -82,6 +83,7 @@ class Lane:
         lease: timedelta,
         rates: SharedRates | None = None,
         brakes: Brakes | None = None,
+        pace: AppPace | None = None,
     ) -> None:
         self.app_id = app_id
         self.route = route
@@ -98,6 +100,7 @@ class Lane:
         self._lease = lease
         self._rates = rates
         self._brakes = brakes
+        self._pace = pace
         self._again_in: float | None = None
         self._flying: set[asyncio.Task[None]] = set()
         self._landed: list[tuple[HeldPush, Outcome]] = []
@@ -159,15 +162,24 @@ class Lane:
     async def _allowed(self, wanted: int, now: float) -> int:
         """How many of `wanted` pushes the provider may be fed now, by us and by everybody."""
         allowed = self._gate.allow(wanted, urgency=self.urgency, now=now)
-        if allowed == 0 or self._rates is None:
-            return allowed
-        shared = await self._rates.take(
-            self.route, allowed, urgency=self.urgency, app_id=self.app_id
-        )
-        self._gate.give_back(allowed - shared, now=now)
-        return shared
+        if allowed and self._rates is not None:
+            shared = await self._rates.take(
+                self.route, allowed, urgency=self.urgency, app_id=self.app_id
+            )
+            self._gate.give_back(allowed - shared, now=now)
+            allowed = shared
+        if allowed and self._pace is not None:
+            paced = await self._pace.take(self.app_id, allowed, now=now)
+            self._give_back_to_provider(allowed - paced, now)
+            allowed = paced
+        return allowed
 
     def _give_back(self, unused: int, now: float) -> None:
+        if self._pace is not None:
+            self._pace.give_back(self.app_id, unused)
+        self._give_back_to_provider(unused, now)
+
+    def _give_back_to_provider(self, unused: int, now: float) -> None:
         self._gate.give_back(unused, now=now)
         if self._rates is not None:
             self._rates.give_back(self.route, unused, app_id=self.app_id)

@@ -191,6 +191,12 @@ class PushLedger(Protocol):
         """A notification with its pushes and attempts, by its own id or that of a push."""
         ...
 
+    async def marketed(
+        self, user_id: UserId, category: str, *, since: datetime
+    ) -> Mapping[UUID, datetime]:
+        """What marketing of a category a user was told since then: the notifications, and when."""
+        ...
+
     async def ages(self, *, now: datetime) -> Mapping[tuple[str, Route, Urgency], float]:
         """For how many seconds the oldest due push of each app's lane has been waiting."""
         ...

@@ -46,7 +46,15 @@ class ThrottleOptions:
         "How long a credential that is new or rested takes to its full rate; Google asks for 60.",
     )
 
+    app_marketing_per_second: float = option(
+        0.0,
+        "Campaign pushes a second of one app, over all its routes together; what is too fast"
+        " waits. 0 is as fast as the providers let it.",
+    )
+
     def __post_init__(self) -> None:
+        if self.app_marketing_per_second < 0:
+            raise ValueError("app_marketing_per_second must not be below 0")
         if self.ramp_seconds < 0:
             raise ValueError("ramp_seconds must be at least 0")
         if self.fcm_per_second <= 0:
@@ -80,7 +88,7 @@ class Throttle:
         self._begun_at: float | None = None
         self._used_at = 0.0
         self._rated_at: float | None = None
-        self._bucket = TokenBucket(rate=per_second, burst=_burst(per_second))
+        self._bucket = TokenBucket(rate=per_second, burst=burst_of(per_second))
         self._paused_until = float("-inf")
 
     def allow(self, wanted: int, *, urgency: Urgency, now: float) -> int:
@@ -136,12 +144,12 @@ class Throttle:
         if self._begun_at is None or now - self._used_at > IDLE:
             self._begun_at = self._used_at = now
             if self._ramp:
-                self._bucket.tokens = _burst(cold(self._full))
+                self._bucket.tokens = burst_of(cold(self._full))
         rate = self._rate
         if now - self._begun_at < self._ramp:
             warmed = self._full * (now - self._begun_at) / self._ramp
             rate = min(rate, max(cold(self._full), warmed))
-        self._bucket.rate, self._bucket.burst = rate, _burst(rate)
+        self._bucket.rate, self._bucket.burst = rate, burst_of(rate)
 
 
 def cold(full: float) -> float:
@@ -149,6 +157,6 @@ def cold(full: float) -> float:
     return min(full, max(COLD_LEAST, full * COLD))
 
 
-def _burst(per_second: float) -> float:
+def burst_of(per_second: float) -> float:
     """A tenth of a second's worth at once: no minute is ever burnt in its first seconds."""
     return max(10.0, per_second / 10)

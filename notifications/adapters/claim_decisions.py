@@ -5,6 +5,7 @@ never said anything: then this costs nothing but a look.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,9 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.ids import UserId
 from kernel.notices import Urgency
+from notifications.adapters.frequency import Lately, told_since
 from notifications.adapters.push_rows import PUSHES
 from notifications.adapters.sql_preferences import choices_of, said_of
-from notifications.deciding.categories import Rulebook
+from notifications.deciding.categories import DAY, Rulebook
 from notifications.deciding.decision import decide
 from notifications.deciding.types import Answer, Asked, Decision
 from notifications.pushes import PushState
@@ -48,13 +50,35 @@ async def withheld(
         connection,
         {UserId(d.user_id): choices_of(d.choices) for _, d, _ in asked if d.choices is not None},
     )
+    lately = await _lately(connection, asked, rulebook, now)
     found: dict[UUID, Decision] = {}
     for row, device, urgency in asked:
-        facts = rulebook.facts(said, UserId(row.user_id), category=row.category, urgency=urgency)
+        user_id = UserId(row.user_id)
+        facts = rulebook.facts(said, user_id, category=row.category, urgency=urgency)
+        if lately is not None and urgency is Urgency.MARKETING:
+            told = lately[user_id, row.category]
+            others = [at for each, at in told.items() if each != row.notification_id]
+            facts = replace(facts, enough_until=rulebook.enough_until(others))
         decision = decide(_asked(row, device, urgency, now), facts)
         if decision.answer is not Answer.SEND:
             found[row.id] = decision
+        elif lately is not None and urgency is Urgency.MARKETING:
+            # What goes out with this very claim counts for what comes after it.
+            lately[user_id, row.category][row.notification_id] = now
     return found
+
+
+async def _lately(
+    connection: AsyncConnection,
+    asked: Sequence[tuple[Any, Any, Urgency]],
+    rulebook: Rulebook,
+    now: datetime,
+) -> Lately | None:
+    """What marketing the users were told, if there can be too much of it."""
+    users = {UserId(row.user_id) for row, _, urgency in asked if urgency is Urgency.MARKETING}
+    if not rulebook.marketing_per_day or not users:
+        return None
+    return await told_since(connection, users, now - DAY)
 
 
 def _asked(row: Any, device: Any, urgency: Urgency, now: datetime) -> Asked:

@@ -15,6 +15,7 @@ from kernel.notices import Urgency
 from notifications.adapters import push_lanes
 from notifications.adapters.app_tables import AppRow
 from notifications.adapters.batches import among
+from notifications.adapters.frequency import told_since
 from notifications.adapters.push_rows import NOTIFICATIONS, PUSHES
 from notifications.adapters.tables import (
     NO_DEVICE,
@@ -59,6 +60,13 @@ class SqlLedger:
             )
             attempts = await attempts_of(connection, [row.id for row in pushes])
         return notification_of(found), [push_record(row, attempts[row.id]) for row in pushes]
+
+    async def marketed(
+        self, user_id: UserId, category: str, *, since: datetime
+    ) -> Mapping[UUID, datetime]:
+        async with self._database.reading() as connection:
+            told = await told_since(connection, [user_id], since)
+        return told[user_id, category]
 
     async def ages(self, *, now: datetime) -> Mapping[tuple[str, Route, Urgency], float]:
         ages: dict[tuple[str, Route, Urgency], float] = {}

@@ -248,6 +248,7 @@ _CLAIM = (
     .returning(
         *HELD,
         PUSHES.c.user_id,
+        PUSHES.c.notification_id,
         PUSHES.c.category,
         PUSHES.c.exact,
         PUSHES.c.content,

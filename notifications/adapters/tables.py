@@ -17,6 +17,7 @@ UNSETTLED = "settled_at IS NULL"
 OF_CAMPAIGN = "campaign_id IS NOT NULL"
 OF_SEND = "send_id IS NOT NULL"
 DEAD = "state = 'dead'"
+TOLD_MARKETING = "state = 'accepted' AND urgency = 'marketing'"
 UNTOLD = "untold AND settled_at IS NOT NULL"
 """What became of the push is known, and the webhooks are not told of it yet."""
 
@@ -158,6 +159,7 @@ class PushRow(Row, table=True):
         partial_index("ix_pushes_untold", "settled_at", "id", where=UNTOLD),
         partial_index("ix_pushes_dead", "settled_at", "id", where=DEAD),
         partial_index("ix_pushes_user_id", "user_id", where=UNSETTLED),
+        partial_index("ix_pushes_told_marketing", "user_id", "settled_at", where=TOLD_MARKETING),
         sa.Index("ix_pushes_notification_id", "notification_id"),
     )
 

@@ -1,9 +1,9 @@
 """Categories: what holds for each kind of notification. Users see them as switches."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import time
+from datetime import datetime, time, timedelta
 
 import msgspec
 
@@ -14,6 +14,9 @@ from notifications.deciding.decision import NO_PREFERENCES
 from notifications.deciding.types import CategoryRule, Facts, Quiet, QuietHours, Said, Window
 
 CATEGORY = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
+
+DAY = timedelta(hours=24)
+"""How far is looked back when marketing is counted."""
 
 MARKETING = "marketing"
 DISMISSAL = "dismissal"
@@ -65,7 +68,15 @@ class PreferenceOptions:
         " around the breaking of the fast.",
     )
 
+    marketing_per_day: int = option(
+        0,
+        "Marketing that a user is told in any 24 hours, at most, of each category; what is too"
+        " much waits, or is dropped. 0 is any number.",
+    )
+
     def __post_init__(self) -> None:
+        if self.marketing_per_day < 0:
+            raise ValueError("marketing_per_day must not be below 0")
         for name in self.categories:
             if name == DISMISSAL:
                 raise ValueError(f"categories must not hold {DISMISSAL}: it is ours")
@@ -95,6 +106,7 @@ class Rulebook:
         self.usual_quiet = QuietHours((usual,))
         """For who has set none, where they are enforced."""
         self.usual_ramadan = tuple(_window("ramadan", text) for text in chosen.ramadan)
+        self.marketing_per_day = chosen.marketing_per_day
         self._marketing = {
             # Whatever it is called, nobody is sold anything who has not agreed to it.
             name: each if each.consent else replace(BUILT_IN[MARKETING], optional=each.optional)
@@ -107,6 +119,13 @@ class Rulebook:
             return _SILENT
         rules = self._marketing if urgency is Urgency.MARKETING else self.described
         return rules.get(category, _BY_URGENCY[urgency])
+
+    def enough_until(self, told: Collection[datetime]) -> datetime | None:
+        """When a user may be told more marketing of a category who was told of it then."""
+        most = self.marketing_per_day
+        if not most or len(told) < most:
+            return None
+        return sorted(told)[-most] + DAY
 
     def facts(
         self, said: Said, user_id: UserId, *, category: str, urgency: Urgency, thread: str = ""

@@ -59,6 +59,7 @@ def _is_unopposed(asked: Asked, facts: Facts) -> bool:
         and facts.rule.is_free
         and not facts.muted
         and facts.busy_until is None
+        and facts.enough_until is None
         and asked.expires_at > asked.at
         and asked.disabled_reason is None
         and asked.permitted
@@ -142,6 +143,16 @@ def _quiet(asked: Asked, facts: Facts) -> Decision:
     return Decision(Answer.HOLD, Reason.QUIET_HOURS, until, why)
 
 
+def _cap(asked: Asked, facts: Facts) -> Decision:
+    until = facts.enough_until
+    if until is None or until <= asked.at:
+        return _passed("The user has not been told too much of this category lately.")
+    why = f"The user has been told enough of this category until {_said(until)}."
+    if until >= asked.expires_at:
+        return _never(Reason.FREQUENCY_CAP, f"{why} By then it no longer matters.")
+    return Decision(Answer.HOLD, Reason.FREQUENCY_CAP, until, why)
+
+
 def _pace(asked: Asked, facts: Facts) -> Decision:
     busy = facts.busy_until
     if busy is None or busy <= asked.at:
@@ -175,6 +186,7 @@ _RULES: tuple[tuple[str, Callable[[Asked, Facts], Decision]], ...] = (
     ("category", _category),
     ("mute", _mute),
     ("quiet_hours", _quiet),
+    ("frequency", _cap),
     ("pace", _pace),
 )
 """In the order in which they are asked: what ends a push comes before what delays it."""

@@ -168,6 +168,8 @@ class Facts:
     ramadans: Sequence[Ramadan] = ()
     muted: bool = False
     """Whether the user has muted what the push is about."""
+    enough_until: datetime | None = None
+    """When the user may be told of this category again, having been told enough of it."""
     busy_until: datetime | None = None
     """When the device may be told of this thread again; until then what comes is counted."""
 
@@ -193,6 +195,7 @@ class Reason(StrEnum):
     OPTED_OUT_ON_DEVICE = "opted_out_on_device"
     MUTED = "muted"
     QUIET_HOURS = "quiet_hours"
+    FREQUENCY_CAP = "frequency_cap"
     BUSY_THREAD = "busy_thread"
 
 

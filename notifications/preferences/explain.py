@@ -11,6 +11,7 @@ from kernel.identity import Principal, Scope
 from kernel.ids import UserId, is_user_id
 from kernel.notices import Notice, Urgency
 from notifications.coalescing.ports import ThreadStore
+from notifications.deciding.categories import DAY
 from notifications.deciding.decision import explain
 from notifications.deciding.types import Asked, Explained, Facts
 from notifications.errors import DeviceNotFound, NotificationNotFound
@@ -178,13 +179,23 @@ class Explain:
             expires_at=notification.expires_at,
             thread=notification.thread,
         )
-        return self._voices.rulebook.facts(
+        facts = self._voices.rulebook.facts(
             await self._voices.about([asking]),
             notification.user_id,
             category=notification.category,
             urgency=notification.urgency,
             thread=notification.thread,
         )
+        return replace(facts, enough_until=await self._enough_until(notification))
+
+    async def _enough_until(self, notification: Notification) -> datetime | None:
+        rulebook = self._voices.rulebook
+        if notification.urgency is not Urgency.MARKETING or not rulebook.marketing_per_day:
+            return None
+        told = await self._ledger.marketed(
+            notification.user_id, notification.category, since=self._clock.now() - DAY
+        )
+        return rulebook.enough_until([at for each, at in told.items() if each != notification.id])
 
 
 def _named(principal: Principal, user_id: UserId) -> UserId:

@@ -8,6 +8,7 @@ from uuid import UUID
 from kernel.ids import UserId
 from notifications.audit.types import Deed
 from notifications.pushes import PushState
+from notifications.sends.limits import Excess
 from notifications.sends.types import Draft, Send, SentPush, Tally
 
 
@@ -50,6 +51,19 @@ class SendStore(Protocol):
 
     async def prune(self, *, before: datetime, limit: int) -> int:
         """Delete old sends of which no notification is kept any more; how many."""
+        ...
+
+
+class SendLimits(Protocol):
+    """How much may be asked at once. It never raises and never waits long."""
+
+    async def take(
+        self, key_id: UUID, sends: Sequence[Sequence[UserId]]
+    ) -> Sequence[Excess | None]:
+        """For each of a key's sends to these users, in order, why it is too much, if it is.
+
+        What is taken counts at once; nothing does of what is too much.
+        """
         ...
 
 

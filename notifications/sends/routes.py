@@ -14,6 +14,7 @@ from notifications.errors import (
     ListNotFound,
     PushTooLarge,
     SendNotFound,
+    SendsLimited,
     TemplateNotFound,
     VariableMissing,
 )
@@ -70,7 +71,7 @@ def _of_sending(sends: Sends, rehearsal: Rehearsal) -> list[AnyOperation]:
             run=send,
             scope=Scope.PUSHES,
             status=202,
-            refusals=(*_UNSENDABLE, IdempotencyMismatch),
+            refusals=(*_UNSENDABLE, IdempotencyMismatch, SendsLimited),
         ),
         Operation(
             name="pushes.send_many",

@@ -18,11 +18,13 @@ from notifications.errors import (
     ListNotFound,
     NotificationNotFound,
     SendNotFound,
+    SendsLimited,
 )
 from notifications.ports import PushLedger
 from notifications.pushes import Notification, PushRecord, PushState
-from notifications.sends.drafting import checked, draft_of, notice_of, send_id_of
-from notifications.sends.ports import ListStore, SendLedger, SendStore
+from notifications.sends.drafting import checked, draft_of, notice_of, send_id_of, users_of
+from notifications.sends.limits import Excess, Limit
+from notifications.sends.ports import ListStore, SendLedger, SendLimits, SendStore
 from notifications.sends.types import Draft, Request, Send, SentPush, Status, status_of
 from notifications.templates.shelf import Shelf
 
@@ -50,10 +52,12 @@ class Sends:
         lists: ListStore,
         pushes: PushLedger,
         shelf: Shelf,
+        limits: SendLimits,
         clock: Clock,
         pulse: Pulse,
         expanding: Pulse,
     ) -> None:
+        self._limits = limits
         self._store = store
         self._ledger = ledger
         self._lists = lists
@@ -84,14 +88,15 @@ class Sends:
         answers: list[Send | Refusal] = []
         drafts: list[Draft] = []
         owners = await self._owners(requests)
+        sound: list[Draft | Refusal] = []
         for request in requests:
             try:
-                draft = await self._draft(principal, request, owners)
+                sound.append(await self._draft(principal, request, owners))
             except Refusal as refusal:
-                answers.append(refusal)
-            else:
-                answers.append(draft.send)
-                drafts.append(draft)
+                sound.append(refusal)
+        for each in await self._within_limits(principal, sound, owners):
+            answers.append(each if isinstance(each, Refusal) else each.send)
+            drafts += () if isinstance(each, Refusal) else (each,)
         if drafts:
             kept = iter(await self._store.submit(drafts, now=self._clock.now()))
             for place, answer in enumerate(answers):
@@ -172,6 +177,21 @@ class Sends:
         self._expanding.beat()
         return await self.status(principal, send_id)
 
+    async def _within_limits(
+        self,
+        principal: Principal,
+        drafts: Sequence[Draft | Refusal],
+        owners: Mapping[UUID, UserId],
+    ) -> Sequence[Draft | Refusal]:
+        """The same, with a refusal in place of each that is too much at once."""
+        assert principal.key_id is not None, "only servers send"
+        sound = [each for each in drafts if isinstance(each, Draft)]
+        users = [users_of(each.send.audience, owners) for each in sound]
+        excesses = iter(await self._limits.take(principal.key_id, users) if sound else ())
+        return [
+            each if isinstance(each, Refusal) else _within(each, next(excesses)) for each in drafts
+        ]
+
     async def _owners(self, requests: Sequence[Request]) -> Mapping[UUID, UserId]:
         device_ids = {each for request in requests for each in request.audience.device_ids}
         return await self._store.owners(sorted(device_ids)) if device_ids else {}
@@ -189,6 +209,18 @@ class Sends:
         if audience.device_ids and not draft.send.targeted:
             raise DeviceNotFound("There is none of these devices.")
         return draft
+
+
+def _within(draft: Draft, excess: Excess | None) -> Draft | Refusal:
+    if excess is None:
+        return draft
+    whose = "to this user" if excess.limit is Limit.USER else "with this API key"
+    return SendsLimited(
+        f"Too much is sent {whose} at the moment.",
+        limit=excess.limit,
+        retry_after=excess.retry_after,
+        user_id=excess.user_id or "",
+    )
 
 
 async def drafted(

@@ -34,6 +34,7 @@ from notifications.devices import DeviceOptions
 from notifications.dispatcher import DispatcherOptions
 from notifications.registry.options import CleanupOptions
 from notifications.sandbox.options import SandboxOptions
+from notifications.sends.limits import SendOptions
 from notifications.templates.shelf import TemplateOptions
 from notifications.throttle import ThrottleOptions
 from notifications.upkeep import UpkeepOptions
@@ -77,6 +78,7 @@ class Settings:
     templates: TemplateOptions = field(default_factory=TemplateOptions)
     preferences: PreferenceOptions = field(default_factory=PreferenceOptions)
     coalescing: CoalescingOptions = field(default_factory=CoalescingOptions)
+    sends: SendOptions = field(default_factory=SendOptions)
     dispatcher: DispatcherOptions = field(default_factory=DispatcherOptions)
     campaigns: CampaignOptions = field(default_factory=CampaignOptions)
     throttle: ThrottleOptions = field(default_factory=ThrottleOptions)

@@ -1,5 +1,7 @@
 """Notifications, wired."""
 
+from collections.abc import Mapping
+
 from kernel.adapters.sql_leases import SqlLeases
 from kernel.notices import NOTICE, RECALL, WITHDRAWAL
 from kernel.workers import Pulse
@@ -17,6 +19,7 @@ from notifications.adapters.sql_recalls import SqlRecalls
 from notifications.adapters.sql_registry import SqlRegistry
 from notifications.adapters.sql_surveys import SqlSurveys
 from notifications.adapters.sql_templates import SqlTemplates
+from notifications.app_pace import AppPace
 from notifications.apps import routes as app_routes
 from notifications.apps.apps import Apps
 from notifications.apps.checks import ProviderChecks
@@ -43,6 +46,7 @@ from notifications.sandbox.sandbox import Sandbox
 from notifications.templates import routes as template_routes
 from notifications.templates.authoring import Templates
 from notifications.templates.shelf import Shelf
+from notifications.types import Route
 from notifications.upkeep import Upkeep
 from server.wiring.ground import Ground
 from server.wiring.preferences import Choices
@@ -190,6 +194,7 @@ class Pushes:
                 metrics=metrics,
                 options=settings.campaigns,
             ),
+            pace=self._pace(),
         )
         upkeep = Upkeep(
             store=self._push_store,
@@ -229,15 +234,29 @@ class Pushes:
 
     def _rates(self) -> SharedRates | None:
         """Dispatchers that meet in Redis share what their credentials may be fed."""
+        throttle = self._ground.settings.throttle
+        return self._shared(throttle.rates, ramp=throttle.ramp_seconds, name="throttle")
+
+    def _pace(self) -> AppPace | None:
+        """How fast each app's campaigns may go, if there is an end to it."""
+        per_second = self._ground.settings.throttle.app_marketing_per_second
+        if not per_second:
+            return None
+        shared = self._shared(dict.fromkeys(Route, per_second), ramp=0.0, name="app-pace")
+        return AppPace(per_second=per_second, shared=shared)
+
+    def _shared(
+        self, rates: Mapping[Route, float], *, ramp: float, name: str
+    ) -> SharedRates | None:
         ground = self._ground
         if ground.redis is None:
             return None
         return RedisThrottle(
             ground.redis,
-            rates=ground.settings.throttle.rates,
-            ramp=ground.settings.throttle.ramp_seconds,
+            rates=rates,
+            ramp=ramp,
             node_id=ground.node_id,
-            prefix=f"{ground.settings.redis.prefix}throttle",
+            prefix=f"{ground.settings.redis.prefix}{name}",
             clock=ground.clock,
             metrics=ground.metrics,
         )

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from kernel.workers import Pulse
+from notifications.adapters.redis_send_limits import RedisSendLimits
 from notifications.adapters.sql_lists import SqlLists
 from notifications.adapters.sql_reports import SqlReports
 from notifications.adapters.sql_send_ledger import SqlSendLedger
@@ -13,7 +14,9 @@ from notifications.reports import routes as report_routes
 from notifications.reports.reports import Reports
 from notifications.reports.signing import ReportSigner
 from notifications.sends import list_routes, routes
+from notifications.sends.limits import LocalLimits
 from notifications.sends.lists import Lists
+from notifications.sends.ports import SendLimits
 from notifications.sends.rehearsal import Rehearsal
 from notifications.sends.sends import Sends, SendWorker
 from notifications.templates.shelf import Shelf
@@ -43,6 +46,7 @@ class Sending:
             lists=lists,
             pushes=pushes,
             shelf=shelf,
+            limits=self._limits(),
             clock=ground.clock,
             pulse=ground.relaying,
             expanding=self._expanding,
@@ -67,6 +71,14 @@ class Sending:
                 )
             ),
         ]
+
+    def _limits(self) -> SendLimits:
+        """Nodes that meet in Redis keep the limits together."""
+        ground, options = self._ground, self._ground.settings.sends
+        if ground.redis is None:
+            return LocalLimits(options, clock=ground.clock)
+        prefix = f"{ground.settings.redis.prefix}sends"
+        return RedisSendLimits(ground.redis, options=options, prefix=prefix, clock=ground.clock)
 
     def relay(self) -> None:
         """Sends reach the users of their lists, and stop when they are cancelled."""

@@ -26,6 +26,7 @@ from notifications.adapters.sql_ledger import SqlLedger
 from notifications.adapters.sql_preferences import PREFERENCES, SqlPreferences
 from notifications.adapters.sql_pushes import SqlPushes
 from notifications.adapters.sql_templates import SqlTemplates
+from notifications.app_pace import AppPace
 from notifications.braking import Brakes
 from notifications.coalescing.options import CoalescingOptions
 from notifications.deciding.types import Consent, QuietHours, UserPreferences
@@ -235,6 +236,7 @@ class Room:
         *providers: PushProvider,
         rates: SharedRates | None = None,
         brakes: Brakes | None = None,
+        pace: AppPace | None = None,
         **options: float,
     ) -> Dispatcher:
         return Dispatcher(
@@ -248,6 +250,7 @@ class Room:
             pulse=self.pulse,
             rates=rates,
             brakes=brakes,
+            pace=pace,
         )
 
     async def register(self, user_id: UserId, told: Registration, *, agrees: bool = True) -> Device:

@@ -14,6 +14,7 @@ from notifications.adapters.sql_lists import SqlLists
 from notifications.adapters.sql_send_ledger import SqlSendLedger
 from notifications.adapters.sql_sends import SqlSends
 from notifications.audit.types import AuditQuery
+from notifications.sends.limits import LocalLimits, SendOptions
 from notifications.sends.lists import Lists
 from notifications.sends.rehearsal import Rehearsal
 from notifications.sends.sends import Sends, SendWorker
@@ -35,6 +36,7 @@ class SendingRoom(Room):
             lists=self.list_store,
             pushes=self.ledger,
             shelf=self.shelf,
+            limits=LocalLimits(SendOptions(), clock=self.clock),
             clock=self.clock,
             pulse=Pulse(),
             expanding=Pulse(),

@@ -231,6 +231,7 @@ def test_what_is_explained_is_what_is_decided(push, preferences, known, muted, b
         "category",
         "mute",
         "quiet_hours",
+        "frequency",
         "pace",
     ]
     assert all(decision.why for _, decision in explained.rules)

@@ -16,9 +16,11 @@ from notifications.errors import (
     ListNotFound,
     NotificationNotFound,
     SendNotFound,
+    SendsLimited,
 )
 from notifications.pushes import PushState
 from notifications.sends.drafting import notifications_of
+from notifications.sends.limits import LocalLimits, SendOptions
 from notifications.sends.types import Audience, Send, SendState
 from notifications.types import AddressKind, Outcome, Verdict
 from tests.support.factories_notifications import AMINA, KARIM, LINA, registration, server
@@ -413,3 +415,19 @@ async def test_the_scope_of_another_room_is_not_enough(room):
         await room.sends.notification(stranger, uuid4())
     with pytest.raises(Denied):
         await room.rehearsal.rehearse(stranger, request(audience=Audience()))
+
+
+async def test_a_send_that_is_too_much_is_refused_with_the_limit_and_leaves_nothing(room):
+    room.sends._limits = LocalLimits(SendOptions(user_per_minute=1.0), clock=room.clock)
+    await room.sends.send(SERVER, request(idempotency_key="1"))
+
+    first, second = await room.sends.send_many(
+        SERVER, [request(idempotency_key="2"), request(KARIM, idempotency_key="3")]
+    )
+
+    assert isinstance(first, SendsLimited)
+    assert first.details == {"limit": "user", "user_id": "amina", "retry_after": 60.0}
+    assert second.targeted == 1
+    assert len((await room.sends.recent(SERVER, cursor=None, limit=10)).items) == 2
+    room.clock.move(minutes=1)
+    assert (await room.sends.send(SERVER, request(idempotency_key="2"))).targeted == 1
