@@ -14,12 +14,12 @@ from notifications.adapters.apns_answers import ENDS_CONNECTION, outcome_of, rea
 from notifications.adapters.apns_message import ApnsRequest, BadAddress, request_of
 from notifications.adapters.apns_token import ProviderToken
 from notifications.adapters.http2_connection import Line
-from notifications.adapters.http2_exchange import Answer, Header, Judged
-from notifications.adapters.http2_headers import APNS_VARYING
+from notifications.adapters.http2_exchange import Answer, Judged
 from notifications.adapters.http2_pool import Http2Pool
 from notifications.adapters.http2_proxy import is_proxy
 from notifications.adapters.push_content import Unsendable
 from notifications.apps.types import NOBODY, Survey
+from notifications.http2.ends import Head
 from notifications.types import (
     AddressKind,
     Attempt,
@@ -112,7 +112,7 @@ class ApnsProvider:
             for marketing in (False, True):
                 self._pools[environment, marketing] = Http2Pool(
                     address=(host, int(port)),
-                    line=Line(options.streams, APNS_VARYING, _IDLE),
+                    line=Line(options.streams, _IDLE),
                     tls=tls,
                     size=options.connections,
                     deadline=options.deadline,
@@ -163,7 +163,9 @@ class ApnsProvider:
             else:
                 marketing = attempt.urgency is Urgency.MARKETING
                 pool = self._pools[attempt.environment, marketing]
-                results.append(pool.submit(_Sending(request, pool.host, self._token, self._clock)))
+                results.append(
+                    pool.submit(_Sending(request, pool.host.encode(), self._token, self._clock))
+                )
                 pools.add(pool)
         for pool in pools:
             pool.pump()
@@ -176,7 +178,7 @@ class _Sending:
     """A request that is written with the token of that moment, and knows which it was."""
 
     request: ApnsRequest
-    authority: str
+    authority: bytes
     token: ProviderToken
     clock: Clock
     authorization: str = ""
@@ -185,9 +187,11 @@ class _Sending:
     def body(self) -> bytes:
         return self.request.body
 
-    def head(self) -> Sequence[Header]:
+    def head(self) -> Head:
         self.authorization = self.token.get_header()
-        return self.request.headers(authority=self.authority, authorization=self.authorization)
+        return self.request.head(
+            authority=self.authority, authorization=self.authorization.encode()
+        )
 
     def judge(self, answer: Answer) -> Judged:
         said = read_answer(answer, apns_id=self.request.notification_id)

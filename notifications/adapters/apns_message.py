@@ -7,6 +7,7 @@ from aioapns import NotificationRequest
 
 from notifications.adapters.aps import TOPIC_SUFFIX, aps_of, ios_priority
 from notifications.adapters.push_content import PAYLOAD_BYTES, Unsendable, app_data, collapse_id
+from notifications.http2.ends import Head
 from notifications.types import Attempt, PushKind
 
 VOIP_BYTES = 5120
@@ -39,23 +40,25 @@ class ApnsRequest(NotificationRequest):
         never_later = attempt.content.now_or_never
         self.expires_at = 0 if never_later else int(attempt.expires_at.timestamp())
 
-    def headers(self, *, authority: str, authorization: str) -> list[tuple[bytes, bytes]]:
-        """The request's header list, pseudo headers first."""
-        headers = [
-            (b":method", b"POST"),
-            (b":scheme", b"https"),
-            (b":authority", authority.encode()),
-            (b":path", b"/3/device/" + self.device_token.encode()),
-            (b"authorization", authorization.encode()),
-            (b"apns-topic", str(self.apns_topic).encode()),
-            (b"apns-push-type", self.kind.encode()),
-            (b"apns-priority", b"%d" % (self.priority or 10)),
+    def head(self, *, authority: bytes, authorization: bytes) -> Head:
+        """The request's headers. Apple: what differs between pushes stays out of the table."""
+        own = [
+            (b"authorization", authorization),
             (b"apns-expiration", b"%d" % self.expires_at),
             (b"apns-id", self.notification_id.encode()),
         ]
         if self.collapse_key:
-            headers.append((b"apns-collapse-id", self.collapse_key.encode()))
-        return headers
+            own.append((b"apns-collapse-id", self.collapse_key.encode()))
+        return Head(
+            pseudo=((b":method", b"POST"), (b":scheme", b"https"), (b":authority", authority)),
+            common=(
+                (b"apns-topic", str(self.apns_topic).encode()),
+                (b"apns-push-type", self.kind.encode()),
+                (b"apns-priority", b"%d" % (self.priority or 10)),
+            ),
+            path=b"/3/device/" + self.device_token.encode(),
+            own=tuple(own),
+        )
 
 
 def request_of(attempt: Attempt, *, topic: str) -> ApnsRequest:

@@ -18,10 +18,11 @@ from notifications.adapters.fcm_answers import STALE_BEARER, outcome_of
 from notifications.adapters.fcm_bearer import Bearers
 from notifications.adapters.fcm_message import FcmApi, message_of
 from notifications.adapters.http2_connection import Line
-from notifications.adapters.http2_exchange import Answer, Header, Judged
+from notifications.adapters.http2_exchange import Answer, Judged
 from notifications.adapters.http2_pool import Http2Pool
 from notifications.adapters.push_content import Unsendable
 from notifications.apps.types import NOBODY, Survey
+from notifications.http2.ends import Head
 from notifications.types import AddressKind, Attempt, Outcome, Route, Verdict
 
 _IDLE = 200.0
@@ -111,8 +112,7 @@ class FcmProvider:
         tls.set_alpn_protocols(["h2"])
         return Http2Pool(
             address=(url.hostname, url.port or 443),
-            # What differs between two pushes is in the body.
-            line=Line(options.streams, frozenset(), _IDLE),
+            line=Line(options.streams, _IDLE),
             tls=tls,
             size=options.connections,
             deadline=options.deadline,
@@ -156,7 +156,9 @@ class FcmProvider:
         bearer = await opened.bearers.current()
         if isinstance(bearer, Outcome):
             return dict.fromkeys(bodies, bearer)
-        head = [*opened.head, (b"authorization", b"Bearer " + bearer.encode())]
+        # What differs between two pushes is in the body.
+        authorization = (b"authorization", b"Bearer " + bearer.encode())
+        head = opened.head._replace(common=(*opened.head.common, authorization))
         results = [
             opened.pool.submit(_Request(head, body, self._clock)) for body in bodies.values()
         ]
@@ -172,7 +174,7 @@ class _Opened:
     """What a provider has while it is open."""
 
     api: FcmApi
-    head: Sequence[Header]
+    head: Head
     session: aiohttp.ClientSession
     bearers: Bearers
     pool: Http2Pool
@@ -182,26 +184,28 @@ class _Opened:
 class _Request:
     """One message; its headers are the same for all that share a bearer."""
 
-    headers: Sequence[Header]
+    said: Head
     body: bytes
     clock: Clock
 
-    def head(self) -> Sequence[Header]:
-        return self.headers
+    def head(self) -> Head:
+        return self.said
 
     def judge(self, answer: Answer) -> Judged:
         return Judged(outcome_of(answer.status, answer.body, answer.headers, now=self.clock.now()))
 
 
-def _head_of(url: SplitResult) -> Sequence[Header]:
-    """What all requests say, pseudo headers first."""
-    return [
-        (b":method", b"POST"),
-        (b":scheme", b"https"),
-        (b":authority", url.netloc.encode()),
-        (b":path", url.path.encode()),
-        (b"content-type", b"application/json; charset=UTF-8"),
-    ]
+def _head_of(url: SplitResult) -> Head:
+    """What all requests say."""
+    return Head(
+        pseudo=(
+            (b":method", b"POST"),
+            (b":scheme", b"https"),
+            (b":authority", url.netloc.encode()),
+            (b":path", url.path.encode()),
+        ),
+        common=((b"content-type", b"application/json; charset=UTF-8"),),
+    )
 
 
 def _is_stale_bearer(outcome: Outcome) -> bool:

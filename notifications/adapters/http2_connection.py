@@ -1,42 +1,15 @@
-"""One HTTP/2 connection to a provider: h2 does the protocol, this does what pushes need of it."""
+"""One HTTP/2 connection to a provider: the wire speaks the protocol, this does what pushes need."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
-
-from h2.config import H2Configuration
-from h2.connection import H2Connection
-from h2.errors import ErrorCodes
-from h2.events import (
-    ConnectionTerminated,
-    DataReceived,
-    RemoteSettingsChanged,
-    ResponseReceived,
-    StreamEnded,
-    StreamReset,
-    WindowUpdated,
-)
-from h2.exceptions import ProtocolError
-from h2.settings import SettingCodes
-from hyperframe.frame import Frame, GoAwayFrame
+from typing import cast
 
 from notifications.adapters.http2_exchange import BODY_BYTES, Exchange, outcome_of_reset
-from notifications.adapters.http2_headers import HeaderEncoder
+from notifications.http2.decoder import Header
+from notifications.http2.ends import ClientWire
+from notifications.http2.frames import ErrorCode, Http2Error, Setting
 from notifications.types import Outcome, Verdict
-
-_LAST_STREAM = H2Connection.HIGHEST_ALLOWED_STREAM_ID - 2
-
-
-class _Http2(H2Connection):
-    """h2 refuses every frame after a GOAWAY, and with it answers that are still to come."""
-
-    def _receive_goaway_frame(self, frame: GoAwayFrame) -> tuple[list[Frame], list[Any]]:
-        event = ConnectionTerminated()
-        event.error_code = frame.error_code
-        event.last_stream_id = frame.last_stream_id
-        event.additional_data = frame.additional_data or None
-        return [], [event]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +18,6 @@ class Line:
 
     streams: int
     """Requests under way at once, at most; the peer may allow less."""
-    varying: frozenset[bytes]
-    """Headers that differ between any two requests."""
     idle_seconds: float
     """Time without a request after which it is closed."""
 
@@ -67,19 +38,12 @@ class Http2Connection(asyncio.Protocol):
         on_progress: Callable[[], None],
         on_answer: Callable[[], None],
     ) -> None:
-        config = H2Configuration(
-            client_side=True,
-            header_encoding=None,
-            validate_outbound_headers=False,
-            normalize_outbound_headers=False,
-        )
         self.draining = False
         self.retired = False
         self.lost = False
         self.answered = False
         self._loop = loop = asyncio.get_running_loop()
-        self._h2 = _Http2(config)
-        self._h2.encoder = HeaderEncoder(line.varying)
+        self._wire = ClientWire(self)
         self._transport: asyncio.Transport | None = None
         self._line = line
         self._on_lost = on_lost
@@ -104,10 +68,7 @@ class Http2Connection(asyncio.Protocol):
 
     def has_room_for(self, body: bytes) -> bool:
         """Whether the peer's windows are open wide enough for this body."""
-        window = min(
-            self._h2.outbound_flow_control_window, self._h2.remote_settings.initial_window_size
-        )
-        return len(body) <= window
+        return self._wire.takes(body)
 
     def holds(self, exchange: Exchange) -> bool:
         """Whether this push is on one of its streams."""
@@ -116,12 +77,10 @@ class Http2Connection(asyncio.Protocol):
     def write(self, exchange: Exchange) -> None:
         """Send it in this turn of the loop. Only when there is room and it is not busy."""
         request = exchange.request
-        exchange.stream = stream = self._h2.get_next_available_stream_id()
         exchange.written_at = self._used_at = self._loop.time()
-        self._h2.send_headers(stream, request.head())
-        self._h2.send_data(stream, request.body, end_stream=True)
+        exchange.stream = stream = self._wire.ask(request.head(), request.body)
         self._open[stream] = exchange
-        if stream >= _LAST_STREAM:
+        if self._wire.is_spent:
             self.retire()
         self._flush_soon()
 
@@ -129,7 +88,7 @@ class Http2Connection(asyncio.Protocol):
         """The deadline has passed: free the stream, and say honestly that nobody knows."""
         if self._open.pop(exchange.stream, None) is None:
             return
-        self._h2.reset_stream(exchange.stream, ErrorCodes.CANCEL)
+        self._wire.reset(exchange.stream, ErrorCode.CANCEL)
         exchange.lose(Outcome(Verdict.AMBIGUOUS, "no answer within the deadline"))
         if self._heard_at < exchange.written_at:
             # Not a word since: the peer may be gone without the network telling us.
@@ -145,7 +104,7 @@ class Http2Connection(asyncio.Protocol):
     def close(self) -> None:
         """End it now; what is under way is in doubt."""
         if self._transport is not None and not self._transport.is_closing():
-            self._h2.close_connection()
+            self._wire.go_away(0, ErrorCode.NO_ERROR)
             self._flush_now()
             self._transport.close()
 
@@ -154,16 +113,16 @@ class Http2Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports do what asyncio's do, but do not derive from them.
         self._transport = cast(asyncio.Transport, transport)
-        self._h2.initiate_connection()
         self._flush_now()
         self.idle_timer = self._loop.call_later(self._line.idle_seconds, self._look_idle)
 
     def data_received(self, data: bytes) -> None:
         self._heard_at = self._loop.time()
         try:
-            for event in self._h2.receive_data(data):
-                self._on(event)
-        except ProtocolError as broken:
+            self._wire.receive(data)
+        except Http2Error as broken:
+            self._wire.go_away(0, broken.code)
+            self._flush_now()
             self._break(f"protocol error: {broken}")
             return
         self._flush_soon()
@@ -176,34 +135,51 @@ class Http2Connection(asyncio.Protocol):
         self._settle_all(Outcome(Verdict.AMBIGUOUS, f"connection lost: {exc or 'closed'}"))
         self._on_lost(self)
 
-    def _on(self, event: object) -> None:
-        if isinstance(event, ResponseReceived):
-            if exchange := self._open.get(event.stream_id):
-                exchange.read_head(event.headers)
-        elif isinstance(event, StreamEnded):
-            if exchange := self._open.pop(event.stream_id, None):
+    # The wire calls what follows. Streams that are not open were given up.
+
+    def on_headers(self, stream: int, headers: list[Header], ended: bool) -> None:
+        exchange = self._open.get(stream)
+        if exchange is not None:
+            exchange.read_head(headers)
+            if ended:
+                del self._open[stream]
                 self._finish(exchange)
-        elif isinstance(event, DataReceived):
-            # Also for streams given up: the window of the connection is shared by all.
-            self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
-            exchange = self._open.get(event.stream_id)
-            if exchange is not None and len(exchange.body) < BODY_BYTES:
-                exchange.body += event.data
-        elif isinstance(event, StreamReset):
-            if exchange := self._open.pop(event.stream_id, None):
-                exchange.lose(outcome_of_reset(event.error_code))
-        elif isinstance(event, RemoteSettingsChanged):
-            changed = event.changed_settings.get(SettingCodes.MAX_CONCURRENT_STREAMS)
-            if changed is not None:
-                self._limit = min(changed.new_value, self._line.streams)
-            elif not self._has_settings:
-                # No word of it means that there is no limit.
-                self._limit = self._line.streams
-            self._has_settings = True
-        elif isinstance(event, WindowUpdated):
-            pass  # `_after_change` lets the pool look at the window again.
-        elif isinstance(event, ConnectionTerminated):
-            self._drain(event.last_stream_id or 0, event.additional_data or b"")
+
+    def on_data(self, stream: int, data: bytes, ended: bool) -> None:
+        exchange = self._open.get(stream)
+        if exchange is not None:
+            if len(exchange.body) < BODY_BYTES:
+                exchange.body += data
+            if ended:
+                del self._open[stream]
+                self._finish(exchange)
+
+    def on_reset(self, stream: int, code: int) -> None:
+        exchange = self._open.pop(stream, None)
+        if exchange is not None:
+            exchange.lose(outcome_of_reset(code))
+
+    def on_settings(self, said: Mapping[int, int]) -> None:
+        changed = said.get(Setting.MAX_CONCURRENT_STREAMS)
+        if changed is not None:
+            self._limit = min(changed, self._line.streams)
+        elif not self._has_settings:
+            # No word of it means that there is no limit.
+            self._limit = self._line.streams
+        self._has_settings = True
+
+    def on_window(self) -> None:
+        """`_after_change` lets the pool look at the window again."""
+
+    def on_ping(self) -> None:
+        """The wire has answered it."""
+
+    def on_goaway(self, last_stream: int, debug: bytes) -> None:
+        """Streams above the last were not looked at, the others will be answered."""
+        self.draining = True
+        said = debug.decode("utf-8", "replace")[:200]
+        for stream in [stream for stream in self._open if stream > last_stream]:
+            self._open.pop(stream).settle(Outcome(Verdict.NOT_SENT, f"GOAWAY {said}".rstrip()))
 
     def _finish(self, exchange: Exchange) -> None:
         judged = exchange.request.judge(exchange.answer())
@@ -212,13 +188,6 @@ class Http2Connection(asyncio.Protocol):
             self.draining = True
         exchange.settle(judged.outcome)
         self._on_answer()
-
-    def _drain(self, last_stream: int, debug: bytes) -> None:
-        """GOAWAY: streams above the last were not looked at, the others will be answered."""
-        self.draining = True
-        said = debug.decode("utf-8", "replace")[:200]
-        for stream in [stream for stream in self._open if stream > last_stream]:
-            self._open.pop(stream).settle(Outcome(Verdict.NOT_SENT, f"GOAWAY {said}".rstrip()))
 
     def _break(self, reason: str) -> None:
         self.draining = True
@@ -255,6 +224,6 @@ class Http2Connection(asyncio.Protocol):
 
     def _flush_now(self) -> None:
         self._flushing = False
-        data = self._h2.data_to_send()
+        data = self._wire.to_send()
         if data and self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)

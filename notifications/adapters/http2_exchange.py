@@ -5,14 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from h2.errors import ErrorCodes
-
+from notifications.http2.decoder import Header
+from notifications.http2.ends import Head
+from notifications.http2.frames import ErrorCode
 from notifications.types import Outcome, Verdict
 
 BODY_BYTES = 65_536
 """More of an answer than this is not kept."""
-
-Header = tuple[bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +37,8 @@ class Request(Protocol):
     @property
     def body(self) -> bytes: ...
 
-    def head(self) -> Sequence[Header]:
-        """The headers, pseudo headers first, as they are at the moment of writing."""
+    def head(self) -> Head:
+        """The headers as they are at the moment of writing."""
         ...
 
     def judge(self, answer: Answer) -> Judged:
@@ -78,9 +77,12 @@ class Exchange:
         self.settle(outcome)
 
     def read_head(self, headers: Sequence[Header]) -> None:
-        """Take an answer's header list."""
-        self.headers = headers
-        self.status = next((int(value) for name, value in headers if name == b":status"), 0)
+        """Take an answer's header list. What comes after the body says nothing of pushes."""
+        if not self.status:
+            status = next((int(value) for name, value in headers if name == b":status"), 0)
+            # Below 200 it only says that the answer is still to come.
+            if status >= 200:
+                self.status, self.headers = status, headers
 
     def answer(self) -> Answer:
         """What came, now that it is complete."""
@@ -88,8 +90,8 @@ class Exchange:
         return Answer(self.status, headers, bytes(self.body))
 
 
-def outcome_of_reset(code: int | None) -> Outcome:
+def outcome_of_reset(code: int) -> Outcome:
     """What a stream that the peer reset means for its push."""
-    if code == ErrorCodes.REFUSED_STREAM:
+    if code == ErrorCode.REFUSED_STREAM:
         return Outcome(Verdict.NOT_SENT, "REFUSED_STREAM")
     return Outcome(Verdict.AMBIGUOUS, f"stream reset ({code})")

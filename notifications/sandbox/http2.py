@@ -1,25 +1,16 @@
-"""HTTP/2 for the sandbox's services: h2 speaks, answers leave as the window lets them."""
+"""HTTP/2 for the sandbox's services: the wire speaks, answers leave as the window lets them."""
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
-from h2.config import H2Configuration
-from h2.connection import H2Connection
-from h2.errors import ErrorCodes
-from h2.events import (
-    ConnectionTerminated,
-    DataReceived,
-    PingReceived,
-    RequestReceived,
-    StreamEnded,
-    StreamReset,
-    WindowUpdated,
-)
-from h2.exceptions import ProtocolError
-from h2.settings import SettingCodes
-
+from notifications.http2.decoder import Header
+from notifications.http2.encoder import literal, status
+from notifications.http2.ends import ServerWire
+from notifications.http2.frames import PREFACE, ErrorCode, Http2Error, Setting
 from notifications.sandbox.http import Incoming, Manner, Response, Service
+from notifications.sandbox.http2_rules import flaw_in, is_whole
 
 
 class Http2Connection:
@@ -30,8 +21,6 @@ class Http2Connection:
         self._transport = transport
         self._service = service
         self._loop = asyncio.get_running_loop()
-        config = H2Configuration(client_side=False, header_encoding="utf-8")
-        self._h2 = H2Connection(config)
         self._incoming: dict[int, Incoming] = {}
         self._open: set[int] = set()
         self._blocked: deque[tuple[int, bytes, bool]] = deque()
@@ -41,24 +30,29 @@ class Http2Connection:
         self._used_at = self._loop.time()
         self._closing = False
         self._streams = service.traits.streams
-        self._h2.initiate_connection()
-        self._h2.update_settings(
-            {
-                SettingCodes.MAX_CONCURRENT_STREAMS: self._streams,
-                SettingCodes.INITIAL_WINDOW_SIZE: service.traits.window,
-            }
-        )
+        settings: dict[int, int] = {
+            Setting.MAX_CONCURRENT_STREAMS: self._streams,
+            Setting.INITIAL_WINDOW_SIZE: service.traits.window,
+        }
+        self._wire = ServerWire(self, settings=settings)
+        self._preface = len(PREFACE)
+        self._flush()
         if service.traits.age:
             self._after(service.traits.age, self.go_away, b"max_age")
         if service.traits.idle:
             self._after(service.traits.idle, self._look_idle)
 
     def receive(self, data: bytes) -> None:
+        """Take what came, the preface first, whose beginning was looked at already."""
+        if self._preface:
+            skipped = min(self._preface, len(data))
+            self._preface -= skipped
+            data = data[skipped:]
         try:
-            for event in self._h2.receive_data(data):
-                self._on(event)
-        except ProtocolError:
-            # h2 has prepared a GOAWAY that tells the peer what it did.
+            self._wire.receive(data)
+        except Http2Error as broken:
+            # Past `_goodbye`, since nothing is answered any more.
+            self._wire.go_away(self._wire.highest, broken.code, str(broken).encode())
             self._flush()
             self._transport.close()
         else:
@@ -73,39 +67,73 @@ class Http2Connection:
     def allow_streams(self, count: int) -> None:
         if count != self._streams and not self._closing:
             self._streams = count
-            self._h2.update_settings({SettingCodes.MAX_CONCURRENT_STREAMS: count})
+            self._wire.tell({Setting.MAX_CONCURRENT_STREAMS: count})
 
-    def go_away(self, debug: bytes, code: ErrorCodes = ErrorCodes.NO_ERROR) -> None:
+    def go_away(self, debug: bytes, code: ErrorCode = ErrorCode.NO_ERROR) -> None:
         if not self._closing:
-            self._goodbye(self._h2.highest_inbound_stream_id, debug, code)
+            self._goodbye(self._wire.highest, debug, code)
 
-    def _on(self, event: object) -> None:
-        if isinstance(event, RequestReceived):
+    # The wire calls what follows.
+
+    def on_headers(self, stream: int, headers: list[Header], ended: bool) -> None:
+        incoming = self._incoming.get(stream)
+        if incoming is None:
+            if self._closing or flaw_in(headers) or self._is_full():
+                self._refuse(stream, headers)
+                return
             self._pings = 0
             self._used_at = self._loop.time()
-            pairs = [(str(name), str(value)) for name, value in event.headers]
-            self._incoming[event.stream_id] = Incoming(pairs)
-        elif isinstance(event, DataReceived):
-            incoming = self._incoming.get(event.stream_id)
-            if incoming and len(incoming.body) <= self._service.traits.body_bytes:
-                incoming.body += event.data
-            self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
-        elif isinstance(event, StreamEnded):
-            incoming = self._incoming.pop(event.stream_id, None)
-            if incoming is not None:
-                self._open.add(event.stream_id)
-                self._ask(event.stream_id, incoming)
-        elif isinstance(event, StreamReset):
-            self._incoming.pop(event.stream_id, None)
-            self._open.discard(event.stream_id)
-        elif isinstance(event, WindowUpdated):
-            self._unblock()
-        elif isinstance(event, PingReceived):
-            self._pings += 1
-            if 0 < self._service.traits.pings <= self._pings:
-                self.go_away(b"too_many_pings", ErrorCodes.ENHANCE_YOUR_CALM)
-        elif isinstance(event, ConnectionTerminated):
-            self._transport.close()
+            pairs = [(name.decode(), value.decode("utf-8", "replace")) for name, value in headers]
+            self._incoming[stream] = incoming = Incoming(pairs)
+        if ended:
+            self._whole(stream, incoming)
+
+    def _is_full(self) -> bool:
+        """Whether the caller has as many streams as it knows that it may have."""
+        most = self._wire.agreed.get(Setting.MAX_CONCURRENT_STREAMS)
+        return most is not None and len(self._incoming) + len(self._open) >= most
+
+    def _refuse(self, stream: int, headers: list[Header]) -> None:
+        self._wire.forget(stream)
+        if not self._closing:
+            code = ErrorCode.PROTOCOL_ERROR if flaw_in(headers) else ErrorCode.REFUSED_STREAM
+            self._wire.reset(stream, code)
+
+    def on_data(self, stream: int, data: bytes, ended: bool) -> None:
+        incoming = self._incoming.get(stream)
+        if incoming is not None:
+            if len(incoming.body) <= self._service.traits.body_bytes:
+                incoming.body += data
+            if ended:
+                self._whole(stream, incoming)
+
+    def on_reset(self, stream: int, code: int) -> None:
+        self._incoming.pop(stream, None)
+        self._close_stream(stream)
+
+    def on_settings(self, said: Mapping[int, int]) -> None:
+        self._unblock()
+
+    def on_window(self) -> None:
+        self._unblock()
+
+    def on_ping(self) -> None:
+        self._pings += 1
+        if 0 < self._service.traits.pings <= self._pings:
+            self.go_away(b"too_many_pings", ErrorCode.ENHANCE_YOUR_CALM)
+
+    def on_goaway(self, last_stream: int, debug: bytes) -> None:
+        self._transport.close()
+
+    def _whole(self, stream: int, incoming: Incoming) -> None:
+        """The request is complete."""
+        del self._incoming[stream]
+        if not is_whole(incoming.headers, len(incoming.body)):
+            self._wire.reset(stream, ErrorCode.PROTOCOL_ERROR)
+            self._wire.forget(stream)
+            return
+        self._open.add(stream)
+        self._ask(stream, incoming)
 
     def _ask(self, stream: int, incoming: Incoming) -> None:
         method, path = "", ""
@@ -148,16 +176,16 @@ class Http2Connection:
             case Manner.DROP:
                 self._transport.abort()
             case Manner.RESET:
+                self._wire.reset(stream, ErrorCode.INTERNAL_ERROR)
                 self._close_stream(stream)
-                self._h2.reset_stream(stream, ErrorCodes.INTERNAL_ERROR)
             case Manner.REFUSE:
+                self._wire.reset(stream, ErrorCode.REFUSED_STREAM)
                 self._close_stream(stream)
-                self._h2.reset_stream(stream, ErrorCodes.REFUSED_STREAM)
             case Manner.GOAWAY:
                 self._open -= {number for number in self._open if number >= stream}
-                self._goodbye(max(stream - 2, 0), response.debug, ErrorCodes.NO_ERROR)
+                self._goodbye(max(stream - 2, 0), response.debug, ErrorCode.NO_ERROR)
             case Manner.GOAWAY_AFTER:
-                self._goodbye(stream, response.debug, ErrorCodes.NO_ERROR)
+                self._goodbye(stream, response.debug, ErrorCode.NO_ERROR)
                 self._write(stream, response)
             case _:
                 self._write(stream, response)
@@ -165,12 +193,12 @@ class Http2Connection:
             self._loop.call_soon(self._transport.close)
 
     def _write(self, stream: int, response: Response) -> None:
-        headers = [(":status", str(response.status)), *response.headers]
+        said = ((name.encode(), value.encode()) for name, value in response.headers)
+        block = status(response.status) + literal(said)
+        self._wire.send_headers(stream, block, ended=not response.body)
         if not response.body:
-            self._h2.send_headers(stream, headers, end_stream=True)
             self._close_stream(stream)
             return
-        self._h2.send_headers(stream, headers)
         if response.manner is Manner.SPLIT:
             half = len(response.body) // 2
             pieces = [response.body[:half], response.body[half:]]
@@ -186,10 +214,10 @@ class Http2Connection:
 
     def _piece(self, stream: int, piece: bytes, *, last: bool) -> None:
         """Send a piece of a body, or keep it until the peer opens its window."""
-        if self._blocked or len(piece) > self._h2.local_flow_control_window(stream):
+        if self._blocked or len(piece) > self._wire.room(stream):
             self._blocked.append((stream, piece, last))
         else:
-            self._h2.send_data(stream, piece, end_stream=last)
+            self._wire.send_data(stream, piece, ended=last)
             if last:
                 self._close_stream(stream)
 
@@ -199,18 +227,16 @@ class Http2Connection:
             if stream in self._open:
                 self._piece(stream, piece, last=last)
 
-    def _goodbye(self, last_stream: int, debug: bytes, code: ErrorCodes) -> None:
-        """Say GOAWAY past h2, which would refuse to answer open streams afterwards."""
-        self._flush()
+    def _goodbye(self, last_stream: int, debug: bytes, code: ErrorCode) -> None:
         self._closing = True
-        payload = last_stream.to_bytes(4, "big") + int(code).to_bytes(4, "big") + debug
-        header = len(payload).to_bytes(3, "big") + b"\x07\x00" + bytes(4)
-        self._transport.write(header + payload)
+        self._wire.go_away(last_stream, code, debug)
+        self._flush()
         if not self._open:
             self._loop.call_soon(self._transport.close)
 
     def _close_stream(self, stream: int) -> None:
         self._open.discard(stream)
+        self._wire.forget(stream)
         if self._closing and not self._open:
             self._loop.call_soon(self._transport.close)
 
@@ -230,6 +256,6 @@ class Http2Connection:
         self._timers.add(timer)
 
     def _flush(self) -> None:
-        data = self._h2.data_to_send()
+        data = self._wire.to_send()
         if data and not self._transport.is_closing():
             self._transport.write(data)

@@ -105,7 +105,6 @@ async def test_the_number_of_streams_is_announced(echo: Echo, connect: Connect) 
     echo.traits = Traits(streams=7)
     caller = await connect()
 
-    await caller.until(RemoteSettingsChanged)
     changed = await caller.until(RemoteSettingsChanged)
 
     assert changed.changed_settings[SettingCodes.MAX_CONCURRENT_STREAMS].new_value == 7
