@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 import uvloop
 
-from benchmarks.machine import as_served, report, table
+from benchmarks.machine import as_served, cpu_of, report, table
 from benchmarks.push_ground import (
     AWAY,
     USERS,
@@ -52,7 +52,9 @@ PATIENCE = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one way cost. The processor time is that of the measured process; SQLite's is in it."""
+    """What one way cost: the processor time of the measured process, in which SQLite's is, and
+    beside it that of PostgreSQL and of the sandbox.
+    """
 
     what: str
     database: str
@@ -60,6 +62,8 @@ class Measured:
     per_second: float
     per_cpu_second: float
     cpu_us: float
+    database_us: float
+    sandbox_us: float
 
 
 def main() -> None:
@@ -87,6 +91,8 @@ def _print(ours: Sequence[Measured], theirs: Sequence[Figures]) -> None:
             f"{each.per_second:,.0f}",
             f"{each.per_cpu_second:,.0f}",
             f"{each.cpu_us:.0f}",
+            f"{each.database_us:.0f}",
+            f"{each.sandbox_us:.0f}",
         ]
         for each in ours
     ] + [
@@ -96,10 +102,21 @@ def _print(ours: Sequence[Measured], theirs: Sequence[Figures]) -> None:
             f"{each.per_second:,.0f}",
             f"{each.per_cpu_second:,.0f}",
             f"{each.cpu_us:.0f}",
+            "",
+            f"{each.sandbox_us:.0f}",
         ]
         for each in theirs
     ]
-    print(table(["what", "database", "pushes/s", "per CPU second", "CPU µs each"], rows))
+    heading = [
+        "what",
+        "database",
+        "pushes/s",
+        "per CPU second",
+        "CPU µs each",
+        "PostgreSQL",
+        "sandbox",
+    ]
+    print(table(heading, rows))
 
 
 def dispatched(places: Places, pushes: int, only: str = "") -> list[Measured]:
@@ -120,12 +137,21 @@ def dispatched(places: Places, pushes: int, only: str = "") -> list[Measured]:
                         url = server.url_of(run)
                     else:
                         url = f"sqlite:///{Path(folder) / run}.sqlite3"
-                    results += uvloop.run(_measure(database, url, places, kind, urgency, pushes))
+                    pids = (server.pid, places.pid)
+                    results += uvloop.run(
+                        _measure(database, url, places, kind, urgency, pushes, pids)
+                    )
     return results
 
 
 async def _measure(
-    name: str, url: str, places: Places, kind: AddressKind, urgency: Urgency, pushes: int
+    name: str,
+    url: str,
+    places: Places,
+    kind: AddressKind,
+    urgency: Urgency,
+    pushes: int,
+    neighbours: tuple[int, int],
 ) -> list[Measured]:
     clock, metrics, planned = SystemClock(), Metrics(), Pulse()
     database = Database(DatabaseOptions(url=url))
@@ -151,17 +177,17 @@ async def _measure(
     while await dispatcher.step():
         pass
     as_served()
-    began, cpu = time.perf_counter(), time.process_time()
+    spent = Spent(neighbours)
     for start in range(first, first + pushes // AWAY, NOTICES):
         await intake.handle(_entries(range(start, start + NOTICES), urgency))
-    taken_in = _measured(f"intake, {urgency}", name, pushes, began, cpu)
+    taken_in = spent.measured(f"intake, {urgency}", name, pushes)
     total, stop = USERS + pushes, Stop()
-    began, cpu = time.perf_counter(), time.process_time()
+    spent = Spent(neighbours)
     working = asyncio.create_task(dispatcher.run(stop))
     async with asyncio.timeout(PATIENCE):
         arrived = asyncio.create_task(store.all_of(total))
         await asyncio.wait([working, arrived], return_when=asyncio.FIRST_COMPLETED)
-    sent = _measured(f"{provider.name}, {urgency}", name, pushes, began, cpu)
+    sent = spent.measured(f"{provider.name}, {urgency}", name, pushes)
     stop.ask()
     await working
     await checked(database, total)
@@ -185,16 +211,29 @@ def _entries(numbers: range, urgency: Urgency) -> list[Claimed]:
     ]
 
 
-def _measured(what: str, database: str, pushes: int, began: float, cpu: float) -> Measured:
-    wall, cpu = time.perf_counter() - began, time.process_time() - cpu
-    return Measured(
-        what=what,
-        database=database,
-        pushes=pushes,
-        per_second=round(pushes / wall, 1),
-        per_cpu_second=round(pushes / cpu, 1),
-        cpu_us=round(cpu / pushes * 1e6, 1),
-    )
+class Spent:
+    """Time from now on: by the clock, of this process, and of its neighbours."""
+
+    def __init__(self, neighbours: tuple[int, int]) -> None:
+        self._neighbours = neighbours
+        self._theirs = [cpu_of(pid) for pid in neighbours]
+        self._began, self._cpu = time.perf_counter(), time.process_time()
+
+    def measured(self, what: str, database: str, pushes: int) -> Measured:
+        """What so many pushes took."""
+        wall, cpu = time.perf_counter() - self._began, time.process_time() - self._cpu
+        pairs = zip(self._neighbours, self._theirs, strict=True)
+        theirs = [round((cpu_of(pid) - before) / pushes * 1e6, 1) for pid, before in pairs]
+        return Measured(
+            what=what,
+            database=database,
+            pushes=pushes,
+            per_second=round(pushes / wall, 1),
+            per_cpu_second=round(pushes / cpu, 1),
+            cpu_us=round(cpu / pushes * 1e6, 1),
+            database_us=theirs[0],
+            sandbox_us=theirs[1],
+        )
 
 
 if __name__ == "__main__":

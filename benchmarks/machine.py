@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,20 @@ def as_served() -> None:
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     sys.setswitchinterval(0.0005)
+
+
+def cpu_of(pid: int) -> float:
+    """Processor seconds of a process and of its children, gone ones too (Linux)."""
+    tree, seconds = {pid}, 0.0
+    # Children have greater numbers, but for the day on which the numbers begin anew.
+    for stat in sorted(Path("/proc").glob("[0-9]*/stat"), key=lambda each: int(each.parent.name)):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            number = int(stat.parent.name)
+            if number == pid or int(fields[1]) in tree:
+                tree.add(number)
+                seconds += sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    return seconds
 
 
 def describe() -> dict[str, Any]:

@@ -32,6 +32,8 @@ class Places:
     key_id: str
     team_id: str
     topic: str
+    pid: int
+    """Of the sandbox's process."""
 
     def fcm_provider(self) -> FcmProvider:
         options = FcmOptions(
@@ -104,6 +106,7 @@ async def _sandbox(directory: str, pipe: Connection) -> None:
             key_id=files.key_id,
             team_id=files.team_id,
             topic=files.topic,
+            pid=os.getpid(),
         )
     )
     await asyncio.to_thread(pipe.recv)
