@@ -1,6 +1,7 @@
 """A lane: one class of pushes on one route, with room of its own in the air."""
 
 import asyncio
+import collections
 import logging
 import random
 from collections.abc import Sequence
@@ -102,9 +103,11 @@ class Lane:
         self._brakes = brakes
         self._pace = pace
         self._again_in: float | None = None
-        self._flying: set[asyncio.Task[None]] = set()
+        self._flying = 0
+        self._flights: set[asyncio.Task[None]] = set()
         self._landed: list[tuple[HeldPush, Outcome]] = []
         self._in_flight = metrics.in_flight.labels(*self.key)
+        self._seconds = metrics.seconds.labels(provider.name, urgency)
 
     @property
     def key(self) -> LaneKey:
@@ -119,8 +122,8 @@ class Lane:
                         await rest(self._again_in, clock=self._clock, stop=stop, pulse=self.pulse)
             finally:
                 # Whatever ends the loop: an attempt that was made is never left in doubt.
-                if self._flying:
-                    await asyncio.wait(self._flying)
+                if self._flights:
+                    await asyncio.wait(self._flights)
         await self.settle()
 
     async def step(self) -> int:
@@ -134,7 +137,7 @@ class Lane:
         """Claim as much as there is room for and start sending; how many were claimed."""
         self._again_in = None
         # What landed is in doubt until it is settled, should this process be killed.
-        room = self._width - len(self._flying) - len(self._landed)
+        room = self._width - self._flying - len(self._landed)
         # Many claims of one push each cost more than a moment's wait for a few more.
         if room < self._width // 4:
             return 0
@@ -152,11 +155,12 @@ class Lane:
             limit=allowed,
         )
         self._give_back(allowed - len(claim.pushes), now)
-        for push, attempt in claim.pushes:
-            flight = group.create_task(self._send(push, attempt))
-            self._flying.add(flight)
-            flight.add_done_callback(self._flying.discard)
-        self._in_flight.set(len(self._flying))
+        if claim.pushes:
+            self._flying += len(claim.pushes)
+            flight = group.create_task(self._send(claim.pushes))
+            self._flights.add(flight)
+            flight.add_done_callback(self._flights.discard)
+        self._in_flight.set(self._flying)
         return len(claim.pushes) + claim.suppressed + claim.postponed
 
     async def _allowed(self, wanted: int, now: float) -> int:
@@ -196,6 +200,7 @@ class Lane:
         ids = await self._store.settle(settlements, now=now)
         # Only now: had the store failed, they would be settled by the next run.
         del self._landed[: len(landed)]
+        self._count(landed)
         settled = [each for each in settlements if each.push.id in ids]
         if len(settled) < len(landed):
             self._metrics.lost.labels(*self.key).inc(len(landed) - len(settled))
@@ -205,6 +210,12 @@ class Lane:
             await self._brakes.learn(settled, hold=self._gate.hold)
         await self._share(settled)
         return len(landed)
+
+    def _count(self, landed: Sequence[tuple[HeldPush, Outcome]]) -> None:
+        for verdict, times in collections.Counter(outcome.verdict for _, outcome in landed).items():
+            labels = (self.app_id, self._provider.name, self.urgency, verdict)
+            self._metrics.attempts.labels(*labels).inc(times)
+        self._in_flight.set(self._flying)
 
     def _lessons(self, settled: Sequence[Settlement]) -> list[TokenFault]:
         """Teach the gate, and the addresses that are at fault themselves."""
@@ -243,13 +254,21 @@ class Lane:
         if longest is not None:
             await self._rates.complained(self.route, retry_after=longest, app_id=self.app_id)
 
-    async def _send(self, push: HeldPush, attempt: Attempt) -> None:
+    async def _send(self, pushes: Sequence[tuple[HeldPush, Attempt]]) -> None:
+        """One flight: what lands early is settled early, whatever the others wait for."""
         started = self._clock.monotonic()
-        [answer] = await self._provider.send([attempt])
-        outcome = told_of(attempt, answer)
-        self._landed.append((push, outcome))
-        name, took = self._provider.name, self._clock.monotonic() - started
-        self._metrics.attempts.labels(self.app_id, name, self.urgency, outcome.verdict).inc()
-        self._metrics.seconds.labels(name, self.urgency).observe(took)
-        self._in_flight.set(len(self._flying) - 1)
-        self.pulse.beat()
+        flying = len(pushes)
+
+        def landed(number: int, outcome: Outcome) -> None:
+            nonlocal flying
+            flying -= 1
+            self._flying -= 1
+            push, attempt = pushes[number]
+            self._landed.append((push, told_of(attempt, outcome)))
+            self._seconds.observe(self._clock.monotonic() - started)
+            self.pulse.beat()
+
+        try:
+            await self._provider.send([attempt for _, attempt in pushes], landed=landed)
+        finally:
+            self._flying -= flying

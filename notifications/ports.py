@@ -30,6 +30,13 @@ from notifications.types import (
     TokenFault,
 )
 
+Landed = Callable[[int, Outcome], None]
+"""Hears what became of one attempt of a call, by its place among them."""
+
+
+def unheard(_number: int, _outcome: Outcome) -> None:
+    """For whoever waits for the whole call."""
+
 
 class PushProvider(Protocol):
     """Carries pushes to devices: FCM, APNs.
@@ -52,9 +59,12 @@ class PushProvider(Protocol):
 
     async def close(self) -> None: ...
 
-    async def send(self, attempts: Sequence[Attempt]) -> Sequence[Outcome]:
+    async def send(
+        self, attempts: Sequence[Attempt], *, landed: Landed = unheard
+    ) -> Sequence[Outcome]:
         """Send all of them, as many at once as the provider lets us; outcomes in order.
 
+        `landed` hears of each once, as soon as it is known, whatever the others wait for.
         May be called again while earlier calls are still under way.
         """
         ...

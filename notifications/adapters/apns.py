@@ -14,12 +14,13 @@ from notifications.adapters.apns_answers import ENDS_CONNECTION, outcome_of, rea
 from notifications.adapters.apns_message import ApnsRequest, BadAddress, request_of
 from notifications.adapters.apns_token import ProviderToken
 from notifications.adapters.http2_connection import Line
-from notifications.adapters.http2_exchange import Answer, Judged
+from notifications.adapters.http2_exchange import Answer, Judged, Volley
 from notifications.adapters.http2_pool import Http2Pool
 from notifications.adapters.http2_proxy import is_proxy
 from notifications.adapters.push_content import Unsendable
 from notifications.apps.types import NOBODY, Survey
 from notifications.http2.ends import Head
+from notifications.ports import Landed, unheard
 from notifications.types import (
     AddressKind,
     Attempt,
@@ -148,29 +149,30 @@ class ApnsProvider:
         outcomes = await self.send(list(trials.values()))
         return dict(zip(trials, outcomes, strict=True))
 
-    async def send(self, attempts: Sequence[Attempt]) -> Sequence[Outcome]:
+    async def send(
+        self, attempts: Sequence[Attempt], *, landed: Landed = unheard
+    ) -> Sequence[Outcome]:
         """Hand all of them to their pools, then wait for the answers; no task per push."""
         assert self._token is not None, "open() comes first"
-        results: list[Outcome | asyncio.Future[Outcome]] = []
+        volley = Volley(len(attempts), landed)
         pools: set[Http2Pool] = set()
-        for attempt in attempts:
+        for number, attempt in enumerate(attempts):
             try:
                 request = request_of(attempt, topic=self._topic)
             except Unsendable as never:
-                results.append(Outcome(Verdict.REJECTED, never.reason))
+                volley.land(number, Outcome(Verdict.REJECTED, never.reason))
             except BadAddress:
-                results.append(Outcome(Verdict.TOKEN_SUSPECT, "BadDeviceToken"))
+                volley.land(number, Outcome(Verdict.TOKEN_SUSPECT, "BadDeviceToken"))
             else:
                 marketing = attempt.urgency is Urgency.MARKETING
                 pool = self._pools[attempt.environment, marketing]
-                results.append(
-                    pool.submit(_Sending(request, pool.host.encode(), self._token, self._clock))
-                )
+                authority = pool.host.encode()
+                volley.send(pool, number, _Sending(request, authority, self._token, self._clock))
                 pools.add(pool)
         for pool in pools:
             pool.pump()
-        await asyncio.gather(*(each for each in results if isinstance(each, asyncio.Future)))
-        return [each if isinstance(each, Outcome) else each.result() for each in results]
+        outcomes = await volley.outcomes()
+        return [outcomes[number] for number in range(len(attempts))]
 
 
 @dataclass(slots=True)

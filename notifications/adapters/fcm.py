@@ -18,11 +18,12 @@ from notifications.adapters.fcm_answers import STALE_BEARER, outcome_of
 from notifications.adapters.fcm_bearer import Bearers
 from notifications.adapters.fcm_message import FcmApi, message_of
 from notifications.adapters.http2_connection import Line
-from notifications.adapters.http2_exchange import Answer, Judged
+from notifications.adapters.http2_exchange import Answer, Judged, Volley
 from notifications.adapters.http2_pool import Http2Pool
 from notifications.adapters.push_content import Unsendable
 from notifications.apps.types import NOBODY, Survey
 from notifications.http2.ends import Head
+from notifications.ports import Landed, unheard
 from notifications.types import AddressKind, Attempt, Outcome, Route, Verdict
 
 _IDLE = 200.0
@@ -128,45 +129,58 @@ class FcmProvider:
 
     async def check(self, _survey: Survey = NOBODY, /) -> Mapping[Route, Outcome]:
         """Have FCM validate a message to a topic nobody has, which it does not send."""
-        [outcome] = (await self._post({0: _TRIAL})).values()
+        [outcome] = (await self._post({0: _TRIAL}, unheard)).values()
         return {Route.FCM: outcome}
 
-    async def send(self, attempts: Sequence[Attempt]) -> Sequence[Outcome]:
+    async def send(
+        self, attempts: Sequence[Attempt], *, landed: Landed = unheard
+    ) -> Sequence[Outcome]:
         """Hand all of them to the pool, then wait for the answers; no task per push."""
         assert self._opened is not None, "open() comes first"
         now = self._clock.now()
         outcomes: dict[int, Outcome] = {}
         bodies: dict[int, bytes] = {}
+
+        def settled(number: int, outcome: Outcome) -> None:
+            outcomes[number] = outcome
+            landed(number, outcome)
+
+        def unless_stale(number: int, outcome: Outcome) -> None:
+            if not _is_stale_bearer(outcome):
+                settled(number, outcome)
+
         for number, attempt in enumerate(attempts):
             try:
                 bodies[number] = message_of(attempt, api=self._opened.api, now=now)
             except Unsendable as never:
-                outcomes[number] = Outcome(Verdict.REJECTED, never.reason)
-        outcomes |= await self._post(bodies)
-        refused = {n: each for n, each in bodies.items() if _is_stale_bearer(outcomes[n])}
+                settled(number, Outcome(Verdict.REJECTED, never.reason))
+        await self._post(bodies, unless_stale)
+        refused = {number: body for number, body in bodies.items() if number not in outcomes}
         if refused:
             # A refused bearer means a push that was not even looked at: once more, with a new one.
-            outcomes |= await self._post(refused)
+            await self._post(refused, settled)
         return [outcomes[number] for number in range(len(attempts))]
 
-    async def _post(self, bodies: Mapping[int, bytes]) -> dict[int, Outcome]:
+    async def _post(self, bodies: Mapping[int, bytes], landed: Landed) -> Mapping[int, Outcome]:
         """One request for each, with the bearer there is, which is over if FCM says so."""
         assert self._opened is not None, "open() comes first"
         opened = self._opened
+        volley = Volley(len(bodies), landed)
         bearer = await opened.bearers.current()
         if isinstance(bearer, Outcome):
-            return dict.fromkeys(bodies, bearer)
+            for number in bodies:
+                volley.land(number, bearer)
+            return await volley.outcomes()
         # What differs between two pushes is in the body.
         authorization = (b"authorization", b"Bearer " + bearer.encode())
         head = opened.head._replace(common=(*opened.head.common, authorization))
-        results = [
-            opened.pool.submit(_Request(head, body, self._clock)) for body in bodies.values()
-        ]
+        for number, body in bodies.items():
+            volley.send(opened.pool, number, _Request(head, body, self._clock))
         opened.pool.pump()
-        outcomes = await asyncio.gather(*results)
-        if any(map(_is_stale_bearer, outcomes)):
+        outcomes = await volley.outcomes()
+        if any(map(_is_stale_bearer, outcomes.values())):
             opened.bearers.refuse(bearer)
-        return dict(zip(bodies, outcomes, strict=True))
+        return outcomes
 
 
 @dataclass(frozen=True, slots=True)

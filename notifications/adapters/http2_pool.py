@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections import deque
+from collections.abc import Callable
 
 from kernel.backoff import Backoff
 from notifications.adapters.http2_connection import Http2Connection, Line
@@ -48,17 +49,16 @@ class Http2Pool:
         self._why = ""
         self._closed = False
 
-    def submit(self, request: Request) -> asyncio.Future[Outcome]:
-        """Send it as soon as there is a stream; the future has a result by the deadline."""
-        result: asyncio.Future[Outcome] = self._loop.create_future()
-        exchange = Exchange(request, result, self._loop.time() + self._deadline)
+    def submit(self, request: Request, tell: Callable[[Outcome], None]) -> Exchange:
+        """Send it as soon as there is a stream; `tell` hears its outcome by the deadline."""
+        exchange = Exchange(request, tell, self._loop.time() + self._deadline)
         self._waiting.append(exchange)
         while self._deadlines and self._deadlines[0].settled:
             self._deadlines.popleft()
         self._deadlines.append(exchange)
         if self._timer is None:
             self._timer = self._loop.call_later(self._deadline, self._look_at_deadlines)
-        return result
+        return exchange
 
     @property
     def host(self) -> str:
@@ -72,10 +72,11 @@ class Http2Pool:
     def pump(self) -> None:
         """Write what waits to the connections that have room; connect when none has."""
         while self._waiting:
-            if self._waiting[0].result.done():
+            first = self._waiting[0]
+            if first.settled or first.abandoned:
                 self._waiting.popleft()
                 continue
-            connection = self._roomiest(self._waiting[0].request.body)
+            connection = self._roomiest(first.request.body)
             if connection is None:
                 self._grow()
                 return

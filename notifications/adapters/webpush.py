@@ -22,6 +22,7 @@ from notifications.adapters.webpush_guard import is_allowed
 from notifications.adapters.webpush_message import headers_of, message_of
 from notifications.apps.reading import is_subject
 from notifications.apps.types import NOBODY, Survey
+from notifications.ports import Landed, unheard
 from notifications.subscriptions import subscription_of
 from notifications.types import AddressKind, Attempt, Outcome, Route, Verdict
 
@@ -133,20 +134,23 @@ class WebPushProvider:
         except (aiohttp.ClientError, TimeoutError, OSError) as unreached:
             return f"not reached ({type(unreached).__name__})"
 
-    async def send(self, attempts: Sequence[Attempt]) -> Sequence[Outcome]:
+    async def send(
+        self, attempts: Sequence[Attempt], *, landed: Landed = unheard
+    ) -> Sequence[Outcome]:
         """Send all of them with as many tasks as there are connections."""
-        if len(attempts) == 1:
-            return [await self._send(attempts[0])]
         outcomes = [_UNTRIED] * len(attempts)
         todo = iter(enumerate(attempts))
         async with asyncio.TaskGroup() as group:
             for _ in range(min(len(attempts), self._options.connections)):
-                group.create_task(self._work(todo, outcomes))
+                group.create_task(self._work(todo, outcomes, landed))
         return outcomes
 
-    async def _work(self, todo: Iterator[tuple[int, Attempt]], outcomes: list[Outcome]) -> None:
+    async def _work(
+        self, todo: Iterator[tuple[int, Attempt]], outcomes: list[Outcome], landed: Landed
+    ) -> None:
         for index, attempt in todo:
             outcomes[index] = await self._send(attempt)
+            landed(index, outcomes[index])
 
     async def _send(self, attempt: Attempt) -> Outcome:
         assert self._vapid is not None, "open() comes first"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from notifications.apps.ports import CheckedProvider
 from notifications.apps.types import NOBODY, Survey
+from notifications.ports import Landed, unheard
 from notifications.types import AddressKind, Attempt, Outcome, Route, Verdict
 
 CHANGED = "credentials_changed"
@@ -60,20 +61,28 @@ class ChangingProvider:
         ending, self._term = self._term, _term_of(successor)
         await _retire(ending)
 
-    async def send(self, attempts: Sequence[Attempt]) -> Sequence[Outcome]:
+    async def send(
+        self, attempts: Sequence[Attempt], *, landed: Landed = unheard
+    ) -> Sequence[Outcome]:
+        outcomes = [Outcome(Verdict.NOT_SENT, REMOVED)] * len(attempts)
         term = self._term
         if term is None:
-            return [Outcome(Verdict.NOT_SENT, REMOVED)] * len(attempts)
+            for number, removed in enumerate(outcomes):
+                landed(number, removed)
+            return outcomes
+
+        def heard(number: int, outcome: Outcome) -> None:
+            outcomes[number] = outcome if term is self._term else _after_change(outcome)
+            landed(number, outcomes[number])
+
         term.under_way += 1
         term.idle.clear()
         try:
-            outcomes = await term.provider.send(attempts)
+            await term.provider.send(attempts, landed=heard)
         finally:
             term.under_way -= 1
             if term.under_way == 0:
                 term.idle.set()
-        if term is not self._term:
-            return [_after_change(each) for each in outcomes]
         return outcomes
 
     async def check(self, survey: Survey = NOBODY, /) -> Mapping[Route, Outcome]:

@@ -12,7 +12,7 @@ from notifications.ports import PushProvider
 from notifications.sandbox.credentials import Files, init
 from notifications.sandbox.faults import Fault
 from notifications.sandbox.sandbox import Sandbox
-from notifications.types import AddressKind, Attempt, Verdict
+from notifications.types import AddressKind, Attempt, Outcome, Verdict
 from tests.support.clock import ManualClock
 from tests.support.sandbox import (
     apns_options,
@@ -102,6 +102,17 @@ async def test_outcomes_come_in_the_order_of_the_attempts(house: House) -> None:
     expected = [Verdict.ACCEPTED] * 60
     expected[::7] = [Verdict.TOKEN_GONE] * len(expected[::7])
     assert [outcome.verdict for outcome in outcomes] == expected
+
+
+async def test_each_outcome_is_told_once_as_it_lands(house: House) -> None:
+    pushes = house.pushes(30)
+    house.fails(GONE[house.provider.name], prefix=house.address(3))
+    told: list[tuple[int, Outcome]] = []
+
+    outcomes = await house.provider.send(pushes, landed=lambda *each: told.append(each))
+
+    assert sorted(number for number, _ in told) == list(range(30))
+    assert dict(told) == dict(enumerate(outcomes))
 
 
 async def test_each_accepted_push_arrived_exactly_once(house: House) -> None:

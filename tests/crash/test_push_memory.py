@@ -17,6 +17,7 @@ import pytest
 from kernel.ids import UserId
 from kernel.notices import Urgency
 from notifications.adapters.sql_devices import DEVICES
+from notifications.ports import unheard
 from notifications.pushes import PushState
 from notifications.types import AddressKind, Outcome, ThrottleScope, Verdict
 from tests.support.factories_notifications import Room, planned, registration
@@ -55,9 +56,12 @@ class ForgetfulProvider(FakeProvider):
 
     asked = 0
 
-    async def send(self, attempts):
+    async def send(self, attempts, *, landed=unheard):
         self.asked += len(attempts)
-        return [ANSWERS.get(each.push_id.int % 100, ACCEPTED) for each in attempts]
+        outcomes = [ANSWERS.get(each.push_id.int % 100, ACCEPTED) for each in attempts]
+        for number, outcome in enumerate(outcomes):
+            landed(number, outcome)
+        return outcomes
 
 
 def blocks() -> int:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
+from notifications.ports import Landed, unheard
 from notifications.types import AddressKind, Attempt, Outcome, Verdict
 
 FCM_KINDS = frozenset({AddressKind.FCM_TOKEN, AddressKind.FCM_FID})
@@ -42,8 +43,16 @@ class FakeProvider:
     async def close(self) -> None:
         self.is_open = False
 
-    async def send(self, attempts: Sequence[Attempt]) -> Sequence[Outcome]:
-        return list(await asyncio.gather(*(self._send(attempt) for attempt in attempts)))
+    async def send(
+        self, attempts: Sequence[Attempt], *, landed: Landed = unheard
+    ) -> Sequence[Outcome]:
+        async def send_one(number: int, attempt: Attempt) -> Outcome:
+            outcome = await self._send(attempt)
+            landed(number, outcome)
+            return outcome
+
+        sending = (send_one(number, attempt) for number, attempt in enumerate(attempts))
+        return list(await asyncio.gather(*sending))
 
     def release(self) -> None:
         """Let everything that waits be answered."""
