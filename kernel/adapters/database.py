@@ -65,12 +65,12 @@ class Instant(sa.types.TypeDecorator[datetime]):
             raise ValueError("an instant needs a time zone")
         return microseconds(value) if dialect.name == "sqlite" else value.astimezone(UTC)
 
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        """PostgreSQL's driver gives instants in UTC already."""
+        return super().result_processor(dialect, coltype) if dialect.name == "sqlite" else None
+
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if dialect.name == "sqlite":
-            return _EPOCH + int(value) * _MICROSECOND
-        return cast(datetime, value).astimezone(UTC)
+        return None if value is None else instant(int(value))
 
 
 def microseconds(instant: datetime) -> int:

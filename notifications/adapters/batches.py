@@ -13,6 +13,8 @@ REASON_LENGTH = 128
 
 def storable(text: str, *, length: int = REASON_LENGTH) -> str:
     """Words of a stranger, cut, and without what a database refuses to store."""
+    if len(text) <= length and text.isascii() and "\0" not in text:
+        return text
     return text.replace("\0", "").encode("utf-8", "replace").decode()[:length]
 
 

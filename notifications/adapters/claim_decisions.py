@@ -19,8 +19,8 @@ from notifications.adapters.frequency import Lately, told_since
 from notifications.adapters.push_rows import PUSHES
 from notifications.adapters.sql_preferences import choices_of, said_of
 from notifications.deciding.categories import DAY, Rulebook
-from notifications.deciding.decision import decide
-from notifications.deciding.types import Answer, Asked, Decision
+from notifications.deciding.decision import NO_PREFERENCES, decide, is_free
+from notifications.deciding.types import Answer, Asked, Decision, Said
 from notifications.pushes import PushState
 
 
@@ -37,13 +37,17 @@ async def withheld(
     `devices` have the choices of their users.
     """
     asked: list[tuple[Any, Any, Urgency]] = []
+    # Many have chosen alike: what nobody's choice can hold back is seen once for all of them.
+    free: dict[tuple[str, str, str | None], bool] = {}
     for row in rows:
         device = devices.get(row.device_id)
-        urgency = Urgency(row.urgency)
-        if device is not None and (
-            device.choices is not None or not rulebook.rule(row.category, urgency).is_free
-        ):
-            asked.append((row, device, urgency))
+        if device is None:
+            continue
+        alike = row.category, row.urgency, device.choices
+        if alike not in free:
+            free[alike] = _is_free(*alike, rulebook)
+        if not free[alike]:
+            asked.append((row, device, Urgency(row.urgency)))
     if not asked:
         return {}
     said = await said_of(
@@ -79,6 +83,15 @@ async def _lately(
     if not rulebook.marketing_per_day or not users:
         return None
     return await told_since(connection, users, now - DAY)
+
+
+def _is_free(category: str, urgency: str, choices: str | None, rulebook: Rulebook) -> bool:
+    preferences = NO_PREFERENCES if choices is None else choices_of(choices)
+    user = UserId("")
+    said = Said({user: preferences})
+    return is_free(
+        category, rulebook.facts(said, user, category=category, urgency=Urgency(urgency))
+    )
 
 
 def _asked(row: Any, device: Any, urgency: Urgency, now: datetime) -> Asked:

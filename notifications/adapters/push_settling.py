@@ -22,32 +22,51 @@ async def write_settlements(
     connection: AsyncConnection, settlements: Sequence[Settlement], now: datetime
 ) -> frozenset[UUID]:
     """Settle in the transaction of `connection`; the ids of those that still were held."""
-    rows = [_row(each, now) for each in settlements]
+    rows = [_values(each, now) for each in settlements]
     return frozenset(await _WRITE[connection.dialect.name](connection, rows))
 
 
-def _row(each: Settlement, now: datetime) -> Mapping[str, Any]:
-    outcome = each.outcome
-    return {
-        "push_id": each.push.id,
-        "held_by": each.push.fence,
-        "number": each.push.number,
-        "new_state": str(each.state),
-        "new_due_at": each.due_at,
-        "was_unsent": int(outcome.verdict in UNSENT),
-        "was_ambiguous": int(outcome.verdict is Verdict.AMBIGUOUS),
-        "ended_at": now if each.state in FINAL else None,
-        "verdict": str(outcome.verdict),
-        "reason": storable(outcome.reason),
-        "provider_id": storable(outcome.provider_id, length=255),
-        "started_at": each.push.started_at,
-        "settled_at": now,
-    }
+_NAMES = (
+    "push_id",
+    "held_by",
+    "number",
+    "new_state",
+    "new_due_at",
+    "was_unsent",
+    "was_ambiguous",
+    "ended_at",
+    "verdict",
+    "reason",
+    "provider_id",
+    "started_at",
+    "settled_at",
+)
+
+
+def _values(each: Settlement, now: datetime) -> tuple[Any, ...]:
+    """Those of `_NAMES`."""
+    push, outcome = each.push, each.outcome
+    return (
+        push.id,
+        push.fence,
+        push.number,
+        each.state.value,
+        each.due_at,
+        int(outcome.verdict in UNSENT),
+        int(outcome.verdict is Verdict.AMBIGUOUS),
+        now if each.state in FINAL else None,
+        outcome.verdict.value,
+        storable(outcome.reason),
+        storable(outcome.provider_id, length=255),
+        push.started_at,
+        now,
+    )
 
 
 async def _write_on_sqlite(
-    connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]
+    connection: AsyncConnection, settled: Sequence[tuple[Any, ...]]
 ) -> list[UUID]:
+    rows = [dict(zip(_NAMES, values, strict=True)) for values in settled]
     ids = [row["push_id"] for row in rows]
     found = await connection.execute(_HOLDING, {"ids": ids})
     fences = {row.id: row.fence for row in found}
@@ -59,15 +78,17 @@ async def _write_on_sqlite(
 
 
 async def _write_on_postgresql(
-    connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]
+    connection: AsyncConnection, settled: Sequence[tuple[Any, ...]]
 ) -> list[UUID]:
     """One statement with an array for each column, however many they are."""
-    arrays = {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
-    return list((await connection.execute(_ALL, arrays)).scalars()) if rows else []
+    if not settled:
+        return []
+    arrays = dict(zip(_NAMES, map(list, zip(*settled, strict=True)), strict=True))
+    return list((await connection.execute(_ALL, arrays)).scalars())
 
 
 _WRITE: Mapping[
-    str, Callable[[AsyncConnection, Sequence[Mapping[str, Any]]], Awaitable[list[UUID]]]
+    str, Callable[[AsyncConnection, Sequence[tuple[Any, ...]]], Awaitable[list[UUID]]]
 ] = {"sqlite": _write_on_sqlite, "postgresql": _write_on_postgresql}
 
 # Statements are built once: SQLAlchemy takes longer to build one than the database to run it.

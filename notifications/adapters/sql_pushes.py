@@ -143,7 +143,7 @@ class SqlPushes:
         return Claim(pushes, len(ended), len(postponed))
 
     async def settle(self, settlements: Sequence[Settlement], *, now: datetime) -> frozenset[UUID]:
-        async with self._database.transaction() as connection:
+        async with self._database.single() as connection:
             return await write_settlements(connection, settlements, now)
 
     async def reclaim(self, *, now: datetime, lease: timedelta, limit: int) -> Sequence[HeldPush]:

@@ -52,14 +52,24 @@ def is_on(preferences: UserPreferences, category: str, device_id: str | None) ->
     return preferences.devices.get(device_id, {}).get(category, chosen)
 
 
-def _is_unopposed(asked: Asked, facts: Facts) -> bool:
-    """Whether every rule passes it, seen at a glance: most pushes are chat, to who never chose."""
+def is_free(category: str, facts: Facts) -> bool:
+    """Whether the facts have nothing against this category, at any hour and on any device."""
+    preferences = facts.preferences
     return (
-        facts.preferences is NO_PREFERENCES
-        and facts.rule.is_free
+        not facts.rule.consent
+        and preferences.categories.get(category, True)
+        and not preferences.devices
+        and hours_for(category, facts) is None
         and not facts.muted
         and facts.busy_until is None
         and facts.enough_until is None
+    )
+
+
+def _is_unopposed(asked: Asked, facts: Facts) -> bool:
+    """Whether every rule passes it, seen at a glance: most pushes are chat."""
+    return (
+        is_free(asked.category, facts)
         and asked.expires_at > asked.at
         and asked.disabled_reason is None
         and asked.permitted
