@@ -90,7 +90,7 @@ class Lane:
         self.route = route
         self.urgency = urgency
         self.pulse = Pulse()
-        """Beats when there may be pushes to claim, or an attempt has landed."""
+        """Beats when there may be pushes to claim, or room for them."""
         self._provider = provider
         self._gate = gate
         self._store = store
@@ -106,6 +106,7 @@ class Lane:
         self._flying = 0
         self._flights: set[asyncio.Task[None]] = set()
         self._landed: list[tuple[HeldPush, Outcome]] = []
+        self._touchdown = Pulse()
         self._in_flight = metrics.in_flight.labels(*self.key)
         self._seconds = metrics.seconds.labels(provider.name, urgency)
 
@@ -114,17 +115,37 @@ class Lane:
         return self.app_id, self.route, self.urgency
 
     async def run(self, stop: Stop) -> None:
-        """Keep the lane full until `stop` is asked; then let what is in the air land."""
-        async with asyncio.TaskGroup() as group:
-            try:
-                while not stop.asked:
-                    if await self.settle() + await self.refill(group) == 0:
-                        await rest(self._again_in, clock=self._clock, stop=stop, pulse=self.pulse)
-            finally:
-                # Whatever ends the loop: an attempt that was made is never left in doubt.
-                if self._flights:
-                    await asyncio.wait(self._flights)
+        """Keep the lane full until `stop` is asked; then let what is in the air land.
+
+        What landed is settled meanwhile: neither transaction waits for the other.
+        """
+        empty = Stop()
+        settling = asyncio.create_task(self._keep_settling(empty))
+        # It ends early only when the store fails, and then nothing more is claimed.
+        settling.add_done_callback(lambda _: self.pulse.beat())
+        try:
+            async with asyncio.TaskGroup() as group:
+                try:
+                    while not stop.asked and not settling.done():
+                        if await self.refill(group) == 0:
+                            await rest(
+                                self._again_in, clock=self._clock, stop=stop, pulse=self.pulse
+                            )
+                finally:
+                    # Whatever ends the loop: an attempt that was made is never left in doubt.
+                    if self._flights:
+                        await asyncio.wait(self._flights)
+        finally:
+            empty.ask()
+            await asyncio.wait([settling])
+        settling.result()
         await self.settle()
+
+    async def _keep_settling(self, empty: Stop) -> None:
+        """Settle what lands, until the lane is `empty`."""
+        while not empty.asked:
+            if await self.settle() == 0:
+                await rest(None, clock=self._clock, stop=empty, pulse=self._touchdown)
 
     async def step(self) -> int:
         """Send what is due now, as far as there is room, and settle it; how many claimed."""
@@ -200,6 +221,7 @@ class Lane:
         ids = await self._store.settle(settlements, now=now)
         # Only now: had the store failed, they would be settled by the next run.
         del self._landed[: len(landed)]
+        self.pulse.beat()
         self._count(landed)
         settled = [each for each in settlements if each.push.id in ids]
         if len(settled) < len(landed):
@@ -266,7 +288,7 @@ class Lane:
             push, attempt = pushes[number]
             self._landed.append((push, told_of(attempt, outcome)))
             self._seconds.observe(self._clock.monotonic() - started)
-            self.pulse.beat()
+            self._touchdown.beat()
 
         try:
             await self._provider.send([attempt for _, attempt in pushes], landed=landed)

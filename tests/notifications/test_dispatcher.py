@@ -10,7 +10,6 @@ from kernel.ids import UserId
 from kernel.metrics import Metrics
 from kernel.notices import Urgency
 from kernel.workers import Stop
-from notifications.adapters.sql_pushes import SqlPushes
 from notifications.breaker import Hold
 from notifications.dispatcher import Dispatcher, DispatcherOptions
 from notifications.pushes import PushState
@@ -34,6 +33,7 @@ from tests.support.factories_notifications import (
 )
 from tests.support.metrics import value_of
 from tests.support.providers import ACCEPTED, FakeProvider
+from tests.support.told_users import crowd, until
 
 
 @pytest.fixture
@@ -48,17 +48,6 @@ def fcm():
 
 def answering(verdict, **more):
     return FakeProvider(answers=lambda attempt: Outcome(verdict, "why", **more))
-
-
-async def crowd(room, number, *, prefix="user", key="n1", **changes):
-    """A notice to that many users with one phone each."""
-    users = [UserId(f"{prefix}-{each}") for each in range(number)]
-    for each, user_id in enumerate(users):
-        told = registration(
-            installation_id=f"{prefix}-phone-{each}", address=f"{prefix}-token-{each}"
-        )
-        await room.register(user_id, told)
-    await room.tell(notice(*users, key=key, **changes))
 
 
 async def drained(dispatcher, *, most=100):
@@ -196,111 +185,6 @@ async def test_chat_goes_out_while_every_place_of_marketing_is_taken(room, fcm, 
     fcm.release()
     await running
     assert (await room.states())[PushState.ACCEPTED] == 11
-
-
-async def test_one_slow_push_holds_up_no_other_of_its_lane(room, fcm):
-    await crowd(room, 60)
-    fcm.silent = {"user-token-0"}
-    dispatcher = room.dispatcher(fcm, interactive_width=8)
-    stop = Stop()
-    running = asyncio.create_task(dispatcher.run(stop))
-
-    await until(room.states, PushState.ACCEPTED, 59)
-
-    assert fcm.most_at_once <= 8
-    stop.ask()
-    fcm.release()
-    await running
-    assert await room.states() == {PushState.ACCEPTED: 60}
-
-
-class WatchedStore(SqlPushes):
-    """Lets more answers come while it settles, and notes how many pushes a kill would leave
-    in doubt after each claim.
-    """
-
-    def __init__(self, room, provider):
-        super().__init__(room.database)
-        self._room = room
-        self._provider = provider
-        self.in_doubt = []
-
-    async def claim(self, *lane, **more):
-        claim = await super().claim(*lane, **more)
-        self.in_doubt.append((await self._room.states()).get(PushState.SENDING, 0))
-        return claim
-
-    async def settle(self, settlements, *, now):
-        self._provider.release()
-        return await super().settle(settlements, now=now)
-
-
-async def test_a_kill_leaves_no_more_in_doubt_than_a_lane_is_wide(room, fcm):
-    await crowd(room, 30, urgency=Urgency.MARKETING)
-    fcm.silent = {f"user-token-{number}" for number in range(0, 30, 2)}
-    room.pushes = store = WatchedStore(room, fcm)
-    dispatcher, stop = room.dispatcher(fcm, marketing_width=8), Stop()
-    running = asyncio.create_task(dispatcher.run(stop))
-
-    await until(room.states, PushState.ACCEPTED, 30)
-    stop.ask()
-    await running
-
-    assert max(store.in_doubt) == 8
-
-
-async def until(ask, state, number):
-    """Look again and again until so many pushes are in a state."""
-    for _ in range(2000):
-        if (await ask()).get(state, 0) >= number:
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError(f"there never were {number} pushes {state}")
-
-
-async def test_what_was_in_the_air_is_settled_when_the_dispatcher_stops(room, fcm):
-    await crowd(room, 5)
-    fcm.silent = {"user-token-3"}
-    stop = Stop()
-    running = asyncio.create_task(room.dispatcher(fcm).run(stop))
-    await fcm.received(5)
-
-    stop.ask()
-    await asyncio.sleep(0)
-    assert not running.done()
-    fcm.release()
-    await running
-
-    assert await room.states() == {PushState.ACCEPTED: 5}
-
-
-async def test_an_outcome_the_database_refused_is_settled_by_the_next_run(room, fcm, database):
-    class Failing:
-        """The store, but one settlement fails."""
-
-        def __init__(self, store):
-            self._store = store
-            self.failures = 1
-
-        def __getattr__(self, name):
-            return getattr(self._store, name)
-
-        async def settle(self, settlements, *, now):
-            if self.failures:
-                self.failures -= 1
-                raise ConnectionError("the database went away")
-            return await self._store.settle(settlements, now=now)
-
-    await crowd(room, 3)
-    room.pushes = Failing(room.pushes)
-    dispatcher = room.dispatcher(fcm)
-
-    with pytest.raises(ConnectionError):
-        await dispatcher.step()
-    await dispatcher.step()
-
-    assert await room.states() == {PushState.ACCEPTED: 3}
-    assert set(fcm.copies.values()) == {1}
 
 
 @pytest.mark.parametrize(
