@@ -83,7 +83,8 @@ async def _write_on_postgresql(
     """One statement with an array for each column, however many they are."""
     if not settled:
         return []
-    arrays = dict(zip(_NAMES, map(list, zip(*settled, strict=True)), strict=True))
+    ordered = sorted(settled, key=lambda values: values[0].int)
+    arrays = dict(zip(_NAMES, map(list, zip(*ordered, strict=True)), strict=True))
     return list((await connection.execute(_ALL, arrays)).scalars())
 
 
@@ -117,7 +118,8 @@ _ATTEMPTED = ATTEMPTS.insert().values(
     {column.name: sa.bindparam(column.name, type_=column.type) for column in ATTEMPTS.columns}
 )
 
-# Rows are locked in one order, so that two settlements never block each other.
+# Rows are locked in the order that was given, so that two settlements never block each other, and
+# each is found by its id: the index of what is being sent is full of what no longer is.
 _ALL = sa.text("""
     WITH given AS (
         SELECT * FROM unnest(
@@ -130,8 +132,10 @@ _ALL = sa.text("""
         ) AS given (push_id, held_by, number, new_state, new_due_at, was_unsent, was_ambiguous,
             ended_at, verdict, reason, provider_id, started_at, settled_at)
     ), held AS MATERIALIZED (
-        SELECT pushes.id FROM pushes JOIN given ON pushes.id = push_id AND pushes.fence = held_by
-        WHERE pushes.state = 'sending' ORDER BY pushes.id FOR UPDATE OF pushes
+        SELECT mine.id FROM given CROSS JOIN LATERAL (
+            SELECT id FROM pushes WHERE id = push_id AND fence = held_by AND state = 'sending'
+            FOR UPDATE
+        ) AS mine
     ), settled AS (
         UPDATE pushes SET state = new_state, reason = given.reason,
             due_at = coalesce(new_due_at, pushes.due_at), unsent = pushes.unsent + was_unsent,
