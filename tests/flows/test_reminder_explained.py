@@ -126,3 +126,31 @@ async def test_what_did_not_go_off_was_told_by_nothing(rooms: Rooms, clock: Manu
     settled = await explained(rooms, task)
 
     assert (settled.outcome, settled.told) == ("muted", None)
+
+
+async def test_what_came_too_late_is_followed_to_the_digest_that_told_it(
+    rooms: Rooms, clock: ManualClock
+):
+    phone = await rooms.phone(AMINA, 1)
+    event = await rooms.ask(
+        "events.create", AMINA, title="زفاف", zone="Africa/Algiers", day="2026-03-10"
+    )
+    task = await rooms.ask(
+        "tasks.create", AMINA, event_id=event.id, title="القاعة", due={"kind": "event"}
+    )
+    lead = {"kind": "calendar", "days": 7, "at": "09:00"}
+    await rooms.ask("rules.put", AMINA, event_id=event.id, rule_id=uuid4(), lead=lead, exact=False)
+    await rooms.work()
+    # On its day, but in the evening: nobody's scheduler ran until then.
+    clock.move(days=2, hours=12)
+    assert await rooms.work() == []
+    assert (await explained(rooms, task)).told is None
+
+    # In Ramadan the digest comes at half past eleven.
+    clock.move(hours=14, minutes=45)
+    (arrival,) = await rooms.work()
+
+    settled = await explained(rooms, task)
+    assert settled.outcome == "folded"
+    assert [str(each.push_id) for each in settled.told.devices] == [arrival.push_id]
+    assert settled.told.devices[0].device_id == phone.id
