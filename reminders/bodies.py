@@ -182,6 +182,7 @@ def _anchor_body(anchor: Anchor, event: Event) -> shapes.AnchorBody:
         clock_text(anchor.at),
         anchor.zone,
         None if found is None else found.day,
+        anchor.of,
     )
 
 

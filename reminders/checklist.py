@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from reminders.types import MAIN, Priority
+from reminders.days import MAIN
+from reminders.types import Priority
 from reminders.wording import language_of
 
 

@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from datetime import date, datetime, time
 
+MAIN = "main"
+"""The anchor that every event has: its own day."""
+
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
     """A named part of an event that has a day of its own: the civil act, the henna.
 
-    Either a `day`, or `days` after the event's own (negative: before). Without `zone` it is on
-    the event's wall.
+    Either a `day`, or `days` after the event's own, or that of another part (negative: before).
+    Without `zone` it is on the event's wall.
     """
 
     code: str
@@ -17,6 +20,8 @@ class Anchor:
     days: int | None = None
     at: time | None = None
     zone: str | None = None
+    of: str = MAIN
+    """Which part's day the `days` are counted from."""
 
 
 @dataclass(frozen=True, slots=True)

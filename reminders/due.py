@@ -4,8 +4,9 @@ import calendar
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
+from reminders.days import MAIN
 from reminders.times import end_of_day, resolve, wall_of
-from reminders.types import MAIN, AtWall, Due, DueSpec, Event, FromEvent, Offset, OnDay, Task
+from reminders.types import AtWall, Due, DueSpec, Event, FromEvent, Offset, OnDay, Task
 
 
 def moved(day: date, offset: Offset) -> date:
@@ -59,8 +60,10 @@ def anchor_of(event: Event, code: str) -> Due | None:
     if anchor is None:
         return None
     day = anchor.day
-    if day is None and event.day is not None and anchor.days is not None:
-        day = event.day + timedelta(days=anchor.days)
+    if day is None and anchor.days is not None:
+        # What hangs on what is kept free of circles.
+        base = anchor_of(event, anchor.of)
+        day = None if base is None else base.day + timedelta(days=anchor.days)
     return None if day is None else Due(day, anchor.at, anchor.zone or event.zone)
 
 

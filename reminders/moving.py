@@ -1,6 +1,6 @@
 """Moving an event: what it would do, doing it, and taking it back."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
@@ -10,9 +10,10 @@ from kernel.errors import InvalidInput
 from kernel.identity import Principal
 from kernel.workers import Pulse
 from reminders import limits
+from reminders.anchoring import checked_anchor, with_anchor
 from reminders.authority import Act, require
-from reminders.days import Moved
-from reminders.due import due_on
+from reminders.days import Anchor, Moved
+from reminders.due import anchor_of, due_on
 from reminders.errors import EventNotFound, NotMoved
 from reminders.ports import CalendarStore, Change, Decide
 from reminders.times import checked_day, checked_zone, wall_of
@@ -34,12 +35,22 @@ class Shift:
 
 
 @dataclass(frozen=True, slots=True)
+class PartShift:
+    """A part of the event that would be on another day."""
+
+    code: str
+    before: Due | None
+    after: Due | None
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
     """What a move would do to the tasks that are still open."""
 
     shifts: Sequence[Shift]
     pinned: int
     """Tasks with a due of their own: they stay."""
+    parts: Sequence[PartShift] = ()
 
 
 class Moving:
@@ -61,27 +72,30 @@ class Moving:
     ) -> Preview:
         """What moving the event there would do."""
         checked_move(day, at, zone)
+
+        def moved(event: Event) -> Event:
+            return replace(event, day=day, at=at, zone=zone or event.zone)
+
+        return await self._previewed(principal, event_id, moved)
+
+    async def preview_part(self, principal: Principal, event_id: UUID, anchor: Anchor) -> Preview:
+        """What putting a part of the event there would do."""
+        checked_anchor(anchor)
+
+        def moved(event: Event) -> Event:
+            return replace(event, anchors=with_anchor(event.anchors, anchor))
+
+        return await self._previewed(principal, event_id, moved)
+
+    async def _previewed(
+        self, principal: Principal, event_id: UUID, moved: Callable[[Event], Event]
+    ) -> Preview:
         sheet = await self._store.sheet(event_id)
         if sheet is None:
             raise EventNotFound("There is no such event.")
         require(principal, sheet, Act.SEE)
-        event = sheet.event
-        moved = replace(event, day=day, at=at, zone=zone or event.zone)
         tasks = (await self._store.tasks_of(event_id, cursor=None, limit=limits.TASKS)).items
-        today = wall_of(self._clock.now(), moved.zone).date()
-        shifts: list[Shift] = []
-        pinned = 0
-        for task in tasks:
-            if task.done_at is not None or task.due is None:
-                continue
-            before, after = due_on(task, event), due_on(task, moved)
-            if before == after:
-                pinned += 1
-                continue
-            late = after is not None and after.day < today
-            was_late = before is not None and before.day < today
-            shifts.append(Shift(task, before, after, late and not was_late))
-        return Preview(shifts, pinned)
+        return _preview(sheet.event, moved(sheet.event), tasks, self._clock.now())
 
     async def move(
         self,
@@ -132,6 +146,27 @@ class Moving:
         sheet = await self._store.sheet(event_id)
         assert sheet is not None, "events are not deleted"
         return sheet
+
+
+def _preview(event: Event, moved: Event, tasks: Sequence[Task], now: datetime) -> Preview:
+    today = wall_of(now, moved.zone).date()
+    shifts: list[Shift] = []
+    pinned = 0
+    for task in tasks:
+        if task.done_at is not None or task.due is None:
+            continue
+        before, after = due_on(task, event), due_on(task, moved)
+        if before == after:
+            pinned += 1
+            continue
+        late = after is not None and after.day < today
+        was_late = before is not None and before.day < today
+        shifts.append(Shift(task, before, after, late and not was_late))
+    parts = [
+        PartShift(each.code, anchor_of(event, each.code), anchor_of(moved, each.code))
+        for each in moved.anchors
+    ]
+    return Preview(shifts, pinned, [each for each in parts if each.before != each.after])
 
 
 def checked_move(day: date | None, at: time | None, zone: str | None) -> None:

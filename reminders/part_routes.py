@@ -1,13 +1,17 @@
 """What can be asked about an event's parts, its checklist, and moving it."""
 
+from datetime import date
+
 from kernel.errors import InvalidInput
 from kernel.identity import Principal
 from kernel.operations import AnyOperation
 from reminders import bodies, errors, part_schemas, schemas
 from reminders.checklist import checklist, checklist_types
-from reminders.moving import Moving
+from reminders.days import Anchor
+from reminders.moving import Moving, Preview
 from reminders.offers import both
 from reminders.parts import Parts
+from reminders.types import Due
 
 _EVENT = "/events/{event_id}"
 _SEEING = (errors.EventNotFound, errors.RoleTooLow)
@@ -28,7 +32,17 @@ def part_operations(parts: Parts, moving: Moving) -> list[AnyOperation]:
             part_schemas.PutAnchor,
             details,
             asking.put_anchor,
-            (*_CHANGING, errors.EventFull),
+            (*_CHANGING, errors.EventFull, errors.AnchorNotFound),
+        ),
+        *both(
+            "events.preview_anchor",
+            "POST",
+            f"{anchor}/preview",
+            "What putting a part of an event there would do to its tasks and other parts.",
+            part_schemas.PutAnchor,
+            part_schemas.PreviewAnswer,
+            asking.preview_anchor,
+            (InvalidInput, *_SEEING, errors.EventFull, errors.AnchorNotFound),
         ),
         *both(
             "events.drop_anchor",
@@ -111,8 +125,16 @@ class _Asking:
             days=asked.days,
             at=bodies.clock_of(asked.at),
             zone=asked.zone,
+            of=asked.of,
         )
         return bodies.event_details(sheet)
+
+    async def preview_anchor(
+        self, principal: Principal, asked: part_schemas.PutAnchor
+    ) -> part_schemas.PreviewAnswer:
+        at = bodies.clock_of(asked.at)
+        anchor = Anchor(asked.code, asked.day, asked.days, at, asked.zone, asked.of)
+        return _preview_answer(await self._moving.preview_part(principal, asked.event_id, anchor))
 
     async def drop_anchor(
         self, principal: Principal, asked: part_schemas.OneAnchor
@@ -162,23 +184,37 @@ class _Asking:
             at=bodies.clock_of(asked.at),
             zone=asked.zone,
         )
-        return part_schemas.PreviewAnswer(
-            shifts=[
-                part_schemas.ShiftBody(
-                    task_id=each.task.id,
-                    title=each.task.title,
-                    before=None if each.before is None else each.before.day,
-                    after=None if each.after is None else each.after.day,
-                    late=each.late,
-                )
-                for each in found.shifts
-            ],
-            moved=len(found.shifts),
-            late=sum(each.late for each in found.shifts),
-            pinned=found.pinned,
-        )
+        return _preview_answer(found)
 
     async def undo(
         self, principal: Principal, asked: schemas.OneEvent
     ) -> schemas.EventDetailsAnswer:
         return bodies.event_details(await self._moving.undo(principal, asked.event_id))
+
+
+def _preview_answer(found: Preview) -> part_schemas.PreviewAnswer:
+    return part_schemas.PreviewAnswer(
+        parts=[
+            part_schemas.PartShiftBody(
+                code=each.code, before=_day(each.before), after=_day(each.after)
+            )
+            for each in found.parts
+        ],
+        shifts=[
+            part_schemas.ShiftBody(
+                task_id=each.task.id,
+                title=each.task.title,
+                before=_day(each.before),
+                after=_day(each.after),
+                late=each.late,
+            )
+            for each in found.shifts
+        ],
+        moved=len(found.shifts),
+        late=sum(each.late for each in found.shifts),
+        pinned=found.pinned,
+    )
+
+
+def _day(due: Due | None) -> date | None:
+    return None if due is None else due.day

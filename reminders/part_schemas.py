@@ -13,13 +13,15 @@ Code = Annotated[str, msgspec.Meta(min_length=1, max_length=32, examples=["henna
 
 
 class PutAnchor(OneEvent, frozen=True, kw_only=True):
-    """Either `day`, or `days` after the event's own day (negative: before)."""
+    """Either `day`, or `days` after the event's own day or that of the part `of` (negative:
+    before)."""
 
     code: Code
     day: date | None = None
     days: int | None = None
     at: WallTime | None = None
     zone: Zone | None = None
+    of: Code = "main"
 
 
 class OneAnchor(OneEvent, frozen=True, kw_only=True):
@@ -60,9 +62,16 @@ class ShiftBody(Reply, frozen=True, kw_only=True):
     late: bool
 
 
-class PreviewAnswer(Reply, frozen=True, kw_only=True):
-    """What a move would do: the tasks that move, and how many stay."""
+class PartShiftBody(Reply, frozen=True, kw_only=True):
+    code: str
+    before: date | None
+    after: date | None
 
+
+class PreviewAnswer(Reply, frozen=True, kw_only=True):
+    """What a move would do: the parts and tasks that move, and how many tasks stay."""
+
+    parts: list[PartShiftBody]
     shifts: list[ShiftBody]
     moved: int
     late: int

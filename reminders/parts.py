@@ -1,6 +1,5 @@
 """The parts of an event, and the checklist it begins with."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
@@ -11,14 +10,14 @@ from kernel.errors import InvalidInput
 from kernel.identity import Principal
 from kernel.workers import Pulse
 from reminders import limits
+from reminders.anchoring import checked_anchor, with_anchor
 from reminders.authority import Act, acting_for, require
 from reminders.checklist import Checklist, Item, checklist
-from reminders.days import Anchor
+from reminders.days import MAIN, Anchor
 from reminders.errors import AnchorNotFound, EventFull, EventNotFound
 from reminders.ports import CalendarStore, Change, Decide
-from reminders.times import checked_day, checked_zone, wall_of
+from reminders.times import wall_of
 from reminders.types import (
-    MAIN,
     Event,
     FromEvent,
     Offset,
@@ -26,14 +25,6 @@ from reminders.types import (
     Task,
     TaskDetails,
 )
-
-_CODE = re.compile(r"[a-z][a-z0-9_]{0,31}")
-
-ANCHORS = 20
-"""Parts of one event."""
-
-FARTHEST = 730
-"""Days between a part and the event itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,24 +53,23 @@ class Parts:
         days: int | None = None,
         at: time | None = None,
         zone: str | None = None,
+        of: str = MAIN,
     ) -> Sheet:
-        """Say when a part of the event is: on a day, or so many days from the event's own."""
-        anchor = _checked(Anchor(code, day, days, at, zone))
+        """Say when a part of the event is: on a day, or so many days from the event's own or
+        from another part's. What hangs on it moves along."""
+        anchor = checked_anchor(Anchor(code, day, days, at, zone, of))
         now = self._clock.now()
 
         def decide(sheet: Sheet) -> Sequence[Change]:
             require(principal, sheet, Act.DECIDE)
-            others = tuple(each for each in sheet.event.anchors if each.code != code)
             if anchor in sheet.event.anchors:
                 return []
-            if len(others) >= ANCHORS:
-                raise EventFull("The event has as many parts as it may.", limit=ANCHORS)
-            return [_with_anchors(sheet.event, (*others, anchor), now)]
+            return [_with_anchors(sheet.event, with_anchor(sheet.event.anchors, anchor), now)]
 
         return await self._change(principal, event_id, decide)
 
     async def drop(self, principal: Principal, event_id: UUID, *, code: str) -> Sheet:
-        """Take a part away: what is due relative to it has no due any more."""
+        """Take a part away: what hangs on it has no day any more, until there is such a part."""
         now = self._clock.now()
 
         def decide(sheet: Sheet) -> Sequence[Change]:
@@ -164,17 +154,3 @@ def _task(
 def _with_anchors(event: Event, anchors: tuple[Anchor, ...], now: datetime) -> Event:
     version = event.sched_version + 1
     return replace(event, anchors=anchors, sched_version=version, planned_from=now)
-
-
-def _checked(anchor: Anchor) -> Anchor:
-    if not _CODE.fullmatch(anchor.code) or anchor.code == MAIN:
-        raise InvalidInput("code", "must be letters, digits and _, and not 'main'")
-    if (anchor.day is None) == (anchor.days is None):
-        raise InvalidInput("day", "or days is required, and not both")
-    if anchor.day is not None:
-        checked_day(anchor.day)
-    if anchor.days is not None and abs(anchor.days) > FARTHEST:
-        raise InvalidInput("days", "must lie within two years of the event")
-    if anchor.zone is not None:
-        checked_zone(anchor.zone)
-    return anchor

@@ -82,6 +82,7 @@ class AnchorBody(msgspec.Struct, frozen=True):
     at: str | None
     zone: str | None
     on: date | None
+    of: str
 
 
 class PaymentBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

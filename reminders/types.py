@@ -7,7 +7,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from kernel.ids import UserId
-from reminders.days import Anchor, Moved
+from reminders.days import MAIN, Anchor, Moved
 from reminders.person import Person, Ramadan
 
 
@@ -19,10 +19,6 @@ class Role(StrEnum):
     COLLABORATOR = "collaborator"
     VENDOR = "vendor"
     GUEST = "guest"
-
-
-MAIN = "main"
-"""The anchor that every event has: its own day."""
 
 
 @dataclass(frozen=True, slots=True)

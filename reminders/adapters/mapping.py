@@ -18,9 +18,8 @@ from reminders.adapters.tables import (
     TaskRow,
     ZoneStateRow,
 )
-from reminders.days import Anchor, Moved
+from reminders.days import MAIN, Anchor, Moved
 from reminders.types import (
-    MAIN,
     AtWall,
     CalendarLead,
     DueSpec,
