@@ -7,6 +7,7 @@ from uuid import uuid4
 from redis.asyncio import Redis, RedisCluster
 
 from kernel.adapters.database import Database
+from kernel.adapters.database_clock import DatabaseClock
 from kernel.adapters.jwt import JwtVerifier
 from kernel.adapters.memory_bus import MemoryBus
 from kernel.adapters.redis_bus import RedisBus
@@ -52,9 +53,11 @@ class Ground:
         self.roles = roles
         self.node_id = uuid4().hex
         """What other nodes call this process."""
-        self.clock: Clock = clock or SystemClock()
         self.metrics = Metrics()
         self.database = Database(settings.database)
+        shared = DatabaseClock(SystemClock(), self.database, self.metrics)
+        self.clock: Clock = clock or shared
+        """What all nodes agree on: nothing must happen before its time because one is fast."""
         self.outbox = SqlOutbox(self.database, self.clock)
         self.api_keys = SqlApiKeys(self.database, self.clock)
         self.tokens = JwtVerifier(settings.tokens, self.clock)
@@ -70,6 +73,9 @@ class Ground:
         self.parts: list[Part] = [
             OpenedPart(open=each.open) for each in {self.tokens, self.subscription_tokens}
         ]
+        if self.clock is shared and not self.database.is_sqlite:
+            self.parts.append(OpenedPart(open=shared.open))
+            self.workers.append(shared)
         if settings.redis.url:
             self.bus = RedisBus(settings.redis, clock=self.clock, metrics=self.metrics)
             client = RedisClient(settings.redis)

@@ -1,0 +1,54 @@
+"""Nodes whose clocks differ agree on what the database's says."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from kernel.adapters.database_clock import DatabaseClock
+from kernel.clock import SystemClock
+from tests.support.metrics import value_of
+
+pytestmark = pytest.mark.external
+
+
+class Wrong(SystemClock):
+    """A machine's clock that somebody set."""
+
+    def __init__(self, by):
+        self.by = by
+
+    def now(self):
+        return super().now() + self.by
+
+
+@pytest.mark.parametrize("seconds", [-3, 0, 3, 3600])
+async def test_a_wrong_clock_is_set_right(postgres_database, metrics, seconds):
+    clock = DatabaseClock(Wrong(timedelta(seconds=seconds)), postgres_database, metrics)
+
+    await clock.open()
+
+    def truth():
+        before = datetime.now(UTC)
+        now = clock.now()
+        return before - timedelta(seconds=1) <= now <= datetime.now(UTC) + timedelta(seconds=1)
+
+    assert truth()
+    assert round(value_of(metrics, "kernel_clock_skew_seconds")) == -seconds
+
+
+async def test_a_clock_that_is_set_meanwhile_is_set_right_again(postgres_database, metrics):
+    machine = Wrong(timedelta(0))
+    clock = DatabaseClock(machine, postgres_database, metrics)
+    await clock.open()
+
+    machine.by = timedelta(hours=-1)
+    assert clock.now() < datetime.now(UTC) - timedelta(minutes=59)
+    await clock.measure()
+
+    assert clock.now() > datetime.now(UTC) - timedelta(minutes=1)
+
+
+async def test_a_file_has_no_clock_of_its_own(sqlite_database, metrics):
+    clock = DatabaseClock(Wrong(timedelta(seconds=3)), sqlite_database, metrics)
+
+    assert await clock.measure() == timedelta(0)
