@@ -18,6 +18,7 @@ BENCHMARKS = [
     "push",
     "dispatching",
     "campaign",
+    "reminders",
 ]
 
 if __name__ == "__main__":

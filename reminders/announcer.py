@@ -15,13 +15,16 @@ from reminders.folding import parted
 from reminders.handed import handed_of
 from reminders.handover import judge
 from reminders.person import Ramadan
-from reminders.ports import Almanac, SayingStore
+from reminders.ports import Almanac, OperatingStore, SayingStore
 from reminders.saying import WITH_OTHERS, Push, Said, said_alone, said_together
 from reminders.times import wall_of
 
 log = logging.getLogger(__name__)
 
 _SAID = frozenset({Outcome.FIRED, Outcome.FOLDED})
+
+
+PAUSED = "paused"
 
 
 class Announcer:
@@ -36,6 +39,7 @@ class Announcer:
         *,
         store: SayingStore,
         almanac: Almanac,
+        operating: OperatingStore,
         clock: Clock,
         metrics: Metrics,
         default_locale: str,
@@ -43,6 +47,7 @@ class Announcer:
     ) -> None:
         self._store = store
         self._almanac = almanac
+        self._operating = operating
         self._clock = clock
         self._default_locale = default_locale
         self._signer = signer
@@ -55,12 +60,15 @@ class Announcer:
     async def handle(self, entries: Sequence[Claimed]) -> Sequence[Entry]:
         """The notices that say what a batch of firings is about."""
         now = self._clock.now()
-        ramadans = await self._almanac.ramadans()
+        ramadans, paused = await self._almanac.ramadans(), await self._operating.paused()
         said: list[Said] = []
         otherwise: list[tuple[DueFiring, Judgement]] = []
         handed = [handed_of(entry.payload) for entry in entries]
         for due, recorded in await self._store.handed(handed):
-            judgement = self._judged(due, now, ramadans, said)
+            if due.firing.firing_class in paused:
+                judgement = Judgement(Outcome.DEFERRED, PAUSED)
+            else:
+                judgement = self._judged(due, now, ramadans, said)
             self._said.labels(due.firing.firing_class, judgement.outcome).inc()
             if judgement.outcome is not recorded:
                 otherwise.append((due, judgement))

@@ -1,6 +1,6 @@
 """Firings: one rule going off for one user, and what becomes of that."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -112,7 +112,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A firing that was judged; `lateness` is how long after its due time."""
+    """A firing that was judged; `lateness` is how long after its due time, if not before."""
 
     user_id: UserId
     event_id: UUID
@@ -130,7 +130,7 @@ class Settled:
 
     @property
     def lateness(self) -> timedelta:
-        return self.decided_at - self.due_at
+        return max(timedelta(0), self.decided_at - self.due_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,3 +140,13 @@ class Tally:
     firing_class: FiringClass
     outcome: Outcome
     lateness: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Which firings are looked at: those due up to `until`, unless their class is paused, and
+    not those due before `since`."""
+
+    until: datetime
+    since: datetime | None = None
+    paused: Collection[FiringClass] = ()

@@ -16,7 +16,7 @@ from reminders.types import Due
 
 SHARDS = 32
 """Firings are claimed one shard at a time, so that a claim's cost does not grow with the
-backlog. Fixed for ever: the number is stored."""
+backlog. Fixed for ever: the number is stored. As many again are for what is prompt."""
 
 ONCE = "0"
 """The occurrence of what does not recur."""
@@ -62,6 +62,7 @@ def digest_key(user_id: UserId, on: date) -> str:
     return f"digest:{user_id}:{on.isoformat()}"
 
 
-def shard_of(user_id: UserId) -> int:
-    """Where a user's firings are claimed from."""
-    return zlib.crc32(user_id.encode()) % SHARDS
+def shard_of(user_id: UserId, *, prompt: bool = False) -> int:
+    """Where a user's firings are claimed from; prompt ones wait in no line behind others."""
+    shard = zlib.crc32(user_id.encode()) % SHARDS
+    return shard + SHARDS if prompt else shard

@@ -44,7 +44,8 @@ LOOK_BACK = timedelta(hours=48)
 
 
 class Planner:
-    """Safe to run many times: an event is planned by one at a time."""
+    """Safe to run many times: an event is planned by one at a time. Beating `scheduling` tells
+    the scheduler of this process that something may be due soon."""
 
     name = "planner"
 
@@ -57,12 +58,14 @@ class Planner:
         metrics: Metrics,
         options: PlannerOptions,
         pulse: Pulse,
+        scheduling: Pulse | None = None,
     ) -> None:
         self._store = store
         self._almanac = almanac
         self._clock = clock
         self._options = options
         self._pulse = pulse
+        self._scheduling = scheduling
         self._failed: dict[UUID, float] = {}
         self._reconciled = metrics.counter(
             "reminders_planned_firings_total", "Firings written by planning.", ["change"]
@@ -96,6 +99,8 @@ class Planner:
         ramadans = await self._almanac.ramadans() if events else ()
         for event_id in events:
             await self._plan(event_id, ramadans)
+        if events and self._scheduling is not None:
+            self._scheduling.beat()
         backlog = await self._store.backlog(now)
         self._marks.set(backlog.marks)
         self._marks_age.set(backlog.oldest_age)

@@ -15,6 +15,7 @@ from reminders.firing import (
     Firing,
     FiringClass,
     Judgement,
+    Look,
     Outcome,
     Settled,
     Tally,
@@ -237,9 +238,7 @@ class FiringStore(Protocol):
         """
         ...
 
-    async def due_shards(
-        self, now: datetime, *, paused: Collection[FiringClass] = ()
-    ) -> Mapping[int, datetime]:
+    async def due_shards(self, look: Look) -> Mapping[int, datetime]:
         """The shards that have due firings, and since when the oldest of each is due."""
         ...
 
@@ -249,18 +248,18 @@ class FiringStore(Protocol):
         judge: Callable[[DueFiring], Judgement],
         usual: Callable[[FiringClass, Habits], bool],
         *,
+        look: Look,
         now: datetime,
         limit: int,
-        paused: Collection[FiringClass] = (),
     ) -> Sequence[Tally]:
         """Let a shard's due firings go off, oldest first; how many came to which end.
 
         Each is taken by one caller only and settled once for ever: guarded by what is true
-        now, removed, recorded, and if it goes off handed to the outbox, in one transaction. A
-        stale one is removed and its event's plan marked. Where `usual` says no to a class
-        among users with such habits, `judge` says what becomes of what the guards let pass.
-        One that the database refuses is recorded as dead with the reason, and its neighbours
-        go off. Those of a paused class wait.
+        now, removed, recorded, and if it goes off handed to the outbox, not to be said before
+        it is due, in one transaction. A stale one is removed and its event's plan marked.
+        Where `usual` says no to a class among users with such habits, `judge` says what becomes
+        of what the guards let pass. One that the database refuses is recorded as dead with the
+        reason, and its neighbours go off.
         """
         ...
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from kernel.clock import Clock
+from kernel.errors import Unavailable
 from kernel.metrics import Metrics
 from kernel.options import option
 from kernel.workers import Pulse, Stop, repeat
-from reminders.firing import DueFiring, FiringClass, Judgement, Outcome, Tally
+from reminders.firing import DueFiring, FiringClass, Judgement, Look, Outcome, Tally
 from reminders.handover import judge
 from reminders.identity import SHARDS
 from reminders.person import Ramadan
@@ -26,12 +27,27 @@ CLOCK_SLACK = timedelta(seconds=2)
 """How far the wall clock may go back before nothing is claimed until it has caught up."""
 
 
+LONGEST_LOOK = 0.5
+"""Seconds of going through ordinary shards before prompt ones are looked at again."""
+
+SWEEP_SECONDS = 10.0
+DRAINED_SLACK = timedelta(minutes=10)
+"""Where nothing is left but the remains of what went off is not looked at again and again, only
+once in a while: something may have been planned there late."""
+
+MANY_TIMEOUTS, SMALL_BATCH, SMALL_SECONDS = 3, 100, 60.0
+"""After so many batches in a row that took too long they are smaller for a while."""
+
+
 @dataclass(frozen=True, slots=True)
 class SchedulerOptions:
     """How due reminders are handed over."""
 
     batch: int = option(500, "Firings claimed at once. More is faster, and later to give way.")
-    poll_seconds: float = option(1.0, "Rest between looks for due firings: their lateness.")
+    poll_seconds: float = option(1.0, "Rest between looks for due firings.")
+    look_ahead_seconds: float = option(
+        60.0, "How early firings are handed to the outbox, which keeps them until they are due."
+    )
     default_locale: str = option("en", "For the days in texts to users without a profile.")
 
     def __post_init__(self) -> None:
@@ -39,11 +55,14 @@ class SchedulerOptions:
             raise ValueError("batch must be between 1 and 1000")
         if self.poll_seconds <= 0:
             raise ValueError("poll_seconds must be above 0")
+        if not 0 <= self.look_ahead_seconds <= 300:
+            raise ValueError("look_ahead_seconds must be between 0 and 300")
 
 
 class Scheduler:
     """Safe to run many times: a firing is claimed by one, judged, and handed to the outbox in
-    the transaction that removes it. Beating `relaying` tells the relay of this process."""
+    the transaction that removes it. Beating `pulse` says that something may be due soon;
+    beating `relaying` tells the relay of this process."""
 
     name = "scheduler"
 
@@ -57,6 +76,7 @@ class Scheduler:
         metrics: Metrics,
         options: SchedulerOptions,
         relaying: Pulse,
+        pulse: Pulse | None = None,
         first_shard: int = 0,
     ) -> None:
         self._store = store
@@ -65,8 +85,14 @@ class Scheduler:
         self._clock = clock
         self._options = options
         self._relaying = relaying
+        self._pulse = pulse
         self._first_shard = first_shard % SHARDS
         self._latest: datetime | None = None
+        self._paused: Collection[FiringClass] = ()
+        self._drained: datetime | None = None
+        self._swept_at = float("-inf")
+        self._timeouts = 0
+        self._small_until = float("-inf")
         self._lateness = metrics.histogram(
             "reminders_lateness_seconds", "Handed over minus due.", ["class"], buckets=LATENESS
         )
@@ -81,33 +107,63 @@ class Scheduler:
         )
 
     async def run(self, stop: Stop) -> None:
-        await repeat(self.step, clock=self._clock, stop=stop, idle=self._options.poll_seconds)
+        await repeat(
+            self.step,
+            clock=self._clock,
+            stop=stop,
+            idle=self._options.poll_seconds,
+            pulse=self._pulse,
+        )
 
     async def step(self) -> int:
-        """Let a batch of each shard's due firings go off; how many were settled."""
+        """Let a batch of each shard's due firings go off, the prompt ones first; how many were
+        settled. With much to do it ends before it has been everywhere."""
         now = self._clock.now()
         if not self._trusts(now):
             return 0
-        paused = await self._operating.paused()
-        shards = await self._store.due_shards(now, paused=paused)
+        look = await self._look(now)
+        shards = await self._store.due_shards(look)
         oldest = min(shards.values(), default=now)
-        self._oldest.set((now - oldest).total_seconds())
+        self._oldest.set(max(0.0, (now - oldest).total_seconds()))
         ramadans = await self._almanac.ramadans() if shards else ()
-        count = 0
-        for shard in self._in_turn(shards):
-            count += await self._fire(shard, ramadans, paused)
+        prompt = [shard for shard in shards if shard >= SHARDS]
+        ordinary = [shard for shard in shards if shard < SHARDS]
+        count, began, drained = 0, self._clock.monotonic(), True
+        for shard in (*self._in_turn(prompt), *self._in_turn(ordinary)):
+            if shard < SHARDS and self._clock.monotonic() - began > LONGEST_LOOK:
+                self._first_shard, drained = shard, False
+                break
+            settled = await self._fire(shard, ramadans, look)
+            count += settled
+            drained = drained and settled < self._batch
+        if drained:
+            self._drained = look.until - DRAINED_SLACK
         if count:
             self._relaying.beat()
         return count
 
-    async def _fire(
-        self, shard: int, ramadans: Sequence[Ramadan], paused: Collection[FiringClass]
-    ) -> int:
+    async def _look(self, now: datetime) -> Look:
+        """What is looked at now: with the look ahead, and once in a while everything behind."""
+        until = now + timedelta(seconds=self._options.look_ahead_seconds)
+        paused, before = frozenset(await self._operating.paused()), self._paused
+        self._paused = paused
+        if paused == before and self._clock.monotonic() - self._swept_at < SWEEP_SECONDS:
+            return Look(until, self._drained, paused)
+        self._swept_at = self._clock.monotonic()
+        return Look(until, None, paused)
+
+    @property
+    def _batch(self) -> int:
+        small = self._clock.monotonic() < self._small_until
+        return min(SMALL_BATCH, self._options.batch) if small else self._options.batch
+
+    async def _fire(self, shard: int, ramadans: Sequence[Ramadan], look: Look) -> int:
         now = self._clock.now()
 
         def judged(due: DueFiring) -> Judgement:
             try:
-                return judge(due, now=now, ramadans=ramadans)
+                # Judged as of when it will be said.
+                return judge(due, now=max(now, due.firing.due_at), ramadans=ramadans)
             except (ValueError, LookupError, TypeError) as error:
                 # One poisoned firing must not hold back its shard.
                 log.exception(
@@ -116,11 +172,20 @@ class Scheduler:
                 return Judgement(Outcome.DEAD, f"{type(error).__name__}: {error}")
 
         def usual(firing_class: FiringClass, habits: Habits) -> bool:
-            return firing_class not in POLITE or not hushed(habits, now, ramadans)
+            if firing_class not in POLITE:
+                return True
+            return not any(hushed(habits, at, ramadans) for at in (now, max(now, look.until)))
 
-        tallies = await self._store.fire_due(
-            shard, judged, usual, now=now, limit=self._options.batch, paused=paused
-        )
+        try:
+            tallies = await self._store.fire_due(
+                shard, judged, usual, look=look, now=now, limit=self._batch
+            )
+        except Unavailable:
+            self._timeouts += 1
+            if self._timeouts >= MANY_TIMEOUTS:
+                self._small_until = self._clock.monotonic() + SMALL_SECONDS
+            raise
+        self._timeouts = 0
         return self._counted(tallies)
 
     def _counted(self, tallies: Sequence[Tally]) -> int:

@@ -6,12 +6,13 @@ from kernel.ids import UserId
 from reminders.adapters.mapping import Columns, Selected
 from reminders.firing import Firing, FiringClass, Outcome, Settled
 from reminders.identity import shard_of
+from reminders.placing import POLITE
 
 
 def columns_of_firing(firing: Firing) -> Columns:
     """All but the id, which belongs to the row."""
     return {
-        "shard": shard_of(firing.user_id),
+        "shard": shard_of(firing.user_id, prompt=firing.firing_class not in POLITE),
         "due_at": firing.due_at,
         "nominal_day": firing.nominal_day,
         "dedupe_key": firing.dedupe_key,

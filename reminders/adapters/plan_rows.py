@@ -26,7 +26,7 @@ from reminders.firing import Firing
 from reminders.ports import Reconciled
 from reminders.types import Event, Inputs
 
-_MOVES = ("due_at", "useful_until", "grace_seconds", "zone", "firing_class")
+_MOVES = ("shard", "due_at", "useful_until", "grace_seconds", "zone", "firing_class")
 _VERSIONS = ("event_version", "task_version")
 
 

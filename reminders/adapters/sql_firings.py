@@ -5,7 +5,7 @@ row and then touches firings; a scheduler holds firings and then only adds rows 
 can be waiting for.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -23,15 +23,7 @@ from reminders.adapters.places import place_cursor, place_of
 from reminders.adapters.plan_rows import inputs_of, write_plan
 from reminders.adapters.settling import DueRows, due_firing, settle, with_truth
 from reminders.adapters.usual_path import Usual, settle_usual, take
-from reminders.firing import (
-    DueFiring,
-    Firing,
-    FiringClass,
-    Judgement,
-    Outcome,
-    Settled,
-    Tally,
-)
+from reminders.firing import DueFiring, Firing, Judgement, Look, Outcome, Settled, Tally
 from reminders.identity import SHARDS
 from reminders.ports import Backlog, Reconciled
 from reminders.types import Inputs
@@ -98,22 +90,22 @@ class SqlFiringStore:
                 )
             return done
 
-    async def due_shards(
-        self, now: datetime, *, paused: Collection[FiringClass] = ()
-    ) -> Mapping[int, datetime]:
+    async def due_shards(self, look: Look) -> Mapping[int, datetime]:
         # One look at the left edge of the index per shard: grouping would read the backlog.
         shards = sa.values(sa.column("shard", sa.Integer), name="all_shards").data(
-            [(shard,) for shard in range(SHARDS)]
+            [(shard,) for shard in range(2 * SHARDS)]
         )
         shard = shards.cte("shards")
         oldest = (
-            sa.select(sa.func.min(FIRINGS.c.due_at))
-            .where(FIRINGS.c.shard == shard.c.shard, *_unpaused(paused))
+            sa.select(FIRINGS.c.due_at)
+            .where(FIRINGS.c.shard == shard.c.shard, *_seen(look))
+            .order_by(FIRINGS.c.due_at)
+            .limit(1)
             .scalar_subquery()
         )
         async with self._database.reading() as connection:
             rows = list(await connection.execute(sa.select(shard.c.shard, oldest.label("due_at"))))
-        return {row.shard: row.due_at for row in rows if row.due_at and row.due_at <= now}
+        return {row.shard: row.due_at for row in rows if row.due_at}
 
     async def fire_due(
         self,
@@ -121,11 +113,11 @@ class SqlFiringStore:
         judge: Judge,
         usual: Usual,
         *,
+        look: Look,
         now: datetime,
         limit: int,
-        paused: Collection[FiringClass] = (),
     ) -> Sequence[Tally]:
-        due = _due(shard, now, limit, paused)
+        due = _due(shard, look, limit)
         try:
             return await self._fire(due, judge, usual, now)
         except (sa.exc.DataError, sa.exc.IntegrityError):
@@ -201,15 +193,19 @@ def _dead(reason: str) -> Judge:
     return lambda _: Judgement(Outcome.DEAD, reason)
 
 
-def _unpaused(paused: Collection[FiringClass]) -> list[sa.ColumnElement[bool]]:
-    return [FIRINGS.c.firing_class.not_in([str(each) for each in paused])] if paused else []
+def _seen(look: Look) -> Iterator[sa.ColumnElement[bool]]:
+    yield FIRINGS.c.due_at <= look.until
+    if look.since is not None:
+        yield FIRINGS.c.due_at >= look.since
+    if look.paused:
+        yield FIRINGS.c.firing_class.not_in([str(each) for each in look.paused])
 
 
-def _due(shard: int, now: datetime, limit: int, paused: Collection[FiringClass]) -> sa.Select[Any]:
+def _due(shard: int, look: Look, limit: int) -> sa.Select[Any]:
     # One shard, so that the index gives the order and the cost does not grow with the backlog.
     return (
         sa.select(FIRINGS.c.id, FIRINGS.c.event_id, FIRINGS.c.user_id, FIRINGS.c.firing_class)
-        .where(FIRINGS.c.shard == shard, FIRINGS.c.due_at <= now, *_unpaused(paused))
+        .where(FIRINGS.c.shard == shard, *_seen(look))
         .order_by(FIRINGS.c.due_at, FIRINGS.c.id)
         .limit(limit)
         .with_for_update(of=FIRINGS, skip_locked=True)

@@ -17,6 +17,9 @@ from reminders.ports import TakeBack
 SHOWN = timedelta(days=7)
 """So long a reminder may lie on a lock screen."""
 
+CLOCKS_DIFFER = timedelta(seconds=5)
+"""What another node may have said a little before its time, as this one sees it."""
+
 
 async def take_back(
     connection: AsyncConnection, event_id: UUID, change: TakeBack, now: datetime
@@ -33,6 +36,8 @@ async def take_back(
         # What was told with others has no notice of its own.
         LOG.c.reason == "",
         LOG.c.decided_at >= now - SHOWN,
+        # What is handed over ahead of its time is not said yet, and judged again when it is.
+        LOG.c.due_at <= now + CLOCKS_DIFFER,
     )
     recalls = [
         Recall(

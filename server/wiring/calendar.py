@@ -53,6 +53,8 @@ class Calendar:
         self._planning = Pulse(ground.relaying)
         """Beats when something that reminders depend on was changed in this process: plans
         follow, and what is told of the change."""
+        self._scheduling = Pulse()
+        """Beats when something was planned in this process that may be due soon."""
         clock, planning = ground.clock, self._planning
         self._almanac = _Almanac(SqlPreferences(ground.database))
         self._firings = SqlFiringStore(ground.database)
@@ -114,6 +116,7 @@ class Calendar:
         ground.handlers[REMINDER] = Announcer(
             store=SqlSayingStore(ground.database),
             almanac=self._almanac,
+            operating=self._operating,
             clock=ground.clock,
             metrics=ground.metrics,
             default_locale=ground.settings.scheduler.default_locale,
@@ -130,6 +133,7 @@ class Calendar:
             metrics=ground.metrics,
             options=settings.planner,
             pulse=self._planning,
+            scheduling=self._scheduling,
         )
         scheduler = Scheduler(
             store=self._firings,
@@ -139,6 +143,7 @@ class Calendar:
             metrics=ground.metrics,
             options=settings.scheduler,
             relaying=ground.relaying,
+            pulse=self._scheduling,
         )
         zones = ZoneWatch(
             store=SqlZoneStore(ground.database),

@@ -14,7 +14,7 @@ from kernel.adapters.tables import OutboxRow
 from reminders.adapters.mapping import FIRINGS, LOG
 from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_firings import SqlFiringStore
-from reminders.firing import FiringClass, Judgement, Outcome, Tally
+from reminders.firing import FiringClass, Judgement, Look, Outcome, Tally
 from reminders.handed import handed_of, handed_payload
 from reminders.identity import shard_of
 from reminders.ports import Reconciled
@@ -88,8 +88,10 @@ async def fire_all(store, judge=None, *, now=START, limit=500):
     """How many firings came to which end: as usual, or each as `judge` says."""
     usual = never_usual if judge else as_usual
     ends = Counter()
-    for shard in await store.due_shards(now):
-        for tally in await store.fire_due(shard, judge, usual, now=now, limit=limit):
+    for shard in await store.due_shards(Look(now)):
+        for tally in await store.fire_due(
+            shard, judge, usual, look=Look(now), now=now, limit=limit
+        ):
             ends[tally.outcome] += len(tally.lateness)
     return ends
 
@@ -201,8 +203,12 @@ async def test_only_shards_with_due_firings_are_due(store, calendar):
     await reconcile(store, wedding)
     nine = START - timedelta(days=1)
 
-    assert await store.due_shards(nine - timedelta(seconds=1)) == {}
-    assert await store.due_shards(START) == {shard_of(each): nine for each in users}
+    prompt = {shard_of(each, prompt=True): nine for each in users}
+    assert await store.due_shards(Look(nine - timedelta(seconds=1))) == {}
+    assert await store.due_shards(Look(START)) == prompt
+    assert await store.due_shards(Look(START, since=nine)) == prompt
+    assert await store.due_shards(Look(START, since=START)) == {}
+    assert await store.due_shards(Look(START, paused=[FiringClass.EXACT_CALENDAR])) == {}
 
 
 @pytest.mark.parametrize(("judge", "usual"), [(None, as_usual), (fire, never_usual)])
@@ -214,7 +220,9 @@ async def test_a_due_firing_is_handed_over_and_leaves_a_record(
 
     (waiting,) = (await store.upcoming(AMINA, cursor=None, limit=9)).items
 
-    (tally,) = await store.fire_due(shard_of(AMINA), judge, usual, now=START, limit=9)
+    (tally,) = await store.fire_due(
+        shard_of(AMINA, prompt=True), judge, usual, look=Look(START), now=START, limit=9
+    )
 
     assert tally == Tally(FiringClass.EXACT_CALENDAR, Outcome.FIRED, [86400.0])
     assert await count(database, FIRINGS) == 0
@@ -381,12 +389,14 @@ async def test_each_firing_goes_off_once_however_many_schedulers_and_planners_ru
     assert await count(database, FIRINGS) == 3000
 
     async def schedule(first_shard):
-        store, gone_off = SqlFiringStore(database), 0
-        while shards := await store.due_shards(START):
+        store, look, gone_off = SqlFiringStore(database), Look(START), 0
+        while shards := await store.due_shards(look):
             for shard in sorted(shards, key=lambda each: (each - first_shard) % 32):
                 # Every other one looks at each firing itself.
                 usual = as_usual if first_shard % 16 else never_usual
-                for tally in await store.fire_due(shard, fire, usual, now=START, limit=97):
+                for tally in await store.fire_due(
+                    shard, fire, usual, look=look, now=START, limit=97
+                ):
                     assert tally.outcome is Outcome.FIRED
                     gone_off += len(tally.lateness)
         return gone_off

@@ -14,7 +14,7 @@ from reminders.adapters.firing_columns import columns_of_firing
 from reminders.adapters.mapping import FIRINGS, LOG
 from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_firings import SqlFiringStore
-from reminders.firing import DueFiring, Firing, FiringClass, Outcome
+from reminders.firing import DueFiring, Firing, FiringClass, Look, Outcome
 from reminders.handover import judge
 from reminders.person import Quiet
 from reminders.placing import POLITE
@@ -40,8 +40,11 @@ async def test_sql_and_the_rules_judge_alike(database, seed):
     def usual(firing_class, habits):
         return firing_class not in POLITE or not hushed(habits, START, ())
 
-    for shard in await store.due_shards(START):
-        await store.fire_due(shard, lambda due: judge(due, now=START), usual, now=START, limit=500)
+    look = Look(START)
+    for shard in await store.due_shards(look):
+        await store.fire_due(
+            shard, lambda due: judge(due, now=START), usual, look=look, now=START, limit=500
+        )
 
     expected = {each.firing.dedupe_key: judge(each, now=START) for each in given}
     recorded = {

@@ -8,7 +8,7 @@ import pytest
 from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_firings import SqlFiringStore
 from reminders.adapters.sql_saying import SqlSayingStore
-from reminders.firing import Judgement, Outcome
+from reminders.firing import Judgement, Look, Outcome
 from reminders.handed import handed_of, handed_payload
 from reminders.rules import plan
 from tests.support.clock import START
@@ -36,8 +36,8 @@ async def fired(database, wedding):
     firings = SqlFiringStore(database)
     await reconcile(firings, wedding)
     (firing,) = (await firings.upcoming(AMINA, cursor=None, limit=9)).items
-    for shard in await firings.due_shards(START):
-        await firings.fire_due(shard, None, lambda *_: True, now=START, limit=9)
+    for shard in await firings.due_shards(Look(START)):
+        await firings.fire_due(shard, None, lambda *_: True, look=Look(START), now=START, limit=9)
     return firing
 
 

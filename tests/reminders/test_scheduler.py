@@ -2,31 +2,28 @@
 
 import asyncio
 import uuid
-from dataclasses import replace
-from datetime import date, time, timedelta
+from datetime import date, time
 
 import pytest
 
 from kernel.errors import Denied
 from kernel.identity import Scope
-from kernel.workers import Pulse, Stop
+from kernel.workers import Stop
 from reminders.adapters.mapping import TASKS
-from reminders.adapters.sql_operating import SqlOperatingStore
 from reminders.errors import EventNotFound
 from reminders.firing import FiringClass
 from reminders.person import Ramadan
-from reminders.scheduler import Scheduler, SchedulerOptions
 from reminders.types import AtWall, CalendarLead, FromEvent, Offset, Priority, Role, TaskDetails
 from tests.support.factories_reminders import (
     AMINA,
     BILAL,
     CELIA,
-    KnownDays,
     day_before,
     server,
     user,
 )
 from tests.support.metrics import value_of
+from tests.support.weddings import job, wedding
 
 
 @pytest.fixture
@@ -35,38 +32,19 @@ def notices(anywhere):
     return anywhere.notices
 
 
-async def wedding(room, day=date(2026, 3, 10)):
-    sheet = await room.events.create(
-        user(AMINA), title="زفاف أمينة", zone="Africa/Algiers", day=day, at=None
-    )
-    return sheet.event.id
-
-
-async def job(room, event_id, due=FromEvent(Offset()), lead=day_before(), exact=True):  # noqa: B008
-    """A task with a rule that tells the owners."""
-    task = await room.tasks.create(user(AMINA), event_id, title="Confirmer la salle", due=due)
-    await room.rules.put(
-        user(AMINA),
-        event_id,
-        rule_id=uuid.uuid4(),
-        task_id=task.id,
-        user_id=None,
-        lead=lead,
-        exact=exact,
-    )
-    return task
-
-
 async def test_a_rule_becomes_a_notice_at_its_minute_and_not_before(anywhere, notices):
     room = anywhere
     await room.people.put(user(AMINA), zone="Africa/Algiers", locale="ar-DZ")
     await job(room, await wedding(room))
     assert await room.planner.step() == 1
 
-    room.clock.move(days=7, hours=23, minutes=59)
+    room.clock.move(days=7, hours=23, minutes=58)
     assert await room.scheduler.step() == 0
     room.clock.move(minutes=1)
     assert await room.scheduler.step() == 1
+    room.clock.move(seconds=59)
+    assert await notices() == []
+    room.clock.move(seconds=1)
 
     (notice,) = await notices()
     assert notice.user_ids == (AMINA,)
@@ -415,79 +393,6 @@ async def test_one_poisoned_firing_does_not_hold_back_its_neighbours(
     assert "firing failed" in caplog.text
 
 
-async def test_nothing_is_claimed_while_the_clock_has_gone_back(room, sqlite_database, metrics):
-    class Wound:
-        """A clock that somebody winds."""
-
-        def __init__(self, clock):
-            self._clock = clock
-            self.back = timedelta(0)
-
-        def now(self):
-            return self._clock.now() - self.back
-
-    wound = Wound(room.clock)
-    scheduler = Scheduler(
-        store=room.firings,
-        operating=SqlOperatingStore(sqlite_database),
-        almanac=room.almanac,
-        clock=wound,
-        metrics=type(metrics)(),
-        options=SchedulerOptions(),
-        relaying=Pulse(),
-    )
-    await job(room, await wedding(room))
-    await room.planner.step()
-    assert await scheduler.step() == 0
-    room.clock.move(days=8, hours=2)
-
-    assert await scheduler.step() == 1
-    await job(room, await wedding(room, date(2026, 3, 11)))
-    await room.planner.step()
-    room.clock.move(days=1)
-    wound.back = timedelta(days=2)
-    assert await scheduler.step() == 0
-    wound.back = timedelta(0)
-    assert await scheduler.step() == 1
-
-
-async def test_the_age_of_the_oldest_due_firing_is_shown(room, metrics):
-    await job(room, await wedding(room))
-    await room.planner.step()
-    room.clock.move(days=8, minutes=10)
-
-    await room.scheduler.step()
-    assert value_of(metrics, "reminders_oldest_due_age_seconds") == 600
-    await room.scheduler.step()
-    assert value_of(metrics, "reminders_oldest_due_age_seconds") == 0
-
-
-async def test_schedulers_begin_with_different_shards(sqlite_database, metrics, clock):
-    asked = []
-
-    class Watched:
-        async def due_shards(self, now, *, paused):
-            return dict.fromkeys((1, 9, 30), now)
-
-        async def fire_due(self, shard, judge, usual, *, now, limit, paused):
-            asked.append(shard)
-            return []
-
-    for first in (0, 5, 31):
-        await Scheduler(
-            store=Watched(),
-            operating=SqlOperatingStore(sqlite_database),
-            almanac=KnownDays(),
-            clock=clock,
-            metrics=type(metrics)(),
-            options=SchedulerOptions(),
-            relaying=Pulse(),
-            first_shard=first,
-        ).step()
-
-    assert asked == [1, 9, 30, 9, 30, 1, 1, 9, 30]
-
-
 async def test_who_leaves_is_not_told_any_more(anywhere, notices):
     room = anywhere
     event_id = await wedding(room)
@@ -511,9 +416,3 @@ async def test_who_leaves_is_not_told_any_more(anywhere, notices):
     await room.scheduler.step()
 
     assert await notices() == []
-
-
-@pytest.mark.parametrize("wrong", [{"batch": 0}, {"batch": 1001}, {"poll_seconds": 0}])
-def test_options_that_cannot_work_are_refused(wrong):
-    with pytest.raises(ValueError, match="must be"):
-        replace(SchedulerOptions(), **wrong)

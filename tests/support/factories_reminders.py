@@ -286,6 +286,7 @@ def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
         announcer=Announcer(
             store=SqlSayingStore(database),
             almanac=almanac,
+            operating=operating,
             clock=clock,
             metrics=metrics,
             default_locale="en",
