@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from kernel.ids import UserId
 from kernel.notices import Notice
 from notifications.deciding.categories import USUAL, Rulebook
-from notifications.deciding.types import Said
+from notifications.deciding.types import Ramadan, Said
 from notifications.preferences.ports import Mutes, PreferenceStore, RamadanStore
 
 
@@ -24,6 +25,15 @@ class Voices:
         self._mutes = mutes
         self.rulebook = rulebook
         """What holds where they have said nothing."""
+
+    async def calendar(self) -> Sequence[Ramadan]:
+        """When Ramadan is."""
+        return await self._ramadans.ramadans()
+
+    async def muting(self, thread: str, users: Sequence[UserId]) -> Sequence[UserId]:
+        """Those of the users who have muted a thread."""
+        muted = await self._mutes.muted({(thread, user_id) for user_id in users})
+        return [user_id for _, user_id in muted]
 
     async def about(self, notices: Sequence[Notice]) -> Said:
         """What their users have said, and which of their threads they have muted."""

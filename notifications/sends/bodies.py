@@ -14,7 +14,7 @@ from notifications.schemas import AttemptBody
 from notifications.sends import schemas
 from notifications.sends.drafting import notifications_of
 from notifications.sends.rehearsal import Forecast, Rehearsed, UserForecast
-from notifications.sends.types import Audience, Request, Send, SentPush, Status
+from notifications.sends.types import Audience, Census, Request, Send, SentPush, Status
 from notifications.types import Content, PushKind, Text
 
 
@@ -126,12 +126,26 @@ def sent_push_body(sent: SentPush) -> schemas.SentPushBody:
 def rehearsed_body(rehearsed: Rehearsed) -> schemas.Rehearsed:
     """What a send would do."""
     users = [_user(each) for each in rehearsed.users]
+    census = rehearsed.census
+    looked_at = sum(each.would for user in users for each in user.devices)
     return schemas.Rehearsed(
         targeted=rehearsed.targeted,
-        would_reach=sum(each.would for user in users for each in user.devices),
+        would_reach=looked_at if census is None else census.would,
         users=users,
         unknown_device_ids=list(rehearsed.unknown_device_ids),
         topic_content=_shown(rehearsed.content) if rehearsed.content else None,
+        census=None if census is None else _census(census),
+    )
+
+
+def _census(census: Census) -> schemas.CensusBody:
+    return schemas.CensusBody(
+        users=census.users,
+        whole=census.whole,
+        without_device=census.deviceless,
+        would_reach=census.would,
+        later=census.later,
+        why_not=dict(census.why_not),
     )
 
 

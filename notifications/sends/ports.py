@@ -9,7 +9,7 @@ from kernel.ids import UserId
 from notifications.audit.types import Deed
 from notifications.pushes import PushState
 from notifications.sends.limits import Excess
-from notifications.sends.types import Draft, Send, SentPush, Tally
+from notifications.sends.types import Draft, Portion, Send, SentPush, Tally
 
 
 class SendStore(Protocol):
@@ -82,6 +82,28 @@ class SendLedger(Protocol):
         self, send_id: UUID, *, states: Collection[PushState], after: UUID | None, limit: int
     ) -> Sequence[SentPush]:
         """Pushes of a send in these states (none means any), by id, after one."""
+        ...
+
+
+class CensusStore(Protocol):
+    """Counts the devices of a list. Every method is one whole transaction."""
+
+    async def portion(
+        self,
+        list_id: str,
+        *,
+        after: str,
+        limit: int,
+        category: str,
+        consent: str,
+        stale_before: datetime,
+        muted: Collection[UserId] = (),
+    ) -> Portion | None:
+        """The next users of a list by name and how many devices of each kind they have, as far
+        as kinds matter to the category and to the consent it needs; None if there are no more.
+
+        Who is `muted` has muted what it is about.
+        """
         ...
 
 

@@ -14,15 +14,16 @@ from notifications.errors import DeviceNotFound, ListNotFound
 from notifications.planning import Planner, asked_of
 from notifications.ports import DeviceStore
 from notifications.preferences.voices import Voices
+from notifications.sends.census import Counting
 from notifications.sends.drafting import notice_for, users_of
-from notifications.sends.ports import ListStore, SendStore
+from notifications.sends.ports import CensusStore, ListStore, SendStore
 from notifications.sends.sends import drafted
-from notifications.sends.types import Audience, Request
+from notifications.sends.types import Audience, Census, Request
 from notifications.templates.shelf import Shelf
 from notifications.types import Content, Device
 
 SAMPLE = 500
-"""Of a list, so many users are looked at."""
+"""Of a list, so many users are looked at one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class UserForecast:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
-    """A send that was not sent. Of a list longer than `SAMPLE` only the first users are here.
+    """A send that was not sent. Of a list longer than `SAMPLE` only the first users are here,
+    and the `census` counts all of them.
 
     `content` is what a topic would get.
     """
@@ -55,6 +57,7 @@ class Rehearsed:
     users: Sequence[UserForecast]
     unknown_device_ids: Sequence[UUID] = ()
     content: Content | None = None
+    census: Census | None = None
 
 
 class Rehearsal:
@@ -66,6 +69,7 @@ class Rehearsal:
         store: SendStore,
         lists: ListStore,
         devices: DeviceStore,
+        census: CensusStore,
         shelf: Shelf,
         voices: Voices,
         clock: Clock,
@@ -76,6 +80,7 @@ class Rehearsal:
         self._shelf = shelf
         self._voices = voices
         self._clock = clock
+        self._counting = Counting(store=census, lists=lists, voices=voices, clock=clock)
 
     async def rehearse(self, principal: Principal, request: Request) -> Rehearsed:
         """What `request` would do now. Refuses whatever sending would refuse."""
@@ -95,6 +100,8 @@ class Rehearsal:
         rulebook = self._voices.rulebook
         planner = Planner(notice, await self._shelf.of(notice), now=now, rulebook=rulebook)
         devices = await self._devices.of_users(users)
+        long = audience.list_id and targeted > len(users)
+        census = await self._counting.count(audience.list_id, notice) if long else None
         return Rehearsed(
             targeted,
             [
@@ -102,6 +109,7 @@ class Rehearsal:
                 for user_id in users
             ],
             unknown_device_ids=[each for each in audience.device_ids if each not in owners],
+            census=census,
         )
 
     def _forecast(

@@ -138,15 +138,29 @@ class UserForecastBody(msgspec.Struct, frozen=True):
     devices: list[ForecastBody]
 
 
+class CensusBody(msgspec.Struct, frozen=True):
+    """A whole list, counted: of the devices of `users`, `would_reach` would be told, `later` of
+    them not at once; the others not, by reason. Users without a device are `without_device`.
+    If it is not `whole`, there was no time to count more users."""
+
+    users: int
+    whole: bool
+    without_device: int
+    would_reach: int
+    later: int
+    why_not: dict[str, int]
+
+
 class Rehearsed(msgspec.Struct, frozen=True):
-    """What a send would do. Of a long list only the first users are told of. `topic_content`
-    is what the devices of a topic or condition would get."""
+    """What a send would do. `users` has the first of a long list, and `census` counts all of it.
+    `topic_content` is what the devices of a topic or condition would get."""
 
     targeted: int
     would_reach: int
     users: list[UserForecastBody]
     unknown_device_ids: list[UUID]
     topic_content: dict[str, Any] | None
+    census: CensusBody | None
 
 
 class SendId(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -11,6 +11,7 @@ from kernel.ids import UserId
 from kernel.notices import Notice, Urgency, Variables
 from kernel.outbox import Entry
 from notifications.audit.types import Deed
+from notifications.deciding.types import QuietHours
 from notifications.pushes import FINAL, Notification, Push, PushRecord, PushState
 from notifications.types import DEFAULT_APP, Text
 
@@ -165,3 +166,49 @@ class SentPush:
     notification_id: UUID
     push: PushRecord
     reports: Mapping[str, datetime] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Devices about which the same is decided, whoever has them; and how many there are.
+
+    `wanted` and `wanted_there` are the users' choices about the category, for all devices and
+    for this one; `consented` is what they said of the category that needs their consent.
+    """
+
+    devices: int
+    time_zone: str
+    disabled: bool
+    permitted: bool
+    stale: bool
+    muted: bool
+    wanted: bool | None
+    wanted_there: bool | None
+    consented: bool | None
+    quiet: QuietHours | None
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Some users of a list, in order of their names: the last of them, and their devices."""
+
+    users: int
+    last: UserId
+    deviceless: int
+    alike: Sequence[Alike]
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """What became of counting: `users` were counted, which is everybody if it is `whole`.
+
+    Of their devices `would` are told, of which `later` not at once, and those in `why_not` are
+    not, by reason. `deviceless` users have none.
+    """
+
+    users: int = 0
+    whole: bool = True
+    deviceless: int = 0
+    would: int = 0
+    later: int = 0
+    why_not: Mapping[str, int] = field(default_factory=dict)

@@ -111,6 +111,13 @@ def _body(given: argparse.Namespace) -> dict[str, Any]:
 
 def _rehearsed(told: dict[str, Any]) -> int:
     _print(f"{told['targeted']} targeted, {told['would_reach']} devices would get it")
+    if census := told["census"]:
+        whole = "" if census["whole"] else f" (of the first {census['users']}: time was up)"
+        _print(f"  {census['later']} of them later{whole}")
+        _print(f"  {census['without_device']} users have no device")
+        for reason, devices in sorted(census["why_not"].items()):
+            _print(f"  {devices} devices not: {reason}")
+        _print(f"the first {len(told['users'])} users:")
     for user in told["users"]:
         if not user["devices"]:
             _print(f"  {user['user_id']:<24} {user['reason']}")

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from kernel.workers import Pulse
 from notifications.adapters.redis_send_limits import RedisSendLimits
+from notifications.adapters.sql_census import SqlCensus
 from notifications.adapters.sql_lists import SqlLists
 from notifications.adapters.sql_reports import SqlReports
 from notifications.adapters.sql_send_ledger import SqlSendLedger
@@ -55,6 +56,7 @@ class Sending:
             store=self._store,
             lists=lists,
             devices=devices,
+            census=SqlCensus(ground.database),
             shelf=shelf,
             voices=voices,
             clock=ground.clock,

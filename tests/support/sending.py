@@ -10,6 +10,7 @@ from kernel.notices import NOTICE
 from kernel.relay import Relay, RelayOptions
 from kernel.workers import Pulse
 from notifications.adapters.sql_audit import SqlAudit
+from notifications.adapters.sql_census import SqlCensus
 from notifications.adapters.sql_lists import SqlLists
 from notifications.adapters.sql_send_ledger import SqlSendLedger
 from notifications.adapters.sql_sends import SqlSends
@@ -45,6 +46,7 @@ class SendingRoom(Room):
             store=self.store,
             lists=self.list_store,
             devices=self.devices,
+            census=SqlCensus(self.database),
             shelf=self.shelf,
             voices=self.voices,
             clock=self.clock,
