@@ -4,8 +4,15 @@ from collections.abc import Mapping
 from enum import Enum, StrEnum
 
 from kernel.ids import UserId
-from messaging.channels.names import conversation_of, user_of
-from messaging.channels.namespaces import ChannelOptions, Namespaces, is_private, users_named_by
+from messaging.channels.names import conversation_of, event_of, user_of
+from messaging.channels.namespaces import (
+    EVENTS,
+    ChannelOptions,
+    Namespaces,
+    is_private,
+    users_named_by,
+)
+from messaging.outside import Gatherings
 from messaging.ports import ConversationStore, Membership
 from messaging.rounds import Rounds
 
@@ -31,7 +38,7 @@ class Action(StrEnum):
 
 
 class Access:
-    """Conversations are for their members, a personal channel for its user.
+    """Conversations and events are for their members, a personal channel for its user.
 
     That a conversation exists is not for strangers to know: they are denied either way. Other
     channels have the rules of their namespace. With `insecure` those rules let everybody do
@@ -43,6 +50,7 @@ class Access:
         conversations: ConversationStore,
         namespaces: Namespaces | None = None,
         *,
+        gatherings: Gatherings,
         insecure: bool = False,
     ) -> None:
         self._conversations = conversations
@@ -51,6 +59,8 @@ class Access:
         # Looked up after it was asked: who is removed later is told by an order, and an order
         # finds every subscription that was being set up when it came.
         self._members = Rounds[Membership](conversations.memberships)
+        self._gatherings = gatherings
+        self._present = Rounds[Membership](gatherings.present)
 
     def is_open(self, channel: str) -> bool:
         """Whether every user who says who they are may listen, as most may: nobody is asked."""
@@ -77,10 +87,13 @@ class Access:
         if conversation_id is not None:
             is_member = user_id != "" and await self._members.ask((conversation_id, user_id))
             return Answer.ALLOWED if is_member else Answer.DENIED
+        event_id = event_of(channel)
+        if event_id is not None:
+            return _either(user_id != "" and await self._present.ask((event_id, user_id)))
         options = self._namespaces.options_of(channel)
         if options is None:
             return Answer.UNKNOWN
-        if not self._namespaces.allows_name(channel):
+        if options is EVENTS or not self._namespaces.allows_name(channel):
             return Answer.MISNAMED
         owner = user_of(channel)
         if owner is not None:
@@ -99,10 +112,13 @@ class Access:
         self, action: Action, user_id: UserId, channel: str, *, subscribed: bool
     ) -> Answer:
         """Whether the user may do this in the channel now. `subscribed` are they already."""
-        if conversation_of(channel) is not None:
+        is_event = event_of(channel) is not None
+        if is_event or conversation_of(channel) is not None:
             # Nothing is published past the use cases: what a message is, they decide.
             if action is Action.PUBLISH:
                 return Answer.DENIED
+            if is_event and action is Action.PRESENCE:
+                return Answer.UNAVAILABLE
             return Answer.ALLOWED if subscribed else await self.may_listen(user_id, channel)
         options = self._namespaces.options_of(channel)
         if options is None:
@@ -127,26 +143,37 @@ class Access:
     async def strangers(
         self, listeners: Mapping[str, frozenset[UserId]]
     ) -> Mapping[str, frozenset[UserId]]:
-        """Of those who listen to each conversation, the users who may not any more."""
+        """Of those who listen to each conversation or event, the users who may not any more."""
         by_id = {
             conversation_id: channel
             for channel in listeners
             if (conversation_id := conversation_of(channel)) is not None
         }
         members = await self._conversations.members(list(by_id))
-        gone: dict[str, frozenset[UserId]] = {}
-        for conversation_id, channel in by_id.items():
-            present = {member.user_id for member in members.get(conversation_id, ())}
-            strangers = listeners[channel] - present
-            if strangers:
-                gone[channel] = strangers
-        return gone
+        gone = {
+            channel: listeners[channel]
+            - {member.user_id for member in members.get(conversation_id, ())}
+            for conversation_id, channel in by_id.items()
+        }
+        events = {
+            event_id: channel
+            for channel in listeners
+            if (event_id := event_of(channel)) is not None
+        }
+        if events:
+            there = await self._gatherings.users_in(list(events))
+            for event_id, channel in events.items():
+                gone[channel] = listeners[channel] - frozenset(there.get(event_id, ()))
+        return {channel: strangers for channel, strangers in gone.items() if strangers}
 
     async def users_of(self, channel: str) -> list[UserId] | None:
         """The users whose channel it is; None where others may be in it as well."""
         owner = user_of(channel)
         if owner is not None:
             return [owner]
+        event_id = event_of(channel)
+        if event_id is not None:
+            return list((await self._gatherings.users_in([event_id])).get(event_id, ()))
         conversation_id = conversation_of(channel)
         if conversation_id is None:
             return None

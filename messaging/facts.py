@@ -8,12 +8,13 @@ import msgspec
 
 from kernel.ids import UserId
 from kernel.outbox import Entry
-from messaging.channels.names import conversation_channel, leaving_channel
+from messaging.channels.names import conversation_channel, event_channel, leaving_channel
 from messaging.types import Message
 
 MESSAGE_SENT = "message.sent"
 MEMBER_REMOVED = "member.removed"
 USER_VANISHED = "user.vanished"
+EVENT_LEFT = "event.left"
 
 
 class MessageSent(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +41,13 @@ class MemberRemoved(msgspec.Struct, frozen=True, kw_only=True):
     """A user left a conversation, or was put out of it."""
 
     conversation_id: UUID
+    user_id: UserId
+
+
+class EventLeft(msgspec.Struct, frozen=True, kw_only=True):
+    """A user is not in an event any more."""
+
+    event_id: UUID
     user_id: UserId
 
 
@@ -78,6 +86,16 @@ def member_removed(conversation_id: UUID, user_id: UserId) -> Entry:
     )
 
 
+def event_left(event_id: UUID, user_id: UserId) -> Entry:
+    """The entry of a user who left an event. It also tells nodes to look at who listens there."""
+    return Entry(
+        kind=EVENT_LEFT,
+        payload=msgspec.json.encode(EventLeft(event_id=event_id, user_id=user_id)),
+        channel=leaving_channel(event_channel(event_id)),
+        offset=1,
+    )
+
+
 def user_vanished(user_id: UserId, seen_at: datetime, *, due_at: datetime | None = None) -> Entry:
     """The entry of somebody who vanished."""
     fact = UserVanished(user_id=user_id, seen_at=seen_at)
@@ -94,6 +112,11 @@ def removed_of(payload: bytes) -> MemberRemoved:
     return _removed.decode(payload)
 
 
+def event_left_of(payload: bytes) -> EventLeft:
+    """Who left which event, as an entry tells it."""
+    return _event_left.decode(payload)
+
+
 def vanished_of(payload: bytes) -> UserVanished:
     """The vanishing that an entry tells of."""
     return _vanished.decode(payload)
@@ -101,4 +124,5 @@ def vanished_of(payload: bytes) -> UserVanished:
 
 _sent = msgspec.json.Decoder(MessageSent)
 _removed = msgspec.json.Decoder(MemberRemoved)
+_event_left = msgspec.json.Decoder(EventLeft)
 _vanished = msgspec.json.Decoder(UserVanished)

@@ -154,6 +154,7 @@ def event_details(sheet: Sheet) -> schemas.EventDetailsAnswer:
     event = sheet.event
     return schemas.EventDetailsAnswer(
         id=event.id,
+        version=sheet.version,
         title=event.title,
         zone=event.zone,
         day=event.day,

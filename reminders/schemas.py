@@ -175,6 +175,9 @@ class EventAnswer(Reply, frozen=True, kw_only=True):
 
 
 class EventDetailsAnswer(EventAnswer, frozen=True, kw_only=True):
+    """`version` counts the changes of all that is in the event, as its channel tells them."""
+
+    version: int
     anchors: list[AnchorBody]
     undo_move_until: datetime | None
     members: list[MemberBody]

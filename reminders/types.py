@@ -274,6 +274,8 @@ class Sheet:
     task: Task | None
     task_count: int
     tasks: Sequence[Task] = ()
+    version: int = 0
+    """Each change in the event raises it by one."""
 
     def member(self, user_id: UserId) -> Member | None:
         """The user's membership."""

@@ -8,6 +8,7 @@ from kernel.ids import UserId
 _CONVERSATION = "conversation:"
 _USER = "user:"
 _LEFT = "left:"
+_EVENT = "event:"
 
 CHANNEL_BYTES = 255
 """Longer names are refused before anything looks at them."""
@@ -23,6 +24,11 @@ def is_name(channel: str) -> bool:
 def conversation_channel(conversation_id: UUID) -> str:
     """Where a conversation's messages are published."""
     return f"{_CONVERSATION}{conversation_id}"
+
+
+def event_channel(event_id: UUID) -> str:
+    """Where it is published what changes in an event."""
+    return f"{_EVENT}{event_id}"
 
 
 def personal_channel(user_id: UserId) -> str:
@@ -43,14 +49,23 @@ def left_channel_of(leaving: str) -> str | None:
 @lru_cache(4096)
 def conversation_of(channel: str) -> UUID | None:
     """The conversation whose channel this is, in the one spelling we give out, or None."""
-    if not channel.startswith(_CONVERSATION):
+    return _named(channel, _CONVERSATION)
+
+
+def event_of(channel: str) -> UUID | None:
+    """The event whose channel this is, in the one spelling we give out, or None."""
+    return _named(channel, _EVENT)
+
+
+def _named(channel: str, prefix: str) -> UUID | None:
+    if not channel.startswith(prefix):
         return None
-    text = channel[len(_CONVERSATION) :]
+    text = channel[len(prefix) :]
     try:
-        conversation_id = UUID(text)
+        found = UUID(text)
     except ValueError:
         return None
-    return conversation_id if str(conversation_id) == text else None
+    return found if str(found) == text else None
 
 
 def user_of(channel: str) -> UserId | None:

@@ -17,6 +17,7 @@ from messaging.channels.durations import seconds_of
 
 CONVERSATION: Final = "conversation"
 USER: Final = "user"
+EVENT: Final = "event"
 NAMESPACE: Final = re.compile(r"[-a-zA-Z0-9_.]{2,64}")
 
 BOUNDARY: Final = ":"
@@ -162,6 +163,12 @@ PERSONAL: Final = ChannelOptions(
 """Personal channels, unless the settings say otherwise."""
 
 
+EVENTS: Final = ChannelOptions(
+    allow_history_for_subscriber=True, history_size=100, history_ttl="24h", force_recovery=True
+)
+"""Events' channels: who may listen there, is known by who is in the event."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChannelSettings:
     """The channels beside conversations, and what may be done in them."""
@@ -187,8 +194,8 @@ class ChannelSettings:
 
     def __post_init__(self) -> None:
         for name in self.namespaces:
-            if name == CONVERSATION:
-                raise ValueError(f"namespaces must not hold {CONVERSATION}: it is ours")
+            if name in (CONVERSATION, EVENT):
+                raise ValueError(f"namespaces must not hold {name}: it is ours")
             if not NAMESPACE.fullmatch(name):
                 raise ValueError(f"namespaces must be named by {NAMESPACE.pattern}, not {name!r}")
         if self.personal_namespace not in ("", USER, *self.namespaces):
@@ -212,7 +219,7 @@ class Namespaces:
             return self.settings.without_namespace
         if name == USER:
             return self.settings.namespaces.get(USER, PERSONAL)
-        return self.settings.namespaces.get(name)
+        return EVENTS if name == EVENT else self.settings.namespaces.get(name)
 
     def allows_name(self, channel: str) -> bool:
         """Whether the `channel_regex` of the channel's namespace is found in its name."""

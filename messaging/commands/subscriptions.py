@@ -9,7 +9,7 @@ from math import inf
 from kernel.bus import Publication, StreamPosition
 from kernel.clock import Clock
 from messaging.channels.grants import Grant
-from messaging.channels.names import conversation_of
+from messaging.channels.names import conversation_of, event_of
 from messaging.commands.doors import Doors
 from messaging.connections.connection import Connection
 from messaging.delivery.extras import value_of
@@ -61,6 +61,7 @@ class Subscriptions:
             and live.ready.done()
             and not (request.token or request.recover)
             and conversation_of(request.channel) is None
+            and event_of(request.channel) is None
         )
 
     async def subscribe(

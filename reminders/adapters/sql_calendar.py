@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.adapters.database import Database
+from kernel.adapters.sql_outbox import write_entries
 from kernel.ids import UserId
 from kernel.paging import Page
 from reminders.action import Acted
@@ -20,6 +21,7 @@ from reminders.adapters.mapping import (
     RULES,
     TASKS,
     Columns,
+    Selected,
     columns_of_event,
     columns_of_member,
     columns_of_rule,
@@ -35,6 +37,7 @@ from reminders.adapters.sql_digests import look
 from reminders.adapters.taking_back import take_back
 from reminders.countries import country_of
 from reminders.errors import IdTaken
+from reminders.news import event_changed
 from reminders.person import Person
 from reminders.ports import Change, Decide, DropRule, RemoveMember, TakeBack
 from reminders.types import Event, Member, Rule, Sheet, Task
@@ -70,7 +73,7 @@ class SqlCalendarStore:
             ).one_or_none()
             if found is None:
                 return None
-            return await _sheet(connection, event_of(found), task_id, with_tasks)
+            return await _sheet(connection, found, task_id, with_tasks)
 
     async def change(
         self,
@@ -86,11 +89,12 @@ class SqlCalendarStore:
             found = (await connection.execute(holding)).one_or_none()
             if found is None:
                 return False
-            changes = decide(await _sheet(connection, event_of(found), task_id, with_tasks))
+            changes = decide(await _sheet(connection, found, task_id, with_tasks))
             for change in changes:
                 await self._apply(connection, event_id, change, now)
             if any(not isinstance(each, Acted | TakeBack) for each in changes):
-                await _revise(connection, event_id, now)
+                version = await _revise(connection, event_id, now)
+                await write_entries(connection, [event_changed(event_id, version, changes)], now)
                 await _mark(connection, event_id, now)
         return True
 
@@ -220,8 +224,9 @@ def _of_plans(person: Person) -> tuple[object, ...]:
 
 
 async def _sheet(
-    connection: AsyncConnection, event: Event, task_id: UUID | None, with_tasks: bool
+    connection: AsyncConnection, found: Selected, task_id: UUID | None, with_tasks: bool
 ) -> Sheet:
+    event = event_of(found)
     members = (
         sa.select(MEMBERS)
         .where(MEMBERS.c.event_id == event.id)
@@ -237,8 +242,8 @@ async def _sheet(
     if task_id is not None:
         rules = rules.where(sa.or_(RULES.c.task_id == task_id, RULES.c.task_id.is_(None)))
         query = sa.select(TASKS).where(TASKS.c.id == task_id, TASKS.c.event_id == event.id)
-        found = (await connection.execute(query)).one_or_none()
-        task = None if found is None else task_of(found)
+        row = (await connection.execute(query)).one_or_none()
+        task = None if row is None else task_of(row)
     tasks = sa.select(TASKS).where(TASKS.c.event_id == event.id)
     return Sheet(
         event=event,
@@ -247,13 +252,20 @@ async def _sheet(
         task=task,
         task_count=(await connection.execute(count)).scalar_one(),
         tasks=[task_of(row) for row in await connection.execute(tasks)] if with_tasks else (),
+        version=found.revision,
     )
 
 
-async def _revise(connection: AsyncConnection, event_id: UUID, now: datetime) -> None:
-    """Something in the event was changed: whoever keeps what it said looks again."""
-    changed = EVENTS.update().where(EVENTS.c.id == event_id)
-    await connection.execute(changed.values(revision=EVENTS.c.revision + 1, changed_at=now))
+async def _revise(connection: AsyncConnection, event_id: UUID, now: datetime) -> int:
+    """Something in the event was changed: whoever keeps what it said looks again. Its version."""
+    changed = (
+        EVENTS.update()
+        .where(EVENTS.c.id == event_id)
+        .values(revision=EVENTS.c.revision + 1, changed_at=now)
+        .returning(EVENTS.c.revision)
+    )
+    version: int = (await connection.execute(changed)).scalar_one()
+    return version
 
 
 async def _mark(connection: AsyncConnection, event_id: UUID, now: datetime) -> None:

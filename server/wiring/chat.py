@@ -27,15 +27,18 @@ from messaging.connections.user_rates import RateStore
 from messaging.conversations import reading_routes
 from messaging.conversations.conversations import Conversations, Removals
 from messaging.conversations.messages import Messages
+from messaging.conversations.partings import Partings
 from messaging.conversations.reading import Reading
-from messaging.facts import MEMBER_REMOVED, MESSAGE_SENT, USER_VANISHED
+from messaging.facts import EVENT_LEFT, MEMBER_REMOVED, MESSAGE_SENT, USER_VANISHED
 from messaging.ports import ChannelPresenceRegistry, PresenceRegistry
 from messaging.presence.away import Away
 from messaging.presence.presence import Presences
 from messaging.presence.vanishing import MissedNews
+from messaging.publishing.publishing import Publishing
 from messaging.sockets.endpoint import Endpoint
 from messaging.sockets.upgrading import Upgrading
 from messaging.upkeep import StreamUpkeep
+from reminders.adapters.sql_gatherings import SqlGatherings
 from server import __version__
 from server.vitals import Vitals
 from server.wiring.api import server_api
@@ -100,6 +103,13 @@ class Chat:
         ground.operations += reading_routes.operations(
             Reading(store=self.reading, relaying=ground.relaying)
         )
+        self.publishing = Publishing(
+            store=self._publication_store,
+            bus=ground.bus,
+            namespaces=self.namespaces,
+            clock=ground.clock,
+        )
+        self._gatherings = SqlGatherings(ground.database)
         self.users = Users(ground, registry=self.registry)
 
     def _presence_registries(self) -> tuple[PresenceRegistry, ChannelPresenceRegistry]:
@@ -138,6 +148,8 @@ class Chat:
         self._ground.handlers[MESSAGE_SENT] = away.handle
         self._ground.handlers[MEMBER_REMOVED] = removals.handle
         self._ground.handlers[USER_VANISHED] = news.handle
+        partings = Partings(gatherings=self._gatherings, bus=self._ground.bus)
+        self._ground.handlers[EVENT_LEFT] = partings.handle
 
     def gateway(self, operations: list[AnyOperation]) -> Realtime:
         """Connections, which may call those `operations` that are open to RPC."""
@@ -151,6 +163,7 @@ class Chat:
             tokens=self.users.tokens,
             subscription_tokens=self.users.subscription_tokens,
             conversations=self._conversation_store,
+            gatherings=self._gatherings,
             messages=self._message_store,
             publications=self._publication_store,
             presence=self.registry,

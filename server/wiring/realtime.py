@@ -30,6 +30,7 @@ from messaging.delivery.following import Following, HubOptions
 from messaging.hub import Hub
 from messaging.nodes.nodes import NodeOptions, Nodes
 from messaging.nodes.surveys import Surveys
+from messaging.outside import Gatherings
 from messaging.ports import (
     ChannelPresenceRegistry,
     ConversationStore,
@@ -67,6 +68,7 @@ class Ports:
     tokens: TokenVerifier
     subscription_tokens: TokenVerifier
     conversations: ConversationStore
+    gatherings: Gatherings
     messages: MessageStore
     publications: PublicationStore
     presence: PresenceRegistry
@@ -112,7 +114,12 @@ class RealtimeParts:
         self.streams = ChannelStreams(
             ports.messages, ports.publications, namespaces=namespaces, clock=clock
         )
-        self.access = Access(ports.conversations, namespaces, insecure=options.insecure)
+        self.access = Access(
+            ports.conversations,
+            namespaces,
+            gatherings=ports.gatherings,
+            insecure=options.insecure,
+        )
         self.publishing = Publishing(
             store=ports.publications, bus=bus, namespaces=namespaces, clock=clock
         )

@@ -6,6 +6,7 @@ The tables say which options suffice together, read off Centrifugo's `OnSubscrib
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
+from uuid import UUID
 
 import pytest
 
@@ -75,11 +76,24 @@ def _is_enough(on: set[str], enough: Enough) -> bool:
     return any(needed <= on and not forbidden & on for needed, forbidden in enough)
 
 
+EVENT = UUID(int=7)
+
+
+class InEvents:
+    """Amina is in an event, and nobody else in any."""
+
+    async def present(self, pairs):
+        return {pair for pair in pairs if pair == (EVENT, AMINA)}
+
+    async def users_in(self, event_ids):
+        return {EVENT: {AMINA}} if EVENT in event_ids else {}
+
+
 def _access(
     conversations: SqlConversations, options: ChannelOptions, *, insecure: bool = False
 ) -> Access:
     settings = ChannelSettings(namespaces={"hall": options})
-    return Access(conversations, Namespaces(settings), insecure=insecure)
+    return Access(conversations, Namespaces(settings), gatherings=InEvents(), insecure=insecure)
 
 
 async def test_who_may_subscribe(conversations):
@@ -209,3 +223,19 @@ async def test_a_personal_channel_is_for_its_user_whatever_anybody_signs(convers
             assert await access.may_listen(who, channel, with_token=with_token) is Answer.DENIED
         for action in (Action.HISTORY, Action.PRESENCE):
             assert await access.may(action, who, channel, subscribed=True) is Answer.DENIED
+
+
+async def test_an_event_is_heard_by_who_is_in_it_whatever_else_is_allowed(conversations):
+    channel = f"event:{EVENT}"
+    access = _access(conversations, ChannelOptions(), insecure=True)
+
+    for who, answer in ((AMINA, Answer.ALLOWED), (KARIM, Answer.DENIED), (ANYBODY, Answer.DENIED)):
+        for with_token in (False, True):
+            assert await access.may_listen(who, channel, with_token=with_token) is answer
+        assert await access.may(Action.HISTORY, who, channel, subscribed=False) is answer
+        assert await access.may(Action.PUBLISH, who, channel, subscribed=True) is Answer.DENIED
+    assert await access.may_listen(AMINA, f"event:{UUID(int=8)}") is Answer.DENIED
+    assert await access.may_listen(AMINA, "event:all", with_token=True) is Answer.MISNAMED
+    listeners = {channel: frozenset({AMINA, KARIM})}
+    assert await access.strangers(listeners) == {channel: {KARIM}}
+    assert await access.users_of(channel) == [AMINA]

@@ -62,6 +62,7 @@ from messaging.sockets.gateway import TRANSPORTS, GatewayOptions
 from messaging.sockets.handshake import WebSocketProtocol
 from messaging.sockets.upgrading import Upgrading
 from messaging.types import Conversation, Message
+from reminders.adapters.sql_gatherings import SqlGatherings
 from server.http_protocol import punctual_http
 from server.wiring.realtime import Ports, RealtimeOptions, RealtimeParts
 from server.wiring.streaming import other_transports
@@ -142,6 +143,7 @@ class Node:
                 tokens=tokens,
                 subscription_tokens=tokens,
                 conversations=self.conversations,
+                gatherings=SqlGatherings(self.database),
                 messages=self.store,
                 publications=self.publications,
                 presence=self.registry,
