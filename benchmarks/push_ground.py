@@ -31,6 +31,7 @@ from notifications.preferences.voices import Voices
 from notifications.pushes import Settlement
 from notifications.templates.shelf import Shelf, TemplateOptions
 from notifications.types import AddressKind, Environment, Platform, Registration
+from reminders.adapters.sql_alarms import SqlAlarmStore
 from tests.support.factories_notifications import agree
 from tests.support.many_devices import devices_at
 from tests.support.servers import PostgresServer, running
@@ -67,6 +68,7 @@ def intake_of(
         pushes=store,
         shelf=shelf,
         unread=SqlReading(database, clock=clock),
+        alarms=SqlAlarmStore(database, clock),
         coalescing=CoalescingOptions(),
         voices=Voices(preferences=said, ramadans=said, mutes=SqlMutes(database)),
         clock=clock,

@@ -50,6 +50,9 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     some place. When it `coalesces`, what follows closely in its thread is told together with it.
     It is `exact` when the user chose this very moment: then no quiet hours hold it back.
 
+    `alarms` name what devices may show by themselves at that moment: one that holds all of them
+    is not told.
+
     What a server asked for by itself says more: `texts` are a title and a body per locale, in
     place of a template's; `content` has further fields of what the device gets, under
     notifications' names; of the users' devices only `device_ids` are told, if there are any;
@@ -72,6 +75,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     exact: bool = False
     link: str = ""
     data: Mapping[str, str] = {}
+    alarms: tuple[str, ...] = ()
     texts: Mapping[str, tuple[str, str]] = {}
     content: Mapping[str, Any] = {}
     device_ids: tuple[UUID, ...] = ()

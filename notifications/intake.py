@@ -1,8 +1,9 @@
 """Intake: a notice becomes one notification per user and one push per device."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from kernel.clock import Clock
 from kernel.ids import UserId
@@ -13,6 +14,7 @@ from kernel.workers import Pulse
 from notifications.coalescing.options import CoalescingOptions
 from notifications.coalescing.ports import Unread
 from notifications.deciding.types import Reason
+from notifications.outside import Alarms
 from notifications.planning import Planner
 from notifications.ports import DeviceStore, PushStore
 from notifications.preferences.voices import Voices
@@ -40,6 +42,7 @@ class Intake:
         shelf: Shelf,
         voices: Voices,
         unread: Unread,
+        alarms: Alarms,
         coalescing: CoalescingOptions,
         clock: Clock,
         metrics: Metrics,
@@ -50,6 +53,7 @@ class Intake:
         self._shelf = shelf
         self._voices = voices
         self._unread = unread
+        self._alarms = alarms
         self._coalescing = coalescing
         self._clock = clock
         self._pulse = pulse
@@ -85,6 +89,7 @@ class Intake:
         devices = await self._devices.of_users(users)
         said = await self._voices.about(notices)
         badges = await self._badges(notices)
+        held = await self._held(notices)
         notifications: list[Notification] = []
         pushes: list[Push] = []
         for notice in notices:
@@ -106,6 +111,7 @@ class Intake:
                     devices.get(user_id, ()),
                     said,
                     badge=None if badges is None or not notice.place else badges.get(user_id, 0),
+                    alarmed=_alarmed(notice, held.get(user_id, {})),
                 )
             self._planned.labels(notice.category).inc(len(pushes) - before)
             for push in pushes[before:]:
@@ -117,12 +123,27 @@ class Intake:
             self._pulse.beat()
         log.info("notices planned", extra={"notices": len(notices), "pushes": stored})
 
+    async def _held(
+        self, notices: Sequence[Notice]
+    ) -> Mapping[UserId, Mapping[UUID, Collection[str]]]:
+        """The alarms that devices hold, of those users who are told of something that has one."""
+        users = {user_id for notice in notices if notice.alarms for user_id in notice.user_ids}
+        return await self._alarms.held(users) if users else {}
+
     async def _badges(self, notices: Sequence[Notice]) -> Mapping[UserId, int] | None:
         """What users have not read, of those who are told of something that is read."""
         if not self._coalescing.badges:
             return None
         users = {user_id for notice in notices if notice.place for user_id in notice.user_ids}
         return await self._unread.unread(sorted(users)) if users else {}
+
+
+def _alarmed(notice: Notice, held: Mapping[UUID, Collection[str]]) -> Collection[UUID]:
+    """The devices that show by themselves all that a notice is about."""
+    if not notice.alarms or not held:
+        return ()
+    wanted = set(notice.alarms)
+    return {device_id for device_id, alarms in held.items() if wanted <= set(alarms)}
 
 
 def _portions(notices: Sequence[Notice]) -> Iterator[Sequence[Notice]]:

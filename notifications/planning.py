@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -109,11 +109,13 @@ class Planner:
         said: Said,
         *,
         badge: int | None = None,
+        alarmed: Collection[UUID] = (),
     ) -> list[Push]:
         """One push per device that can be reached and was confirmed recently enough.
 
         One that the user does not want is planned as suppressed; one that must wait is due
-        when it may go out. `badge` is how much the user has not read.
+        when it may go out. `badge` is how much the user has not read; the devices in `alarmed`
+        show it by themselves.
         """
         facts = self._rulebook.facts(
             said,
@@ -126,7 +128,10 @@ class Planner:
         for device in devices:
             if self._only and device.id not in self._only:
                 continue
-            decision = decide(asked_of(notification, device, now=self._now), facts)
+            asked = asked_of(notification, device, now=self._now)
+            if device.id in alarmed:
+                asked = replace(asked, alarmed=True)
+            decision = decide(asked, facts)
             if decision.reason in UNREACHABLE:
                 continue
             planned.append(

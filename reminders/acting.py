@@ -20,7 +20,8 @@ from reminders.errors import (
     IdTaken,
 )
 from reminders.identity import collapse_key
-from reminders.ports import CalendarStore, Change, Standing, TakeBack
+from reminders.outside import Standing
+from reminders.ports import CalendarStore, Change, TakeBack
 from reminders.series import completed_until, is_over
 from reminders.snoozing import Later, instant_of_choice, with_snooze
 from reminders.tasks import replanned

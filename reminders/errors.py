@@ -101,6 +101,13 @@ class ActedAlready(Refusal):
     code = "action.taken"
 
 
+class DeviceUnknown(Refusal):
+    """There is none, or it is somebody else's."""
+
+    kind = Kind.NOT_FOUND
+    code = "device.not_found"
+
+
 class RuleNotFound(Refusal):
     """The task or event has no such rule."""
 

@@ -1,9 +1,10 @@
-"""Forgetting: actions are remembered longer than anybody asks again, and then no more."""
+"""Forgetting: what was remembered longer than anybody needs it."""
 
 from datetime import timedelta
 
 from kernel.clock import Clock
 from kernel.workers import Stop, repeat
+from reminders.alarm_ports import AlarmStore
 from reminders.ports import CalendarStore
 
 KEPT = timedelta(days=30)
@@ -18,8 +19,9 @@ class Forgetting:
 
     name = "forgetting"
 
-    def __init__(self, *, store: CalendarStore, clock: Clock) -> None:
+    def __init__(self, *, store: CalendarStore, alarms: AlarmStore, clock: Clock) -> None:
         self._store = store
+        self._alarms = alarms
         self._clock = clock
 
     async def run(self, stop: Stop) -> None:
@@ -28,4 +30,5 @@ class Forgetting:
     async def step(self) -> int:
         """Forget a batch of what is old; how many."""
         before = self._clock.now() - KEPT
-        return await self._store.forget_actions(before=before, limit=_AT_ONCE)
+        forgotten = await self._store.forget_actions(before=before, limit=_AT_ONCE)
+        return forgotten + await self._alarms.forget_syncs(limit=_AT_ONCE)

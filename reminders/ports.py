@@ -140,14 +140,6 @@ class Almanac(Protocol):
         ...
 
 
-class Standing(Protocol):
-    """What stands against users. Another room knows."""
-
-    def check(self, user_id: UserId, *, issued_at: datetime) -> None:
-        """Refuse a user who is blocked, or whose proofs from then count no longer."""
-        ...
-
-
 class ZoneStore(Protocol):
     """Which zones plans are made from, and what their rules were then. Every method is one
     whole transaction."""

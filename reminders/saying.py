@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from kernel.notices import Notice, Urgency
 from reminders.action import LIFETIME as ACTIONABLE
 from reminders.action import ActionGrant, ActionSigner
+from reminders.alarm import alarm_of
 from reminders.firing import DueFiring, Firing, Outcome
 from reminders.handover import meaning_of
 from reminders.identity import collapse_key, notice_key, shared_key, shared_notice_key
@@ -86,7 +87,7 @@ def said_alone(
     due: DueFiring, *, now: datetime, default_locale: str, signer: ActionSigner
 ) -> Notice:
     """The notice that says what one firing is about."""
-    firing, event, person, task = due.firing, due.event, due.person, _task(due)
+    firing, event, task = due.firing, due.event, _task(due)
     key = collapse_key(firing.dedupe_key)
     return Notice(
         user_ids=(firing.user_id,),
@@ -95,17 +96,24 @@ def said_alone(
         urgency=Urgency.TRANSACTIONAL,
         dedupe_key=notice_key(firing.dedupe_key),
         expires_at=min(firing.useful_until, now + LIFETIME),
-        variables={
-            "task": task.title,
-            "event": event.title,
-            "when": _when(due, default_locale if person is None else person.locale, now),
-        },
+        variables=words_of(due, now=now, default_locale=default_locale),
         collapse_key=key,
+        alarms=(alarm_of(due),),
         exact=firing.firing_class not in POLITE,
         thread=f"event:{event.id}",
         link=f"/events/{event.id}/tasks/{task.id}",
         data=data_of(firing, signer, now=now),
     )
+
+
+def words_of(due: DueFiring, *, now: datetime, default_locale: str) -> dict[str, str | int | float]:
+    """What fills the text about one firing."""
+    person = due.person
+    return {
+        "task": _task(due).title,
+        "event": due.event.title,
+        "when": _when(due, default_locale if person is None else person.locale, now),
+    }
 
 
 def data_of(firing: Firing, signer: ActionSigner, *, now: datetime) -> dict[str, str]:
@@ -122,7 +130,7 @@ def data_of(firing: Firing, signer: ActionSigner, *, now: datetime) -> dict[str,
         task_id=firing.task_id,
         day=firing.nominal_day,
         issued_at=now,
-        expires_at=now + ACTIONABLE,
+        expires_at=max(now, firing.due_at) + ACTIONABLE,
     )
     if token := signer.token(grant):
         data["action_token"] = token
@@ -142,6 +150,7 @@ def _one_for_all(dues: Sequence[DueFiring], *, folded: bool, now: datetime) -> N
         expires_at=min(max(due.firing.useful_until for due in dues), now + LIFETIME),
         texts=_texts(dues, folded=folded, now=now),
         collapse_key=key,
+        alarms=tuple(alarm_of(due) for due in dues),
         # What comes late is at no time that anybody chose.
         exact=not folded and any(due.firing.firing_class not in POLITE for due in dues),
         thread=f"event:{first.event.id}",

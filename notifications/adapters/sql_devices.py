@@ -63,6 +63,12 @@ class SqlDevices:
         async with self._database.transaction() as connection:
             return (await connection.execute(statement)).rowcount == 1
 
+    async def owner(self, device_id: UUID) -> UserId | None:
+        query = sa.select(DEVICES.c.user_id).where(DEVICES.c.id == device_id)
+        async with self._database.reading() as connection:
+            found = (await connection.execute(query)).scalar_one_or_none()
+        return None if found is None else UserId(found)
+
     async def of_users(self, user_ids: Sequence[UserId]) -> Mapping[UserId, Sequence[Device]]:
         found: dict[UserId, list[Device]] = defaultdict(list)
         async with self._database.reading() as connection:

@@ -73,6 +73,7 @@ def _is_unopposed(asked: Asked, facts: Facts) -> bool:
         and asked.expires_at > asked.at
         and asked.disabled_reason is None
         and asked.permitted
+        and not asked.alarmed
         and not _is_stale(asked)
     )
 
@@ -100,6 +101,14 @@ def _device(asked: Asked, _facts: Facts) -> Decision:
         return _passed("No device is named.")
     started = f"The app was last started {_said(asked.confirmed_at)}."
     return _never(Reason.DEVICE_STALE, started) if _is_stale(asked) else _passed(started)
+
+
+def _alarm(asked: Asked, _facts: Facts) -> Decision:
+    if asked.alarmed:
+        return _never(
+            Reason.LOCAL_ALARM, "The device holds an alarm for it, and shows it by itself."
+        )
+    return _passed("The device holds no alarm for it.")
 
 
 def _consent(asked: Asked, facts: Facts) -> Decision:
@@ -192,6 +201,7 @@ def _also_then(category: str, facts: Facts) -> bool:
 _RULES: tuple[tuple[str, Callable[[Asked, Facts], Decision]], ...] = (
     ("time", _time),
     ("device", _device),
+    ("alarm", _alarm),
     ("consent", _consent),
     ("category", _category),
     ("mute", _mute),

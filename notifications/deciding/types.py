@@ -156,6 +156,8 @@ class Asked:
     """Whether the user lets the app show notifications there."""
     exact: bool = False
     """Whether the user chose this very moment for it."""
+    alarmed: bool = False
+    """Whether the device holds an alarm and shows it by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +199,7 @@ class Reason(StrEnum):
     QUIET_HOURS = "quiet_hours"
     FREQUENCY_CAP = "frequency_cap"
     BUSY_THREAD = "busy_thread"
+    LOCAL_ALARM = "local_alarm"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from kernel.notices import Notice, Urgency
 from notifications.coalescing.ports import ThreadStore
 from notifications.deciding.categories import DAY
 from notifications.deciding.decision import explain
-from notifications.deciding.types import Asked, Explained, Facts
+from notifications.deciding.types import Asked, Explained, Facts, Reason
 from notifications.errors import DeviceNotFound, NotificationNotFound
 from notifications.planning import asked_of
 from notifications.ports import DeviceStore, PushLedger
@@ -215,7 +215,11 @@ def _recorded(
     if device is None:
         return OnDevice(None, None, record)
     at = record.settled_at or now
-    return OnDevice(device, explain(asked_of(notification, device, now=at), facts), record)
+    asked = asked_of(notification, device, now=at)
+    if record.reason == Reason.LOCAL_ALARM:
+        # What the device holds by now is another matter.
+        asked = replace(asked, alarmed=True)
+    return OnDevice(device, explain(asked, facts), record)
 
 
 def _anywhere(notification: Notification, at: datetime) -> Asked:

@@ -1,6 +1,6 @@
 """What a plan is made of, and making the waiting firings equal to it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -17,11 +17,13 @@ from reminders.adapters.mapping import (
     RULES,
     TASKS,
     Columns,
+    Selected,
     member_of,
     rule_of,
     task_of,
 )
 from reminders.adapters.person_columns import person_of
+from reminders.adapters.sql_alarms import tell_holders
 from reminders.firing import Firing
 from reminders.ports import Reconciled
 from reminders.types import Event, Inputs
@@ -89,7 +91,28 @@ async def write_plan(
             FIRINGS.delete().where(FIRINGS.c.id == sa.bindparam("waiting_id")),
             [{"waiting_id": key} for key in removed],
         )
+    await tell_holders(connection, _earliest(waiting, added, moved, set(removed)), now)
     return Reconciled(len(added), len(moved), len(removed))
+
+
+def _earliest(
+    waiting: Mapping[bytes, Selected],
+    added: Sequence[Columns],
+    moved: Sequence[Columns],
+    removed: Collection[UUID],
+) -> dict[str, datetime]:
+    """The users whose reminders are others now, and when the first of these is or was."""
+    moving = {row["waiting_id"]: row["due_at"] for row in moved}
+    dues = [(row["user_id"], row["due_at"]) for row in added]
+    dues += [
+        (row.user_id, min(row.due_at, moving.get(row.id, row.due_at)))
+        for row in waiting.values()
+        if row.id in removed or moving.get(row.id, row.due_at) != row.due_at
+    ]
+    first: dict[str, datetime] = {}
+    for user_id, due_at in dues:
+        first[user_id] = min(due_at, first.get(user_id, due_at))
+    return first
 
 
 def _differing(firing: Firing) -> Columns:

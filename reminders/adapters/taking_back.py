@@ -10,6 +10,7 @@ from kernel.adapters.sql_outbox import write_entries
 from kernel.ids import UserId
 from kernel.notices import Recall, recall_entry
 from reminders.adapters.mapping import FIRINGS, LOG
+from reminders.adapters.sql_alarms import tell_holders
 from reminders.firing import Outcome
 from reminders.identity import collapse_key, notice_key
 from reminders.ports import TakeBack
@@ -29,7 +30,13 @@ async def take_back(
     Removing waits for whoever has a firing in hand, so what went off meanwhile is seen below.
     """
     if change.over:
-        await connection.execute(FIRINGS.delete().where(*_about(FIRINGS, event_id, change)))
+        removing = FIRINGS.delete().where(*_about(FIRINGS, event_id, change))
+        first: dict[str, datetime] = {}
+        for row in await connection.execute(
+            removing.returning(FIRINGS.c.user_id, FIRINGS.c.due_at)
+        ):
+            first[row.user_id] = min(row.due_at, first.get(row.user_id, row.due_at))
+        await tell_holders(connection, first, now)
     told = sa.select(LOG.c.user_id, LOG.c.dedupe_key).where(
         *_about(LOG, event_id, change),
         LOG.c.outcome == str(Outcome.FIRED),

@@ -14,6 +14,7 @@ from server.wiring.calendar import Calendar
 from server.wiring.chat import Chat
 from server.wiring.ground import Ground
 from server.wiring.groups import Settings
+from server.wiring.live import LiveNews
 from server.wiring.pushes import Pushes
 
 WEBSOCKET_CLASS = WebSocketProtocol
@@ -38,7 +39,7 @@ def assemble(ground: Ground, *, hints: Hints | None = None) -> House:
     if ground.works_as(ServerRole.RELAY):
         chat.relay()
         pushes.relay()
-        calendar.relay()
+        calendar.relay(live=LiveNews(chat.publishing, chat.namespaces))
         ground.workers.append(_relay(ground))
     if ground.works_as(ServerRole.DISPATCHER):
         pushes.dispatcher()

@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from kernel.ids import UserId
 from kernel.workers import Pulse
 from messaging.standing.checks import Standing
+from notifications.adapters.sql_devices import SqlDevices
 from notifications.adapters.sql_preferences import SqlPreferences
-from reminders import acting_routes, routes
+from reminders import acting_routes, alarm_routes, routes
 from reminders.acting import Acting
 from reminders.action import ActionSigner
+from reminders.adapters.sql_alarms import SqlAlarmStore
 from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_digests import SqlDigestStore
 from reminders.adapters.sql_feeds import SqlFeedStore
@@ -17,6 +20,9 @@ from reminders.adapters.sql_firings import SqlFiringStore
 from reminders.adapters.sql_operating import SqlOperatingStore
 from reminders.adapters.sql_saying import SqlSayingStore
 from reminders.adapters.sql_zones import SqlZoneStore
+from reminders.alarm import ALARMS_CHANGED
+from reminders.alarm_news import AlarmNews
+from reminders.alarms import LocalAlarms
 from reminders.announcer import Announcer
 from reminders.choosing import Choosing
 from reminders.defaults import Defaults
@@ -29,7 +35,10 @@ from reminders.forgetting import Forgetting
 from reminders.handed import REMINDER
 from reminders.imports.imports import Imports
 from reminders.moving import Moving
+from reminders.news import EVENT_CHANGED
+from reminders.newsroom import Newsroom
 from reminders.operating import Operating
+from reminders.outside import Live
 from reminders.parts import Parts
 from reminders.people import People
 from reminders.person import Ramadan
@@ -110,9 +119,22 @@ class Calendar:
             )
         )
 
-    def relay(self) -> None:
-        """What went off is put into words."""
+        self._alarms = SqlAlarmStore(ground.database, clock)
+        ground.operations += alarm_routes.operations(
+            LocalAlarms(
+                store=self._alarms,
+                owners=_Owners(SqlDevices(ground.database)),
+                signer=self._signer,
+                clock=clock,
+                default_locale=ground.settings.scheduler.default_locale,
+            )
+        )
+
+    def relay(self, *, live: Live) -> None:
+        """What went off is put into words, and what changed is told."""
         ground = self._ground
+        ground.handlers[EVENT_CHANGED] = Newsroom(live=live).handle
+        ground.handlers[ALARMS_CHANGED] = AlarmNews(live=live, clock=ground.clock).handle
         ground.handlers[REMINDER] = Announcer(
             store=SqlSayingStore(ground.database),
             almanac=self._almanac,
@@ -162,7 +184,7 @@ class Calendar:
             default_locale=settings.scheduler.default_locale,
             relaying=ground.relaying,
         )
-        forgetting = Forgetting(store=self._store, clock=ground.clock)
+        forgetting = Forgetting(store=self._store, alarms=self._alarms, clock=ground.clock)
         ground.workers += [planner, scheduler, digester, zones, forgetting]
 
 
@@ -174,6 +196,16 @@ class _Stands:
 
     def check(self, user_id: UserId, *, issued_at: datetime) -> None:
         self._standing.check(user_id, {"iat": issued_at.timestamp()})
+
+
+class _Owners:
+    """Devices are registered with notifications."""
+
+    def __init__(self, devices: SqlDevices) -> None:
+        self._devices = devices
+
+    async def owner(self, device_id: UUID) -> UserId | None:
+        return await self._devices.owner(device_id)
 
 
 class _Almanac:

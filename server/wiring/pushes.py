@@ -48,6 +48,7 @@ from notifications.templates.authoring import Templates
 from notifications.templates.shelf import Shelf
 from notifications.types import Route
 from notifications.upkeep import Upkeep
+from reminders.adapters.sql_alarms import SqlAlarmStore
 from server.wiring.ground import Ground
 from server.wiring.preferences import Choices
 from server.wiring.providers import Providers
@@ -146,6 +147,7 @@ class Pushes:
             shelf=self._shelf,
             voices=self.choices.voices,
             unread=self.choices.unread,
+            alarms=SqlAlarmStore(self._ground.database, self._ground.clock),
             coalescing=self._ground.settings.coalescing,
             clock=self._ground.clock,
             metrics=self._ground.metrics,

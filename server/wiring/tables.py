@@ -15,6 +15,7 @@ import notifications.adapters.template_tables
 import notifications.adapters.thread_tables
 import notifications.adapters.webhook_tables
 import reminders.adapters.action_tables
+import reminders.adapters.alarm_tables
 import reminders.adapters.digest_tables
 import reminders.adapters.feed_tables
 import reminders.adapters.tables
@@ -36,6 +37,7 @@ TABLES = (
     reminders.adapters.digest_tables,
     reminders.adapters.feed_tables,
     reminders.adapters.action_tables,
+    reminders.adapters.alarm_tables,
     reminders.adapters.tables,
 )
 METADATA: MetaData = Row.metadata

@@ -9,9 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from kernel.errors import InvalidInput
+from reminders.action import Acted, ActionKind, ActionOutcome
 from reminders.adapters.mapping import MARKS
 from reminders.adapters.sql_calendar import SqlCalendarStore
-from reminders.errors import IdTaken
+from reminders.errors import ActedAlready, IdTaken
 from reminders.ports import DropRule, RemoveMember
 from reminders.types import (
     AtWall,
@@ -28,6 +29,7 @@ from tests.support.factories_reminders import (
     AMINA,
     BILAL,
     CELIA,
+    HOUR,
     LONG_AGO,
     event,
     member,
@@ -261,3 +263,53 @@ async def test_a_new_zone_marks_every_plan_the_user_is_part_of_and_nothing_else_
 
 async def test_who_has_no_profile_is_nobody(store):
     assert await store.person(AMINA) is None
+
+
+def acted(of, action_id=uuid.UUID(int=1), user_id=AMINA):  # noqa: B008
+    return Acted(
+        user_id=user_id,
+        action_id=action_id,
+        kind=ActionKind.SNOOZE_1_HOUR,
+        firing=bytes(range(16)),
+        event_id=of.id,
+        task_id=uuid.UUID(int=2),
+        outcome=ActionOutcome.APPLIED,
+        asked_at=START,
+        acted_at=START,
+        until=START + timedelta(hours=1),
+    )
+
+
+async def test_an_action_is_taken_once_with_what_it_changes_however_many_ask(store):
+    weddings = [event(), event()]
+    for each in weddings:
+        await store.create(each, None)
+
+    async def act(of):
+        try:
+            await put(store, of, member(of), acted(of))
+        except ActedAlready:
+            return False
+        return True
+
+    taken = await asyncio.gather(*(act(each) for each in weddings * 3))
+
+    assert sum(taken) == 1
+    members = [(await store.sheet(each.id)).members for each in weddings]
+    assert sorted(map(len, members)) == [0, 1]
+    (first,) = (each for each, there in zip(weddings, members, strict=True) if there)
+    assert await store.acted(AMINA, uuid.UUID(int=1)) == acted(first)
+    assert await store.acted(BILAL, uuid.UUID(int=1)) is None
+
+
+async def test_actions_are_forgotten_the_oldest_first(store):
+    wedding = event()
+    await store.create(wedding, None)
+    for number in range(3):
+        taken = replace(acted(wedding, uuid.UUID(int=number)), acted_at=START + number * HOUR)
+        await put(store, wedding, taken)
+
+    assert await store.forget_actions(before=START + 2 * HOUR, limit=1) == 1
+    assert await store.acted(AMINA, uuid.UUID(int=0)) is None
+    assert await store.forget_actions(before=START + 2 * HOUR, limit=9) == 1
+    assert await store.acted(AMINA, uuid.UUID(int=2)) is not None

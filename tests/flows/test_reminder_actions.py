@@ -34,8 +34,8 @@ async def rooms(database_url: str, tmp_path: Path, clock: ManualClock) -> AsyncI
         yield opened
 
 
-async def due_task(rooms: Rooms, clock: ManualClock) -> Any:
-    """A task of which Amina is reminded now."""
+async def due_task(rooms: Rooms, clock: ManualClock, *, wait: bool = True) -> Any:
+    """A task of which Amina is reminded now, or in eight days."""
     event = await rooms.ask(
         "events.create", AMINA, title="زفاف", zone="Africa/Algiers", day="2026-03-10"
     )
@@ -50,7 +50,8 @@ async def due_task(rooms: Rooms, clock: ManualClock) -> Any:
         lead={"kind": "calendar", "days": 1, "at": "09:00"},
     )
     assert await rooms.work() == []
-    clock.move(days=8)
+    if wait:
+        clock.move(days=8)
     return task
 
 
@@ -124,3 +125,56 @@ async def test_done_before_the_push_left_means_it_never_does(rooms: Rooms, clock
 
     assert await rooms.work() == []
     assert address(1) not in {each.address for each in rooms.sandbox.arrivals.after(0)}
+
+
+async def test_a_phone_that_shows_it_by_itself_is_not_pushed_and_explain_says_so(
+    rooms: Rooms, clock: ManualClock
+):
+    phone = await rooms.phone(AMINA, 1)
+    await rooms.phone(AMINA, 2)
+    task = await due_task(rooms, clock, wait=False)
+    clock.move(days=4)
+    coming = await rooms.ask("alarms.list", AMINA, device_id=phone.id)
+    assert [each.task for each in coming.alarms] == ["القاعة"]
+    await rooms.ask(
+        "alarms.acknowledge",
+        AMINA,
+        device_id=phone.id,
+        alarms=[each.id for each in coming.alarms],
+        until=coming.until,
+    )
+    # Another's change of what it holds wakes it, once.
+    other = await rooms.ask("tasks.create", AMINA, event_id=task.event_id, title="x", due=None)
+    await rooms.ask("tasks.delete", AMINA, event_id=task.event_id, task_id=other.id)
+    assert await rooms.work() == []
+
+    clock.move(days=4)
+    (arrival,) = await rooms.work()
+
+    assert arrival.address == address(2)
+    explained = await rooms.ask("pushes.explain", AMINA, id=arrival.push_id)
+    reasons = {str(each.device_id): each.reason for each in explained.devices}
+    assert reasons[str(phone.id)] == "local_alarm"
+
+
+async def test_a_phone_is_woken_when_what_it_shows_by_itself_is_no_longer_so(
+    rooms: Rooms, clock: ManualClock
+):
+    phone = await rooms.phone(AMINA, 1)
+    task = await due_task(rooms, clock, wait=False)
+    coming = await rooms.ask("alarms.list", AMINA, device_id=phone.id)
+    await rooms.ask(
+        "alarms.acknowledge",
+        AMINA,
+        device_id=phone.id,
+        alarms=[each.id for each in coming.alarms],
+        until=coming.until,
+    )
+
+    await rooms.ask("tasks.complete", AMINA, event_id=task.event_id, task_id=task.id)
+
+    (arrival,) = await rooms.work()
+    message = msgspec.json.decode(arrival.payload)["message"]
+    assert message["data"]["sync"] == "alarms"
+    assert "notification" not in message
+    assert (await rooms.ask("alarms.list", AMINA, device_id=phone.id)).held.stale_at == clock.now()

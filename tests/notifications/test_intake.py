@@ -20,6 +20,7 @@ from notifications.intake import Intake
 from notifications.planning import notification_id
 from notifications.pushes import PushState
 from notifications.types import Route, TokenFault
+from reminders.adapters.sql_alarms import SqlAlarmStore
 from tests.support.factories_notifications import (
     AMINA,
     KARIM,
@@ -210,6 +211,7 @@ async def test_a_batch_of_crowds_is_planned_in_portions(sqlite_database, clock, 
         shelf=room.shelf,
         voices=room.voices,
         unread=SqlReading(room.database, clock=clock),
+        alarms=SqlAlarmStore(room.database, clock),
         coalescing=CoalescingOptions(),
         clock=clock,
         metrics=metrics,

@@ -48,6 +48,7 @@ from notifications.types import (
     Route,
 )
 from notifications.upkeep import Upkeep, UpkeepOptions
+from reminders.adapters.sql_alarms import SqlAlarmStore
 from tests.support.clock import START, ManualClock
 
 AMINA, KARIM, LINA = map(UserId, ("amina", "karim", "lina"))
@@ -216,6 +217,7 @@ class Room:
             shelf=self.shelf,
             voices=self.voices,
             unread=SqlReading(self.database, clock=self.clock),
+            alarms=SqlAlarmStore(self.database, self.clock),
             coalescing=CoalescingOptions(),
             clock=self.clock,
             metrics=self.metrics,

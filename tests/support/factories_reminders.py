@@ -16,12 +16,14 @@ from kernel.outbox import Claimed
 from kernel.workers import Pulse
 from reminders.acting import Acting
 from reminders.action import ActionSigner
+from reminders.adapters.sql_alarms import SqlAlarmStore
 from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_digests import SqlDigestStore
 from reminders.adapters.sql_feeds import SqlFeedStore
 from reminders.adapters.sql_firings import SqlFiringStore
 from reminders.adapters.sql_operating import SqlOperatingStore
 from reminders.adapters.sql_saying import SqlSayingStore
+from reminders.alarms import LocalAlarms
 from reminders.announcer import Announcer
 from reminders.choosing import Choosing
 from reminders.defaults import Defaults
@@ -180,6 +182,9 @@ class Room:
     snoozing: Snoozing
     acting: Acting
     standing: "Standing"
+    alarms: SqlAlarmStore
+    local_alarms: LocalAlarms
+    owners: "Owners"
     rules: RuleBook
     people: People
     explain: Explain
@@ -220,8 +225,9 @@ def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
     calendar = SqlCalendarStore(database)
     firings = SqlFiringStore(database)
     operating = SqlOperatingStore(database)
-    almanac, standing = KnownDays(), Standing()
     digests = SqlDigestStore(database)
+    almanac, standing, owners = KnownDays(), Standing(), Owners()
+    alarms = SqlAlarmStore(database, clock)
     planning, relaying = Pulse(), Pulse()
     parts = {"store": calendar, "clock": clock, "planning": planning}
     return Room(
@@ -235,6 +241,11 @@ def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
         snoozing=Snoozing(**parts),
         acting=Acting(**parts, signer=SIGNER, standing=standing, metrics=metrics),
         standing=standing,
+        alarms=alarms,
+        local_alarms=LocalAlarms(
+            store=alarms, owners=owners, signer=SIGNER, clock=clock, default_locale="en"
+        ),
+        owners=owners,
         rules=RuleBook(**parts),
         people=People(**parts),
         explain=Explain(
@@ -307,6 +318,16 @@ class KnownDays:
 
     async def ramadans(self) -> list[Ramadan]:
         return self.known
+
+
+class Owners:
+    """Whose devices are whose."""
+
+    def __init__(self) -> None:
+        self.by_device: dict[UUID, UserId] = {}
+
+    async def owner(self, device_id: UUID) -> UserId | None:
+        return self.by_device.get(device_id)
 
 
 class Standing:

@@ -21,6 +21,7 @@ from server.wiring.calendar import Calendar
 from server.wiring.chat import Chat
 from server.wiring.ground import Ground
 from server.wiring.groups import Settings
+from server.wiring.live import LiveNews
 from server.wiring.preparing import prepare
 from server.wiring.pushes import Pushes
 from tests.support.clock import ManualClock
@@ -55,7 +56,7 @@ class Rooms:
         ground.parts.append(self.chat.users.standing)
         self.chat.relay()
         pushes.relay()
-        calendar.relay()
+        calendar.relay(live=LiveNews(self.chat.publishing, self.chat.namespaces))
         pushes.dispatcher()
         calendar.scheduler()
         self.workers: list[Any] = [

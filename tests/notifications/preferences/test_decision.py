@@ -200,6 +200,7 @@ _pushes = st.builds(
     device_id=st.sampled_from([None, PHONE, TABLET]),
     time_zone=st.just("Africa/Algiers"),
     disabled_reason=st.sampled_from([None, "UNREGISTERED"]),
+    alarmed=st.booleans(),
 )
 
 
@@ -227,6 +228,7 @@ def test_what_is_explained_is_what_is_decided(push, preferences, known, muted, b
     assert [name for name, _ in explained.rules] == [
         "time",
         "device",
+        "alarm",
         "consent",
         "category",
         "mute",

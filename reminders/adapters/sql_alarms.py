@@ -1,0 +1,127 @@
+"""What devices hold of their users' reminders, in a table; and what comes for a user."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kernel.adapters.database import Database, table_of
+from kernel.adapters.sql_outbox import write_entries
+from kernel.clock import Clock
+from kernel.ids import UserId
+from reminders.adapters.alarm_tables import AlarmSyncRow
+from reminders.adapters.mapping import FIRINGS, Selected
+from reminders.adapters.settling import due_firing, with_truth
+from reminders.alarm import AlarmSync, alarms_changed
+from reminders.firing import DueFiring
+
+SYNCS = table_of(AlarmSyncRow)
+
+TRUSTED = timedelta(days=7)
+"""A device that did not acknowledge for so long may have lost its alarms: it is pushed again."""
+
+_decoder = msgspec.json.Decoder(tuple[str, ...])
+
+
+class SqlAlarmStore:
+    """One adapter for both databases."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def coming(self, user_id: UserId, *, after: datetime, limit: int) -> Sequence[DueFiring]:
+        next_ones = (
+            sa.select(FIRINGS)
+            .where(FIRINGS.c.user_id == user_id, FIRINGS.c.due_at > after)
+            .order_by(FIRINGS.c.due_at, FIRINGS.c.id)
+            .limit(limit)
+        )
+        async with self._database.reading() as connection:
+            return [due_firing(row) for row in await connection.execute(with_truth(next_ones))]
+
+    async def hold(self, sync: AlarmSync) -> None:
+        columns = {
+            "device_id": sync.device_id,
+            "user_id": sync.user_id,
+            "alarms": msgspec.json.encode(sync.alarms).decode(),
+            "until": sync.until,
+            "acknowledged_at": sync.acknowledged_at,
+            "stale_at": sync.stale_at,
+        }
+        put = self._database.upsert(
+            SYNCS, on=["device_id"], update=[name for name in columns if name != "device_id"]
+        )
+        async with self._database.transaction() as connection:
+            await connection.execute(put.values(columns))
+
+    async def release(self, device_id: UUID, user_id: UserId) -> None:
+        own = sa.and_(SYNCS.c.device_id == device_id, SYNCS.c.user_id == user_id)
+        async with self._database.transaction() as connection:
+            await connection.execute(SYNCS.delete().where(own))
+
+    async def syncs(self, user_ids: Collection[UserId]) -> Mapping[UUID, AlarmSync]:
+        query = sa.select(SYNCS).where(
+            SYNCS.c.user_id.in_(user_ids), SYNCS.c.acknowledged_at > self._clock.now() - TRUSTED
+        )
+        async with self._database.reading() as connection:
+            return {row.device_id: _sync_of(row) for row in await connection.execute(query)}
+
+    async def held(
+        self, user_ids: Collection[UserId]
+    ) -> Mapping[UserId, Mapping[UUID, Collection[str]]]:
+        """What notifications ask: the alarms on the devices of these users."""
+        found: dict[UserId, dict[UUID, Collection[str]]] = {}
+        for sync in (await self.syncs(user_ids)).values():
+            found.setdefault(sync.user_id, {})[sync.device_id] = sync.alarms
+        return found
+
+    async def forget_syncs(self, *, limit: int) -> int:
+        old = (
+            sa.select(SYNCS.c.device_id)
+            .where(SYNCS.c.acknowledged_at <= self._clock.now() - TRUSTED)
+            .limit(limit)
+        )
+        async with self._database.transaction() as connection:
+            gone = await connection.execute(SYNCS.delete().where(SYNCS.c.device_id.in_(old)))
+            return gone.rowcount
+
+
+async def tell_holders(
+    connection: AsyncConnection, changed: Mapping[str, datetime], now: datetime
+) -> None:
+    """Tell devices whose users' reminders changed, the earliest of them then, once until they
+    acknowledge again: in the transaction that changes them."""
+    if not changed:
+        return
+    concerned = sa.or_(
+        *(
+            sa.and_(SYNCS.c.user_id == user_id, SYNCS.c.until >= due_at)
+            for user_id, due_at in sorted(changed.items())
+        )
+    )
+    stale = (
+        SYNCS.update()
+        .where(SYNCS.c.stale_at.is_(None), concerned)
+        .values(stale_at=now)
+        .returning(SYNCS.c.user_id, SYNCS.c.device_id)
+    )
+    told = [
+        alarms_changed(UserId(row.user_id), row.device_id, now)
+        for row in await connection.execute(stale)
+    ]
+    await write_entries(connection, told, now)
+
+
+def _sync_of(row: Selected) -> AlarmSync:
+    return AlarmSync(
+        row.device_id,
+        UserId(row.user_id),
+        _decoder.decode(row.alarms),
+        row.until,
+        row.acknowledged_at,
+        row.stale_at,
+    )

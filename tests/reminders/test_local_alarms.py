@@ -1,0 +1,208 @@
+"""What devices show by themselves, and when they are told that it is no longer so."""
+
+import uuid
+from contextlib import nullcontext
+from datetime import date, timedelta
+
+import pytest
+
+from kernel.errors import Denied, InvalidInput
+from kernel.identity import Principal, Scope
+from reminders.alarm import ALARMS_CHANGED, AT_ONCE
+from reminders.errors import DeviceUnknown
+from reminders.forgetting import Forgetting
+from reminders.types import FromEvent, Offset
+from tests.support.factories_reminders import AMINA, BILAL, day_before, server, user
+
+PHONE, TABLET = uuid.UUID(int=1), uuid.UUID(int=2)
+WEDDING = date(2026, 3, 10)
+
+
+@pytest.fixture
+def room(room):
+    """On SQLite."""
+    room.owners.by_device |= {PHONE: AMINA, TABLET: AMINA}
+    return room
+
+
+@pytest.fixture
+def anywhere(anywhere):
+    """On each database."""
+    anywhere.owners.by_device |= {PHONE: AMINA, TABLET: AMINA}
+    return anywhere
+
+
+async def wedding(room, tasks=1, day=WEDDING):
+    """An event whose tasks Amina is told of on the day before; their ids."""
+    made = await room.events.create(
+        user(AMINA), title="زفاف", zone="Africa/Algiers", day=day, at=None
+    )
+    found = []
+    for number in range(tasks):
+        task = await room.tasks.create(
+            user(AMINA), made.event.id, title=f"Tâche {number}", due=FromEvent(Offset())
+        )
+        found.append(task.id)
+    await room.rules.put(
+        user(AMINA),
+        made.event.id,
+        rule_id=uuid.uuid4(),
+        task_id=None,
+        user_id=None,
+        lead=day_before(),
+        exact=True,
+    )
+    await room.planner.step()
+    return made.event.id, found
+
+
+async def sync(room, device_id=PHONE):
+    """The device takes all there is, and says so."""
+    found = await room.local_alarms.of(user(AMINA), device_id)
+    ids = [each.id for each in found.alarms]
+    await room.local_alarms.acknowledge(user(AMINA), device_id, alarms=ids, until=found.until)
+    return found
+
+
+async def told(room):
+    """How many devices were told that they are to sync again; looking takes them."""
+    return len(await room.taken(ALARMS_CHANGED))
+
+
+async def test_what_a_device_holds_is_what_goes_off(anywhere):
+    room = anywhere
+    await wedding(room)
+    room.clock.move(days=2)
+    found = await sync(room)
+
+    room.clock.move(days=6)
+    await room.scheduler.step()
+
+    (notice,) = await room.notices()
+    assert notice.alarms == tuple(each.id for each in found.alarms)
+    (alarm,) = found.alarms
+    assert alarm.data["firing"] == notice.data["firing"] == notice.collapse_key
+    assert alarm.words == notice.variables
+    held = await room.alarms.held([AMINA, BILAL])
+    assert held == {AMINA: {PHONE: notice.alarms}}
+
+
+async def test_what_would_be_shown_otherwise_is_another_alarm(room):
+    event_id, (task_id,) = await wedding(room)
+    found = await sync(room)
+    await room.tasks.update(
+        user(AMINA), event_id, task_id, title="Autre", due=FromEvent(Offset()), assignee_id=None
+    )
+
+    room.clock.move(days=8)
+    await room.scheduler.step()
+
+    (notice,) = await room.notices()
+    assert notice.alarms != tuple(each.id for each in found.alarms)
+    assert notice.data["firing"] == found.alarms[0].data["firing"]
+
+
+async def test_a_change_is_told_once_until_the_device_has_synced_again(anywhere):
+    room = anywhere
+    event_id, (first, second) = await wedding(room, tasks=2)
+    await sync(room)
+    assert await told(room) == 0
+
+    await room.moving.move(user(AMINA), event_id, day=WEDDING + timedelta(days=1), at=None)
+    await room.planner.step()
+    await room.tasks.complete(user(AMINA), event_id, first)
+    await room.planner.step()
+    assert await told(room) == 1
+
+    await sync(room)
+    await room.tasks.complete(user(AMINA), event_id, second)
+    assert await told(room) == 1
+
+
+async def test_every_device_is_told_and_none_of_what_it_does_not_hold(room):
+    event_id, _ = await wedding(room)
+    await sync(room)
+    found = await room.local_alarms.of(user(AMINA), TABLET)
+    tomorrow = room.clock.now() + timedelta(days=1)
+    await room.local_alarms.acknowledge(user(AMINA), TABLET, alarms=[], until=tomorrow)
+    assert len(found.alarms) == 1
+
+    await room.events.cancel(user(AMINA), event_id)
+    assert await told(room) == 1
+
+
+async def test_a_new_reminder_within_what_a_device_holds_is_told(room):
+    await sync(room)
+
+    await wedding(room)
+
+    assert await told(room) == 1
+
+
+async def test_a_device_is_given_as_many_as_it_may_hold_and_until_when_that_is_all(room):
+    await wedding(room, tasks=AT_ONCE + 2)
+    await wedding(room, day=WEDDING + timedelta(days=2))
+
+    found = await room.local_alarms.of(user(AMINA), PHONE)
+
+    assert found.alarms == []
+    assert found.until == room.clock.now() + timedelta(days=8)
+
+
+async def test_what_was_not_acknowledged_for_a_week_is_not_believed(anywhere):
+    room = anywhere
+    await wedding(room)
+    await sync(room)
+    forgetting = Forgetting(store=room.calendar, alarms=room.alarms, clock=room.clock)
+
+    room.clock.move(days=6)
+    assert await room.alarms.held([AMINA])
+    assert await forgetting.step() == 0
+    room.clock.move(days=1)
+    assert await room.alarms.held([AMINA]) == {}
+    assert await forgetting.step() == 1
+
+
+async def test_a_device_may_stop_showing_by_itself(room):
+    await wedding(room)
+    await sync(room)
+
+    for _ in range(2):
+        await room.local_alarms.forget(user(AMINA), PHONE)
+
+    assert await room.alarms.held([AMINA]) == {}
+
+
+@pytest.mark.parametrize(
+    ("who", "refusal"),
+    [
+        (user(AMINA), None),
+        (server(), None),
+        (user(BILAL), DeviceUnknown),
+        (server(Scope.DEVICES), Denied),
+        (Principal(), Denied),
+    ],
+)
+async def test_alarms_are_for_the_devices_own_user_and_for_servers(room, who, refusal):
+    until = room.clock.now() + timedelta(days=1)
+    alarms = room.local_alarms
+    for asking in (
+        lambda: alarms.of(who, PHONE),
+        lambda: alarms.acknowledge(who, PHONE, alarms=[], until=until),
+        lambda: alarms.forget(who, PHONE),
+    ):
+        with pytest.raises(refusal) if refusal else nullcontext():
+            await asking()
+
+
+@pytest.mark.parametrize(
+    ("count", "days"), [(AT_ONCE + 1, 1), (0, -1), (0, 36)], ids=["many", "past", "far"]
+)
+async def test_what_no_device_can_hold_is_refused(room, count, days):
+    until = room.clock.now() + timedelta(days=days)
+    alarms = [str(number) for number in range(count)]
+
+    with pytest.raises(InvalidInput):
+        await room.local_alarms.acknowledge(user(AMINA), PHONE, alarms=alarms, until=until)
+    with pytest.raises(DeviceUnknown):
+        await room.local_alarms.of(user(AMINA), uuid.uuid4())
