@@ -27,6 +27,7 @@ from reminders.firing import Firing, FiringClass
 from reminders.scheduler import Scheduler, SchedulerOptions
 from reminders.types import Event
 from reminders.usual import FIRST_USUAL
+from server.wiring.deeds import recorded
 
 DUE = 20_000
 EVENTS = 80
@@ -56,7 +57,7 @@ async def _measured(folder: Path) -> OnSqlite:
     events = await _filled(database)
     scheduler = Scheduler(
         store=SqlFiringStore(database),
-        operating=SqlOperatingStore(database),
+        operating=SqlOperatingStore(database, recorded),
         almanac=NoRamadan(),
         clock=SystemClock(),
         metrics=Metrics(),

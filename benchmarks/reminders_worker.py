@@ -17,6 +17,7 @@ from reminders.adapters.sql_operating import SqlOperatingStore
 from reminders.firing import Tally
 from reminders.person import Ramadan
 from reminders.scheduler import Scheduler, SchedulerOptions
+from server.wiring.deeds import recorded
 
 
 class Watched(SqlFiringStore):
@@ -47,7 +48,7 @@ async def work(url: str, number: int) -> None:
     store.batches = []
     scheduler = Scheduler(
         store=store,
-        operating=SqlOperatingStore(database),
+        operating=SqlOperatingStore(database, recorded),
         almanac=NoRamadan(),
         clock=SystemClock(),
         metrics=Metrics(),

@@ -14,8 +14,9 @@ from reminders.firing import DueFiring, Judgement, Outcome
 from reminders.folding import parted
 from reminders.handed import handed_of
 from reminders.handover import judge
+from reminders.oversight import OperatingStore
 from reminders.person import Ramadan
-from reminders.ports import Almanac, OperatingStore, SayingStore
+from reminders.ports import Almanac, SayingStore
 from reminders.saying import WITH_OTHERS, Push, Said, said_alone, said_together
 from reminders.times import wall_of
 

@@ -1,8 +1,8 @@
-"""What operators may do: pause a class of reminders, resume it, have a plan made again."""
+"""What operators may do: pause and resume classes of reminders, replan, and see what is coming."""
 
 import logging
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from kernel.clock import Clock
@@ -10,16 +10,21 @@ from kernel.identity import Principal, Scope
 from kernel.workers import Pulse
 from reminders.errors import EventNotFound
 from reminders.firing import FiringClass
-from reminders.ports import OperatingStore
+from reminders.oversight import Deed, Forecast, OperatingStore
+from reminders.ports import Backlog, FiringStore
 
 log = logging.getLogger(__name__)
 
 
 class Operating:
-    """For servers only. A pause holds on every scheduler from its next step on."""
+    """For servers only. A pause holds on every scheduler from its next step on. What was done
+    is in the audit trail."""
 
-    def __init__(self, *, store: OperatingStore, clock: Clock, planning: Pulse) -> None:
+    def __init__(
+        self, *, store: OperatingStore, firings: FiringStore, clock: Clock, planning: Pulse
+    ) -> None:
         self._store = store
+        self._firings = firings
         self._clock = clock
         self._planning = planning
 
@@ -32,18 +37,44 @@ class Operating:
         """Let nothing of a class go off; what comes due waits, and is judged by its lateness
         when the class is resumed."""
         principal.require(Scope.REMINDERS)
-        await self._store.pause(firing_class, now=self._clock.now())
-        log.warning("reminders paused", extra={"class": firing_class, "by": principal.key_id})
+        deed = Deed(principal, "reminders.paused", f"reminders:{firing_class}")
+        if await self._store.pause(firing_class, deed=deed, now=self._clock.now()):
+            log.warning("reminders paused", extra={"class": firing_class, "by": principal.key_id})
 
     async def resume(self, principal: Principal, firing_class: FiringClass) -> None:
         """Let a class go off again. Doing so twice is harmless."""
         principal.require(Scope.REMINDERS)
-        if await self._store.resume(firing_class):
+        deed = Deed(principal, "reminders.resumed", f"reminders:{firing_class}")
+        if await self._store.resume(firing_class, deed=deed, now=self._clock.now()):
             log.info("reminders resumed", extra={"class": firing_class, "by": principal.key_id})
 
     async def replan(self, principal: Principal, event_id: UUID) -> None:
         """Have an event's plan made again. Nothing that was told is told twice."""
         principal.require(Scope.REMINDERS)
-        if not await self._store.mark(event_id, now=self._clock.now()):
+        deed = Deed(principal, "event.replanned", f"event:{event_id}")
+        if not await self._store.mark(event_id, deed=deed, now=self._clock.now()):
             raise EventNotFound("There is no such event.")
         self._planning.beat()
+
+    async def replan_all(self, principal: Principal) -> int:
+        """Have every event's plan made again; how many. `backlog` tells how far that is."""
+        principal.require(Scope.REMINDERS)
+        deed = Deed(principal, "reminders.replanned", "reminders:all")
+        plans = await self._store.mark_all(deed=deed, now=self._clock.now())
+        self._planning.beat()
+        log.info("plans marked", extra={"plans": plans, "by": principal.key_id})
+        return plans
+
+    async def backlog(self, principal: Principal) -> Backlog:
+        """How far behind the plans are."""
+        principal.require(Scope.REMINDERS)
+        return await self._firings.backlog(self._clock.now())
+
+    async def forecast(
+        self, principal: Principal, *, hours: int
+    ) -> tuple[Forecast, Mapping[FiringClass, datetime]]:
+        """What goes off within so many hours, and which classes are paused meanwhile."""
+        principal.require(Scope.REMINDERS)
+        now = self._clock.now()
+        found = await self._store.forecast(now=now, until=now + timedelta(hours=hours))
+        return found, await self._store.paused()

@@ -1,7 +1,9 @@
 """What operators can ask of reminders."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
+
+import msgspec
 
 from kernel.identity import Principal, Scope
 from kernel.operations import AnyOperation, Nothing, Operation
@@ -39,6 +41,38 @@ class PausesAnswer(Reply, frozen=True, kw_only=True):
     pauses: list[PauseBody]
 
 
+class PlansAnswer(Reply, frozen=True, kw_only=True):
+    """How many plans wait to be made again, and for how long the first of them has."""
+
+    waiting: int
+    oldest_age_seconds: float
+
+
+class ReplannedAnswer(Reply, frozen=True, kw_only=True):
+    """Every event's plan is made again, so many."""
+
+    plans: int
+
+
+class AskForecast(Ask, frozen=True, kw_only=True):
+    hours: Annotated[int, msgspec.Meta(ge=1, le=168)] = 24
+
+
+class MinuteBody(Reply, frozen=True, kw_only=True):
+    at: datetime
+    firing_class: str
+    firings: int
+
+
+class ForecastAnswer(Reply, frozen=True, kw_only=True):
+    """What is planned to go off, minute by minute; minutes without any are left out. `overdue`
+    should have gone off already: it is late, or its class is `paused`."""
+
+    minutes: list[MinuteBody]
+    overdue: int
+    paused: list[str]
+
+
 def operating_operations(operating: Operating) -> list[AnyOperation]:
     """For servers only."""
 
@@ -57,6 +91,24 @@ def operating_operations(operating: Operating) -> list[AnyOperation]:
     async def replan(principal: Principal, asked: OneEvent) -> Nothing:
         await operating.replan(principal, asked.event_id)
         return Nothing()
+
+    async def replan_all(principal: Principal, _: Nothing) -> ReplannedAnswer:
+        return ReplannedAnswer(plans=await operating.replan_all(principal))
+
+    async def plans(principal: Principal, _: Nothing) -> PlansAnswer:
+        found = await operating.backlog(principal)
+        return PlansAnswer(waiting=found.marks, oldest_age_seconds=found.oldest_age)
+
+    async def forecast(principal: Principal, asked: AskForecast) -> ForecastAnswer:
+        found, paused = await operating.forecast(principal, hours=asked.hours)
+        return ForecastAnswer(
+            minutes=[
+                MinuteBody(at=each.at, firing_class=each.firing_class, firings=each.firings)
+                for each in found.minutes
+            ],
+            overdue=found.overdue,
+            paused=sorted(paused),
+        )
 
     one = "/admin/v1/reminder-pauses/{firing_class}"
     return [
@@ -100,5 +152,35 @@ def operating_operations(operating: Operating) -> list[AnyOperation]:
             run=replan,
             scope=Scope.REMINDERS,
             refusals=(errors.EventNotFound,),
+        ),
+        Operation(
+            name="reminders.replan_all",
+            method="POST",
+            path="/admin/v1/reminder-plans",
+            summary="Have the reminders of every event planned again; none comes twice.",
+            takes=Nothing,
+            gives=ReplannedAnswer,
+            run=replan_all,
+            scope=Scope.REMINDERS,
+        ),
+        Operation(
+            name="reminders.plans",
+            method="GET",
+            path="/admin/v1/reminder-plans",
+            summary="How many plans wait to be made again.",
+            takes=Nothing,
+            gives=PlansAnswer,
+            run=plans,
+            scope=Scope.REMINDERS,
+        ),
+        Operation(
+            name="reminders.forecast",
+            method="GET",
+            path="/admin/v1/reminder-forecast",
+            summary="What goes off in the coming hours, by minute and class.",
+            takes=AskForecast,
+            gives=ForecastAnswer,
+            run=forecast,
+            scope=Scope.REMINDERS,
         ),
     ]

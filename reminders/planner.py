@@ -14,6 +14,7 @@ from reminders.firing import Firing
 from reminders.person import Ramadan
 from reminders.ports import Almanac, FiringStore, Reconciled
 from reminders.rules import plan
+from reminders.times import ZONE_DATA_VERSION
 from reminders.types import Inputs
 
 log = logging.getLogger(__name__)
@@ -74,6 +75,16 @@ class Planner:
             "reminders_plan_failures_total", "Events whose plan could not be made."
         )
         self._marks = metrics.gauge("reminders_plan_dirty", "Marks that wait to be planned.")
+        self._lag = metrics.gauge(
+            "reminders_horizon_lag_seconds",
+            "How far the plan that ends first is behind the horizon; a day is usual.",
+        )
+        self._seconds = metrics.histogram(
+            "reminders_reconcile_seconds", "Time to make one event's plan again."
+        )
+        metrics.gauge(
+            "reminders_zone_data_info", "The release of the time-zone data in use.", ["version"]
+        ).labels(ZONE_DATA_VERSION).set(1)
         self._marks_age = metrics.gauge(
             "reminders_plan_dirty_oldest_age_seconds", "Age of the oldest mark that waits."
         )
@@ -104,6 +115,8 @@ class Planner:
         backlog = await self._store.backlog(now)
         self._marks.set(backlog.marks)
         self._marks_age.set(backlog.oldest_age)
+        if backlog.reach is not None:
+            self._lag.set(max(0.0, horizon.total_seconds() - backlog.reach))
         return len(events)
 
     async def reconcile(self, event_id: UUID, ramadans: Sequence[Ramadan]) -> Reconciled:
@@ -119,6 +132,7 @@ class Planner:
         )
 
     async def _plan(self, event_id: UUID, ramadans: Sequence[Ramadan]) -> None:
+        began = self._clock.monotonic()
         try:
             done = await self.reconcile(event_id, ramadans)
         except (ValueError, LookupError, TypeError):
@@ -127,6 +141,7 @@ class Planner:
             self._failures.inc()
             log.exception("plan failed", extra={"event_id": str(event_id)})
             return
+        self._seconds.observe(self._clock.monotonic() - began)
         self._reconciled.labels("added").inc(done.added)
         self._reconciled.labels("moved").inc(done.moved)
         self._reconciled.labels("removed").inc(done.removed)

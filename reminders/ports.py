@@ -162,26 +162,6 @@ class ZoneStore(Protocol):
         ...
 
 
-class OperatingStore(Protocol):
-    """What operators decide. Every method is one whole transaction."""
-
-    async def paused(self) -> Mapping[FiringClass, datetime]:
-        """The classes of which nothing goes off, and since when."""
-        ...
-
-    async def pause(self, firing_class: FiringClass, *, now: datetime) -> None:
-        """Let nothing of a class go off. Doing so twice keeps the first instant."""
-        ...
-
-    async def resume(self, firing_class: FiringClass) -> bool:
-        """Let it go off again; whether it was paused."""
-        ...
-
-    async def mark(self, event_id: UUID, *, now: datetime) -> bool:
-        """Have an event's plan made again; whether there is such an event."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Reconciled:
     """What a reconciliation wrote."""
@@ -197,10 +177,12 @@ class Reconciled:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """How far behind the plans are: marks that wait, and the age of the oldest."""
+    """How far behind the plans are: marks that wait, the age of the oldest, and for how many
+    seconds from now the plan that ends first still reaches; None without plans."""
 
     marks: int
     oldest_age: float
+    reach: float | None = None
 
 
 class FiringStore(Protocol):

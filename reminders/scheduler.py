@@ -13,15 +13,19 @@ from kernel.workers import Pulse, Stop, repeat
 from reminders.firing import DueFiring, FiringClass, Judgement, Look, Outcome, Tally
 from reminders.handover import judge
 from reminders.identity import SHARDS
+from reminders.oversight import OperatingStore
 from reminders.person import Ramadan
 from reminders.placing import POLITE
-from reminders.ports import Almanac, FiringStore, OperatingStore
+from reminders.ports import Almanac, FiringStore
 from reminders.quiet import Habits, hushed
 
 log = logging.getLogger(__name__)
 
 LATENESS = (0.1, 0.5, 1.0, 2.0, 5.0, 15.0, 30.0, 60.0, 300.0, 1800.0, 7200.0, 86400.0)
 """Buckets of lateness in seconds, from "on the second" to "a day"."""
+
+BATCHES = (1, 10, 50, 100, 250, 500, 1000)
+"""Buckets of the size of a batch."""
 
 CLOCK_SLACK = timedelta(seconds=2)
 """How far the wall clock may go back before nothing is claimed until it has caught up."""
@@ -102,6 +106,12 @@ class Scheduler:
         self._oldest = metrics.gauge(
             "reminders_oldest_due_age_seconds", "How long the oldest due firing has waited."
         )
+        self._seconds = metrics.histogram(
+            "reminders_claim_seconds", "Time to claim, judge and hand over one batch."
+        )
+        self._claimed = metrics.histogram(
+            "reminders_claim_firings", "Firings in one batch.", buckets=BATCHES
+        )
         self._held = metrics.counter(
             "reminders_clock_holds_total", "Steps that waited for a clock that had gone back."
         )
@@ -176,6 +186,7 @@ class Scheduler:
                 return True
             return not any(hushed(habits, at, ramadans) for at in (now, max(now, look.until)))
 
+        began = self._clock.monotonic()
         try:
             tallies = await self._store.fire_due(
                 shard, judged, usual, look=look, now=now, limit=self._batch
@@ -186,7 +197,10 @@ class Scheduler:
                 self._small_until = self._clock.monotonic() + SMALL_SECONDS
             raise
         self._timeouts = 0
-        return self._counted(tallies)
+        self._seconds.observe(self._clock.monotonic() - began)
+        count = self._counted(tallies)
+        self._claimed.observe(count)
+        return count
 
     def _counted(self, tallies: Sequence[Tally]) -> int:
         for tally in tallies:

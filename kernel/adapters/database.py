@@ -263,6 +263,13 @@ class Database:
             set_={name: getattr(statement.excluded, name) for name in update},
         )
 
+    def minute_of(self, instant: sa.ColumnElement[datetime]) -> sa.ColumnElement[datetime]:
+        """The minute in which an instant lies, in UTC."""
+        if not self.is_sqlite:
+            return sa.func.date_trunc("minute", instant, type_=Instant())
+        number = sa.type_coerce(instant, sa.BigInteger())
+        return sa.type_coerce(number - number % sa.literal_column("60000000"), Instant())
+
     def upsert_latest(self, table: sa.Table, *, on: Sequence[str], update: Iterable[str]) -> Any:
         """The same, but each named column keeps the greater of both values; null is the least."""
         dialect = sqlite if self.is_sqlite else postgresql

@@ -147,10 +147,15 @@ class SqlFiringStore:
 
     async def backlog(self, now: datetime) -> Backlog:
         query = sa.select(sa.func.count(), sa.func.min(MARKS.c.marked_at)).select_from(MARKS)
+        ending = sa.select(sa.func.min(EVENTS.c.planned_until)).where(
+            EVENTS.c.cancelled_at.is_(None)
+        )
         async with self._database.reading() as connection:
             marks, oldest = (await connection.execute(query)).one()
+            ends = (await connection.execute(ending)).scalar_one()
         age = 0.0 if oldest is None else (now - oldest).total_seconds()
-        return Backlog(marks, max(0.0, age))
+        reach = None if ends is None else (ends - now).total_seconds()
+        return Backlog(marks, max(0.0, age), reach)
 
     async def _fire(
         self, due: sa.Select[Any], judge: Judge, usual: Usual, now: datetime

@@ -1,43 +1,78 @@
 """What operators decide about reminders, in tables."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.adapters.database import Database
-from reminders.adapters.mapping import EVENTS, MARKS, PAUSES
+from reminders.adapters.mapping import EVENTS, FIRINGS, MARKS, PAUSES
 from reminders.firing import FiringClass
+from reminders.identity import SHARDS
+from reminders.oversight import Deed, Forecast, Minute
+
+Recording = Callable[[AsyncConnection, Deed, datetime], Awaitable[None]]
+"""Records a deed in the transaction of a connection."""
 
 
 class SqlOperatingStore:
-    """One adapter for both databases."""
+    """One adapter for both databases. The audit trail is not ours: `recording` writes to it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, recording: Recording) -> None:
         self._database = database
+        self._recording = recording
 
     async def paused(self) -> Mapping[FiringClass, datetime]:
         async with self._database.reading() as connection:
             rows = await connection.execute(sa.select(PAUSES))
             return {FiringClass(row.firing_class): row.paused_at for row in rows}
 
-    async def pause(self, firing_class: FiringClass, *, now: datetime) -> None:
+    async def pause(self, firing_class: FiringClass, *, deed: Deed, now: datetime) -> bool:
         new = self._database.insert_new(PAUSES, on=["firing_class"])
-        async with self._database.transaction() as connection:
-            await connection.execute(
-                new.values({"firing_class": str(firing_class), "paused_at": now})
-            )
+        put = new.values({"firing_class": str(firing_class), "paused_at": now})
+        return await self._done(put, deed, now) > 0
 
-    async def resume(self, firing_class: FiringClass) -> bool:
+    async def resume(self, firing_class: FiringClass, *, deed: Deed, now: datetime) -> bool:
         gone = PAUSES.delete().where(PAUSES.c.firing_class == str(firing_class))
-        async with self._database.transaction() as connection:
-            return (await connection.execute(gone)).rowcount > 0
+        return await self._done(gone, deed, now) > 0
 
-    async def mark(self, event_id: UUID, *, now: datetime) -> bool:
-        there = sa.select(EVENTS.c.id).where(EVENTS.c.id == event_id)
+    async def mark(self, event_id: UUID, *, deed: Deed, now: datetime) -> bool:
+        one = sa.select(EVENTS.c.id).where(EVENTS.c.id == event_id)
+        return await self._done(_marks(one, now), deed, now) > 0
+
+    async def mark_all(self, *, deed: Deed, now: datetime) -> int:
+        every = sa.select(EVENTS.c.id).where(EVENTS.c.cancelled_at.is_(None))
+        return await self._done(_marks(every, now), deed, now)
+
+    async def forecast(self, *, now: datetime, until: datetime) -> Forecast:
+        # Naming the shards, those of what is prompt too, lets the index give the rows.
+        waiting = FIRINGS.c.shard.in_(range(2 * SHARDS))
+        minute = self._database.minute_of(FIRINGS.c.due_at)
+        counted = (
+            sa.select(minute.label("at"), FIRINGS.c.firing_class, sa.func.count().label("firings"))
+            .where(waiting, FIRINGS.c.due_at >= now, FIRINGS.c.due_at < until)
+            .group_by(minute, FIRINGS.c.firing_class)
+            .order_by(minute, FIRINGS.c.firing_class)
+        )
+        late = sa.select(sa.func.count()).where(waiting, FIRINGS.c.due_at < now)
+        async with self._database.reading() as connection:
+            minutes = [
+                Minute(row.at, FiringClass(row.firing_class), row.firings)
+                for row in await connection.execute(counted)
+            ]
+            return Forecast(minutes, (await connection.execute(late)).scalar_one())
+
+    async def _done(self, statement: sa.Executable, deed: Deed, now: datetime) -> int:
+        """How many rows it changed; what changed none is no deed."""
         async with self._database.transaction() as connection:
-            if (await connection.execute(there)).first() is None:
-                return False
-            await connection.execute(MARKS.insert().values(event_id=event_id, marked_at=now))
-        return True
+            changed = (await connection.execute(statement)).rowcount
+            if changed > 0:
+                await self._recording(connection, deed, now)
+            return int(changed)
+
+
+def _marks(events: sa.Select[UUID], now: datetime) -> sa.Insert:
+    marked = events.add_columns(sa.literal(now, MARKS.c.marked_at.type))
+    return MARKS.insert().from_select(["event_id", "marked_at"], marked)

@@ -12,7 +12,8 @@ from reminders.digests.agenda import Agenda, Turned, turn
 from reminders.digests.ports import DigestStore
 from reminders.digests.turns import Turn
 from reminders.firing import FiringClass
-from reminders.ports import Almanac, OperatingStore
+from reminders.oversight import OperatingStore
+from reminders.ports import Almanac
 
 log = logging.getLogger(__name__)
 

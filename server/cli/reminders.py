@@ -3,10 +3,12 @@
 import argparse
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from kernel.clock import SystemClock
 from kernel.identity import Scope
 from server.cli.common import Commands, add_command, settings
 from server.cli.users import add_address
@@ -17,6 +19,8 @@ _EXAMPLES = """\
   zaffa reminders upcoming amina
   zaffa reminders explain 0197f3a2-… 0197f3a3-… amina    event, task, user: why, or why not
   zaffa reminders replan 0197f3a2-…                      an event's plan, once more
+  zaffa reminders replan --all                           every plan, with progress
+  zaffa reminders forecast --hours 48                    what is coming, and its peaks
   zaffa reminders import 0197f3a2-… wedding.ics          what it would do; --commit does it
   zaffa reminders pause policy_far                       until resumed
   zaffa reminders resume policy_far
@@ -42,6 +46,7 @@ CLASSES = (
 )
 
 _PAGE = 100
+_REST = 1.0
 _Act = Callable[[OperatorClient, argparse.Namespace], Awaitable[int]]
 
 
@@ -63,7 +68,12 @@ def add_to(commands: Commands) -> None:
     explain.add_argument("task", metavar="TASK")
     explain.add_argument("user", metavar="USER")
     replan = action("replan", "make an event's plan again; nothing comes twice", _replan)
-    replan.add_argument("event", metavar="EVENT")
+    which = replan.add_mutually_exclusive_group(required=True)
+    which.add_argument("event", nargs="?", metavar="EVENT")
+    which.add_argument("--all", action="store_true", help="of every event, and say how far it is")
+    forecast = action("forecast", "what goes off in the coming hours, by hour and class", _forecast)
+    forecast.add_argument("--hours", type=int, default=24, help="how far ahead; up to 168")
+    forecast.add_argument("--minutes", action="store_true", help="every minute that has any")
     imports = action("import", "make a calendar's entries tasks of an event", _import)
     imports.add_argument("event", metavar="EVENT")
     imports.add_argument("file", metavar="FILE", type=Path)
@@ -120,8 +130,27 @@ async def _explain(client: OperatorClient, given: argparse.Namespace) -> int:
 
 
 async def _replan(client: OperatorClient, given: argparse.Namespace) -> int:
-    await client.ask("POST", "events", given.event, "replan", body={})
-    _print("its plan is made again")
+    if not given.all:
+        await client.ask("POST", "events", given.event, "replan", body={})
+        _print("its plan is made again")
+        return 0
+    plans = (await client.ask("POST", "reminder-plans", body={}))["plans"]
+    clock, waiting = SystemClock(), plans
+    while waiting:
+        waiting = (await client.ask("GET", "reminder-plans"))["waiting"]
+        print(f"\r{max(0, plans - waiting)} of {plans} plans", end="", file=sys.stderr, flush=True)
+        if waiting:
+            await clock.sleep(_REST)
+    print(file=sys.stderr)
+    _print(f"{plans} plans are made again")
+    return 0
+
+
+async def _forecast(client: OperatorClient, given: argparse.Namespace) -> int:
+    query = [("hours", str(given.hours))]
+    found = await client.ask("GET", "reminder-forecast", query=query)
+    for line in forecast_lines(found, minutes=given.minutes):
+        _print(line)
     return 0
 
 
@@ -158,6 +187,28 @@ async def _pauses(client: OperatorClient, _given: argparse.Namespace) -> int:
     if not found:
         _print("nothing is paused")
     return 0
+
+
+def forecast_lines(found: Mapping[str, Any], *, minutes: bool) -> Iterator[str]:
+    """The forecast by hour, each with its busiest minute, or by minute; then by class."""
+    by_minute: Counter[str] = Counter()
+    by_class: Counter[str] = Counter()
+    for each in found["minutes"]:
+        by_minute[each["at"]] += each["firings"]
+        by_class[each["firing_class"]] += each["firings"]
+    if minutes:
+        yield from (f"{at}  {count:>8}" for at, count in sorted(by_minute.items()))
+    else:
+        for hour in sorted({at[:13] for at in by_minute}):
+            inside = {at: n for at, n in by_minute.items() if at.startswith(hour)}
+            peak = max(inside, key=lambda at: inside[at])
+            total = sum(inside.values())
+            yield f"{hour}:00Z  {total:>8}   busiest minute {peak[11:16]}: {inside[peak]}"
+    classes = ", ".join(f"{count} {name}" for name, count in by_class.most_common())
+    yield f"{by_minute.total()} in all" + (f": {classes}" if classes else "")
+    if found["overdue"]:
+        paused = f"; paused: {', '.join(found['paused'])}" if found["paused"] else ""
+        yield f"{found['overdue']} are due already{paused}"
 
 
 def _trace(trace: Mapping[str, Any]) -> str:

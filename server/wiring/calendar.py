@@ -49,6 +49,7 @@ from reminders.snoozing import Snoozing
 from reminders.tasks import Tasks
 from reminders.zone_watch import ZoneWatch
 from server.wiring.aftermath import SqlAftermath
+from server.wiring.deeds import recorded
 from server.wiring.ground import Ground, OpenedPart
 
 
@@ -72,7 +73,7 @@ class Calendar:
         self.parts = Parts(store=store, clock=clock, planning=planning)
         self.moving = Moving(store=store, clock=clock, planning=planning)
         self.snoozing = Snoozing(store=store, clock=clock, planning=planning)
-        self._operating = SqlOperatingStore(ground.database)
+        self._operating = SqlOperatingStore(ground.database, recorded)
         self.tasks = Tasks(store=store, clock=clock, planning=planning)
         self.rules = RuleBook(store=store, clock=clock, planning=planning)
         self.people = People(store=store, clock=clock, planning=planning)
@@ -98,7 +99,9 @@ class Calendar:
                 store=store, clock=clock, planning=planning, options=ground.settings.imports
             ),
             digest=DigestPreview(store=self._digests, almanac=self._almanac, clock=clock),
-            operating=Operating(store=self._operating, clock=clock, planning=planning),
+            operating=Operating(
+                store=self._operating, firings=self._firings, clock=clock, planning=planning
+            ),
             explain=Explain(
                 calendar=store,
                 firings=self._firings,

@@ -10,6 +10,7 @@ from kernel.workers import Pulse
 from reminders.adapters.sql_operating import SqlOperatingStore
 from reminders.firing import FiringClass
 from reminders.scheduler import Scheduler, SchedulerOptions
+from server.wiring.deeds import recorded
 from tests.support.factories_reminders import AMINA, KnownDays, server, user
 from tests.support.metrics import value_of
 from tests.support.weddings import job, wedding
@@ -79,7 +80,7 @@ async def test_nothing_is_claimed_while_the_clock_has_gone_back(room, sqlite_dat
     wound = Wound(room.clock)
     scheduler = Scheduler(
         store=room.firings,
-        operating=SqlOperatingStore(sqlite_database),
+        operating=SqlOperatingStore(sqlite_database, recorded),
         almanac=room.almanac,
         clock=wound,
         metrics=type(metrics)(),
@@ -126,7 +127,7 @@ async def test_schedulers_begin_with_different_shards(sqlite_database, metrics, 
     for first in (0, 5, 31):
         await Scheduler(
             store=Watched(),
-            operating=SqlOperatingStore(sqlite_database),
+            operating=SqlOperatingStore(sqlite_database, recorded),
             almanac=KnownDays(),
             clock=clock,
             metrics=type(metrics)(),
@@ -156,7 +157,7 @@ async def test_batches_are_smaller_for_a_while_after_some_took_too_long(
 
     scheduler = Scheduler(
         store=Slow(),
-        operating=SqlOperatingStore(sqlite_database),
+        operating=SqlOperatingStore(sqlite_database, recorded),
         almanac=KnownDays(),
         clock=clock,
         metrics=type(metrics)(),

@@ -58,6 +58,7 @@ from reminders.types import (
     ZonePolicy,
 )
 from server.wiring.aftermath import SqlAftermath
+from server.wiring.deeds import recorded
 from tests.support.clock import START, ManualClock
 
 AMINA = UserId("amina")
@@ -224,7 +225,7 @@ class Room:
 def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
     calendar = SqlCalendarStore(database)
     firings = SqlFiringStore(database)
-    operating = SqlOperatingStore(database)
+    operating = SqlOperatingStore(database, recorded)
     digests = SqlDigestStore(database)
     almanac, standing, owners = KnownDays(), Standing(), Owners()
     alarms = SqlAlarmStore(database, clock)
@@ -263,7 +264,7 @@ def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
             default_locale="en",
         ),
         imports=Imports(**parts, options=ImportOptions()),
-        operating=Operating(store=operating, clock=clock, planning=planning),
+        operating=Operating(store=operating, firings=firings, clock=clock, planning=planning),
         defaults=Defaults(**parts),
         choosing=Choosing(**parts),
         digest=DigestPreview(store=digests, almanac=almanac, clock=clock),

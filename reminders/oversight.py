@@ -1,0 +1,68 @@
+"""What operators decide about reminders, and what they see coming: values, and their port."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from kernel.identity import Principal
+from reminders.firing import FiringClass
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """Something that an operator did and may have to answer for. It is recorded in the
+    transaction that does it, or not done."""
+
+    by: Principal
+    action: str
+    """`<noun>.<past participle>`."""
+    subject: str
+    """`<noun>:<id>`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """How many firings of a class are due in a minute."""
+
+    at: datetime
+    firing_class: FiringClass
+    firings: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What goes off in a while, as planned now: by minute and class, in order, without empty
+    ones; and what is due already."""
+
+    minutes: Sequence[Minute]
+    overdue: int
+
+
+class OperatingStore(Protocol):
+    """What operators decide. Every method is one whole transaction, with the deed's record."""
+
+    async def paused(self) -> Mapping[FiringClass, datetime]:
+        """The classes of which nothing goes off, and since when."""
+        ...
+
+    async def pause(self, firing_class: FiringClass, *, deed: Deed, now: datetime) -> bool:
+        """Let nothing of a class go off; whether it did until now."""
+        ...
+
+    async def resume(self, firing_class: FiringClass, *, deed: Deed, now: datetime) -> bool:
+        """Let it go off again; whether it was paused."""
+        ...
+
+    async def mark(self, event_id: UUID, *, deed: Deed, now: datetime) -> bool:
+        """Have an event's plan made again; whether there is such an event."""
+        ...
+
+    async def mark_all(self, *, deed: Deed, now: datetime) -> int:
+        """Have the plan of every event that is not cancelled made again; how many."""
+        ...
+
+    async def forecast(self, *, now: datetime, until: datetime) -> Forecast:
+        """What is due until then."""
+        ...
