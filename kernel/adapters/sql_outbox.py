@@ -194,11 +194,13 @@ async def _settle_on_postgresql(
     return (await connection.execute(_SETTLE_ON_POSTGRESQL, {**held, "now": now})).rowcount
 
 
+# Put so that the index of waiting entries does not fit: PostgreSQL takes what is in there for a
+# handful, prefers it to the ids, and reads all of it, with what was settled since the last vacuum.
 _SETTLE_ON_POSTGRESQL = sa.text("""
     UPDATE outbox SET settled_at = CAST(:now AS timestamptz)
     FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS bigint[])) AS held (id, fence)
     WHERE outbox.id = held.id AND outbox.fence = held.fence AND outbox.leased_until IS NOT NULL
-      AND outbox.settled_at IS NULL AND outbox.buried_at IS NULL
+      AND COALESCE(outbox.settled_at, outbox.buried_at) IS NULL
 """)
 
 
