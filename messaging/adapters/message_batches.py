@@ -20,6 +20,9 @@ A = TypeVar("A")
 S = TypeVar("S")
 """What it is once it is stored."""
 
+AT_ONCE = 32
+"""Of those whose messages are stored, how many are told in one turn of the event loop."""
+
 TRIES = 5
 """How often a batch is tried that other writers overtake."""
 
@@ -74,6 +77,8 @@ class Batches(Generic[A, S]):
         self._options = options
         self._waiting: deque[_Waiting[A, S]] = deque()
         self._draining: asyncio.Task[None] | None = None
+        self._stored: deque[tuple[_Waiting[A, S], S | Refusal]] = deque()
+        self._telling = False
         self._closed = False
         self._sizes = metrics.histogram(
             f"messaging_batch_{noun}s",
@@ -98,10 +103,12 @@ class Batches(Generic[A, S]):
         return await stored
 
     async def close(self) -> None:
-        """Accept nothing more, and return when what was accepted is stored or refused."""
+        """Accept nothing more, and return when what was accepted is stored or refused, and told."""
         self._closed = True
         if self._draining is not None:
             await asyncio.wait([self._draining])
+        while self._stored:
+            self._tell()
 
     async def _drain(self) -> None:
         try:
@@ -110,6 +117,18 @@ class Batches(Generic[A, S]):
                 await self._store([self._waiting.popleft() for _ in range(size)])
         finally:
             self._draining = None
+
+    def _tell(self) -> None:
+        """Tell some of those whose messages are stored, and the others in the next turns.
+
+        What each does then takes a while. Meanwhile the next batch must not wait to be sent on.
+        """
+        for _ in range(min(AT_ONCE, len(self._stored))):
+            waiting, outcome = self._stored.popleft()
+            waiting.settle(outcome)
+        self._telling = bool(self._stored)
+        if self._telling:
+            asyncio.get_running_loop().call_soon(self._tell)
 
     async def _store(self, batch: Sequence["_Waiting[A, S]"]) -> None:
         by_key: dict[Hashable, list[_Waiting[A, S]]] = defaultdict(list)
@@ -127,8 +146,9 @@ class Batches(Generic[A, S]):
         if error is None:
             self._sizes.observe(len(firsts))
             for same, outcome in zip(by_key.values(), committing.result(), strict=True):
-                for each in same:
-                    each.settle(outcome)
+                self._stored.extend((each, outcome) for each in same)
+            if not self._telling:
+                self._tell()
         elif isinstance(error, Unavailable | Overtaken):
             for each in batch:
                 # One exception per caller: each raise writes a traceback into it.

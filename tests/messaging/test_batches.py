@@ -9,7 +9,7 @@ from kernel.errors import Refusal, Unavailable
 from kernel.ids import new_id
 from kernel.metrics import Metrics
 from messaging.adapters.fates import placed
-from messaging.adapters.message_batches import TRIES, Batches, BatchOptions, Overtaken
+from messaging.adapters.message_batches import AT_ONCE, TRIES, Batches, BatchOptions, Overtaken
 from messaging.types import Draft, Message
 from tests.support.clock import START
 from tests.support.factories_messaging import draft
@@ -233,3 +233,46 @@ def test_batches_have_a_size_and_fit_into_the_queue():
         BatchOptions(size=0)
     with pytest.raises(ValueError, match="waiting"):
         BatchOptions(size=10, waiting=9)
+
+
+async def test_many_are_told_in_their_order(log, metrics):
+    batches, told = batches_over(log, metrics), list[str]()
+
+    async def send(key: str) -> None:
+        await batches.append(draft(HERE, key=key))
+        told.append(key)
+
+    many = [str(number) for number in range(8 * AT_ONCE)]
+    await asyncio.gather(*map(send, many))
+
+    assert told == many
+
+
+async def test_the_next_batch_leaves_before_all_of_the_last_are_told(log, metrics):
+    batches, told = batches_over(log, metrics), list[str]()
+
+    async def send(key: str) -> None:
+        await batches.append(draft(HERE, key=key))
+        told.append(key)
+
+    sends = [asyncio.create_task(send(str(number))) for number in range(8 * AT_ONCE)]
+    sends[0].add_done_callback(lambda _: sends.append(asyncio.create_task(send("next"))))
+    for _ in range(20):
+        await asyncio.sleep(0)
+        if len(log.batches) == 2:
+            break
+
+    assert log.batches[1] == ["next"]
+    assert len(told) < 8 * AT_ONCE
+    await asyncio.gather(*sends)
+
+
+async def test_closing_waits_until_all_are_told(log, metrics):
+    batches = batches_over(log, metrics)
+    sends = sending(batches, *map(str, range(8 * AT_ONCE)))
+    await asyncio.sleep(0)
+
+    await batches.close()
+    await asyncio.sleep(0)
+
+    assert all(each.done() for each in sends)
