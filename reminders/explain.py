@@ -12,6 +12,8 @@ from kernel.identity import Principal
 from kernel.ids import UserId
 from kernel.paging import Page
 from reminders.aftermath import Aftermath, Told
+from reminders.alarm import AlarmSync
+from reminders.alarm_ports import AlarmStore
 from reminders.authority import Act, acting_for, require, task_on
 from reminders.due import due_on, nominal
 from reminders.errors import EventNotFound, NotInEvent
@@ -77,11 +79,13 @@ SKEW = timedelta(seconds=5)
 @dataclass(frozen=True, slots=True)
 class Explained:
     """Every rule that touches the task, and what became of the user's firings so far; and of
-    the notices that told them, by their keys, as far as that is still on record."""
+    the notices that told them, by their keys, as far as that is still on record. `holding` is
+    what the user's devices acknowledged: they show that by themselves."""
 
     traces: Sequence[Trace]
     settled: Sequence[Settled]
     told: Mapping[str, Told]
+    holding: Sequence[AlarmSync]
 
     def told_of(self, settled: Settled) -> Told | None:
         """The notice that told a firing: of several that may have, the first one after it."""
@@ -100,12 +104,14 @@ class Explain:
         calendar: CalendarStore,
         firings: FiringStore,
         aftermath: Aftermath,
+        alarms: AlarmStore,
         almanac: Almanac,
         clock: Clock,
     ) -> None:
         self._calendar = calendar
         self._firings = firings
         self._aftermath = aftermath
+        self._alarms = alarms
         self._almanac = almanac
         self._clock = clock
 
@@ -149,7 +155,10 @@ class Explain:
         ]
         settled = await self._firings.settled(task_id, user)
         keys = sorted({key for each in settled for key in each.notice_keys})
-        return Explained(traces, settled, await self._aftermath.of(user, keys))
+        told = await self._aftermath.of(user, keys)
+        holding = await self._alarms.syncs([user])
+        ordered = sorted(holding.values(), key=lambda each: str(each.device_id))
+        return Explained(traces, settled, told, ordered)
 
 
 def _touching(inputs: Inputs, task: Task, user_id: UserId) -> list[Rule]:

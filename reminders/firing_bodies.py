@@ -40,6 +40,16 @@ def explanation_answer(explained: Explained) -> schemas.ExplanationAnswer:
             )
             for each in explained.settled
         ],
+        holding=[
+            told_schemas.HoldingBody(
+                device_id=each.device_id,
+                alarms=len(each.alarms),
+                until=each.until,
+                acknowledged_at=each.acknowledged_at,
+                stale_at=each.stale_at,
+            )
+            for each in explained.holding
+        ],
     )
 
 

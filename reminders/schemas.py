@@ -15,7 +15,7 @@ from reminders.shapes import (
     WallTime,
     Zone,
 )
-from reminders.told_schemas import ToldBody
+from reminders.told_schemas import HoldingBody, ToldBody
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
 User = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
@@ -264,3 +264,4 @@ class ExplanationAnswer(Reply, frozen=True, kw_only=True):
     zone_data: str
     traces: list[TraceBody]
     settled: list[SettledBody]
+    holding: list[HoldingBody]

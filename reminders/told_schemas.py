@@ -33,6 +33,17 @@ class OnDeviceBody(msgspec.Struct, frozen=True, kw_only=True):
     reports: list[ReportedBody]
 
 
+class HoldingBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A device that shows reminders by itself: all of them up to `until`, unless it is `stale`
+    since, and so many `alarms`."""
+
+    device_id: UUID
+    alarms: int
+    until: datetime
+    acknowledged_at: datetime
+    stale_at: datetime | None
+
+
 class ToldBody(msgspec.Struct, frozen=True, kw_only=True):
     """The notice that told it is `waiting`, `failed` for a `reason`, or was `told`: then with a
     push for each device that could be reached."""

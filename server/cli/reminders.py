@@ -125,6 +125,12 @@ async def _explain(client: OperatorClient, given: argparse.Namespace) -> int:
         _print(f"{each['decided_at']}  {each['outcome']}{said}  (due {each['due_at']})")
         for line in _told(each["told"]) if each["told"] else ():
             _print(f"  {line}")
+    for each in found["holding"]:
+        stale = f", not so any more since {each['stale_at']}" if each["stale_at"] else ""
+        _print(
+            f"device {each['device_id']} shows {each['alarms']} alarms by itself until "
+            f"{each['until']}, as it said {each['acknowledged_at']}{stale}"
+        )
     _print(f"time-zone data {found['zone_data']}")
     return 0
 

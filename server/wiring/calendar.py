@@ -84,6 +84,7 @@ class Calendar:
             options=ground.settings.feeds,
             default_locale=ground.settings.scheduler.default_locale,
         )
+        self._alarms = SqlAlarmStore(ground.database, clock)
         ground.operations += routes.operations(
             events=self.events,
             parts=self.parts,
@@ -106,6 +107,7 @@ class Calendar:
                 calendar=store,
                 firings=self._firings,
                 aftermath=SqlAftermath(ground.database),
+                alarms=self._alarms,
                 almanac=self._almanac,
                 clock=clock,
             ),
@@ -122,7 +124,6 @@ class Calendar:
             )
         )
 
-        self._alarms = SqlAlarmStore(ground.database, clock)
         ground.operations += alarm_routes.operations(
             LocalAlarms(
                 store=self._alarms,

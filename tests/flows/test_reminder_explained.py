@@ -154,3 +154,33 @@ async def test_what_came_too_late_is_followed_to_the_digest_that_told_it(
     assert settled.outcome == "folded"
     assert [str(each.push_id) for each in settled.told.devices] == [arrival.push_id]
     assert settled.told.devices[0].device_id == phone.id
+
+
+async def test_a_phone_that_shows_it_by_itself_is_named_with_what_it_said(
+    rooms: Rooms, clock: ManualClock
+):
+    phone = await rooms.phone(AMINA, 1)
+    event = await rooms.ask(
+        "events.create", AMINA, title="زفاف", zone="Africa/Algiers", day="2026-03-10"
+    )
+    task = await rooms.ask(
+        "tasks.create", AMINA, event_id=event.id, title="القاعة", due={"kind": "event"}
+    )
+    lead = {"kind": "calendar", "days": 1, "at": "09:00"}
+    await rooms.ask("rules.put", AMINA, event_id=event.id, rule_id=uuid4(), lead=lead)
+    await rooms.work()
+    coming = await rooms.ask("alarms.list", AMINA, device_id=phone.id)
+    held = {"alarms": [each.id for each in coming.alarms], "until": coming.until}
+    clock.move(days=7)
+    await rooms.ask("alarms.acknowledge", AMINA, device_id=phone.id, **held)
+    acknowledged_at = clock.now()
+    clock.move(days=1)
+    assert await rooms.work() == []
+
+    found = await rooms.ask("firings.explain", AMINA, event_id=event.id, task_id=task.id)
+
+    (holding,) = found.holding
+    assert (holding.device_id, holding.alarms) == (phone.id, 1)
+    assert (holding.acknowledged_at, holding.stale_at) == (acknowledged_at, None)
+    (push,) = found.settled[0].told.devices
+    assert (push.state, push.reason) == ("suppressed", "local_alarm")

@@ -253,6 +253,7 @@ def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
             calendar=calendar,
             firings=firings,
             aftermath=SqlAftermath(database),
+            alarms=alarms,
             almanac=almanac,
             clock=clock,
         ),
