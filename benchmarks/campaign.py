@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import statistics
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -251,15 +252,14 @@ async def _accepted(database: Database, sent: dict[UUID, datetime]) -> list[floa
 
 async def _refused(database: Database) -> float:
     """The share of the campaign's attempts that were not accepted."""
-    counting = (
-        sa.select(ATTEMPTS.c.verdict, sa.func.count())
+    verdicts = (
+        sa.select(ATTEMPTS.c.verdict)
         .join(PUSHES, PUSHES.c.id == ATTEMPTS.c.push_id)
         .where(PUSHES.c.urgency == Urgency.MARKETING)
-        .group_by(ATTEMPTS.c.verdict)
     )
     async with database.reading() as connection:
-        verdicts: dict[str, int] = dict((await connection.execute(counting)).tuples())
-    return 1 - verdicts.get(Verdict.ACCEPTED, 0) / sum(verdicts.values())
+        counted = Counter((await connection.execute(verdicts)).scalars())
+    return 1 - counted[Verdict.ACCEPTED] / counted.total()
 
 
 async def _wait_more(database: Database, number: int) -> None:

@@ -12,6 +12,16 @@ import pytest
 from tests.conformance.clients import Clients
 from tests.support.servers import PostgresServer, running
 
+POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.external)
+
+
+def briefly_on(name: str) -> pytest.MarkDecorator:
+    """Both databases take their time; the short form has this one."""
+    both = ["sqlite", POSTGRESQL]
+    brief = [POSTGRESQL if name == "postgresql" else name]
+    soaks = "ZAFFA_TEST_SOAK_SECONDS" in os.environ
+    return pytest.mark.parametrize("database_url", both if soaks else brief, indirect=True)
+
 
 @dataclass(slots=True)
 class Rounds:

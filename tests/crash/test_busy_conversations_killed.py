@@ -20,7 +20,7 @@ from kernel.ids import UserId
 from notifications.adapters.push_rows import NOTIFICATIONS, PUSHES
 from notifications.pushes import FINAL, PushState
 from notifications.sandbox.record import Arrival
-from tests.crash.conftest import Rounds
+from tests.crash.conftest import Rounds, briefly_on
 from tests.support.killing import HurriedClock, at_work
 from tests.support.sandbox import running_sandbox
 from tests.support.working import Job, settings_of
@@ -39,6 +39,7 @@ WITHIN = 300.0
 HOST = UserId("host")
 
 
+@briefly_on("postgresql")
 async def test_whoever_is_killed_each_message_counts_once_and_the_last_word_is_shown(
     database: Database, database_url: str, tmp_path: Path, rounds: Rounds
 ):

@@ -16,7 +16,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class HurriedClock:
-    """Ten seconds pass in each of ours, in every process that has a copy."""
+    """`pace` seconds pass in each of ours, in every process that has a copy."""
 
     pace: float = 10.0
     began_at: float = field(default_factory=time.time)

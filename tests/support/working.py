@@ -38,7 +38,12 @@ class Job:
 
 
 def settings_of(
-    sandbox: Sandbox, *, database_url: str, redis_url: str = "", webhooks_to: str = ""
+    sandbox: Sandbox,
+    *,
+    database_url: str,
+    redis_url: str = "",
+    webhooks_to: str = "",
+    lease_seconds: float = 30.0,
 ) -> Settings:
     """A house whose providers are a sandbox elsewhere, and whose leases are short."""
     plain = Settings()
@@ -52,7 +57,7 @@ def settings_of(
         webhooks=replace(plain.webhooks, own_origins=(webhooks_to,) if webhooks_to else ()),
         fcm=fcm_options(sandbox),
         apns=apns_options(sandbox),
-        dispatcher=DispatcherOptions(lease_seconds=30.0),
+        dispatcher=DispatcherOptions(lease_seconds=lease_seconds),
         throttle=ThrottleOptions(ramp_seconds=0),
         upkeep=UpkeepOptions(every_seconds=2.0),
     )
