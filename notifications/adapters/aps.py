@@ -87,7 +87,8 @@ def _shown(attempt: Attempt, *, alert: bool) -> dict[str, Any]:
 
 def _check(aps: Mapping[str, Any], content: Content) -> None:
     """What APNs would take and the phone would then drop without a word."""
-    if aps.get("interruption-level", "active") not in _LEVELS:
+    # What is looked for in a set must be a text: a list cannot be.
+    if str(aps.get("interruption-level", "active")) not in _LEVELS:
         raise Unsendable("interruption-level")
     score = aps.get("relevance-score", 0)
     if isinstance(score, bool) or not isinstance(score, int | float):
@@ -96,7 +97,7 @@ def _check(aps: Mapping[str, Any], content: Content) -> None:
         if not 0 <= score <= 1:
             raise Unsendable("relevance-score")
         return
-    if aps.get("event") not in _EVENTS or not isinstance(aps.get("timestamp"), int):
+    if str(aps.get("event")) not in _EVENTS or not isinstance(aps.get("timestamp"), int):
         raise Unsendable("a live activity needs event and timestamp")
     if aps["event"] == "start" and not ("attributes-type" in aps and "attributes" in aps):
         raise Unsendable("a live activity starts with attributes")

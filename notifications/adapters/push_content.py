@@ -34,15 +34,15 @@ def collapse_id(key: str) -> str:
     return sha256(key.encode()).hexdigest()
 
 
-def app_data(attempt: Attempt, instead: Mapping[str, str] | None = None) -> dict[str, str]:
+def app_data(attempt: Attempt, instead: object = None) -> dict[str, str]:
     """What the app receives beside the texts: the content's data, and what it needs from us.
 
     `instead` of everybody's data, one platform may have its own. `push_id` lets the app drop a
     repeat, `report_id` lets it say what became of it; `link`, `thread` and `actions`, its
-    buttons as JSON, are there when the content has them.
+    buttons as JSON, are there when the content has them. Raises `Unsendable` for what is no data.
     """
     content = attempt.content
-    data = dict(content.data if instead is None else instead)
+    data = dict(content.data) if instead is None else _texts(instead)
     data["push_id"] = str(attempt.push_id)
     if attempt.report_id:
         data["report_id"] = attempt.report_id
@@ -53,6 +53,13 @@ def app_data(attempt: Attempt, instead: Mapping[str, str] | None = None) -> dict
     if content.actions:
         data["actions"] = msgspec.json.encode(content.actions).decode()
     return data
+
+
+def _texts(data: object) -> dict[str, str]:
+    try:
+        return msgspec.convert(data, dict[str, str])
+    except msgspec.ValidationError:
+        raise Unsendable("data holds more than texts") from None
 
 
 def label_of(attempt: Attempt) -> str:
