@@ -13,6 +13,8 @@ SUSPECTS_ALONE = 20
 WINDOW = 200
 """How many answers are looked back on."""
 SUSPECT_SHARE = 0.2
+SUSPECTS_IN_A_ROW = 5
+"""So many with nothing accepted between them are ours for a while: none of them is given up."""
 
 _PROVES_US_RIGHT = frozenset({Verdict.ACCEPTED, Verdict.REJECTED, Verdict.TOKEN_GONE})
 """Answers that a provider gives only to somebody whose credentials it took."""
@@ -78,7 +80,8 @@ class SuspectGuard:
     """Keeps a wrong key, project or environment from disabling every good address.
 
     A suspect address is given up only once enough later pushes were accepted that the fault
-    must be its own: were it ours, nothing would be accepted.
+    must be its own: were it ours, nothing would be accepted. Many in a row are no proof of that:
+    we may have been wrong for a moment, and be right again by now.
     """
 
     def __init__(self) -> None:
@@ -128,6 +131,24 @@ class SuspectGuard:
         self._window.append(answer)
         if len(self._window) > WINDOW:
             self._count(self._window.popleft(), -1)
+        if answer.fault is not None:
+            self._acquit()
+
+    def _acquit(self) -> None:
+        """Let the last suspects go if they are many in a row."""
+        run: list[_Answer] = []
+        for answer in reversed(self._window):
+            if answer.accepted:
+                return
+            if answer.fault is not None:
+                run.append(answer)
+            if len(run) == SUSPECTS_IN_A_ROW:
+                break
+        else:
+            return
+        for answer in run:
+            self._waiting -= answer.waiting
+            answer.waiting = False
 
     def _count(self, answer: "_Answer", by: int) -> None:
         self._suspects += by * (answer.fault is not None)

@@ -95,6 +95,26 @@ def test_a_suspect_address_is_given_up_once_others_were_accepted_after_it(gate):
     assert fault.generation == 1
 
 
+def test_a_moment_in_which_all_were_suspect_costs_no_address(gate):
+    """Too few to hold the route: by the time that others are accepted again nobody knows why."""
+    learn(gate, *[ACCEPTED] * 40)
+
+    assert learn(gate, *[SUSPECT] * 15, *[ACCEPTED] * 100) == []
+    assert gate.hold is None
+    assert len(learn(gate, SUSPECT, *[ACCEPTED] * 100)) == 1
+
+
+def test_one_refusal_in_twenty_that_is_not_the_credentials_costs_no_speed(gate):
+    """One device in twenty is asked too often, or is unlucky."""
+    refused = Outcome(Verdict.THROTTLED, "QUOTA_EXCEEDED", scope=ThrottleScope.DEVICE)
+    failed = Outcome(Verdict.FAILED, "UNAVAILABLE", retry_after=10.0)
+    for number in range(4000):
+        outcome = {0: refused, 20: failed}.get(number % 40, Outcome(ACCEPTED))
+        gate.learn(held(), outcome, now=number / 1000)
+
+    assert (gate.hold, gate.rate) == (None, 1000.0)
+
+
 def test_only_an_accepted_push_releases_a_route_held_for_its_addresses(gate):
     learn(gate, *[SUSPECT] * 20)
 

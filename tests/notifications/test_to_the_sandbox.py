@@ -16,6 +16,7 @@ from notifications.sandbox.credentials import init
 from notifications.sandbox.faults import Fault
 from notifications.types import AddressKind, Environment, Platform, Route
 from tests.support.factories_notifications import AMINA, Room, apns, notice, registration
+from tests.support.many_devices import devices_at
 from tests.support.sandbox import (
     apns_options,
     fcm_options,
@@ -51,7 +52,8 @@ async def dispatcher(room, sandbox, clock):
         open_apns(apns_options(sandbox), clock=clock) as apple,
         open_webpush(webpush_options(sandbox), clock=clock) as browsers,
     ):
-        yield room.dispatcher(fcm, apple, browsers)
+        # So many are refused, at most, before a mistake of ours is noticed.
+        yield room.dispatcher(fcm, apple, browsers, interactive_width=20)
 
 
 def browser(sandbox, name):
@@ -158,11 +160,100 @@ async def test_addresses_of_the_other_environment_hold_the_route_and_disable_no_
     assert len(await enabled(room, users)) == 30
 
 
+MISTAKES = {
+    "fcm, a revoked key": ("oauth", "invalid_grant", Hold.MISCONFIGURED),
+    "fcm, no right to send": ("fcm", "PERMISSION_DENIED", Hold.MISCONFIGURED),
+    "fcm, no key for APNs": ("fcm", "THIRD_PARTY_AUTH_ERROR", Hold.MISCONFIGURED),
+    "fcm, another sender": ("fcm", "SENDER_ID_MISMATCH", Hold.SUSPECT_TOKENS),
+    "apns, a revoked key": ("apns", "InvalidProviderToken", Hold.MISCONFIGURED),
+    "apns, a key of the other world": (
+        "apns",
+        "BadEnvironmentKeyIdInToken",
+        Hold.MISCONFIGURED,
+    ),
+    "apns, an app of others": ("apns", "TopicDisallowed", Hold.MISCONFIGURED),
+    "apns, another app": ("apns", "DeviceTokenNotForTopic", Hold.SUSPECT_TOKENS),
+    "apns, another world": ("apns", "BadDeviceToken", Hold.SUSPECT_TOKENS),
+}
+
+
+@pytest.mark.parametrize(("provider", "word", "hold"), MISTAKES.values(), ids=MISTAKES.keys())
+async def test_no_mistake_of_ours_disables_a_device_and_what_waited_goes_out_once_it_is_mended(
+    room, sandbox, dispatcher, clock, provider, word, hold
+):
+    apple = provider == "apns"
+    told = [
+        (UserId(f"user-{number}"), AddressKind.APNS, f"{number:064x}")
+        if apple
+        else (UserId(f"user-{number}"), AddressKind.FCM_TOKEN, f"phone-{number:04}")
+        for number in range(60)
+    ]
+    like = apns() if apple else registration()
+    users = [user for user, _, _ in told]
+    await devices_at(room.database, told, like=like, clock=clock)
+    mistake = sandbox.faults.add(Fault(provider, word))
+    await room.tell(notice(*users))
+
+    while await dispatcher.step():
+        pass
+    route = Route.APNS if apple else Route.FCM
+    held = dispatcher.gate(route).hold
+    sandbox.faults.remove(mistake.id)
+    for _ in range(4):
+        clock.move(seconds=61)
+        while await dispatcher.step():
+            pass
+
+    assert held is hold
+    assert dispatcher.gate(route).hold is None
+    assert len(await enabled(room, users)) == len(users)
+    states = await room.states()
+    refused = states.pop(PushState.REJECTED, 0)
+    assert states == {PushState.ACCEPTED: len(users) - refused}
+    # What was suspect was refused for good; the route was held before it was everybody.
+    assert bool(refused) == (hold is Hold.SUSPECT_TOKENS)
+    assert refused < len(users)
+
+
 async def test_a_payload_that_no_provider_takes_fails_alone(room, sandbox, dispatcher):
     users = [UserId(f"user-{number}") for number in range(20)]
     for number, user_id in enumerate(users):
         await room.register(user_id, android(number))
     poisoned = notice(users[10], key="poison", data={"google.reserved": "1"})
+    await room.tell(notice(*users[:10]), poisoned, notice(*users[11:], key="after"))
+
+    while await dispatcher.step():
+        pass
+
+    assert await room.states() == {PushState.ACCEPTED: 19, PushState.REJECTED: 1}
+
+
+@pytest.mark.parametrize("provider", ["fcm", "apns"])
+async def test_a_payload_that_a_provider_does_not_take_fails_alone(
+    room, sandbox, dispatcher, provider
+):
+    """Nobody foresaw it: we worded it, and only the provider knows what is wrong with it."""
+    users = [UserId(f"user-{number}") for number in range(20)]
+    for number, user_id in enumerate(users):
+        await room.register(user_id, android(number) if provider == "fcm" else apns(number))
+    address = "phone-0010" if provider == "fcm" else f"{10:064x}"
+    word = "INVALID_PAYLOAD" if provider == "fcm" else "PayloadTooLarge"
+    sandbox.faults.add(Fault(provider, word, prefix=address))
+    await room.tell(notice(*users))
+
+    while await dispatcher.step():
+        pass
+
+    assert await room.states() == {PushState.ACCEPTED: 19, PushState.REJECTED: 1}
+    assert len(await enabled(room, users)) == 20
+
+
+@pytest.mark.parametrize("block", [{"android": {"data": 1}}, {"apple": {"interruption-level": []}}])
+async def test_a_push_that_cannot_be_worded_fails_alone(room, sandbox, dispatcher, block):
+    users = [UserId(f"user-{number}") for number in range(20)]
+    for number, user_id in enumerate(users):
+        await room.register(user_id, android(number) if "android" in block else apns(number))
+    poisoned = notice(users[10], key="poison", content=block)
     await room.tell(notice(*users[:10]), poisoned, notice(*users[11:], key="after"))
 
     while await dispatcher.step():
