@@ -96,8 +96,6 @@ async def judged(
     """What the database and the sandbox say that must not be."""
     problems: list[str] = []
     columns = (
-        PUSHES.c.id,
-        PUSHES.c.started_at,
         PUSHES.c.device_id,
         PUSHES.c.state,
         PUSHES.c.content,
@@ -106,11 +104,9 @@ async def judged(
     rows = sa.select(*columns).join(NOTIFICATIONS, NOTIFICATIONS.c.id == PUSHES.c.notification_id)
     planned: Counter[tuple[Any, str]] = Counter()
     counted: Counter[tuple[Any, str]] = Counter()
-    started: dict[str, Any] = {}
     async with database.reading() as connection:
         for row in await connection.execute(rows):
             if row.thread in said:
-                started[str(row.id)] = row.started_at
                 device = (row.device_id, row.thread)
                 planned[device] += 1
                 if row.state != PushState.SUPPRESSED:
@@ -121,11 +117,10 @@ async def judged(
     problems += [f"{counted} counted of {wanted}"] * (counted != wanted)
     shown: dict[tuple[str, str], int] = {}
     badges: dict[str, int] = {}
-    for each in sorted(arrived, key=lambda each: started[each.push_id]):
-        badges[each.address] = told_by(each)[2]
     for each in arrived:
-        thread, place, _ = told_by(each)
+        thread, place, badge = told_by(each)
         shown[each.address, thread] = place
+        badges[each.address] = badge
     late = {device: place for device, place in shown.items() if place != said[device[1]]}
     problems += [f"{late} shown last of {said}"] * bool(late)
     problems += [f"{len(shown)} shown at all"] * (len(shown) != GUESTS * len(said))
