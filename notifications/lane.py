@@ -37,6 +37,7 @@ class LaneMetrics:
     seconds: Histogram
     in_flight: Gauge
     lost: Counter
+    limited: Counter
 
     @classmethod
     def of(cls, metrics: Metrics) -> "LaneMetrics":
@@ -55,6 +56,11 @@ class LaneMetrics:
             lost=metrics.counter(
                 "notifications_settlements_lost_total",
                 "Outcomes that came after their lease had ended.",
+                ["app", "route", "urgency"],
+            ),
+            limited=metrics.counter(
+                "notifications_limiter_waits_total",
+                "Times that a lane with room was told to wait, by a rate or a hold.",
                 ["app", "route", "urgency"],
             ),
         )
@@ -108,6 +114,7 @@ class Lane:
         self._landed: list[tuple[HeldPush, Outcome]] = []
         self._touchdown = Pulse()
         self._in_flight = metrics.in_flight.labels(*self.key)
+        self._limited = metrics.limited.labels(*self.key)
         self._seconds = metrics.seconds.labels(provider.name, urgency)
 
     @property
@@ -165,6 +172,7 @@ class Lane:
         now = self._clock.monotonic()
         allowed = await self._allowed(room, now)
         if allowed == 0:
+            self._limited.inc()
             self._again_in = self._gate.again_in(now=now)
             return 0
         claim = await self._store.claim(

@@ -181,6 +181,7 @@ class Planner:
             expires_at=notification.expires_at,
             send_id=notification.send_id,
             app_id=app_id,
+            category=notification.category,
             topic=topic,
         )
 

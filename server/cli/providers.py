@@ -17,7 +17,7 @@ The exit code is 0 only if every provider took them. A running node is asked, by
 on this machine; without --key, a key is made in the database and revoked afterwards.
 """
 
-_WORDS = {True: "taken", False: "REFUSED", None: "no answer"}
+_WORDS = {True: "taken", False: "REFUSED", None: "unknown"}
 
 
 def add_to(commands: Commands) -> None:

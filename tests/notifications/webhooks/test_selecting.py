@@ -16,11 +16,11 @@ from notifications.audit.types import SYSTEM, Deed
 from notifications.campaigns import Campaigns, CampaignWorker
 from notifications.dead.types import DeadQuery, Redrive
 from notifications.reports.types import Report, ReportEvent
-from notifications.types import Outcome, Text, Verdict
+from notifications.types import AddressKind, Outcome, Text, Verdict
 from notifications.webhooks.types import NewsKind, Origin, Selection
 from tests.support.factories_notifications import AMINA, notice, registration, server
 from tests.support.providers import ACCEPTED, FakeProvider
-from tests.support.sending import SendingRoom, request
+from tests.support.sending import SendingRoom, request, to_topic
 from tests.support.telling import BOTH, SERVER, House, events
 
 OPERATOR = server(Scope.CAMPAIGNS)
@@ -109,6 +109,17 @@ async def test_a_webhook_is_told_of_the_pushes_it_chose_and_of_no_other(house, s
     async with house.room.database.reading() as connection:
         left = sa.select(sa.func.count()).where(PUSHES.c.untold)
         assert (await connection.execute(left)).scalar_one() == 0
+
+
+async def test_what_goes_to_a_topic_has_the_category_of_its_send(house):
+    await house.made(
+        frozenset({NewsKind.OUTCOMES}), Selection(categories=frozenset({"announcement"}))
+    )
+    await house.room.sends.send(SERVER, to_topic("news"))
+
+    await house.room.dispatcher(FakeProvider(carries=frozenset(AddressKind))).step()
+
+    assert await told_of(house) == [SEND]
 
 
 async def test_two_webhooks_are_each_told_their_own_of_one_look(house):
