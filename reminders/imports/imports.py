@@ -1,6 +1,8 @@
 """Importing a calendar into an event: see what it would do, and do it."""
 
 import asyncio
+import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -17,6 +19,8 @@ from reminders.imports.merging import Importer, merged
 from reminders.imports.types import Line, Reading
 from reminders.ports import CalendarStore, Change
 from reminders.types import Sheet
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,8 @@ class Imports:
 
         await self._store.change(event_id, decide, now=importer.now, with_tasks=True)
         self._planning.beat()
+        counts = Counter(str(line.state) for line in done)
+        log.info("calendar imported", extra={"event_id": str(event_id), **counts})
         return Imported(reading.name, done, reading.left_out)
 
     async def _read(

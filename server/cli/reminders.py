@@ -22,6 +22,7 @@ _EXAMPLES = """\
   zaffa reminders replan --all                           every plan, with progress
   zaffa reminders forecast --hours 48                    what is coming, and its peaks
   zaffa reminders import 0197f3a2-… wedding.ics          what it would do; --commit does it
+  zaffa reminders feeds amina --revoke 0197f3a4-…        end a calendar feed, and list the others
   zaffa reminders pause policy_far                       until resumed
   zaffa reminders resume policy_far
   zaffa reminders pauses
@@ -78,6 +79,9 @@ def add_to(commands: Commands) -> None:
     imports.add_argument("event", metavar="EVENT")
     imports.add_argument("file", metavar="FILE", type=Path)
     imports.add_argument("--commit", action="store_true", help="do it, not only say what it does")
+    feeds = action("feeds", "the calendar feeds of a user", _feeds)
+    feeds.add_argument("user", metavar="USER")
+    feeds.add_argument("--revoke", metavar="FEED", help="end one: its address leads nowhere")
     for name, about, act in (
         ("pause", "let nothing of a class go off", _pause),
         ("resume", "let a class go off again", _resume),
@@ -173,6 +177,21 @@ async def _import(client: OperatorClient, given: argparse.Namespace) -> int:
         _print(f"{each['state']:<9} {each['title'] or each['uid']}{f'  ({said})' if said else ''}")
     counts = ", ".join(f"{found[n]} {n}" for n in ("added", "updated", "unchanged", "refused"))
     _print(counts if given.commit else f"{counts}; nothing is done without --commit")
+    return 0
+
+
+async def _feeds(client: OperatorClient, given: argparse.Namespace) -> int:
+    query = [("user_id", given.user)]
+    if given.revoke:
+        await client.ask("DELETE", "calendar-feeds", given.revoke, query=query)
+    found = (await client.ask("GET", "calendar-feeds", query=query))["feeds"]
+    for each in found:
+        of = f"event {each['event_id']}" if each["event_id"] else "all events"
+        _print(
+            f"{each['id']}  {of}, {each['whose']} tasks as {each['tasks']}, {each['created_at']}"
+        )
+    if not found:
+        _print("no calendar feeds")
     return 0
 
 
