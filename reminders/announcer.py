@@ -6,14 +6,16 @@ from datetime import datetime
 
 from kernel.clock import Clock
 from kernel.metrics import Metrics
-from kernel.notices import entry_of
+from kernel.notices import Notice, entry_of
 from kernel.outbox import Claimed, Entry
 from reminders.action import ActionSigner
 from reminders.budget import OVER_BUDGET, Ask, rank_of
-from reminders.firing import DueFiring, Judgement, Outcome
+from reminders.event_saying import Around, news_notice
+from reminders.firing import ABOUT_EVENT, DueFiring, FiringClass, Judgement, Outcome
 from reminders.folding import parted
 from reminders.handed import handed_of
 from reminders.handover import judge
+from reminders.opting import OptOutSigner
 from reminders.oversight import OperatingStore
 from reminders.person import Ramadan
 from reminders.ports import Almanac, SayingStore
@@ -21,6 +23,9 @@ from reminders.saying import WITH_OTHERS, Push, Said, said_alone, said_together
 from reminders.times import wall_of
 
 log = logging.getLogger(__name__)
+
+_AROUND = frozenset({FiringClass.EVENT, FiringClass.EVENT_DAY})
+"""Classes that are told of with more than the event itself."""
 
 _SAID = frozenset({Outcome.FIRED, Outcome.FOLDED})
 
@@ -45,6 +50,7 @@ class Announcer:
         metrics: Metrics,
         default_locale: str,
         signer: ActionSigner,
+        opting: OptOutSigner,
     ) -> None:
         self._store = store
         self._almanac = almanac
@@ -52,6 +58,7 @@ class Announcer:
         self._clock = clock
         self._default_locale = default_locale
         self._signer = signer
+        self._opting = opting
         self._said = metrics.counter(
             "reminders_said_total",
             "What became of firings when they were put into words.",
@@ -64,12 +71,15 @@ class Announcer:
         ramadans, paused = await self._almanac.ramadans(), await self._operating.paused()
         said: list[Said] = []
         otherwise: list[tuple[DueFiring, Judgement]] = []
-        handed = [handed_of(entry.payload) for entry in entries]
-        for due, recorded in await self._store.handed(handed):
+        handed = await self._store.handed([handed_of(entry.payload) for entry in entries])
+        news = {due.event.id for due, _ in handed if due.firing.firing_class in _AROUND}
+        around = await self._store.around(news) if news else {}
+        for due, recorded in handed:
             if due.firing.firing_class in paused:
                 judgement = Judgement(Outcome.DEFERRED, PAUSED)
             else:
-                judgement = self._judged(due, now, ramadans, said)
+                about = around.get(due.event.id, Around())
+                judgement = self._judged(due, now, ramadans, said, about)
             self._said.labels(due.firing.firing_class, judgement.outcome).inc()
             if judgement.outcome is not recorded:
                 otherwise.append((due, judgement))
@@ -98,21 +108,30 @@ class Announcer:
         return [entry_of(push.notice) for push in told]
 
     def _judged(
-        self, due: DueFiring, now: datetime, ramadans: Sequence[Ramadan], said: list[Said]
+        self,
+        due: DueFiring,
+        now: datetime,
+        ramadans: Sequence[Ramadan],
+        said: list[Said],
+        around: Around,
     ) -> Judgement:
         """What becomes of a firing; if it is to be said, it is in words now."""
         try:
             judgement = judge(due, now=now, ramadans=ramadans)
             if judgement.outcome in _SAID:
-                notice = said_alone(
-                    due, now=now, default_locale=self._default_locale, signer=self._signer
-                )
-                said.append(Said(due, judgement.outcome, notice))
+                said.append(Said(due, judgement.outcome, self._notice(due, around, now)))
         except (ValueError, LookupError, TypeError) as error:
             task_id = str(due.firing.task_id)
             log.exception("firing failed", extra={"task_id": task_id}, exc_info=error)
             return Judgement(Outcome.DEAD, f"{type(error).__name__}: {error}")
         return judgement
+
+    def _notice(self, due: DueFiring, around: Around, now: datetime) -> Notice:
+        if due.firing.firing_class in ABOUT_EVENT:
+            return news_notice(
+                due, around, now=now, default_locale=self._default_locale, opting=self._opting
+            )
+        return said_alone(due, now=now, default_locale=self._default_locale, signer=self._signer)
 
 
 def _ask(push: Push, now: datetime) -> Ask | None:

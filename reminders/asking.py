@@ -46,6 +46,7 @@ class Asking:
             at=bodies.clock_of(asked.at),
             owner_id=_user(owner, "owner_id"),
             event_id=asked.id,
+            usual=asked.usual,
         )
         return bodies.event_details(sheet)
 
@@ -66,7 +67,9 @@ class Asking:
     async def rename_event(
         self, principal: Principal, asked: schemas.RenameEvent
     ) -> schemas.EventDetailsAnswer:
-        sheet = await self._events.rename(principal, asked.event_id, title=asked.title)
+        sheet = await self._events.rename(
+            principal, asked.event_id, title=asked.title, usual=asked.usual
+        )
         return bodies.event_details(sheet)
 
     async def cancel_event(
@@ -79,7 +82,12 @@ class Asking:
     ) -> schemas.EventDetailsAnswer:
         user = checked_user(asked.user_id)
         sheet = await self._events.put_member(
-            principal, asked.event_id, user_id=user, role=Role(asked.role)
+            principal,
+            asked.event_id,
+            user_id=user,
+            role=Role(asked.role),
+            part=asked.part,
+            call_at=bodies.clock_of(asked.call_at),
         )
         return bodies.event_details(sheet)
 
@@ -228,6 +236,13 @@ class Asking:
         explained = await self._explain.of(
             principal, asked.event_id, asked.task_id, user_id=_user(user)
         )
+        return firing_bodies.explanation_answer(explained)
+
+    async def explain_event(
+        self, principal: Principal, asked: schemas.OneEvent
+    ) -> schemas.ExplanationAnswer:
+        user = asked.user_id if isinstance(asked, schemas.ExplainEvent) else None
+        explained = await self._explain.of_event(principal, asked.event_id, user_id=_user(user))
         return firing_bodies.explanation_answer(explained)
 
 

@@ -14,13 +14,17 @@ class Act(Enum):
     SEE = "see"
     WORK = "work"
     """Make, change, finish and reopen tasks, and rules for oneself."""
+    HOST = "host"
+    """Invite guests, and take invitations back."""
+    SEE_GUESTS = "see_guests"
+    """Who is invited, and what they answered: not a vendor's business."""
     DECIDE = "decide"
     """Move, rename or cancel the event, say who is in it, delete tasks, rule for others."""
 
 
 _MAY = {
     Role.OWNER: frozenset(Act),
-    Role.COLLABORATOR: frozenset({Act.SEE, Act.WORK}),
+    Role.COLLABORATOR: frozenset({Act.SEE, Act.WORK, Act.HOST, Act.SEE_GUESTS}),
     Role.VENDOR: frozenset({Act.SEE, Act.WORK}),
     Role.GUEST: frozenset({Act.SEE}),
 }
@@ -39,7 +43,7 @@ def require(principal: Principal, sheet: Sheet, act: Act) -> None:
             raise EventNotFound("There is no such event.")
         if act not in _MAY[member.role]:
             raise RoleTooLow("Your role in the event does not allow this.", role=str(member.role))
-    if act is not Act.SEE and sheet.event.cancelled_at is not None:
+    if act not in (Act.SEE, Act.SEE_GUESTS) and sheet.event.cancelled_at is not None:
         raise EventCancelled("The event was cancelled.")
 
 

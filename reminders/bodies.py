@@ -7,6 +7,7 @@ from reminders import profile_schemas, schemas, shapes
 from reminders.days import Anchor
 from reminders.due import anchor_of, due_on, is_compressed
 from reminders.hijri import hijri_of
+from reminders.limits import checked_user
 from reminders.person import Person, Quiet
 from reminders.types import (
     AtWall,
@@ -90,14 +91,17 @@ def details_of(body: shapes.DetailsBody | None) -> TaskDetails | None:
         nag=body.nag,
         opens=None if body.opens is None else _from_event(body.opens),
         parent_id=body.parent_id,
-        payment=None
-        if payment is None
-        else Payment(payment.amount, payment.currency, payment.vendor),
+        payment=None if payment is None else _payment(payment),
         recurs=None
         if recurs is None
         # Where it began and how far it got is not the caller's to say.
         else Recurrence(recurs.rule, date.min, recurs.from_completion, tuple(recurs.except_on)),
     )
+
+
+def _payment(body: shapes.PaymentBody) -> Payment:
+    vendor = None if body.vendor_id is None else checked_user(body.vendor_id, field="vendor_id")
+    return Payment(body.amount, body.currency, body.vendor, vendor)
 
 
 def details_body(details: TaskDetails) -> shapes.DetailsBody:
@@ -111,7 +115,9 @@ def details_body(details: TaskDetails) -> shapes.DetailsBody:
         parent_id=details.parent_id,
         payment=None
         if payment is None
-        else shapes.PaymentBody(payment.amount, payment.currency, payment.vendor),
+        else shapes.PaymentBody(
+            payment.amount, payment.currency, payment.vendor, payment.vendor_id
+        ),
         recurrence=None
         if recurs is None
         else shapes.RecurrenceBody(recurs.rule, recurs.from_completion, list(recurs.except_on)),
@@ -162,11 +168,16 @@ def event_details(sheet: Sheet) -> schemas.EventDetailsAnswer:
         hijri=hijri_body(event.day),
         created_at=event.created_at,
         cancelled_at=event.cancelled_at,
+        usual=event.usual,
         anchors=[_anchor_body(each, event) for each in event.anchors],
         undo_move_until=None if event.moved is None else event.moved.until,
         members=[
             schemas.MemberBody(
-                user_id=member.user_id, role=str(member.role), joined_at=member.joined_at
+                user_id=member.user_id,
+                role=str(member.role),
+                joined_at=member.joined_at,
+                part=member.part,
+                call_at=clock_text(member.call_at),
             )
             for member in sheet.members
         ],

@@ -1,7 +1,9 @@
-"""The days of an event beside its own: those of its parts, and where it was before."""
+"""The days of an event beside its own: its parts', answers are due by, where it was before."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, time
+
+from kernel.ids import UserId
 
 MAIN = "main"
 """The anchor that every event has: its own day."""
@@ -25,6 +27,24 @@ class Anchor:
 
 
 @dataclass(frozen=True, slots=True)
+class Deadline:
+    """By when the guests of a part answer: on a `day`, or so many `days` from the part's own."""
+
+    part: str
+    day: date | None = None
+    days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """When and where an event is."""
+
+    day: date | None
+    at: time | None
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
 class Moved:
     """Where an event was before it was moved, and until when that can be undone."""
 
@@ -32,3 +52,7 @@ class Moved:
     at: time | None
     zone: str
     until: datetime
+    by: UserId | None = None
+    """Who moved it, and so knows."""
+    known: Place | None = None
+    """Where everybody else believes it to be."""

@@ -38,6 +38,20 @@ class AnchorNotFound(Refusal):
     code = "event.anchor_not_found"
 
 
+class NotInvited(Refusal):
+    """The user is not invited to this part of the event."""
+
+    kind = Kind.NOT_FOUND
+    code = "guest.not_invited"
+
+
+class OptOutInvalid(Refusal):
+    """The link with which somebody opts out is not one of ours."""
+
+    kind = Kind.NOT_FOUND
+    code = "guest.opt_out_invalid"
+
+
 class RoleTooLow(Refusal):
     """The user is in the event, but may not do this there."""
 

@@ -13,7 +13,15 @@ from kernel.paging import Page
 from kernel.workers import Pulse
 from reminders import limits
 from reminders.authority import Act, acting_for, require
-from reminders.errors import EventFull, EventNotFound, IdTaken, LastOwner, NotInEvent
+from reminders.days import MAIN
+from reminders.errors import (
+    AnchorNotFound,
+    EventFull,
+    EventNotFound,
+    IdTaken,
+    LastOwner,
+    NotInEvent,
+)
 from reminders.moving import checked_move
 from reminders.ports import CalendarStore, Change, Decide, RemoveMember, TakeBack
 from reminders.types import Event, Member, Role, Sheet
@@ -37,6 +45,7 @@ class Events:
         at: time | None,
         owner_id: UserId | None = None,
         event_id: UUID | None = None,
+        usual: bool = False,
     ) -> Sheet:
         """Make an event. The caller's own `event_id` makes asking twice harmless."""
         now = self._clock.now()
@@ -51,6 +60,7 @@ class Events:
             created_by=owner,
             created_at=now,
             planned_from=now,
+            usual=usual,
         )
         member = None if owner is None else Member(event.id, owner, Role.OWNER, now)
         stored = await self._store.create(event, member)
@@ -76,13 +86,20 @@ class Events:
             raise InvalidInput("user_id", "is required")
         return await self._store.events_of(user, cursor=cursor, limit=limit)
 
-    async def rename(self, principal: Principal, event_id: UUID, *, title: str) -> Sheet:
-        """Give the event another title. No plan changes: texts are made when they are sent."""
+    async def rename(
+        self, principal: Principal, event_id: UUID, *, title: str, usual: bool | None = None
+    ) -> Sheet:
+        """Give the event another title, and say whether it is told of as usual. A title changes
+        no plan: texts are made when they are sent."""
         title = limits.checked_title(title)
 
         def decide(sheet: Sheet) -> Sequence[Change]:
             require(principal, sheet, Act.DECIDE)
-            return [replace(sheet.event, title=title)]
+            event = replace(sheet.event, title=title)
+            if usual is None or usual == event.usual:
+                return [event]
+            version = event.sched_version + 1
+            return [replace(event, usual=usual, sched_version=version)]
 
         return await self._change(principal, event_id, decide)
 
@@ -102,23 +119,33 @@ class Events:
         return await self._change(principal, event_id, decide)
 
     async def put_member(
-        self, principal: Principal, event_id: UUID, *, user_id: UserId, role: Role
+        self,
+        principal: Principal,
+        event_id: UUID,
+        *,
+        user_id: UserId,
+        role: Role,
+        part: str = MAIN,
+        call_at: time | None = None,
     ) -> Sheet:
-        """Take a user in, or change what they may do."""
+        """Take a user in, or change what they may do, and when a vendor has to be there."""
         limits.checked_user(user_id)
         now = self._clock.now()
 
         def decide(sheet: Sheet) -> Sequence[Change]:
             require(principal, sheet, Act.DECIDE)
             present = sheet.member(user_id)
-            if present is not None and present.role is role:
+            joined_at = now if present is None else present.joined_at
+            member = Member(event_id, user_id, role, joined_at, part, call_at)
+            if present == member:
                 return []
+            if part != MAIN and all(each.code != part for each in sheet.event.anchors):
+                raise AnchorNotFound("The event has no such part.", code=part)
             if present is None and len(sheet.members) >= limits.MEMBERS:
                 raise EventFull("The event has as many members as it may.", limit=limits.MEMBERS)
             if role is not Role.OWNER:
                 _keep_an_owner(sheet, present)
             version = sheet.event.sched_version + 1
-            member = Member(event_id, user_id, role, now if present is None else present.joined_at)
             return [member, replace(sheet.event, sched_version=version)]
 
         return await self._change(principal, event_id, decide)

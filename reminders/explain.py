@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from uuid import UUID
 
 from kernel.clock import Clock
@@ -26,51 +25,9 @@ from reminders.quiet import hush_of
 from reminders.rules import plan, recipients, rules_by_user
 from reminders.telling import MERGED, nominal_of
 from reminders.times import offset_of
+from reminders.tracing import Layer, State, Trace, news_traces
 from reminders.types import Due, Inputs, Rule, Task
 from reminders.usual import left_out, occasion_of
-
-
-class State(StrEnum):
-    """Where a rule stands with a user."""
-
-    PLANNED = "planned"
-    PASSED = "passed"
-    NOT_CONCERNED = "not_concerned"
-    NO_DUE = "no_due"
-    DONE = "done"
-    NOT_TIMED = "not_timed"
-    MERGED = "merged"
-    TOO_LATE = "too_late"
-    OFF = "off"
-    """Usual, but not for this user or this task."""
-
-
-class Layer(StrEnum):
-    """Where a rule comes from."""
-
-    PRODUCT = "product"
-    USER = "user"
-    EVENT = "event"
-    TASK = "task"
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """One rule's way from due value to instant, as far as it goes."""
-
-    rule_id: UUID
-    state: State
-    reason: str
-    due: str | None = None
-    wall: datetime | None = None
-    zone: str | None = None
-    utc_offset: timedelta | None = None
-    due_at: datetime | None = None
-    moved_by: str | None = None
-    """What it gives way to, if anything."""
-    jitter: timedelta | None = None
-    layer: Layer = Layer.TASK
-
 
 SKEW = timedelta(seconds=5)
 """How far apart the clocks of those may be who let a firing go off and who tell it."""
@@ -124,6 +81,26 @@ class Explain:
             raise InvalidInput("user_id", "is required")
         return await self._firings.upcoming(user, cursor=cursor, limit=limit)
 
+    async def of_event(
+        self, principal: Principal, event_id: UUID, *, user_id: UserId | None = None
+    ) -> Explained:
+        """Why the user is told of the event itself, or is not."""
+        user = acting_for(principal, user_id)
+        if user is None:
+            raise InvalidInput("user_id", "is required")
+        sheet = await self._calendar.sheet(event_id)
+        if sheet is None:
+            raise EventNotFound("There is no such event.")
+        require(principal, sheet, Act.SEE)
+        if sheet.member(user) is None:
+            raise NotInEvent("The user is not in the event.", user_id=user)
+        person = await self._calendar.person(user)
+        people = {} if person is None else {user: person}
+        ramadans = await self._almanac.ramadans()
+        inputs = Inputs(sheet.event, sheet.members, [], [], people, ramadans)
+        traces = news_traces(inputs, user, self._clock.now())
+        return await self._explained(traces, await self._firings.settled(event_id, user), user)
+
     async def of(
         self,
         principal: Principal,
@@ -153,10 +130,14 @@ class Explain:
             Trace(rule.id, State.OFF, reason, layer=layer_of(inputs, task, rule, user))
             for rule, reason in left_out(task, sheet.event, user, person, ruled=len(sheet.rules))
         ]
-        settled = await self._firings.settled(task_id, user)
+        return await self._explained(traces, await self._firings.settled(task_id, user), user)
+
+    async def _explained(
+        self, traces: Sequence[Trace], settled: Sequence[Settled], user_id: UserId
+    ) -> Explained:
         keys = sorted({key for each in settled for key in each.notice_keys})
-        told = await self._aftermath.of(user, keys)
-        holding = await self._alarms.syncs([user])
+        told = await self._aftermath.of(user_id, keys)
+        holding = await self._alarms.syncs([user_id])
         ordered = sorted(holding.values(), key=lambda each: str(each.device_id))
         return Explained(traces, settled, told, ordered)
 

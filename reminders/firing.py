@@ -7,6 +7,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from kernel.ids import UserId
+from reminders.days import MAIN
 from reminders.person import Person
 from reminders.types import Event, Task
 
@@ -41,6 +42,8 @@ BUDGETED = frozenset({FiringClass.POLICY_FAR, FiringClass.POLICY_NEAR, FiringCla
 
 PAYMENTS = frozenset({FiringClass.PAYMENT, FiringClass.PAYMENT_LATE})
 OVERDUE = frozenset({FiringClass.NAG, FiringClass.PAYMENT_LATE})
+ABOUT_EVENT = frozenset({FiringClass.EVENT, FiringClass.EVENT_DAY, FiringClass.GUEST})
+"""Classes of firings that are about no task. The event's id stands in its place, or a guest's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,8 @@ class DueFiring:
     task: Task | None
     person: Person | None
     standing: bool
+    part: str = MAIN
+    """The part that a guest is invited to."""
 
 
 @dataclass(frozen=True, slots=True)

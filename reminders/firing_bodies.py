@@ -3,9 +3,10 @@
 from kernel.paging import Page
 from reminders import schemas, told_schemas
 from reminders.aftermath import Told
-from reminders.explain import Explained, Trace
+from reminders.explain import Explained
 from reminders.firing import Firing
 from reminders.times import ZONE_DATA_VERSION, wall_of
+from reminders.tracing import Trace
 
 
 def firings_answer(page: Page[Firing]) -> schemas.FiringsAnswer:

@@ -5,13 +5,23 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from reminders.due import due_on, instant_of
-from reminders.firing import OVERDUE, PAYMENTS, DueFiring, Firing, Judgement, Outcome
+from reminders.firing import (
+    ABOUT_EVENT,
+    OVERDUE,
+    PAYMENTS,
+    DueFiring,
+    Firing,
+    FiringClass,
+    Judgement,
+    Outcome,
+)
 from reminders.lateness import Decision, decide
 from reminders.person import Ramadan
 from reminders.placing import POLITE
-from reminders.quiet import Hush, hush_of, next_allowed
-from reminders.times import wall_of
+from reminders.quiet import Habits, Hush, hush_of, hushed, next_allowed
+from reminders.times import resolve, wall_of
 from reminders.types import Due, Event, Task
+from reminders.usual import CLOCK
 
 BARELY_LATE = timedelta(minutes=30)
 """So late a policy reminder may still break the quiet that has begun meanwhile."""
@@ -25,13 +35,16 @@ LATER_THAN_GRACE = "later than its grace"
 def judge(due: DueFiring, *, now: datetime, ramadans: Sequence[Ramadan] = ()) -> Judgement:
     """Let a firing go off, or say why not: what is true now decides, not what was planned."""
     firing, event, task, person = due.firing, due.event, due.task, due.person
-    if task is None or task.deleted_at is not None or event.cancelled_at is not None:
+    if event.cancelled_at is not None or not (
+        firing.firing_class in ABOUT_EVENT or (task is not None and task.deleted_at is None)
+    ):
         return Judgement(Outcome.GONE, OVER)
     if not due.standing:
         return Judgement(Outcome.GONE, NOT_STANDING)
-    if task.done_at is not None:
+    if task is not None and task.done_at is not None:
         return Judgement(Outcome.DONE)
-    if (task.sched_version, event.sched_version) != (firing.task_version, firing.event_version):
+    task_version = firing.task_version if task is None else task.sched_version
+    if (task_version, event.sched_version) != (firing.task_version, firing.event_version):
         return Judgement(Outcome.STALE)
     if person is not None and person.muted:
         return Judgement(Outcome.MUTED)
@@ -45,9 +58,9 @@ def judge(due: DueFiring, *, now: datetime, ramadans: Sequence[Ramadan] = ()) ->
         case Decision.EXPIRE:
             return Judgement(Outcome.EXPIRED, NO_LONGER_USEFUL)
         case (Decision.SEND | Decision.FOLD) as decision:
-            hushed = _hushed(due, meaning_of(firing, event, task), now, ramadans)
-            if hushed is not None:
-                return hushed
+            waits = _hushed(due, now, ramadans) or _until_morning(due, now, ramadans)
+            if waits is not None:
+                return waits
             if decision is Decision.FOLD:
                 return Judgement(Outcome.FOLDED, LATER_THAN_GRACE)
             return Judgement(Outcome.FIRED)
@@ -62,9 +75,17 @@ def meaning_of(firing: Firing, event: Event, task: Task) -> Due:
     return due if task.details.recurs is None else replace(due, day=firing.nominal_day)
 
 
-def _hushed(
-    due: DueFiring, meaning: Due, now: datetime, ramadans: Sequence[Ramadan]
-) -> Judgement | None:
+def needs_a_look(
+    firing_class: FiringClass, habits: Habits, now: datetime, ramadans: Sequence[Ramadan]
+) -> bool:
+    """Whether more than the guards decides about such firings now: for everybody with these
+    habits."""
+    if firing_class is FiringClass.GUEST:
+        return True
+    return firing_class in POLITE and hushed(habits, now, ramadans)
+
+
+def _hushed(due: DueFiring, now: datetime, ramadans: Sequence[Ramadan]) -> Judgement | None:
     """What becomes of a policy reminder when it is quiet now: as after an outage, or since
     the quiet hours, or the days of Ramadan, are others than when it was planned."""
     firing = due.firing
@@ -76,7 +97,8 @@ def _hushed(
     if not reason or (now - firing.due_at <= BARELY_LATE and _was_allowed(firing, hush)):
         return None
     latest = firing.useful_until
-    if meaning.at is not None and firing.firing_class not in OVERDUE:
+    meaning = None if due.task is None else meaning_of(firing, due.event, due.task)
+    if meaning is not None and meaning.at is not None and firing.firing_class not in OVERDUE:
         latest = min(latest, instant_of(meaning, firing.zone))
     until = next_allowed(now, hush)
     if until is None or until >= latest:
@@ -84,6 +106,19 @@ def _hushed(
             return Judgement(Outcome.FOLDED, LATER_THAN_GRACE)
         return Judgement(Outcome.EXPIRED, f"{reason} until it is no longer useful")
     return Judgement(Outcome.DEFERRED, reason, until=until)
+
+
+def _until_morning(due: DueFiring, now: datetime, ramadans: Sequence[Ramadan]) -> Judgement | None:
+    """Guests are not asked in the evening: what is late waits for the next morning there is."""
+    firing = due.firing
+    if firing.firing_class is not FiringClass.GUEST or now - firing.due_at <= firing.grace:
+        return None
+    hush = hush_of(due.person, event_zone=due.event.zone, ramadans=ramadans)
+    tomorrow = wall_of(now, hush.zone).date() + timedelta(days=1)
+    until = next_allowed(resolve(datetime.combine(tomorrow, CLOCK), hush.zone), hush)
+    if until is None or until >= firing.useful_until:
+        return Judgement(Outcome.EXPIRED, NO_LONGER_USEFUL)
+    return Judgement(Outcome.DEFERRED, "guests are asked in the morning", until=until)
 
 
 def _was_allowed(firing: Firing, hush: Hush) -> bool:

@@ -12,9 +12,10 @@ from kernel.workers import Pulse
 from reminders import limits
 from reminders.anchoring import checked_anchor, with_anchor
 from reminders.authority import Act, require
-from reminders.days import Anchor, Moved
+from reminders.days import Anchor, Moved, Place
 from reminders.due import anchor_of, due_on
 from reminders.errors import EventNotFound, NotMoved
+from reminders.event_news import is_elsewhere
 from reminders.ports import CalendarStore, Change, Decide
 from reminders.times import checked_day, checked_zone, wall_of
 from reminders.types import Due, Event, Sheet, Task
@@ -116,7 +117,15 @@ class Moving:
             moved = replace(event, day=day, at=at, zone=zone or event.zone)
             if moved == event:
                 return []
-            back = Moved(event.day, event.at, event.zone, now + UNDO)
+            before = Place(event.day, event.at, event.zone)
+            back = Moved(
+                day=event.day,
+                at=event.at,
+                zone=event.zone,
+                until=now + UNDO,
+                by=principal.user_id,
+                known=_known(event, now) or before,
+            )
             return [_replanned(replace(moved, moved=back), now)]
 
         await self._change(event_id, decide, now)
@@ -132,6 +141,11 @@ class Moving:
             if back is None or now >= back.until:
                 raise NotMoved("The event was not moved within the last ten minutes.")
             there = replace(sheet.event, day=back.day, at=back.at, zone=back.zone, moved=None)
+            known = back.known
+            if known is not None and is_elsewhere(there, back):
+                # It was moved twice: who was not told of either is told of the first.
+                again = replace(back, day=known.day, at=known.at, zone=known.zone)
+                there = replace(there, moved=again)
             return [_replanned(there, now)]
 
         await self._change(event_id, decide, now)
@@ -177,6 +191,12 @@ def checked_move(day: date | None, at: time | None, zone: str | None) -> None:
         raise InvalidInput("at", "needs a day")
     if zone is not None:
         checked_zone(zone)
+
+
+def _known(event: Event, now: datetime) -> Place | None:
+    """Where everybody believes an event to be that was moved just before."""
+    moved = event.moved
+    return None if moved is None or now >= moved.until else moved.known
 
 
 def _replanned(event: Event, now: datetime) -> Event:

@@ -118,7 +118,8 @@ class Parts:
             begun.append(Begun(len(anchors), len(tasks)))
             if not anchors and not tasks:
                 return []
-            return [_with_anchors(event, (*event.anchors, *anchors), now), *tasks]
+            told = replace(event, usual=True)
+            return [_with_anchors(told, (*event.anchors, *anchors), now), *tasks]
 
         await self._change(principal, event_id, decide)
         return begun[0]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from kernel.ids import UserId
 from kernel.paging import Page
 from reminders.action import Acted
 from reminders.budget import Ask
+from reminders.event_saying import Around
 from reminders.firing import (
     DueFiring,
     Firing,
@@ -20,10 +21,12 @@ from reminders.firing import (
     Settled,
     Tally,
 )
+from reminders.guest import Guest, RemoveGuest
 from reminders.handed import Handed
 from reminders.person import Person, Ramadan
 from reminders.quiet import Habits
 from reminders.types import Event, Inputs, Member, Rule, Sheet, Task
+from reminders.zone_state import ZoneState
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,9 @@ class TakeBack:
     over: bool = True
 
 
-Change = Event | Member | Task | Rule | RemoveMember | DropRule | TakeBack | Acted
+Change = (
+    Event | Member | Task | Rule | Guest | RemoveMember | DropRule | RemoveGuest | TakeBack | Acted
+)
 """A value to store in place of the one with its identity, what ends, or what was acted on."""
 
 Decide = Callable[[Sheet], Sequence[Change]]
@@ -120,16 +125,6 @@ class CalendarStore(Protocol):
     async def put_person(self, person: Person, *, now: datetime) -> None:
         """Store a profile in place of the earlier one."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class ZoneState:
-    """What the rules of a zone were: from `since` on they had this fingerprint."""
-
-    zone: str
-    since: date
-    fingerprint: bytes
-    version: str
 
 
 class Almanac(Protocol):
@@ -263,6 +258,10 @@ class SayingStore(Protocol):
         """Record that something else became of firings. What is stale or deferred is taken off
         the record, and its plan marked, so that it may go off at its time. What is for the
         digest is kept for it, once."""
+        ...
+
+    async def around(self, event_ids: Collection[UUID]) -> Mapping[UUID, Around]:
+        """What is said of events beside their own days."""
         ...
 
     async def spend(self, asks: Sequence[Ask]) -> Collection[bytes]:

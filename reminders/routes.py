@@ -12,6 +12,9 @@ from reminders.events import Events
 from reminders.explain import Explain
 from reminders.feeds.feeds import Feeds
 from reminders.feeds.routes import feed_operations
+from reminders.firing_routes import firing_operations
+from reminders.guests.guests import Guests
+from reminders.guests.routes import guest_operations
 from reminders.imports.imports import Imports
 from reminders.imports.routes import import_operations
 from reminders.moving import Moving
@@ -51,6 +54,7 @@ def operations(
     choosing: Choosing,
     imports: Imports,
     digest: DigestPreview,
+    guests: Guests,
 ) -> list[AnyOperation]:
     """Everything the client gateway offers to users, each beside what servers are offered."""
     asking = Asking(events, tasks, snoozing, rules, people, explain)
@@ -61,11 +65,12 @@ def operations(
         *_tasks(asking),
         *_rules(asking),
         *profile_operations(asking),
-        *_firings(asking),
+        *firing_operations(asking),
         *feed_operations(feeds),
         *usual_operations(defaults, choosing),
         *import_operations(imports),
         *digest_operations(digest),
+        *guest_operations(guests),
         *operating_operations(operating),
     ]
 
@@ -265,32 +270,5 @@ def _rules(asking: Asking) -> list[AnyOperation]:
             Nothing,
             asking.drop_rule,
             (*_CHANGING, errors.RuleNotFound),
-        ),
-    ]
-
-
-def _firings(asking: Asking) -> list[AnyOperation]:
-    return [
-        *both(
-            "firings.list",
-            "GET",
-            "/firings",
-            "List a user's coming reminders, the next first.",
-            schemas.ListFirings,
-            schemas.FiringsAnswer,
-            asking.list_firings,
-            (InvalidInput,),
-            takes_for=schemas.ListFiringsOf,
-        ),
-        *both(
-            "firings.explain",
-            "GET",
-            f"{_TASK}/explain",
-            "Why a task's rules remind a user, or do not.",
-            schemas.OneTask,
-            schemas.ExplanationAnswer,
-            asking.explain,
-            (InvalidInput, *_IN_EVENT, errors.TaskNotFound, errors.NotInEvent),
-            takes_for=schemas.ExplainTask,
         ),
     ]

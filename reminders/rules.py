@@ -10,13 +10,14 @@ from datetime import date, datetime, timedelta
 
 from kernel.ids import UserId
 from reminders.due import due_of, due_on
+from reminders.event_news import news_of
 from reminders.firing import Firing
 from reminders.lateness import lead_days
 from reminders.quiet import Hush, hush_of
 from reminders.series import dues_of
 from reminders.telling import Told, firing_of, firings_of, nominal_of, snoozed
 from reminders.types import Event, Inputs, Member, Role, Rule, Task
-from reminders.usual import opening_rule, usual_rules
+from reminders.usual import opening_rule, unpaid_rule, usual_rules
 
 
 def plan(inputs: Inputs, *, until: datetime, since: datetime | None = None) -> list[Firing]:
@@ -49,6 +50,7 @@ def plan(inputs: Inputs, *, until: datetime, since: datetime | None = None) -> l
                 firings += firings_of(event, task, due, told, rules)
         firings += snoozed(event, task, hushes)
         firings += _opening(inputs, task, hushes, members)
+    firings += news_of(inputs)
     return sorted(
         (firing for firing in firings if firing.due_at < until),
         key=lambda firing: (firing.due_at, firing.dedupe_key),
@@ -126,6 +128,11 @@ def rules_by_user(
     for user_id in sorted(usual):
         rules, person = by_user[user_id], inputs.people.get(user_id)
         rules += usual_rules(task, inputs.event, user_id, person, ruled=len(rules))
+    payment = task.details.payment
+    vendor = None if payment is None else payment.vendor_id
+    if vendor is not None and vendor in members and vendor not in usual and task.details.usual:
+        unpaid = unpaid_rule(task, inputs.event, inputs.people.get(vendor))
+        by_user[vendor] += [] if unpaid is None else [unpaid]
     return by_user
 
 

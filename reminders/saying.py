@@ -14,14 +14,15 @@ from kernel.notices import Notice, Urgency
 from reminders.action import LIFETIME as ACTIONABLE
 from reminders.action import ActionGrant, ActionSigner
 from reminders.alarm import alarm_of
-from reminders.firing import DueFiring, Firing, Outcome
+from reminders.firing import ABOUT_EVENT, DueFiring, Firing, Outcome
 from reminders.handover import meaning_of
 from reminders.identity import collapse_key, notice_key, shared_key, shared_notice_key
 from reminders.placing import POLITE
 from reminders.types import Task
-from reminders.wording import LANGUAGES, when_text
+from reminders.usual import UNPAID
+from reminders.wording import LANGUAGES, amount_text, when_text
 
-TEMPLATE = "task.reminder"
+TEMPLATE, TO_VENDORS = "task.reminder", "payment.unpaid"
 CATEGORY = "reminders"
 
 LIFETIME = timedelta(hours=24)
@@ -68,7 +69,9 @@ def said_together(said: Sequence[Said], *, now: datetime) -> Sequence[Push]:
     groups: dict[tuple[object, ...], list[Said]] = defaultdict(list)
     for each in said:
         firing = each.due.firing
-        if each.outcome is Outcome.FOLDED:
+        if firing.firing_class in ABOUT_EVENT:
+            pushes.append(Push(each.notice, [each]))
+        elif each.outcome is Outcome.FOLDED:
             groups[(firing.user_id,)].append(each)
         else:
             minute = firing.due_at.replace(second=0, microsecond=0)
@@ -89,16 +92,22 @@ def said_alone(
     """The notice that says what one firing is about."""
     firing, event, task = due.firing, due.event, _task(due)
     key = collapse_key(firing.dedupe_key)
+    variables = words_of(due, now=now, default_locale=default_locale)
+    payment = task.details.payment
+    to_vendor = firing.rule_id == UNPAID and payment is not None
+    if payment is not None and to_vendor:
+        locale = default_locale if due.person is None else due.person.locale
+        variables["amount"] = amount_text(payment, locale)
     return Notice(
         user_ids=(firing.user_id,),
-        template=TEMPLATE,
+        template=TO_VENDORS if to_vendor else TEMPLATE,
         category=CATEGORY,
         urgency=Urgency.TRANSACTIONAL,
         dedupe_key=notice_key(firing.dedupe_key),
         expires_at=min(firing.useful_until, now + LIFETIME),
-        variables=words_of(due, now=now, default_locale=default_locale),
+        variables=variables,
         collapse_key=key,
-        alarms=(alarm_of(due),),
+        alarms=() if to_vendor else (alarm_of(due),),
         exact=firing.firing_class not in POLITE,
         thread=f"event:{event.id}",
         link=f"/events/{event.id}/tasks/{task.id}",

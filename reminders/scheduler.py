@@ -11,13 +11,12 @@ from kernel.metrics import Metrics
 from kernel.options import option
 from kernel.workers import Pulse, Stop, repeat
 from reminders.firing import DueFiring, FiringClass, Judgement, Look, Outcome, Tally
-from reminders.handover import judge
+from reminders.handover import judge, needs_a_look
 from reminders.identity import SHARDS
 from reminders.oversight import OperatingStore
 from reminders.person import Ramadan
-from reminders.placing import POLITE
 from reminders.ports import Almanac, FiringStore
-from reminders.quiet import Habits, hushed
+from reminders.quiet import Habits
 
 log = logging.getLogger(__name__)
 
@@ -182,9 +181,10 @@ class Scheduler:
                 return Judgement(Outcome.DEAD, f"{type(error).__name__}: {error}")
 
         def usual(firing_class: FiringClass, habits: Habits) -> bool:
-            if firing_class not in POLITE:
-                return True
-            return not any(hushed(habits, at, ramadans) for at in (now, max(now, look.until)))
+            return not any(
+                needs_a_look(firing_class, habits, at, ramadans)
+                for at in (now, max(now, look.until))
+            )
 
         began = self._clock.monotonic()
         try:

@@ -40,6 +40,7 @@ class CreateEvent(Ask, frozen=True, kw_only=True):
     day: date | None = None
     at: WallTime | None = None
     id: UUID | None = None
+    usual: bool = False
 
 
 class CreateEventFor(CreateEvent, frozen=True, kw_only=True):
@@ -61,6 +62,8 @@ class OneEvent(Ask, frozen=True, kw_only=True):
 
 class RenameEvent(OneEvent, frozen=True, kw_only=True):
     title: Text
+    usual: bool | None = None
+    """Whether its eve and its day are told of; null leaves it as it is."""
 
 
 class MoveEvent(OneEvent, frozen=True, kw_only=True):
@@ -69,9 +72,16 @@ class MoveEvent(OneEvent, frozen=True, kw_only=True):
     zone: Zone | None = None
 
 
+class ExplainEvent(OneEvent, frozen=True, kw_only=True):
+    user_id: User
+
+
 class PutMember(OneEvent, frozen=True, kw_only=True):
     user_id: User
     role: Literal["owner", "collaborator", "vendor", "guest"]
+    part: Annotated[str, msgspec.Meta(max_length=32)] = "main"
+    call_at: WallTime | None = None
+    """When a vendor has to be there, if not when their part begins."""
 
 
 class OneMember(OneEvent, frozen=True, kw_only=True):
@@ -150,6 +160,8 @@ class MemberBody(Reply, frozen=True, kw_only=True):
     user_id: str
     role: str
     joined_at: datetime
+    part: str
+    call_at: str | None
 
 
 class RuleBody(Reply, frozen=True, kw_only=True):
@@ -178,6 +190,7 @@ class EventDetailsAnswer(EventAnswer, frozen=True, kw_only=True):
     """`version` counts the changes of all that is in the event, as its channel tells them."""
 
     version: int
+    usual: bool
     anchors: list[AnchorBody]
     undo_move_until: datetime | None
     members: list[MemberBody]

@@ -91,6 +91,7 @@ class PaymentBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     amount: Annotated[int, msgspec.Meta(ge=0, le=10**15)]
     currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", examples=["DZD"])]
     vendor: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    vendor_id: Annotated[str, msgspec.Meta(max_length=128)] | None = None
 
 
 class RecurrenceBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -77,6 +77,7 @@ class Tasks:
             if sheet.task_count >= limits.TASKS:
                 raise EventFull("The event has as many tasks as it may.", limit=limits.TASKS)
             _check_assignee(sheet, assignee_id)
+            _check_vendor(sheet, task.details)
             _check_reach(due, sheet.event)
             return [task]
 
@@ -124,6 +125,8 @@ class Tasks:
             task = task_on(sheet)
             if assignee_id != task.assignee_id:
                 _check_assignee(sheet, assignee_id)
+            if details is not None and details.payment != task.details.payment:
+                _check_vendor(sheet, details)
             if due != task.due:
                 _check_reach(due, sheet.event)
             changed = revised(
@@ -242,6 +245,13 @@ def replanned(task: Task, now: datetime) -> Task:
 def _check_assignee(sheet: Sheet, assignee_id: UserId | None) -> None:
     if assignee_id is not None and sheet.member(assignee_id) is None:
         raise NotInEvent("The assignee is not in the event.", user_id=assignee_id)
+
+
+def _check_vendor(sheet: Sheet, details: TaskDetails) -> None:
+    payment = details.payment
+    vendor = None if payment is None else payment.vendor_id
+    if vendor is not None and sheet.member(vendor) is None:
+        raise NotInEvent("The vendor is not in the event.", user_id=vendor)
 
 
 def _check_reach(due: DueSpec, event: Event) -> None:

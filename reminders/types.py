@@ -7,7 +7,8 @@ from enum import StrEnum
 from uuid import UUID
 
 from kernel.ids import UserId
-from reminders.days import MAIN, Anchor, Moved
+from reminders.days import MAIN, Anchor, Deadline, Moved
+from reminders.guest import Guest
 from reminders.person import Person, Ramadan
 
 
@@ -42,16 +43,22 @@ class Event:
     cancelled_at: datetime | None = None
     anchors: tuple[Anchor, ...] = ()
     moved: Moved | None = None
+    usual: bool = False
+    """Its eve and its day are told of as the product usually does."""
+    deadlines: tuple[Deadline, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A user in an event."""
+    """A user in an event. A vendor is called to a `part` of it, at a time of their own or when
+    it begins."""
 
     event_id: UUID
     user_id: UserId
     role: Role
     joined_at: datetime
+    part: str = MAIN
+    call_at: time | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +129,8 @@ class Payment:
     amount: int
     currency: str
     vendor: str = ""
+    vendor_id: UserId | None = None
+    """The member who is owed it, and told when nobody says that it was paid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +267,8 @@ class Inputs:
     people: Mapping[UserId, Person]
     ramadans: Sequence[Ramadan] = ()
     """Those that operators know of; the others are computed."""
+    guests: Sequence[Guest] = ()
+    """Those who have not answered, and may be asked."""
 
 
 @dataclass(frozen=True, slots=True)

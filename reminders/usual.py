@@ -50,7 +50,8 @@ _AFTER = (1, 3, 7, 14, 21, 28)
 _PAYMENT_AFTER = (1, 3)
 
 
-def _usual_id(name: str) -> UUID:
+def usual_id(name: str) -> UUID:
+    """The id of a rule that follows from what is, and is not stored."""
     return UUID(bytes=_PREFIX + hashlib.blake2b(name.encode(), digest_size=8).digest())
 
 
@@ -59,10 +60,10 @@ _PREFIX = uuid5(NAMESPACE_URL, "zaffa:usual").bytes[:8]
 FIRST_USUAL, LAST_USUAL = UUID(bytes=_PREFIX + bytes(8)), UUID(bytes=_PREFIX + b"\xff" * 8)
 """All rules that are not stored have ids from the one to the other."""
 
-OPENS = _usual_id("opens")
+OPENS = usual_id("opens")
 """The rule that says that something can be done from today on."""
 
-SNOOZED = _usual_id("snoozed")
+SNOOZED = usual_id("snoozed")
 """What stands behind a user's wish to be told again."""
 
 
@@ -87,7 +88,7 @@ def usual_rules(
         return ()
     choice = choice_of(task, user_id)
     occasion = occasion_of(task, event)
-    leads = _leads(occasion, person)
+    leads = leads_of(occasion, person)
     leads = leads[max(0, len(leads) - max(0, RULES - ruled)) :]
     said = None if person is None else person.usual.get(Occasion.OVERDUE)
     nags = _nags(task, event) if choice.nag and (said is None or said.on) else ()
@@ -137,7 +138,7 @@ def clock_of(person: Person | None) -> time:
     return CLOCK if person is None or person.clock is None else person.clock
 
 
-def _leads(occasion: Occasion, person: Person | None) -> Sequence[tuple[Lead, datetime | None]]:
+def leads_of(occasion: Occasion, person: Person | None) -> Sequence[tuple[Lead, datetime | None]]:
     """The leads that hold for an occasion, and since when if they are the user's own."""
     product = PRODUCT[occasion]
     said = None if person is None else person.usual.get(occasion)
@@ -175,6 +176,19 @@ def _nags(task: Task, event: Event) -> Sequence[int]:
     return _AFTER if details.payment is None else _PAYMENT_AFTER
 
 
+UNPAID = usual_id("unpaid")
+"""The rule that tells a vendor that nobody said they were paid."""
+
+
+def unpaid_rule(task: Task, event: Event, person: Person | None) -> Rule | None:
+    """The rule that speaks to the vendor on the day after a payment was due."""
+    payment = task.details.payment
+    if payment is None or payment.vendor_id is None or not _nags(task, event):
+        return None
+    lead = CalendarLead(Offset(days=-1), clock_of(person))
+    return replace(_rule(lead, task, event, payment.vendor_id, None), id=UNPAID)
+
+
 def opening_rule(task: Task, event: Event, user_id: UserId, person: Person | None) -> Rule | None:
     """The rule that speaks on the day from which the task may be done."""
     if not is_usual(task, user_id) or task.details.opens is None:
@@ -201,6 +215,6 @@ def id_of(lead: Lead) -> UUID:
     """How long before is the identity of a usual rule; the time of day is not."""
     match lead:
         case CalendarLead(before):
-            return _usual_id(f"{before.days} days")
+            return usual_id(f"{before.days} days")
         case ElapsedLead(before):
-            return _usual_id(f"{int(before.total_seconds()) // 60} minutes")
+            return usual_id(f"{int(before.total_seconds()) // 60} minutes")

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from reminders.due import instant_of
 from reminders.hijri import hijri_text
 from reminders.times import offset_of, wall_of
-from reminders.types import Due
+from reminders.types import Due, Payment
 
 _MONTHS = {
     "ar": "جانفي فيفري مارس أفريل ماي جوان جويلية أوت سبتمبر أكتوبر نوفمبر ديسمبر",
@@ -59,3 +59,13 @@ def when_text(
         city = due.zone.rsplit("/", 1)[-1].replace("_", " ")
         text = f"{text} ({city})"
     return text
+
+
+def amount_text(payment: Payment, locale: str) -> str:
+    """A sum as people write it: 50 000,00 DZD. Digits are Latin in all our languages."""
+    whole, cents = divmod(payment.amount, 100)
+    if language_of(locale) == "en":
+        return f"{whole:,}.{cents:02} {payment.currency}"
+    # A narrow space that does not break keeps the groups together.
+    grouped = f"{whole:,}".replace(",", "\u202f")
+    return f"{grouped},{cents:02} {payment.currency}"

@@ -14,8 +14,9 @@ from kernel.clock import Clock
 from kernel.errors import Unavailable
 from kernel.metrics import Metrics
 from kernel.workers import Pulse, Stop, repeat
-from reminders.ports import ZoneState, ZoneStore
+from reminders.ports import ZoneStore
 from reminders.times import ZONE_DATA_VERSION, offset_of, zone_names
+from reminders.zone_state import ZoneState
 
 log = logging.getLogger(__name__)
 

@@ -31,7 +31,9 @@ async def settled_about(
     connection: AsyncConnection, task_id: UUID, user_id: UserId
 ) -> Sequence[Settled]:
     """The last ones first."""
-    event_id = sa.select(TASKS.c.event_id).where(TASKS.c.id == task_id).scalar_subquery()
+    # Without such a task it is about the event itself.
+    found = sa.select(TASKS.c.event_id).where(TASKS.c.id == task_id).scalar_subquery()
+    event_id = sa.func.coalesce(found, sa.literal(task_id, TASKS.c.id.type))
     query = (
         sa.select(LOG, ITEMS.c.told_at)
         .outerjoin(ITEMS, ITEMS.c.dedupe_key == LOG.c.dedupe_key)

@@ -18,7 +18,7 @@ from reminders.adapters.tables import (
     TaskRow,
     ZoneStateRow,
 )
-from reminders.days import MAIN, Anchor, Moved
+from reminders.days import MAIN, Anchor, Deadline, Moved
 from reminders.types import (
     AtWall,
     CalendarLead,
@@ -51,6 +51,7 @@ PAUSES = table_of(PauseRow)
 Columns = dict[str, Any]
 
 _anchors = msgspec.json.Decoder(tuple[Anchor, ...])
+_deadlines = msgspec.json.Decoder(tuple[Deadline, ...])
 _moved = msgspec.json.Decoder(Moved)
 _details = msgspec.json.Decoder(TaskDetails)
 
@@ -80,6 +81,8 @@ def columns_of_event(event: Event) -> Columns:
         "cancelled_at": event.cancelled_at,
         "anchors": json_text(event.anchors),
         "moved": None if event.moved is None else json_text(event.moved),
+        "usual": event.usual,
+        "deadlines": json_text(event.deadlines),
     }
 
 
@@ -97,6 +100,8 @@ def event_of(row: Selected) -> Event:
         cancelled_at=row.cancelled_at,
         anchors=_anchors.decode(row.anchors),
         moved=None if row.moved is None else _moved.decode(row.moved),
+        usual=row.usual,
+        deadlines=_deadlines.decode(row.deadlines),
     )
 
 
@@ -106,11 +111,14 @@ def columns_of_member(member: Member) -> Columns:
         "user_id": member.user_id,
         "role": str(member.role),
         "joined_at": member.joined_at,
+        "part": member.part,
+        "call_at": member.call_at,
     }
 
 
 def member_of(row: Selected) -> Member:
-    return Member(row.event_id, row.user_id, Role(row.role), row.joined_at)
+    role = Role(row.role)
+    return Member(row.event_id, row.user_id, role, row.joined_at, row.part, row.call_at)
 
 
 def columns_of_task(task: Task) -> Columns:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.ids import new_id
 from reminders.adapters.firing_columns import columns_of_firing
+from reminders.adapters.guest_columns import GUESTS, guest_of, opted_out, times_asked
 from reminders.adapters.mapping import (
     FIRINGS,
     LOG,
@@ -25,6 +26,7 @@ from reminders.adapters.mapping import (
 from reminders.adapters.person_columns import person_of
 from reminders.adapters.sql_alarms import tell_holders
 from reminders.firing import Firing
+from reminders.guest import Answer, Guest
 from reminders.ports import Reconciled
 from reminders.types import Event, Inputs
 
@@ -39,10 +41,11 @@ async def inputs_of(connection: AsyncConnection, event: Event) -> Inputs:
         TASKS.c.event_id == event.id, TASKS.c.done_at.is_(None), TASKS.c.deleted_at.is_(None)
     )
     rules = sa.select(RULES).where(RULES.c.event_id == event.id)
-    people = (
-        sa.select(PEOPLE)
-        .join(MEMBERS, MEMBERS.c.user_id == PEOPLE.c.user_id)
-        .where(MEMBERS.c.event_id == event.id)
+    guests = await _guests(connection, event)
+    members_ids = sa.select(MEMBERS.c.user_id).where(MEMBERS.c.event_id == event.id)
+    invited = [guest.user_id for guest in guests]
+    people = sa.select(PEOPLE).where(
+        sa.or_(PEOPLE.c.user_id.in_(members_ids), PEOPLE.c.user_id.in_(invited))
     )
     return Inputs(
         event=event,
@@ -50,7 +53,21 @@ async def inputs_of(connection: AsyncConnection, event: Event) -> Inputs:
         tasks=[task_of(row) for row in await connection.execute(tasks)],
         rules=[rule_of(row) for row in await connection.execute(rules)],
         people={row.user_id: person_of(row) for row in await connection.execute(people)},
+        guests=guests,
     )
+
+
+async def _guests(connection: AsyncConnection, event: Event) -> Sequence[Guest]:
+    """Those who have not answered and may be asked, if answers are due by some day."""
+    if not event.deadlines:
+        return ()
+    waiting = sa.select(GUESTS, times_asked().label("told")).where(
+        GUESTS.c.event_id == event.id,
+        GUESTS.c.part.in_([each.part for each in event.deadlines]),
+        GUESTS.c.answer == str(Answer.INVITED),
+        ~opted_out(GUESTS.c.user_id, event.id),
+    )
+    return [guest_of(row, told=row.told) for row in await connection.execute(waiting)]
 
 
 async def write_plan(

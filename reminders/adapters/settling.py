@@ -12,6 +12,7 @@ from kernel.adapters.database import Database
 from kernel.adapters.sql_outbox import write_entries
 from kernel.outbox import Entry
 from reminders.adapters.firing_columns import firing_of
+from reminders.adapters.guest_columns import GUESTS, opted_out
 from reminders.adapters.mapping import (
     EVENTS,
     FIRINGS,
@@ -26,7 +27,9 @@ from reminders.adapters.mapping import (
     task_of,
 )
 from reminders.adapters.person_columns import person_of
+from reminders.days import MAIN
 from reminders.firing import DueFiring, Firing, FiringClass, Judgement, Outcome, Tally
+from reminders.guest import Answer
 from reminders.handed import REMINDER, handed_payload
 from reminders.usual import FIRST_USUAL, LAST_USUAL
 
@@ -51,18 +54,25 @@ def with_truth(due: DueRows) -> DueRows:
     # What is usual is not stored: it stands as long as the versions do.
     usual = taken.c.rule_id.between(FIRST_USUAL, LAST_USUAL)
     ruled = sa.or_(RULES.c.id.is_not(None), usual)
-    standing = sa.and_(MEMBERS.c.user_id.is_not(None), ruled)
+    waiting = sa.and_(
+        GUESTS.c.answer == str(Answer.INVITED), ~opted_out(taken.c.user_id, taken.c.event_id)
+    )
+    standing = sa.case(
+        (taken.c.firing_class == str(FiringClass.GUEST), waiting),
+        else_=sa.and_(MEMBERS.c.user_id.is_not(None), ruled),
+    )
     columns = [
         column.label(f"{name}__{column.name}")
         for name, table in _TRUTH.items()
         for column in table.c
     ]
     return (
-        sa.select(*taken.c, *columns, standing.label("standing"))
+        sa.select(*taken.c, *columns, standing.label("standing"), GUESTS.c.part)
         .join(EVENTS, EVENTS.c.id == taken.c.event_id)
         .outerjoin(TASKS, TASKS.c.id == taken.c.task_id)
         .outerjoin(RULES, RULES.c.id == taken.c.rule_id)
         .outerjoin(PEOPLE, PEOPLE.c.user_id == taken.c.user_id)
+        .outerjoin(GUESTS, GUESTS.c.id == taken.c.task_id)
         .outerjoin(
             MEMBERS,
             sa.and_(MEMBERS.c.event_id == taken.c.event_id, MEMBERS.c.user_id == taken.c.user_id),
@@ -152,6 +162,7 @@ def due_of(firing: Firing, row: Selected) -> DueFiring:
         task=None if row.task__id is None else task_of(_Part(row, "task")),
         person=None if row.person__user_id is None else person_of(_Part(row, "person")),
         standing=bool(row.standing),
+        part=row.part or MAIN,
     )
 
 

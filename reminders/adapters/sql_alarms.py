@@ -16,12 +16,15 @@ from reminders.adapters.alarm_tables import AlarmSyncRow
 from reminders.adapters.mapping import FIRINGS, Selected
 from reminders.adapters.settling import due_firing, with_truth
 from reminders.alarm import AlarmSync, alarms_changed
-from reminders.firing import DueFiring
+from reminders.firing import ABOUT_EVENT, DueFiring, FiringClass
+from reminders.usual import UNPAID
 
 SYNCS = table_of(AlarmSyncRow)
 
 TRUSTED = timedelta(days=7)
 """A device that did not acknowledge for so long may have lost its alarms: it is pushed again."""
+
+_TOLD_BY_SERVER = sorted(str(each) for each in {*ABOUT_EVENT, FiringClass.POLICY_LOW})
 
 _decoder = msgspec.json.Decoder(tuple[str, ...])
 
@@ -36,7 +39,13 @@ class SqlAlarmStore:
     async def coming(self, user_id: UserId, *, after: datetime, limit: int) -> Sequence[DueFiring]:
         next_ones = (
             sa.select(FIRINGS)
-            .where(FIRINGS.c.user_id == user_id, FIRINGS.c.due_at > after)
+            .where(
+                FIRINGS.c.user_id == user_id,
+                FIRINGS.c.due_at > after,
+                # What waits for the digest, or is about no task of theirs, is the server's to tell.
+                FIRINGS.c.firing_class.not_in(_TOLD_BY_SERVER),
+                FIRINGS.c.rule_id != UNPAID,
+            )
             .order_by(FIRINGS.c.due_at, FIRINGS.c.id)
             .limit(limit)
         )

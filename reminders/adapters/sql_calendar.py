@@ -13,6 +13,7 @@ from kernel.ids import UserId
 from kernel.paging import Page
 from reminders.action import Acted
 from reminders.adapters.action_rows import forget_acted, read_acted, write_acted
+from reminders.adapters.guest_columns import GUESTS, columns_of_guest
 from reminders.adapters.mapping import (
     EVENTS,
     MARKS,
@@ -37,6 +38,7 @@ from reminders.adapters.sql_digests import look
 from reminders.adapters.taking_back import take_back
 from reminders.countries import country_of
 from reminders.errors import IdTaken
+from reminders.guest import Guest, RemoveGuest
 from reminders.news import event_changed
 from reminders.person import Person
 from reminders.ports import Change, Decide, DropRule, RemoveMember, TakeBack
@@ -184,7 +186,9 @@ class SqlCalendarStore:
                     EVENTS.update().where(EVENTS.c.id == event_id).values(columns)
                 )
             case Member():
-                put = self._database.upsert(MEMBERS, on=["event_id", "user_id"], update=["role"])
+                put = self._database.upsert(
+                    MEMBERS, on=["event_id", "user_id"], update=["role", "part", "call_at"]
+                )
                 await connection.execute(put.values(columns_of_member(change)))
                 await look(self._database, connection, [change.user_id], change.joined_at)
             case RemoveMember(user_id):
@@ -201,6 +205,13 @@ class SqlCalendarStore:
                 await write_acted(self._database, connection, change)
             case TakeBack():
                 await take_back(connection, event_id, change, now)
+            case Guest():
+                names = ["answer", "answered_at"]
+                invited = self._database.upsert(GUESTS, on=["id"], update=names)
+                await connection.execute(invited.values(columns_of_guest(change)))
+            case RemoveGuest(guest_id):
+                gone = GUESTS.delete().where(GUESTS.c.id == guest_id, GUESTS.c.event_id == event_id)
+                await connection.execute(gone)
             case DropRule(rule_id):
                 await connection.execute(
                     RULES.delete().where(RULES.c.id == rule_id, RULES.c.event_id == event_id)

@@ -1,19 +1,34 @@
 """Firings that went off and are not said yet, in their log."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import sqlalchemy as sa
 
 from kernel.adapters.database import Database
 from kernel.ids import UserId
 from reminders.adapters.budgets import spend
-from reminders.adapters.mapping import LOG, MARKS, Columns, Selected
+from reminders.adapters.guest_columns import GUESTS
+from reminders.adapters.mapping import (
+    LOG,
+    MARKS,
+    MEMBERS,
+    TASKS,
+    Columns,
+    Selected,
+    member_of,
+    task_of,
+)
 from reminders.adapters.settling import REASON, UNSETTLED, due_of, with_truth
 from reminders.adapters.sql_digests import ITEMS
 from reminders.budget import Ask
+from reminders.event_saying import Around
 from reminders.firing import DueFiring, Firing, FiringClass, Judgement, Outcome
+from reminders.guest import Answer
 from reminders.handed import Handed
+from reminders.types import Member, Task
 
 
 class SqlSayingStore:
@@ -65,6 +80,28 @@ class SqlSayingStore:
                 events = {each.event_id for each in back}
                 marks = [{"event_id": each, "marked_at": now} for each in events]
                 await connection.execute(MARKS.insert(), marks)
+
+    async def around(self, event_ids: Collection[UUID]) -> Mapping[UUID, Around]:
+        members = sa.select(MEMBERS).where(MEMBERS.c.event_id.in_(event_ids))
+        waiting = sa.select(TASKS).where(
+            TASKS.c.event_id.in_(event_ids), TASKS.c.done_at.is_(None), TASKS.c.deleted_at.is_(None)
+        )
+        answered = (
+            sa.select(GUESTS.c.event_id, GUESTS.c.part, GUESTS.c.answer, sa.func.count().label("n"))
+            .where(GUESTS.c.event_id.in_(event_ids))
+            .group_by(GUESTS.c.event_id, GUESTS.c.part, GUESTS.c.answer)
+        )
+        in_event: dict[UUID, dict[UserId, Member]] = defaultdict(dict)
+        open_tasks: dict[UUID, list[Task]] = defaultdict(list)
+        answers: dict[UUID, dict[str, dict[Answer, int]]] = defaultdict(lambda: defaultdict(dict))
+        async with self._database.reading() as connection:
+            for row in await connection.execute(members):
+                in_event[row.event_id][UserId(row.user_id)] = member_of(row)
+            for row in await connection.execute(waiting.order_by(TASKS.c.created_at)):
+                open_tasks[row.event_id].append(task_of(row))
+            for row in await connection.execute(answered):
+                answers[row.event_id][row.part][Answer(row.answer)] = row.n
+        return {key: Around(in_event[key], open_tasks[key], answers[key]) for key in event_ids}
 
     async def spend(self, asks: Sequence[Ask]) -> set[bytes]:
         async with self._database.transaction() as connection:

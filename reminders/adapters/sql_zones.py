@@ -16,7 +16,7 @@ from reminders.adapters.mapping import (
     TASKS,
     ZONE_STATES,
 )
-from reminders.ports import ZoneState
+from reminders.zone_state import ZoneState
 
 
 class SqlZoneStore:

@@ -38,6 +38,8 @@ class EventRow(Row, table=True):
     cancelled_at: datetime | None = Field(default=None, sa_type=Instant)
     anchors: str = Field(sa_type=JSON_TEXT, sa_column_kwargs={"server_default": "[]"})
     moved: str | None = Field(default=None, sa_type=JSON_TEXT)
+    usual: bool = Field(sa_column_kwargs={"server_default": sa.false()})
+    deadlines: str = Field(sa_type=JSON_TEXT, sa_column_kwargs={"server_default": "[]"})
     revision: int = Field(
         default=0, sa_type=sa.BigInteger, sa_column_kwargs={"server_default": "0"}
     )
@@ -54,6 +56,8 @@ class EventMemberRow(Row, table=True):
     user_id: str = Field(primary_key=True, sa_type=USER)
     role: str = Field(sa_type=sa.String(16))
     joined_at: datetime = Field(sa_type=Instant)
+    part: str = Field(sa_type=sa.String(32), sa_column_kwargs={"server_default": "main"})
+    call_at: time | None = None
 
 
 class PersonRow(Row, table=True):

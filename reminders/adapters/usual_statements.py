@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.adapters.database import Instant
+from reminders.guest import EVERYWHERE
 from reminders.usual import FIRST_USUAL, LAST_USUAL
 
 LEFT = "left"
@@ -21,11 +22,10 @@ KNOWN = "known"
 
 _JUDGED = """
     SELECT firing.*,
-        task.id IS NOT NULL AND task.deleted_at IS NULL AND event.cancelled_at IS NULL AS alive,
+        NOT {over} AS alive,
         CASE
             WHEN settled.dedupe_key IS NOT NULL THEN 'known'
-            WHEN task.id IS NULL OR task.deleted_at IS NOT NULL OR event.cancelled_at IS NOT NULL
-                OR member.user_id IS NULL OR (rule.id IS NULL AND NOT {usual}) THEN 'gone'
+            WHEN {over} OR {not_standing} THEN 'gone'
             WHEN task.done_at IS NOT NULL THEN 'done'
             WHEN task.sched_version <> firing.task_version
                 OR event.sched_version <> firing.event_version THEN 'stale_replanned'
@@ -44,10 +44,26 @@ _JUDGED = """
     LEFT JOIN reminders_people AS person ON person.user_id = firing.user_id
     LEFT JOIN event_members AS member
         ON member.event_id = firing.event_id AND member.user_id = firing.user_id
+    LEFT JOIN event_guests AS guest
+        ON guest.id = firing.task_id AND firing.firing_class = 'guest'
     LEFT JOIN firing_log AS settled
         ON settled.nominal_day = firing.nominal_day AND settled.dedupe_key = firing.dedupe_key
     WHERE {taken}
 """
+
+_OVER = """(event.cancelled_at IS NOT NULL
+    OR (firing.firing_class NOT IN ('event', 'event_day', 'guest')
+        AND (task.id IS NULL OR task.deleted_at IS NOT NULL)))"""
+
+# A guest is asked twice at most, whatever was moved meanwhile.
+_NOT_STANDING = """CASE WHEN firing.firing_class = 'guest' THEN
+        guest.id IS NULL OR guest.answer <> 'invited'
+        OR EXISTS (SELECT 1 FROM guest_opt_outs AS opted WHERE opted.user_id = firing.user_id
+            AND opted.event_id IN (firing.event_id, {everywhere}))
+        OR 2 <= (SELECT count(*) FROM firing_log AS asked
+            WHERE asked.event_id = firing.event_id AND asked.task_id = firing.task_id
+                AND asked.outcome = 'fired')
+    ELSE member.user_id IS NULL OR (rule.id IS NULL AND NOT {usual}) END"""
 
 _RECORD = """
     INSERT INTO firing_log (nominal_day, dedupe_key, event_id, task_id, rule_id, user_id,
@@ -84,8 +100,12 @@ _NOW = sa.bindparam("now", type_=Instant())
 # --- PostgreSQL: one statement, whose parts all see what was true at its beginning ------------
 
 _ON_POSTGRESQL = {
-    "usual": f"""firing.rule_id
-        BETWEEN CAST('{FIRST_USUAL}' AS uuid) AND CAST('{LAST_USUAL}' AS uuid)""",
+    "over": _OVER,
+    "not_standing": _NOT_STANDING.format(
+        everywhere=f"CAST('{EVERYWHERE}' AS uuid)",
+        usual=f"""firing.rule_id
+            BETWEEN CAST('{FIRST_USUAL}' AS uuid) AND CAST('{LAST_USUAL}' AS uuid)""",
+    ),
     "left": "firing.id = ANY (CAST(:left AS uuid[]))",
     "taken": "firing.id = ANY (CAST(:taken AS uuid[]))",
     "grace_over": "firing.due_at + make_interval(secs => firing.grace_seconds) < :now",
@@ -128,7 +148,11 @@ async def settle_on_postgresql(
 # --- SQLite: one after the other, over a table of its own -------------------------------------
 
 _ON_SQLITE = {
-    "usual": f"firing.rule_id BETWEEN '{FIRST_USUAL.hex}' AND '{LAST_USUAL.hex}'",
+    "over": _OVER,
+    "not_standing": _NOT_STANDING.format(
+        everywhere=f"'{EVERYWHERE.hex}'",
+        usual=f"firing.rule_id BETWEEN '{FIRST_USUAL.hex}' AND '{LAST_USUAL.hex}'",
+    ),
     "left": "firing.id IN (SELECT value FROM json_each(:left))",
     "taken": "firing.id IN (SELECT value FROM json_each(:taken))",
     "grace_over": "firing.due_at + firing.grace_seconds * 1000000 < :now",

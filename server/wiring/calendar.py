@@ -17,6 +17,7 @@ from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_digests import SqlDigestStore
 from reminders.adapters.sql_feeds import SqlFeedStore
 from reminders.adapters.sql_firings import SqlFiringStore
+from reminders.adapters.sql_guests import SqlGuestStore
 from reminders.adapters.sql_operating import SqlOperatingStore
 from reminders.adapters.sql_saying import SqlSayingStore
 from reminders.adapters.sql_zones import SqlZoneStore
@@ -32,12 +33,14 @@ from reminders.events import Events
 from reminders.explain import Explain
 from reminders.feeds.feeds import Feeds
 from reminders.forgetting import Forgetting
+from reminders.guests.guests import Guests
 from reminders.handed import REMINDER
 from reminders.imports.imports import Imports
 from reminders.moving import Moving
 from reminders.news import EVENT_CHANGED
 from reminders.newsroom import Newsroom
 from reminders.operating import Operating
+from reminders.opting import OptOutSigner
 from reminders.outside import Live
 from reminders.parts import Parts
 from reminders.people import People
@@ -60,6 +63,7 @@ class Calendar:
         self._ground = ground
         self._store = store = SqlCalendarStore(ground.database)
         self._signer = ActionSigner(ground.settings.credentials.keys)
+        self._opting = OptOutSigner(ground.settings.credentials.keys)
         self._planning = Pulse(ground.relaying)
         """Beats when something that reminders depend on was changed in this process: plans
         follow, and what is told of the change."""
@@ -98,6 +102,13 @@ class Calendar:
             choosing=Choosing(store=store, clock=clock, planning=planning),
             imports=Imports(
                 store=store, clock=clock, planning=planning, options=ground.settings.imports
+            ),
+            guests=Guests(
+                calendar=store,
+                store=SqlGuestStore(ground.database),
+                clock=clock,
+                planning=planning,
+                signer=self._opting,
             ),
             digest=DigestPreview(store=self._digests, almanac=self._almanac, clock=clock),
             operating=Operating(
@@ -147,6 +158,7 @@ class Calendar:
             metrics=ground.metrics,
             default_locale=ground.settings.scheduler.default_locale,
             signer=self._signer,
+            opting=self._opting,
         ).handle
 
     def scheduler(self) -> None:

@@ -18,6 +18,7 @@ import reminders.adapters.action_tables
 import reminders.adapters.alarm_tables
 import reminders.adapters.digest_tables
 import reminders.adapters.feed_tables
+import reminders.adapters.guest_tables
 import reminders.adapters.tables
 from kernel.adapters.database import Row
 
@@ -35,6 +36,7 @@ TABLES = (
     notifications.adapters.template_tables,
     notifications.adapters.webhook_tables,
     reminders.adapters.digest_tables,
+    reminders.adapters.guest_tables,
     reminders.adapters.feed_tables,
     reminders.adapters.action_tables,
     reminders.adapters.alarm_tables,

@@ -14,12 +14,12 @@ from reminders.adapters.firing_columns import columns_of_firing
 from reminders.adapters.mapping import FIRINGS, LOG
 from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_firings import SqlFiringStore
+from reminders.days import MAIN
 from reminders.firing import DueFiring, Firing, FiringClass, Look, Outcome
-from reminders.handover import judge
+from reminders.guest import Answer, Guest
+from reminders.handover import judge, needs_a_look
 from reminders.person import Quiet
-from reminders.placing import POLITE
 from reminders.ports import DropRule
-from reminders.quiet import hushed
 from reminders.times import wall_of
 from reminders.usual import FIRST_USUAL, OPENS
 from tests.support.clock import START
@@ -38,7 +38,7 @@ async def test_sql_and_the_rules_judge_alike(database, seed):
         await connection.execute(FIRINGS.insert(), rows)
 
     def usual(firing_class, habits):
-        return firing_class not in POLITE or not hushed(habits, START, ())
+        return not needs_a_look(firing_class, habits, START, ())
 
     look = Look(START)
     for shard in await store.due_shards(look):
@@ -113,5 +113,16 @@ async def due_firing(calendar, dice, number):
             follow_device=dice.random() < 0.5,
         )
         await calendar.put_person(profile, now=START)
+    if firing.firing_class is FiringClass.GUEST:
+        return await guest_firing(calendar, firing, about, profile, has_answered=rarely())
     known = job if firing.task_id == job.id else None
     return DueFiring(firing, about, known, profile, standing=standing)
+
+
+async def guest_firing(calendar, firing, about, profile, *, has_answered):
+    """The firing as one that asks a guest, who may have answered since."""
+    answer = Answer.YES if has_answered else Answer.INVITED
+    guest = Guest(uuid.uuid4(), about.id, firing.user_id, MAIN, START, answer)
+    await calendar.change(about.id, lambda _: [guest], now=START)
+    asked = replace(firing, task_id=guest.id)
+    return DueFiring(asked, about, None, profile, standing=not has_answered)

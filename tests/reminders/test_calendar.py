@@ -8,7 +8,7 @@ import pytest
 from kernel.errors import Denied, InvalidInput
 from kernel.identity import Scope
 from reminders import errors, limits
-from reminders.explain import State
+from reminders.tracing import State
 from reminders.types import (
     AtWall,
     CalendarLead,

@@ -31,15 +31,19 @@ MONDAY, TUESDAY = date(2026, 4, 6), date(2026, 4, 7)
 """After Ramadan, on no weekend."""
 
 
-@pytest.fixture
-async def wedding(anywhere):
+async def prepared(room):
     """Amina's, in summer; it is the third of April, a Friday."""
-    anywhere.clock.move(days=33)
-    await anywhere.people.put(user(AMINA), zone=ALGIERS, locale="fr-DZ")
-    sheet = await anywhere.events.create(
+    room.clock.move(days=33)
+    await room.people.put(user(AMINA), zone=ALGIERS, locale="fr-DZ")
+    sheet = await room.events.create(
         user(AMINA), title="Mariage", zone=ALGIERS, day=date(2026, 7, 10), at=None
     )
     return sheet.event.id
+
+
+@pytest.fixture
+async def wedding(room):
+    return await prepared(room)
 
 
 async def task(room, event_id, title, due, **details):
@@ -48,42 +52,35 @@ async def task(room, event_id, title, due, **details):
     )
 
 
-@pytest.fixture
-def heard(anywhere):
+async def heard(room, day, clock):
     """What is told until a time in Algiers, in steps of a few minutes or hours."""
-    room = anywhere
-
-    async def until(day, clock):
-        end, told = resolve(datetime.combine(day, clock), ALGIERS), []
-        while True:
-            left = end - room.clock.now()
-            near = timedelta(minutes=20) if left <= timedelta(hours=2) else timedelta(hours=2)
-            near = timedelta(hours=8) if left > timedelta(hours=24) else near
-            await room.planner.step()
-            await room.scheduler.step()
-            told += await room.notices()
-            await room.digester.step()
-            told += await room.notices()
-            if left <= timedelta(0):
-                return told
-            room.clock.move(seconds=min(near, left).total_seconds())
-
-    return until
+    end, told = resolve(datetime.combine(day, clock), ALGIERS), []
+    while True:
+        left = end - room.clock.now()
+        near = timedelta(minutes=20) if left <= timedelta(hours=2) else timedelta(hours=2)
+        near = timedelta(hours=8) if left > timedelta(hours=24) else near
+        await room.planner.step()
+        await room.scheduler.step()
+        told += await room.notices()
+        await room.digester.step()
+        told += await room.notices()
+        if left <= timedelta(0):
+            return told
+        room.clock.move(seconds=min(near, left).total_seconds())
 
 
 def texts(told):
     return [(each.template, dict(each.variables)) for each in told]
 
 
-async def test_in_the_morning_a_user_is_told_what_the_day_is_about(anywhere, wedding, heard):
-    room = anywhere
+async def test_in_the_morning_a_user_is_told_what_the_day_is_about(room, wedding):
     await task(room, wedding, "Fleurs", OnDay(TUESDAY))
     await task(room, wedding, "Traiteur", AtWall(TUESDAY, time(15), ALGIERS))
     await task(room, wedding, "Salle", OnDay(MONDAY))
     await task(room, wedding, "Robe", OnDay(date(2026, 4, 10)))
-    await heard(TUESDAY, time(8))
+    await heard(room, TUESDAY, time(8))
 
-    (digest,) = await heard(TUESDAY, time(9))
+    (digest,) = await heard(room, TUESDAY, time(9))
 
     assert digest.template == "reminders.digest"
     assert digest.category == "digests"
@@ -105,18 +102,16 @@ def _lines(digest):
     return digest.variables["lines"].split("\n")
 
 
-async def test_a_user_for_whom_there_is_nothing_today_is_not_told(
-    anywhere, wedding, heard, metrics
-):
-    await task(anywhere, wedding, "Robe", OnDay(date(2026, 4, 10)))
-    await heard(MONDAY, time(8))
+async def test_a_user_for_whom_there_is_nothing_today_is_not_told(room, wedding, metrics):
+    await task(room, wedding, "Robe", OnDay(date(2026, 4, 10)))
+    await heard(room, MONDAY, time(8))
 
-    assert await heard(TUESDAY, time(8)) == []
+    assert await heard(room, TUESDAY, time(8)) == []
     assert value_of(metrics, "reminders_digests_total", outcome="empty") >= 1
 
 
-async def test_once_a_week_what_lies_ahead_is_told(anywhere, wedding, heard):
-    room = anywhere
+async def test_once_a_week_what_lies_ahead_is_told(anywhere):
+    room, wedding = anywhere, await prepared(anywhere)
     await room.events.put_member(user(AMINA), wedding, user_id=BILAL, role=Role.VENDOR)
     await room.people.put(user(BILAL), zone=ALGIERS, locale="ar-DZ")
     robe = await task(room, wedding, "Robe", OnDay(date(2026, 4, 8)))
@@ -124,9 +119,9 @@ async def test_once_a_week_what_lies_ahead_is_told(anywhere, wedding, heard):
         user(AMINA), wedding, robe.id, title="Robe", due=robe.due, assignee_id=BILAL
     )
     await task(room, wedding, "Fleurs", OnDay(date(2026, 4, 9)))
-    await heard(date(2026, 4, 4), time(1))
+    await heard(room, date(2026, 4, 4), time(1))
 
-    told = await heard(date(2026, 4, 5), time(12))
+    told = await heard(room, date(2026, 4, 5), time(12))
 
     assert [(each.template, each.user_ids, each.data["digest_on"]) for each in told] == [
         ("reminders.week", (AMINA,), "2026-04-04"),
@@ -135,10 +130,8 @@ async def test_once_a_week_what_lies_ahead_is_told(anywhere, wedding, heard):
     assert "الأربعاء 8 أفريل" in told[1].variables["lines"]
 
 
-async def test_what_matters_little_is_told_in_the_next_digest_and_explained(
-    anywhere, wedding, heard
-):
-    room = anywhere
+async def test_what_matters_little_is_told_in_the_next_digest_and_explained(anywhere):
+    room, wedding = anywhere, await prepared(anywhere)
     favour = await task(room, wedding, "Cadeaux", OnDay(date(2026, 4, 20)), priority=Priority.LOW)
     await room.rules.put(
         user(AMINA),
@@ -149,24 +142,21 @@ async def test_what_matters_little_is_told_in_the_next_digest_and_explained(
         lead=CalendarLead(Offset(days=14), time(11)),
         exact=False,
     )
-    assert await heard(MONDAY, time(12)) == []
+    assert await heard(room, MONDAY, time(12)) == []
     explained = await room.explain.of(user(AMINA), wedding, favour.id)
     assert [(each.outcome, each.told_at) for each in explained.settled] == [(Outcome.FOLDED, None)]
 
-    (digest,) = await heard(TUESDAY, time(9))
+    (digest,) = await heard(room, TUESDAY, time(9))
 
     assert digest.variables["folded"] == 1
     explained = await room.explain.of(user(AMINA), wedding, favour.id)
     assert "next digest" in explained.settled[0].reason
     assert explained.settled[0].told_at is not None
-    assert await heard(date(2026, 4, 8), time(9)) == []
+    assert await heard(room, date(2026, 4, 8), time(9)) == []
 
 
-async def test_three_reminders_a_day_are_enough_and_the_digest_tells_the_others(
-    anywhere, wedding, heard
-):
+async def test_three_reminders_a_day_are_enough_and_the_digest_tells_the_others(room, wedding):
     """Of events of their own, or three of a minute would be one."""
-    room = anywhere
     tasks = []
     for number in range(5):
         sheet = await room.events.create(
@@ -177,8 +167,8 @@ async def test_three_reminders_a_day_are_enough_and_the_digest_tells_the_others(
     payment = Payment(10_000, "DZD")
     await task(room, wedding, "Acompte", OnDay(date(2026, 4, 13)), usual=True, payment=payment)
 
-    told = await heard(MONDAY, time(20))
-    (digest,) = [each for each in await heard(TUESDAY, time(9)) if "digest" in each.template]
+    told = await heard(room, MONDAY, time(20))
+    (digest,) = [each for each in await heard(room, TUESDAY, time(9)) if "digest" in each.template]
 
     assert len([each for each in told if each.variables["task"] == "Salle"]) == 3
     assert len([each for each in told if each.variables["task"] == "Acompte"]) == 1
@@ -190,53 +180,52 @@ async def test_three_reminders_a_day_are_enough_and_the_digest_tells_the_others(
     }
 
 
-async def test_what_was_done_before_the_digest_is_not_in_it(anywhere, wedding, heard):
-    room = anywhere
+async def test_what_was_done_before_the_digest_is_not_in_it(room, wedding):
     flowers = await task(room, wedding, "Fleurs", OnDay(TUESDAY))
-    await heard(MONDAY, time(20))
+    await heard(room, MONDAY, time(20))
     await room.tasks.complete(user(AMINA), wedding, flowers.id)
 
-    assert await heard(TUESDAY, time(12)) == []
+    assert await heard(room, TUESDAY, time(12)) == []
 
 
-async def test_after_noon_the_days_digest_is_left_out(anywhere, wedding, heard, metrics):
-    await task(anywhere, wedding, "Fleurs", OnDay(TUESDAY))
-    await heard(MONDAY, time(20))
-    anywhere.clock.move(hours=17)
+async def test_after_noon_the_days_digest_is_left_out(room, wedding, metrics):
+    await task(room, wedding, "Fleurs", OnDay(TUESDAY))
+    await heard(room, MONDAY, time(20))
+    room.clock.move(hours=17)
 
-    assert await heard(TUESDAY, time(20)) == []
+    assert await heard(room, TUESDAY, time(20)) == []
     assert value_of(metrics, "reminders_digests_total", outcome="late") == 1
 
 
 @pytest.mark.parametrize("profile", [{"muted": True}, {"digest": Digests.OFF}])
-async def test_who_wants_none_gets_none(anywhere, wedding, heard, profile):
-    await anywhere.people.put(user(AMINA), zone=ALGIERS, locale="fr-DZ", **profile)
-    await task(anywhere, wedding, "Fleurs", OnDay(TUESDAY))
-
-    assert await heard(TUESDAY, time(12)) == []
-
-
-async def test_digests_can_be_paused(anywhere, wedding, heard):
-    await task(anywhere, wedding, "Fleurs", OnDay(TUESDAY))
-    await anywhere.operating.pause(server(), FiringClass.DIGEST)
-
-    assert await heard(TUESDAY, time(12)) == []
-
-
-async def test_several_digesters_tell_each_user_once(anywhere, wedding, heard):
-    await task(anywhere, wedding, "Fleurs", OnDay(TUESDAY))
-    await heard(TUESDAY, time(8))
-    anywhere.clock.move(minutes=50)
-
-    await asyncio.gather(*(anywhere.digester.step() for _ in range(4)))
-
-    assert len(await anywhere.notices()) == 1
-
-
-async def test_the_next_digest_can_be_looked_at(anywhere, wedding, heard):
-    room = anywhere
+async def test_who_wants_none_gets_none(room, wedding, profile):
+    await room.people.put(user(AMINA), zone=ALGIERS, locale="fr-DZ", **profile)
     await task(room, wedding, "Fleurs", OnDay(TUESDAY))
-    await heard(MONDAY, time(20))
+
+    assert await heard(room, TUESDAY, time(12)) == []
+
+
+async def test_digests_can_be_paused(room, wedding):
+    await task(room, wedding, "Fleurs", OnDay(TUESDAY))
+    await room.operating.pause(server(), FiringClass.DIGEST)
+
+    assert await heard(room, TUESDAY, time(12)) == []
+
+
+async def test_several_digesters_tell_each_user_once(anywhere):
+    room, wedding = anywhere, await prepared(anywhere)
+    await task(room, wedding, "Fleurs", OnDay(TUESDAY))
+    await heard(room, TUESDAY, time(8))
+    room.clock.move(minutes=50)
+
+    await asyncio.gather(*(room.digester.step() for _ in range(4)))
+
+    assert len(await room.notices()) == 1
+
+
+async def test_the_next_digest_can_be_looked_at(room, wedding):
+    await task(room, wedding, "Fleurs", OnDay(TUESDAY))
+    await heard(room, MONDAY, time(20))
 
     found = await room.digest.of(user(AMINA))
 

@@ -32,6 +32,7 @@ def ask(room):
             choosing=room.choosing,
             imports=room.imports,
             digest=room.digest,
+            guests=room.guests,
         )
     }
 
@@ -49,7 +50,7 @@ def test_everything_users_may_ask_servers_may_ask_for_them(ask):
     users = [each for each in ask.offered.values() if each.scope is None and not each.open]
     servers = [each for each in ask.offered.values() if each.scope is not None]
 
-    assert (len(users), len(servers)) == (39, 46)
+    assert (len(users), len(servers)) == (45, 52)
     assert all(each.path.startswith("/v1/") and each.rpc for each in users)
     assert all(each.path.startswith("/admin/v1/") and not each.rpc for each in servers)
     assert {each.scope for each in servers} == {Scope.REMINDERS}

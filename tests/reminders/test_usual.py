@@ -8,9 +8,9 @@ import pytest
 from kernel.errors import InvalidInput
 from reminders.defaults import Own
 from reminders.errors import EventNotFound, ProfileNotFound, RoleTooLow
-from reminders.explain import Layer, State
 from reminders.person import Occasion, Usual, UsualLead
 from reminders.rules import plan
+from reminders.tracing import Layer, State
 from reminders.types import (
     AtWall,
     CalendarLead,

@@ -10,8 +10,8 @@ from kernel.errors import Unavailable
 from kernel.workers import Pulse
 from reminders import times
 from reminders.adapters.sql_zones import SqlZoneStore
-from reminders.ports import ZoneState
 from reminders.types import FromEvent, Offset
+from reminders.zone_state import ZoneState
 from reminders.zone_watch import RENEWED, ZoneWatch, compared, state_of
 from tests.support.factories_reminders import AMINA, day_before, user
 from tests.support.metrics import value_of

@@ -21,6 +21,7 @@ from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_digests import SqlDigestStore
 from reminders.adapters.sql_feeds import SqlFeedStore
 from reminders.adapters.sql_firings import SqlFiringStore
+from reminders.adapters.sql_guests import SqlGuestStore
 from reminders.adapters.sql_operating import SqlOperatingStore
 from reminders.adapters.sql_saying import SqlSayingStore
 from reminders.alarms import LocalAlarms
@@ -32,10 +33,12 @@ from reminders.digests.preview import DigestPreview
 from reminders.events import Events
 from reminders.explain import Explain
 from reminders.feeds.feeds import FeedOptions, Feeds
+from reminders.guests.guests import Guests
 from reminders.handed import REMINDER
 from reminders.imports.imports import ImportOptions, Imports
 from reminders.moving import Moving
 from reminders.operating import Operating
+from reminders.opting import OptOutSigner
 from reminders.parts import Parts
 from reminders.people import People
 from reminders.person import Person, Ramadan
@@ -64,6 +67,8 @@ from tests.support.clock import START, ManualClock
 AMINA = UserId("amina")
 BILAL = UserId("bilal")
 CELIA = UserId("célia")
+
+OPTING = OptOutSigner(["a secret of a test"])
 
 LONG_AGO = datetime(1999, 1, 1, tzinfo=UTC)
 
@@ -195,6 +200,7 @@ class Room:
     defaults: Defaults
     choosing: Choosing
     digest: DigestPreview
+    guests: Guests
     digester: Digester
     planner: Planner
     scheduler: Scheduler
@@ -268,6 +274,13 @@ def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
         operating=Operating(store=operating, firings=firings, clock=clock, planning=planning),
         defaults=Defaults(**parts),
         choosing=Choosing(**parts),
+        guests=Guests(
+            calendar=calendar,
+            store=SqlGuestStore(database),
+            clock=clock,
+            planning=planning,
+            signer=OPTING,
+        ),
         digest=DigestPreview(store=digests, almanac=almanac, clock=clock),
         digester=Digester(
             store=digests,
@@ -304,6 +317,7 @@ def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
             metrics=metrics,
             default_locale="en",
             signer=SIGNER,
+            opting=OPTING,
         ),
         outbox=SqlOutbox(database, clock),
         almanac=almanac,

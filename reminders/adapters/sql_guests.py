@@ -1,0 +1,73 @@
+"""Guests and their answers, in tables."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from kernel.adapters.database import Database
+from kernel.ids import UserId
+from kernel.paging import Page
+from reminders.adapters.guest_columns import GUESTS, OPT_OUTS, guest_of
+from reminders.adapters.mapping import MARKS
+from reminders.adapters.places import place_cursor, place_of
+from reminders.guest import EVERYWHERE, Answer, Guest
+
+
+class SqlGuestStore:
+    """One adapter for both databases."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def guest(self, guest_id: UUID) -> Guest | None:
+        async with self._database.reading() as connection:
+            found = await connection.execute(sa.select(GUESTS).where(GUESTS.c.id == guest_id))
+            row = found.one_or_none()
+        return None if row is None else guest_of(row)
+
+    async def guests_of(
+        self, event_id: UUID, part: str, *, cursor: str | None, limit: int
+    ) -> Page[Guest]:
+        query = (
+            sa.select(GUESTS)
+            .where(GUESTS.c.event_id == event_id, GUESTS.c.part == part)
+            .order_by(GUESTS.c.id)
+            .limit(limit + 1)
+        )
+        if cursor is not None:
+            query = query.where(GUESTS.c.id > place_of(cursor)[1])
+        async with self._database.reading() as connection:
+            guests = [guest_of(row) for row in await connection.execute(query)]
+        more = len(guests) > limit
+        guests = guests[:limit]
+        last = place_cursor(guests[-1].invited_at, guests[-1].id) if more else None
+        return Page(guests, last)
+
+    async def answers(self, event_id: UUID) -> Mapping[str, Mapping[Answer, int]]:
+        query = (
+            sa.select(GUESTS.c.part, GUESTS.c.answer, sa.func.count().label("guests"))
+            .where(GUESTS.c.event_id == event_id)
+            .group_by(GUESTS.c.part, GUESTS.c.answer)
+        )
+        found: dict[str, dict[Answer, int]] = defaultdict(dict)
+        async with self._database.reading() as connection:
+            for row in await connection.execute(query):
+                found[row.part][Answer(row.answer)] = row.guests
+        return found
+
+    async def opt_out(self, user_id: UserId, event_id: UUID, *, now: datetime) -> None:
+        new = self._database.insert_new(OPT_OUTS, on=["user_id", "event_id"])
+        invited = sa.select(GUESTS.c.event_id, sa.literal(now, MARKS.c.marked_at.type)).where(
+            GUESTS.c.user_id == user_id
+        )
+        if event_id != EVERYWHERE:
+            invited = invited.where(GUESTS.c.event_id == event_id)
+        async with self._database.transaction() as connection:
+            row = {"user_id": user_id, "event_id": event_id, "at": now}
+            await connection.execute(new.values(row))
+            await connection.execute(
+                MARKS.insert().from_select(["event_id", "marked_at"], invited.distinct())
+            )

@@ -1,0 +1,116 @@
+"""How the event itself is told of: the notices that are about no task. Pure."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from kernel.ids import UserId
+from kernel.notices import Notice, Urgency
+from reminders.days import MAIN
+from reminders.due import anchor_of, due_on
+from reminders.event_news import CALL, DAY, EVE, MOVED, call_of, deadline_of, parts_answered
+from reminders.firing import DueFiring, FiringClass
+from reminders.guest import Answer
+from reminders.identity import collapse_key, notice_key
+from reminders.opting import OptOutSigner
+from reminders.placing import POLITE
+from reminders.types import Due, Member, Task
+from reminders.wording import when_text
+
+CATEGORY, INVITATIONS = "reminders", "invitations"
+
+LIFETIME = timedelta(hours=24)
+
+LINES = 5
+"""Tasks that are named on the eve; the rest is a number."""
+
+Words = tuple[str, dict[str, str | int | float]]
+"""A template, and what fills it beside the event's title."""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What is said of an event beside its own day."""
+
+    members: Mapping[UserId, Member] = field(default_factory=dict)
+    open: Sequence[Task] = ()
+    answers: Mapping[str, Mapping[Answer, int]] = field(default_factory=dict)
+
+
+def news_notice(
+    due: DueFiring,
+    around: Around,
+    *,
+    now: datetime,
+    default_locale: str,
+    opting: OptOutSigner,
+) -> Notice:
+    """The notice that says what a firing about the event itself is about."""
+    firing, event = due.firing, due.event
+    template, variables = _words(due, around, now, default_locale)
+    key = collapse_key(firing.dedupe_key)
+    data = {"event_id": str(event.id), "firing": key}
+    asks = firing.firing_class is FiringClass.GUEST
+    if asks:
+        data["part"] = due.part
+        if token := opting.token(firing.user_id, event.id):
+            data["opt_out"] = f"/v1/opt-outs/{token}"
+    return Notice(
+        user_ids=(firing.user_id,),
+        template=template,
+        category=INVITATIONS if asks else CATEGORY,
+        urgency=Urgency.TRANSACTIONAL,
+        dedupe_key=notice_key(firing.dedupe_key),
+        expires_at=min(firing.useful_until, now + LIFETIME),
+        variables={"event": event.title, **variables},
+        collapse_key=key,
+        exact=firing.firing_class not in POLITE,
+        thread=f"event:{event.id}",
+        link=f"/events/{event.id}/answer" if asks else f"/events/{event.id}",
+        data=data,
+    )
+
+
+def _words(due: DueFiring, around: Around, now: datetime, default_locale: str) -> Words:
+    firing, event, person = due.firing, due.event, due.person
+
+    def when(about: Due | None) -> str:
+        assert about is not None, "a firing whose day is gone is stale"
+        return when_text(
+            about,
+            locale=default_locale if person is None else person.locale,
+            viewer_zone=event.zone if person is None else person.zone_now,
+            now=now,
+            hijri=person is not None and person.hijri,
+        )
+
+    if firing.firing_class is FiringClass.GUEST:
+        return "guest.answer", {"when": when(deadline_of(event, due.part))}
+    start, rule_id = anchor_of(event, MAIN), firing.rule_id
+    if rule_id == EVE:
+        lines = _lines([(task, due_on(task, event)) for task in around.open], when)
+        return "event.eve", {"open": len(around.open), "lines": lines}
+    if rule_id == DAY:
+        return "event.today", {"when": when(start)}
+    if rule_id == CALL:
+        return "event.call", {"when": when(call_of(event, around.members[firing.user_id]))}
+    if rule_id == MOVED:
+        return ("event.moved", {"when": when(start)}) if start else ("event.undated", {})
+    part = parts_answered(event)[rule_id]
+    counts = around.answers.get(part, {})
+    return "event.answers", {
+        "waiting": counts.get(Answer.INVITED, 0),
+        "coming": counts.get(Answer.YES, 0),
+        "when": when(deadline_of(event, part)),
+    }
+
+
+def _lines(open_tasks: Sequence[tuple[Task, Due | None]], when: Callable[[Due], str]) -> str:
+    # Isolates keep a title in one direction from turning a line in the other.
+    lines = [
+        f"\u2068{task.title}\u2069" + ("" if due is None else f" · {when(due)}")
+        for task, due in open_tasks[:LINES]
+    ]
+    if len(open_tasks) > LINES:
+        lines.append(f"+{len(open_tasks) - LINES}")
+    return "\n".join(lines)

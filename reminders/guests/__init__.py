@@ -1,0 +1,1 @@
+"""Guests: inviting them, hearing their answers, and leaving those alone who ask for it."""

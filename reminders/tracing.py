@@ -1,0 +1,91 @@
+"""One reminder's way from what was meant to an instant, as far as it goes: what explains it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from kernel.ids import UserId
+from reminders.event_news import DAY, EVE, news_of, spoken_as
+from reminders.person import Occasion
+from reminders.times import offset_of, wall_of
+from reminders.types import Inputs
+
+
+class State(StrEnum):
+    """Where a rule stands with a user."""
+
+    PLANNED = "planned"
+    PASSED = "passed"
+    NOT_CONCERNED = "not_concerned"
+    NO_DUE = "no_due"
+    DONE = "done"
+    NOT_TIMED = "not_timed"
+    MERGED = "merged"
+    TOO_LATE = "too_late"
+    OFF = "off"
+    """Usual, but not for this user or this task."""
+
+
+class Layer(StrEnum):
+    """Where a rule comes from."""
+
+    PRODUCT = "product"
+    USER = "user"
+    EVENT = "event"
+    TASK = "task"
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One rule's way from due value to instant, as far as it goes."""
+
+    rule_id: UUID
+    state: State
+    reason: str
+    due: str | None = None
+    wall: datetime | None = None
+    zone: str | None = None
+    utc_offset: timedelta | None = None
+    due_at: datetime | None = None
+    moved_by: str | None = None
+    """What it gives way to, if anything."""
+    jitter: timedelta | None = None
+    layer: Layer = Layer.TASK
+
+
+def news_traces(inputs: Inputs, user_id: UserId, now: datetime) -> list[Trace]:
+    """What the user is told of the event itself, and why nothing of its eve and its day. Pure."""
+    event, person = inputs.event, inputs.people.get(user_id)
+    traces = [
+        Trace(
+            rule_id=firing.rule_id,
+            state=State.PASSED if firing.due_at <= now else State.PLANNED,
+            reason=spoken_as(event, firing.rule_id),
+            due=firing.nominal_day.isoformat(),
+            wall=wall_of(firing.due_at, firing.zone),
+            zone=firing.zone,
+            utc_offset=offset_of(firing.due_at, firing.zone),
+            due_at=firing.due_at,
+            layer=Layer.PRODUCT,
+        )
+        for firing in news_of(inputs)
+        if firing.user_id == user_id
+    ]
+    told = {each.rule_id for each in traces}
+    for rule_id, occasion in ((EVE, Occasion.EVENT_EVE), (DAY, Occasion.EVENT_DAY)):
+        said = None if person is None else person.usual.get(occasion)
+        if rule_id in told:
+            continue
+        if event.cancelled_at is not None:
+            state, reason = State.DONE, "the event was cancelled"
+        elif event.day is None:
+            state, reason = State.NO_DUE, "the event has no day"
+        elif not event.usual:
+            state, reason = State.OFF, "the event is not told of as usual"
+        elif said is not None and not said.on:
+            state, reason = State.OFF, "the user turned it off"
+        else:
+            state, reason = State.TOO_LATE, "its time had passed before, or it is not for guests"
+        traces.append(Trace(rule_id, state, reason, layer=Layer.PRODUCT))
+    return traces

@@ -1,0 +1,259 @@
+"""What is told of an event itself: eve, day, a vendor's call, a move, a payment that is open."""
+
+from datetime import date, datetime, time, timedelta
+
+import pytest
+
+from kernel.errors import InvalidInput
+from reminders.defaults import Own
+from reminders.errors import AnchorNotFound, NotInEvent
+from reminders.firing import FiringClass
+from reminders.person import Digests, Occasion, UsualLead
+from reminders.times import resolve, wall_of
+from reminders.types import OnDay, Payment, Role, TaskDetails
+from reminders.wording import amount_text
+from tests.support.factories_reminders import AMINA, BILAL, CELIA, user
+
+ALGIERS = "Africa/Algiers"
+DAY = date(2026, 4, 17)
+
+
+async def prepared(room):
+    """Amina's, in April; Célia helps, and Bilal plays the music."""
+    room.clock.move(days=33)
+    await room.people.put(user(AMINA), zone=ALGIERS, locale="fr-DZ", digest=Digests.OFF)
+    sheet = await room.events.create(
+        user(AMINA), title="Mariage", zone=ALGIERS, day=DAY, at=time(19), usual=True
+    )
+    here = sheet.event.id
+    await room.events.put_member(user(AMINA), here, user_id=CELIA, role=Role.COLLABORATOR)
+    await room.events.put_member(
+        user(AMINA), here, user_id=BILAL, role=Role.VENDOR, call_at=time(16)
+    )
+    return here
+
+
+@pytest.fixture
+async def wedding(room):
+    return await prepared(room)
+
+
+async def heard(room, day, clock):
+    """What is told until a time in Algiers: (template, user) pairs, and the notices."""
+    told = []
+    end = resolve(datetime.combine(day, clock), ALGIERS)
+    while True:
+        await room.planner.step()
+        await room.scheduler.step()
+        told += [each for each in await room.notices() if each.category != "digests"]
+        left = end - room.clock.now()
+        if left <= timedelta(0):
+            return told
+        room.clock.move(seconds=min(timedelta(minutes=30), left).total_seconds())
+
+
+def who(told):
+    return sorted((each.template, *each.user_ids) for each in told)
+
+
+async def test_on_the_eve_everybody_who_works_on_it_is_told_what_is_left(room, wedding):
+    await room.tasks.create(user(AMINA), wedding, title="Fleurs", due=OnDay(DAY))
+    room.clock.move(days=12)
+
+    told = await heard(room, date(2026, 4, 16), time(19))
+
+    eves = [each for each in told if each.template == "event.eve"]
+    assert who(eves) == [("event.eve", each) for each in sorted([AMINA, BILAL, CELIA])]
+    hers = next(each for each in eves if each.user_ids == (AMINA,))
+    assert hers.variables == {
+        "event": "Mariage",
+        "open": 1,
+        "lines": "\u2068Fleurs\u2069 · vendredi 17 avril",
+    }
+
+
+async def test_on_the_day_at_eight_and_before_a_vendors_call(anywhere):
+    room = anywhere
+    await prepared(room)
+    room.clock.move(days=13)
+    await heard(room, date(2026, 4, 16), time(20))
+
+    told = await heard(room, DAY, time(18))
+
+    assert who(told) == sorted(
+        [("event.today", each) for each in (AMINA, BILAL, CELIA)] + [("event.call", BILAL)]
+    )
+    call = next(each for each in told if each.template == "event.call")
+    assert call.variables["when"] == "Friday 17 April at 16:00"
+    assert call.exact
+
+
+async def test_a_vendor_is_called_a_day_and_three_hours_before_whatever_the_hour(room, wedding):
+    await room.events.put_member(
+        user(AMINA), wedding, user_id=BILAL, role=Role.VENDOR, call_at=time(6)
+    )
+    await room.planner.step()
+
+    waiting = (await room.firings.upcoming(BILAL, cursor=None, limit=9)).items
+    calls = [each for each in waiting if each.firing_class is FiringClass.EVENT_DAY]
+    walls = [wall_of(each.due_at, ALGIERS) for each in calls]
+
+    assert datetime(2026, 4, 16, 6) in walls  # noqa: DTZ001
+    assert datetime(2026, 4, 17, 3) in walls  # noqa: DTZ001
+
+
+async def test_each_occasion_can_be_off_or_at_another_time(room, wedding):
+    await room.defaults.put(
+        user(AMINA),
+        clock=None,
+        occasions={
+            Occasion.EVENT_EVE: Own(on=False),
+            Occasion.EVENT_DAY: Own(leads=(UsualLead(0, time(7, 15)),)),
+        },
+    )
+    await room.planner.step()
+
+    (day,) = (await room.firings.upcoming(AMINA, cursor=None, limit=9)).items
+
+    assert wall_of(day.due_at, ALGIERS) == datetime.combine(DAY, time(7, 15))
+
+
+async def test_an_event_that_is_not_told_of_as_usual_is_silent(room, wedding):
+    await room.events.rename(user(AMINA), wedding, title="Noces", usual=False)
+    await room.planner.step()
+
+    assert (await room.firings.upcoming(AMINA, cursor=None, limit=9)).items == []
+
+
+async def test_a_part_that_is_not_there_calls_nobody(room, wedding):
+    with pytest.raises(AnchorNotFound):
+        await room.events.put_member(
+            user(AMINA), wedding, user_id=BILAL, role=Role.VENDOR, part="henna"
+        )
+
+
+async def test_everybody_but_who_moved_it_is_told_once_of_a_move_when_it_stands(anywhere):
+    room, wedding = anywhere, await prepared(anywhere)
+    today = date(2026, 4, 3)
+    await room.moving.move(user(AMINA), wedding, day=date(2026, 4, 24), at=time(19))
+    room.clock.move(minutes=4)
+    await room.moving.move(user(AMINA), wedding, day=date(2026, 5, 1), at=time(19))
+    assert await heard(room, today, time(9, 13)) == []
+
+    told = await heard(room, today, time(11))
+
+    assert who(told) == [("event.moved", BILAL), ("event.moved", CELIA)]
+    assert told[0].variables["when"] == "Friday 1 May at 19:00"
+    assert await heard(room, date(2026, 4, 4), time(12)) == []
+
+
+async def test_a_move_that_is_undone_is_no_news(room, wedding):
+    await room.moving.move(user(AMINA), wedding, day=date(2026, 4, 24), at=time(19))
+    room.clock.move(minutes=5)
+    await room.moving.undo(user(AMINA), wedding)
+
+    assert await heard(room, date(2026, 4, 3), time(12)) == []
+
+
+async def test_there_and_back_again_within_minutes_is_no_news(room, wedding):
+    await room.moving.move(user(AMINA), wedding, day=date(2026, 4, 24), at=time(19))
+    await room.moving.move(user(AMINA), wedding, day=DAY, at=time(19))
+
+    assert await heard(room, date(2026, 4, 3), time(12)) == []
+
+
+async def test_of_two_moves_undoing_the_second_leaves_the_first_to_be_told(room, wedding):
+    await room.moving.move(user(AMINA), wedding, day=date(2026, 4, 24), at=time(19))
+    await room.moving.move(user(AMINA), wedding, day=date(2026, 5, 1), at=time(19))
+    await room.moving.undo(user(AMINA), wedding)
+
+    told = await heard(room, date(2026, 4, 3), time(12))
+
+    assert who(told) == [("event.moved", BILAL), ("event.moved", CELIA)]
+    assert told[0].variables["when"] == "Friday 24 April at 19:00"
+
+
+async def test_an_event_that_lost_its_day_is_told_of_too(room, wedding):
+    await room.moving.move(user(AMINA), wedding, day=None, at=None)
+
+    told = await heard(room, date(2026, 4, 3), time(12))
+
+    assert who(told) == [("event.undated", BILAL), ("event.undated", CELIA)]
+
+
+async def test_a_payment_is_told_its_payer_a_day_and_three_after_and_its_vendor_once(room, wedding):
+    payment = Payment(5_000_000, "DZD", vendor_id=BILAL)
+    await room.tasks.create(
+        user(AMINA),
+        wedding,
+        title="Acompte",
+        due=OnDay(date(2026, 4, 6)),
+        details=TaskDetails(usual=True, payment=payment),
+    )
+    await room.planner.step()
+    room.clock.move(days=3, hours=11)
+    await heard(room, date(2026, 4, 6), time(20))
+    room.clock.move(hours=12)
+    told = await heard(room, date(2026, 4, 7), time(12))
+    room.clock.move(hours=44)
+
+    told += await heard(room, date(2026, 4, 9), time(12))
+
+    assert who(told) == [
+        ("payment.unpaid", BILAL),
+        ("task.reminder", AMINA),
+        ("task.reminder", AMINA),
+    ]
+    vendors = next(each for each in told if each.template == "payment.unpaid")
+    assert vendors.variables["amount"] == "50,000.00 DZD"
+
+
+async def test_a_payment_that_nobody_could_be_told_of_in_time_is_in_the_digest(room, wedding):
+    await room.people.put(user(AMINA), zone=ALGIERS, locale="fr-DZ")
+    asked = await room.tasks.create(
+        user(AMINA),
+        wedding,
+        title="Acompte",
+        due=OnDay(date(2026, 4, 6)),
+        details=TaskDetails(usual=True, nag=False, payment=Payment(1, "DZD")),
+    )
+    await room.planner.step()
+    room.clock.move(days=8)
+
+    await room.scheduler.step()
+    await room.notices()
+
+    settled = (await room.explain.of(user(AMINA), wedding, asked.id)).settled
+    assert {each.outcome for each in settled} == {"folded"}
+
+
+async def test_a_vendor_who_is_owed_must_be_in_the_event(room, wedding):
+    payment = Payment(1, "DZD", vendor_id="nobody")
+
+    with pytest.raises(NotInEvent):
+        await room.tasks.create(
+            user(AMINA),
+            wedding,
+            title="Acompte",
+            due=OnDay(DAY),
+            details=TaskDetails(payment=payment),
+        )
+
+
+@pytest.mark.parametrize(
+    ("locale", "text"),
+    [
+        ("fr-DZ", "1\u202f250\u202f000,05 DZD"),
+        ("ar-DZ", "1\u202f250\u202f000,05 DZD"),
+        ("en", "1,250,000.05 DZD"),
+    ],
+)
+def test_sums_are_written_as_people_write_them(locale, text):
+    assert amount_text(Payment(125_000_005, "DZD"), locale) == text
+
+
+async def test_only_occasions_of_a_day_have_times_of_their_own(room, wedding):
+    with pytest.raises(InvalidInput, match="event_eve"):
+        await room.defaults.put(
+            user(AMINA), clock=None, occasions={Occasion.EVENT_EVE: Own(leads=(UsualLead(3),))}
+        )

@@ -1,0 +1,256 @@
+"""Guests: invited, asked twice at most, left alone when they want it."""
+
+from contextlib import nullcontext
+from datetime import date, datetime, time, timedelta
+
+import pytest
+
+from kernel.errors import Denied, InvalidInput
+from kernel.identity import Scope
+from reminders.days import MAIN
+from reminders.errors import (
+    AnchorNotFound,
+    EventCancelled,
+    EventNotFound,
+    NotInvited,
+    OptOutInvalid,
+    RoleTooLow,
+)
+from reminders.firing import FiringClass
+from reminders.guest import EVERYWHERE, Answer
+from reminders.opting import OptOutSigner
+from reminders.times import resolve, wall_of
+from reminders.types import Role
+from tests.support.factories_reminders import AMINA, BILAL, CELIA, OPTING, server, user
+
+ALGIERS = "Africa/Algiers"
+DAY, DEADLINE = date(2026, 7, 10), date(2026, 4, 16)
+DJAMEL, ELYES, FATIMA = "djamel", "elyes", "fatima"
+
+
+async def prepared(room):
+    """Amina's; answers are due by the middle of April, and it is the third."""
+    room.clock.move(days=33)
+    sheet = await room.events.create(
+        user(AMINA), title="Mariage", zone=ALGIERS, day=DAY, at=time(19)
+    )
+    here = sheet.event.id
+    await room.guests.put_deadline(user(AMINA), here, part=MAIN, day=DEADLINE, days=None)
+    for guest in (DJAMEL, ELYES):
+        await room.guests.invite(user(AMINA), here, user_id=guest, part=MAIN)
+    return here
+
+
+@pytest.fixture
+async def wedding(room):
+    return await prepared(room)
+
+
+async def heard(room, day, clock):
+    """What is told until a time in Algiers."""
+    told = []
+    end = resolve(datetime.combine(day, clock), ALGIERS)
+    while True:
+        await room.planner.step()
+        await room.scheduler.step()
+        told += [each for each in await room.notices() if each.category != "digests"]
+        left = end - room.clock.now()
+        if left <= timedelta(0):
+            return told
+        near = timedelta(minutes=30) if left < timedelta(hours=5) else timedelta(hours=4)
+        room.clock.move(seconds=min(near, left).total_seconds())
+
+
+def who(told):
+    return sorted((each.template, *each.user_ids) for each in told)
+
+
+async def test_guests_without_an_answer_are_asked_twice_and_owners_told_how_it_stands(anywhere):
+    room, wedding = anywhere, await prepared(anywhere)
+    await room.guests.answer(user(ELYES), wedding, part=MAIN, answer=Answer.YES)
+
+    first = await heard(room, date(2026, 4, 9), time(12))
+    then = await heard(room, date(2026, 4, 20), time(12))
+
+    assert who(first) == [("event.answers", AMINA), ("guest.answer", DJAMEL)]
+    owners = next(each for each in first if each.template == "event.answers")
+    assert (owners.variables["waiting"], owners.variables["coming"]) == (1, 1)
+    asked = next(each for each in first if each.template == "guest.answer")
+    assert asked.category == "invitations"
+    assert asked.variables["when"] == "Thursday 16 April"
+    assert who(then) == [("guest.answer", DJAMEL)]
+
+
+async def test_who_answers_between_is_not_asked_again(room, wedding):
+    await room.guests.invite(user(AMINA), wedding, user_id=FATIMA, part=MAIN)
+    await heard(room, date(2026, 4, 9), time(12))
+    await room.guests.answer(user(DJAMEL), wedding, part=MAIN, answer=Answer.NO)
+    await room.guests.answer(user(FATIMA), wedding, part=MAIN, answer=Answer.MAYBE)
+
+    assert who(await heard(room, date(2026, 4, 20), time(12))) == [("guest.answer", ELYES)]
+
+
+async def test_nobody_is_asked_three_times_however_often_the_day_is_changed(room, wedding):
+    told = await heard(room, date(2026, 4, 15), time(12))
+    for later in (25, 30):
+        await room.guests.put_deadline(
+            user(AMINA), wedding, part=MAIN, day=date(2026, 4, later), days=None
+        )
+        told += await heard(room, date(2026, 4, later - 1), time(12))
+
+    assert who(told).count(("guest.answer", DJAMEL)) == 2
+    assert who(told).count(("event.answers", AMINA)) == 2
+
+
+async def test_one_tap_on_the_link_and_nobody_asks_again(anywhere):
+    room, wedding = anywhere, await prepared(anywhere)
+    (asked,) = [
+        each for each in await heard(room, date(2026, 4, 9), time(12)) if each.user_ids == (DJAMEL,)
+    ]
+    token = asked.data["opt_out"].removeprefix("/v1/opt-outs/")
+
+    await room.guests.opt_out(token, everywhere=False)
+    await room.guests.opt_out(token, everywhere=False)
+    await room.guests.remove(user(AMINA), wedding, user_id=DJAMEL, part=MAIN)
+    await room.guests.invite(user(AMINA), wedding, user_id=DJAMEL, part=MAIN)
+
+    assert who(await heard(room, date(2026, 4, 20), time(12))) == [("guest.answer", ELYES)]
+
+
+async def test_opting_out_is_seen_even_before_the_plan_is_made_again(room, wedding):
+    await room.planner.step()
+    await room.guests.opt_out(OPTING.token(DJAMEL, wedding), everywhere=False)
+    room.clock.move(days=6, hours=2)
+
+    await room.scheduler.step()
+
+    assert ("guest.answer", DJAMEL) not in who(await room.notices())
+
+
+async def test_opting_out_everywhere_holds_for_events_to_come(room, wedding):
+    await room.guests.opt_out(OPTING.token(DJAMEL, wedding), everywhere=True)
+    other = await room.events.create(
+        user(CELIA), title="Fiançailles", zone=ALGIERS, day=DAY, at=None
+    )
+    here = other.event.id
+    await room.guests.put_deadline(user(CELIA), here, part=MAIN, day=DEADLINE, days=None)
+    await room.guests.invite(user(CELIA), here, user_id=DJAMEL, part=MAIN)
+
+    told = who(await heard(room, date(2026, 4, 20), time(12)))
+
+    assert ("guest.answer", DJAMEL) not in told
+    assert ("guest.answer", ELYES) in told
+
+
+@pytest.mark.parametrize("token", ["", "x", "ümläut", "A" * 80, "A" * 400])
+async def test_a_link_that_is_not_ours_does_nothing(room, token):
+    with pytest.raises(OptOutInvalid):
+        await room.guests.opt_out(token, everywhere=False)
+
+
+def test_a_link_names_whom_and_which_event_and_other_keys_do_not_count():
+    token = OPTING.token(DJAMEL, EVERYWHERE)
+
+    assert OPTING.named(token) == (DJAMEL, EVERYWHERE)
+    assert OptOutSigner(["new", "a secret of a test"]).named(token) == (DJAMEL, EVERYWHERE)
+    assert OptOutSigner(["another"]).named(token) is None
+    assert OptOutSigner().token(DJAMEL, EVERYWHERE) == ""
+
+
+async def test_guests_are_asked_in_the_morning_and_late_ones_on_the_next(room, wedding):
+    await room.planner.step()
+    end = resolve(datetime(2026, 4, 9, 20), ALGIERS)  # noqa: DTZ001
+    room.clock.move(seconds=(end - room.clock.now()).total_seconds())
+
+    await room.scheduler.step()
+
+    waiting = (await room.firings.upcoming(DJAMEL, cursor=None, limit=9)).items
+    assert [each.firing_class for each in waiting] == [FiringClass.GUEST] * 2
+    assert wall_of(waiting[0].due_at, ALGIERS).isoformat() == "2026-04-10T09:00:00"
+    assert ("guest.answer", DJAMEL) not in who(await room.notices())
+
+
+async def test_a_parts_deadline_moves_with_it(room, wedding):
+    await room.parts.put(user(AMINA), wedding, code="henna", days=-2)
+    await room.guests.put_deadline(user(AMINA), wedding, part="henna", day=None, days=-80)
+    await room.guests.invite(user(AMINA), wedding, user_id=FATIMA, part="henna")
+    await room.planner.step()
+
+    waiting = (await room.firings.upcoming(FATIMA, cursor=None, limit=9)).items
+
+    assert {each.nominal_day for each in waiting} == {DAY - timedelta(days=82)}
+    with pytest.raises(AnchorNotFound):
+        await room.guests.invite(user(AMINA), wedding, user_id=FATIMA, part="fatiha")
+
+
+async def test_who_is_asked_may_answer_and_say_otherwise_later(room, wedding):
+    await room.guests.answer(user(DJAMEL), wedding, part=MAIN, answer=Answer.YES)
+    await room.guests.answer(server(), wedding, part=MAIN, answer=Answer.NO, user_id=DJAMEL)
+
+    page, counts = await room.guests.of(user(AMINA), wedding, part=MAIN, cursor=None, limit=1)
+
+    assert counts == {Answer.NO: 1, Answer.INVITED: 1}
+    rest, _ = await room.guests.of(user(AMINA), wedding, part=MAIN, cursor=page.cursor, limit=1)
+    assert {each.user_id for each in (*page.items, *rest.items)} == {DJAMEL, ELYES}
+    assert rest.cursor is None
+
+
+@pytest.mark.parametrize(
+    ("asks", "host", "see", "decide"),
+    [
+        (user(AMINA), None, None, None),
+        (user(CELIA), None, None, RoleTooLow),
+        (user(BILAL), RoleTooLow, RoleTooLow, RoleTooLow),
+        (user("gina"), RoleTooLow, RoleTooLow, RoleTooLow),
+        (user(DJAMEL), EventNotFound, EventNotFound, EventNotFound),
+        (server(), None, None, None),
+        (server(Scope.DEVICES), Denied, Denied, Denied),
+    ],
+    ids=["owner", "collaborator", "vendor", "guest", "invited", "server", "other server"],
+)
+async def test_hosts_invite_and_see_owners_set_the_day(room, asks, host, see, decide):
+    sheet = await room.events.create(user(AMINA), title="Mariage", zone=ALGIERS, day=DAY, at=None)
+    here = sheet.event.id
+    for who_else, role in ((CELIA, "collaborator"), (BILAL, "vendor"), ("gina", "guest")):
+        await room.events.put_member(user(AMINA), here, user_id=who_else, role=Role(role))
+    await room.guests.invite(user(AMINA), here, user_id=DJAMEL, part=MAIN)
+
+    def may(refusal):
+        return pytest.raises(refusal) if refusal else nullcontext()
+
+    with may(host):
+        await room.guests.invite(asks, here, user_id=ELYES, part=MAIN)
+    with may(host):
+        await room.guests.remove(asks, here, user_id=DJAMEL, part=MAIN)
+    with may(see):
+        await room.guests.of(asks, here, part=MAIN, cursor=None, limit=9)
+    with may(decide):
+        await room.guests.put_deadline(asks, here, part=MAIN, day=DEADLINE, days=None)
+
+
+async def test_only_who_is_invited_answers_and_not_once_it_is_cancelled(room):
+    sheet = await room.events.create(user(AMINA), title="Mariage", zone=ALGIERS, day=DAY, at=None)
+    here = sheet.event.id
+    await room.guests.invite(user(AMINA), here, user_id=DJAMEL, part=MAIN)
+
+    for stranger in (user(AMINA), user("gina")):
+        with pytest.raises(NotInvited):
+            await room.guests.answer(stranger, here, part=MAIN, answer=Answer.YES)
+    with pytest.raises(InvalidInput, match="answer"):
+        await room.guests.answer(user(DJAMEL), here, part=MAIN, answer=Answer.INVITED)
+    with pytest.raises(InvalidInput, match="user_id"):
+        await room.guests.answer(server(), here, part=MAIN, answer=Answer.YES)
+    await room.events.cancel(user(AMINA), here)
+    with pytest.raises(EventCancelled):
+        await room.guests.answer(user(DJAMEL), here, part=MAIN, answer=Answer.YES)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"day": DEADLINE, "days": 3}, {"day": None, "days": 366}, {"day": date.max, "days": None}],
+)
+async def test_deadlines_that_mean_nothing_are_refused(room, wrong):
+    sheet = await room.events.create(user(AMINA), title="Mariage", zone=ALGIERS, day=DAY, at=None)
+
+    with pytest.raises(InvalidInput):
+        await room.guests.put_deadline(user(AMINA), sheet.event.id, part=MAIN, **wrong)
