@@ -28,6 +28,7 @@ class Job:
 
     settings: Settings
     clock: HurriedClock
+    roles: frozenset[ServerRole] = ROLES
 
     def nodes(self, number: int) -> list[Killable]:
         return [Killable(_main, self) for _ in range(number)]
@@ -68,6 +69,6 @@ def _main(job: Job, pipe: Connection) -> None:
 
 
 async def _work(job: Job, pipe: Connection) -> None:
-    house = assemble(Ground(job.settings, ROLES, clock=job.clock))
+    house = assemble(Ground(job.settings, job.roles, clock=job.clock))
     async with house.running():
         await until_told(pipe)
