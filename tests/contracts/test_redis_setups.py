@@ -26,7 +26,12 @@ from tests.support.redis_setups import (
     ValkeySentinel,
     admin,
 )
-from tests.support.redis_tls import SecuredCluster, SecuredValkey, make_certificates
+from tests.support.redis_tls import (
+    SecuredCluster,
+    SecuredSentinel,
+    SecuredValkey,
+    make_certificates,
+)
 from tests.support.servers import ValkeyServer, free_port, running
 
 pytestmark = pytest.mark.external
@@ -463,6 +468,29 @@ async def test_every_server_of_a_cluster_is_reached_through_tls(tmp_path: Path):
         with pytest.raises(Unavailable):
             await untrusting.open()
         await untrusting.close()
+
+
+async def test_sentinels_and_their_master_are_reached_through_tls(tmp_path: Path):
+    with SecuredSentinel.start(tmp_path) as watched:
+        options = options_of(**watched.options)
+        bus, client = bus_on(options), RedisClient(options)
+        await bus.open()
+        async with bus.listen() as listener:
+            await listener.follow(CHANNELS)
+            bus.publish([Publication("conversation:1", b"1")])
+            assert await heard(listener) == [Publication("conversation:1", b"1")]
+        assert await client.redis.set("zaffa:t:key", "1")
+        await client.close()
+        await bus.close()
+
+        for changed in (
+            {"tls_ca": ""},
+            {"url": watched.options["url"].replace("rediss", "redis")},
+        ):
+            refused = bus_on(options_of(**{**watched.options, **changed}))
+            with pytest.raises(Unavailable):
+                await refused.open()
+            await refused.close()
 
 
 async def test_the_name_in_a_certificate_may_be_left_unchecked(secured_valkey: SecuredValkey):

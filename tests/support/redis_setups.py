@@ -153,12 +153,10 @@ def _follows(server: ValkeyServer) -> bool:
 class SentinelServer(ValkeyServer):
     """One sentinel, which is enough of them to agree."""
 
-    def __init__(
-        self, *, master: str, watched: ValkeyServer, password: str, patience_ms: int
-    ) -> None:
+    def __init__(self, *, master: str, port: int, password: str, patience_ms: int) -> None:
         super().__init__(
             settings={
-                "sentinel monitor": f"{master} {HOST} {watched.port} 1",
+                "sentinel monitor": f"{master} {HOST} {port} 1",
                 "sentinel down-after-milliseconds": f"{master} {patience_ms}",
                 "sentinel failover-timeout": f"{master} 2000",
             },
@@ -185,15 +183,23 @@ class ValkeySentinel:
 
     @classmethod
     @contextmanager
-    def start(cls, *, patience_ms: int) -> Iterator[Self]:
-        """`patience_ms` is after how long a silent master is replaced."""
+    def start(
+        cls, *, patience_ms: int, front: Callable[[int], int] = lambda port: port
+    ) -> Iterator[Self]:
+        """`patience_ms` is after how long a silent master is replaced.
+
+        `front` is given the master's port, and gives the one where the sentinel finds it.
+        """
         settings = {"repl-diskless-sync-delay": "0"}
         with running(ValkeyServer(settings=settings)) as master:
             follows = {**settings, "replicaof": f"{HOST} {master.port}"}
             with running(ValkeyServer(settings=follows)) as replica:
                 until(lambda: _follows(replica))
                 sentinel = SentinelServer(
-                    master="wedding", watched=master, password=WATCHWORD, patience_ms=patience_ms
+                    master="wedding",
+                    port=front(master.port),
+                    password=WATCHWORD,
+                    patience_ms=patience_ms,
                 )
                 with running(sentinel):
                     made = cls(master, replica, sentinel)

@@ -3,11 +3,12 @@
 import asyncio
 import ssl
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +18,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.support.redis_setups import PATIENCE, RIGHTS, ClusterServer, ValkeyCluster, admin
+from tests.support.redis_setups import (
+    PATIENCE,
+    RIGHTS,
+    WATCHWORD,
+    ClusterServer,
+    ValkeyCluster,
+    ValkeySentinel,
+    admin,
+)
 from tests.support.servers import HOST, ValkeyServer, free_port, running
 
 
@@ -79,6 +88,40 @@ class SecuredCluster:
         return {"url": f"rediss+cluster://{_PERSON}@{hosts}", **_trust(self.files)}
 
 
+@dataclass(frozen=True, slots=True)
+class SecuredSentinel:
+    """A master and its sentinel, both behind TLS.
+
+    The sentinel watches the master where clients shall find it, and is let through as it comes.
+    """
+
+    port: int
+    files: Path
+
+    @classmethod
+    @contextmanager
+    def start(cls, files: Path) -> Iterator[Self]:
+        make_certificates(files, IPv4Address(HOST))
+        context = _asking_for_certificates(files)
+        with ExitStack() as opened:
+
+            def front(master: int) -> int:
+                secured = opened.enter_context(tls_front(context, master, 0))
+                return opened.enter_context(_front(partial(_behind, master, secured), 0))
+
+            watched = opened.enter_context(ValkeySentinel.start(patience_ms=30_000, front=front))
+            port = opened.enter_context(tls_front(context, watched.sentinel.port, 0))
+            yield cls(port, files)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return {
+            "url": f"rediss+sentinel://localhost:{self.port}/wedding",
+            "sentinel_password": WATCHWORD,
+            **_trust(self.files),
+        }
+
+
 _PERSON = "zaffa:s%40lam%2F1"
 
 
@@ -105,14 +148,28 @@ def _trust(files: Path) -> dict[str, str]:
     }
 
 
-@contextmanager
-def tls_front(context: ssl.SSLContext, behind: int, port: int) -> Iterator[int]:
+def tls_front(context: ssl.SSLContext, behind: int, port: int) -> AbstractContextManager[int]:
     """A port that speaks TLS for one that does not."""
+    return _front(lambda _: behind, port, context)
+
+
+def _behind(plain: int, secured: int, first: bytes) -> int:
+    """Where somebody belongs who begins like this: TLS begins with a handshake's record."""
+    return secured if first.startswith(b"\x16") else plain
+
+
+@contextmanager
+def _front(
+    behind: Callable[[bytes], int], port: int, context: ssl.SSLContext | None = None
+) -> Iterator[int]:
+    """A port that hands connections on to another, which their first words choose."""
     loop = asyncio.new_event_loop()
     made: Future[int] = Future()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        back_reader, back_writer = await asyncio.open_connection(HOST, behind)
+        first = await reader.read(65_536)
+        back_reader, back_writer = await asyncio.open_connection(HOST, behind(first))
+        back_writer.write(first)
         await asyncio.wait(
             [
                 asyncio.create_task(_pipe(reader, back_writer)),
