@@ -22,6 +22,7 @@ from messaging.types import (
     Posted,
     Posting,
     Presence,
+    Retention,
     Role,
 )
 
@@ -179,7 +180,10 @@ class PublicationStore(Protocol):
     async def tops(
         self, channels: Sequence[str], *, known_until: Mapping[str, datetime]
     ) -> Mapping[str, StreamPosition]:
-        """Where each stream ends; one that is new begins here and is known until then."""
+        """Where each stream ends. It is known until then at least, or for most of the time to it.
+
+        One that is new begins here.
+        """
         ...
 
     async def since(self, channel: str, *, offset: int, limit: int) -> Sequence[Publication]:
@@ -212,8 +216,8 @@ class StreamPage:
 class Streams(Protocol):
     """The logs behind channels, by channel name. A channel may have none."""
 
-    def kept(self, channel: str) -> int | None:
-        """How many publications the log of a channel keeps; None if it keeps all."""
+    def kept(self, channel: str) -> Retention | None:
+        """What the log of a channel keeps; None if it keeps all."""
         ...
 
     async def tops(self, channels: Sequence[str]) -> Mapping[str, StreamPosition]:

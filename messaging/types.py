@@ -91,6 +91,14 @@ class Presence:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """How many publications a log keeps, and for how many seconds after the last one."""
+
+    size: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Posting:
     """A publication before its stream gave it an offset.
 

@@ -28,6 +28,10 @@ _s, _p, _k = _streams.c, _publications.c, _keys.c
 
 _EPOCH_BYTES = 6
 
+WORN = 0.125
+"""The part of its time after which a stream that is asked for is known for its whole time again:
+not each time, since whoever follows it asks every few seconds."""
+
 
 class SqlPublications:
     """Fulfils `PublicationStore`. Close it before the database: it finishes what it accepted."""
@@ -63,10 +67,19 @@ class SqlPublications:
         self, channels: Sequence[str], *, known_until: Mapping[str, datetime]
     ) -> Mapping[str, StreamPosition]:
         found: dict[str, StreamPosition] = {}
+        fading: list[str] = []
+        now = self._clock.now()
         async with self._database.reading() as connection:
             for some in chunks(channels):
-                rows = await connection.execute(_PLACES, {"channels": some})
-                found.update({row.channel: StreamPosition(row.top, row.epoch) for row in rows})
+                for row in await connection.execute(_PLACES, {"channels": some}):
+                    found[row.channel] = StreamPosition(row.top, row.epoch)
+                    until = known_until[row.channel]
+                    if until - row.known_until > (until - now) * WORN:
+                        fading.append(row.channel)
+        if fading:
+            longer = [{"known": each, "until": known_until[each]} for each in sorted(fading)]
+            async with self._database.transaction() as connection:
+                await connection.execute(_REMEMBER, longer)
         missing = [each for each in dict.fromkeys(channels) if each not in found]
         if missing:
             async with self._database.transaction() as connection:
@@ -216,8 +229,16 @@ async def _delete(connection: AsyncConnection, table: sa.Table, old: sa.Select[A
     return (await connection.execute(table.delete().where(column.in_(old)))).rowcount
 
 
-_PLACES = sa.select(_s.channel, _s.top, _s.epoch).where(
+_PLACES = sa.select(_s.channel, _s.top, _s.epoch, _s.known_until).where(
     _s.channel.in_(sa.bindparam("channels", expanding=True))
+)
+_REMEMBER = (
+    _streams.update()
+    .where(
+        _s.channel == sa.bindparam("known"),
+        _s.known_until < sa.bindparam("until", type_=_s.known_until.type),
+    )
+    .values(known_until=sa.bindparam("until", type_=_s.known_until.type))
 )
 _LOCK = (
     sa.select(_streams)

@@ -127,7 +127,7 @@ class Following:
         live = self._channels.get(channel)
         if live is None:
             kept = self._streams.kept(channel)
-            live = LiveChannel(channel, self._departures, kept=kept)
+            live = LiveChannel(channel, self._departures, kept=kept, now=self._clock.monotonic)
             self._channels[channel] = live
             self._followed.set(len(self._channels))
             self._opening.append(live)

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from math import inf
 
 from kernel.bus import Publication, StreamPosition
 from messaging.connections.connection import Connection
@@ -14,10 +15,14 @@ from messaging.delivery.ordering import Ordering
 from messaging.protocol import values
 from messaging.protocol.events import Join, Leave
 from messaging.protocol.frames import Push
+from messaging.types import Retention
 
 TAIL = 128
 TAIL_BYTES = 65_536
 """How much of a followed channel's stream is kept, so that most who return need no database."""
+READ_SECONDS = 5.0
+"""How long what was read from a log that keeps nothing for ever is given without reading again:
+nobody says when it was published."""
 
 
 class LiveChannel:
@@ -28,11 +33,19 @@ class LiveChannel:
     """
 
     __slots__ = (
-        "_curious", "_deltas", "_departures", "_fanout", "_kept", "_tail", "_tail_bytes",
+        "_curious", "_deltas", "_departures", "_fanout", "_kept", "_lasting", "_now", "_tail",
+        "_tail_bytes", "_tail_until",
         "idle_since", "listeners", "name", "ordering", "ready", "told",
     )  # fmt: skip
 
-    def __init__(self, name: str, departures: Departures, *, kept: int | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        departures: Departures,
+        *,
+        kept: Retention | None = None,
+        now: Callable[[], float],
+    ) -> None:
         self.name = name
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done once the bus is followed and the top of the stream is known."""
@@ -48,8 +61,11 @@ class LiveChannel:
         """Nothing, and no work, until somebody asks for deltas."""
         self._curious: Fanout | None = None
         """Those who are told who comes and goes."""
-        self._kept = TAIL if kept is None else min(kept, TAIL)
+        self._kept = TAIL if kept is None else min(kept.size, TAIL)
         """What the log does not keep, the tail does not either."""
+        self._lasting = inf if kept is None else kept.seconds
+        self._now = now
+        self._tail_until = inf if kept is None else 0.0
         self._tail: deque[Publication] = deque()
         self._tail_bytes = 0
 
@@ -119,6 +135,8 @@ class LiveChannel:
     def tail_since(self, offset: int) -> list[Publication] | None:
         """What went out after `offset`, if all of it is still at hand."""
         assert self.ordering is not None, "a channel without a stream has no tail"
+        if self._now() >= self._tail_until:
+            self.forget_tail()
         missing = self.ordering.offset - offset
         if missing > len(self._tail):
             return None
@@ -129,6 +147,8 @@ class LiveChannel:
     def deepen(self, found: Sequence[Publication]) -> None:
         """Keep what was read from the log before the tail, as far back as there is room."""
         assert self.ordering is not None, "a channel without a stream has no tail"
+        if found:
+            self._last_for(min(self._lasting, READ_SECONDS))
         for each in reversed(found):
             assert each.position is not None
             wanted = self.ordering.offset - len(self._tail)
@@ -173,7 +193,16 @@ class LiveChannel:
         for codec in self._curious.codecs:
             self._curious.send(codec, codec.encode_push(push))
 
+    def _last_for(self, seconds: float) -> None:
+        """Give what is kept for so long at least; what was over before is not kept any more."""
+        if self._tail_until != inf:
+            now = self._now()
+            if now >= self._tail_until:
+                self.forget_tail()
+            self._tail_until = max(self._tail_until, now + seconds)
+
     def _keep(self, publication: Publication) -> None:
+        self._last_for(self._lasting)
         self._tail.append(publication)
         self._tail_bytes += len(publication.data)
         while len(self._tail) > self._kept or self._tail_bytes > TAIL_BYTES:

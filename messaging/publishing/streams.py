@@ -12,6 +12,7 @@ from messaging.delivery.extras import value_of
 from messaging.ports import MessageStore, PublicationStore, StreamPage
 from messaging.protocol import values
 from messaging.publications import publication_of
+from messaging.types import Retention
 
 
 class ChannelStreams:
@@ -33,11 +34,13 @@ class ChannelStreams:
         self._namespaces = namespaces
         self._clock = clock
 
-    def kept(self, channel: str) -> int | None:
+    def kept(self, channel: str) -> Retention | None:
         if conversation_of(channel) is not None:
             return None
         options = self._namespaces.options_of(channel)
-        return options.history_size if options is not None else 0
+        if options is None:
+            return Retention(0, 0.0)
+        return Retention(options.history_size, options.history_seconds)
 
     async def tops(self, channels: Sequence[str]) -> Mapping[str, StreamPosition]:
         ids = {channel: conversation_of(channel) for channel in channels}

@@ -215,6 +215,23 @@ async def test_a_stream_that_was_forgotten_begins_with_another_epoch(store, cloc
     assert after.epoch != before.epoch
 
 
+async def test_a_stream_that_is_asked_for_is_known_for_its_whole_time_again(store, clock):
+    """As with Centrifugo, whose readers renew the time of a stream's place as well."""
+    before = (await store.append(posting(1))).position
+    for _ in range(3):
+        clock.move(hours=20)
+        until = {"news:1": clock.now() + DAY}
+        assert (await store.tops(["news:1"], known_until=until))["news:1"] == before
+        while await store.prune(limit=1):
+            pass
+    clock.move(days=2)
+    while await store.prune(limit=1):
+        pass
+
+    forgotten = await store.tops(["news:1"], known_until={"news:1": clock.now() + DAY})
+    assert forgotten["news:1"].epoch != before.epoch
+
+
 async def test_closing_refuses_what_comes_later(store):
     await store.close()
 

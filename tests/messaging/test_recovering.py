@@ -24,6 +24,7 @@ from messaging.delivery.live import LiveChannel
 from messaging.hub import Hub
 from messaging.recovery.recovering import Recoveries
 from messaging.recovery.recovery import RecoveryOptions
+from messaging.types import Retention
 
 CHANNEL = "kept:1"
 EPOCH = "of this log"
@@ -44,8 +45,8 @@ class Log:
         self._kept = [*self._kept, publication][-self.size :]
         return publication
 
-    def kept(self, _channel: str) -> int | None:
-        return self.size
+    def kept(self, _channel: str) -> Retention | None:
+        return Retention(self.size, 3600.0)
 
     async def tops(self, channels: Sequence[str]) -> Mapping[str, StreamPosition]:
         return {CHANNEL: StreamPosition(self.top, EPOCH)}
@@ -82,7 +83,9 @@ class World:
         self.recoveries = Recoveries(
             hub=self.hub, streams=self.log, metrics=metrics, options=options
         )
-        self.live = LiveChannel(CHANNEL, departures, kept=size)
+        self.live = LiveChannel(
+            CHANNEL, departures, kept=self.log.kept(CHANNEL), now=clock.monotonic
+        )
         self.live.begin(StreamPosition(0, EPOCH))
         for _ in range(before):
             self.hub.hear(self.live, self.log.append())
