@@ -19,21 +19,21 @@ def storable(text: str, *, length: int = REASON_LENGTH) -> str:
 
 
 def among(
-    connection: AsyncConnection, column: sa.Column[Any], values: Sequence[Any]
+    connection: AsyncConnection, column: sa.ColumnElement[Any], values: Sequence[Any]
 ) -> sa.ColumnElement[bool]:
     """Whether `column` is one of `values`, in a statement whose text does not depend on them."""
     return AMONG[connection.dialect.name](column, None, list(values))
 
 
 def _among_array(
-    column: sa.Column[Any], name: str | None, values: list[Any] | None = None
+    column: sa.ColumnElement[Any], name: str | None, values: list[Any] | None = None
 ) -> sa.ColumnElement[bool]:
     array = sa.bindparam(name, values, type_=postgresql.ARRAY(column.type))
     return column == sa.any_(array)
 
 
 def _among_list(
-    column: sa.Column[Any], name: str | None, values: list[Any] | None = None
+    column: sa.ColumnElement[Any], name: str | None, values: list[Any] | None = None
 ) -> sa.ColumnElement[bool]:
     return column.in_(sa.bindparam(name, values, expanding=True))
 
