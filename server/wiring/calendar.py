@@ -14,6 +14,7 @@ from reminders.acting import Acting
 from reminders.action import ActionSigner
 from reminders.adapters.sql_alarms import SqlAlarmStore
 from reminders.adapters.sql_calendar import SqlCalendarStore
+from reminders.adapters.sql_comparing import SqlPlanStore
 from reminders.adapters.sql_digests import SqlDigestStore
 from reminders.adapters.sql_feeds import SqlFeedStore
 from reminders.adapters.sql_firings import SqlFiringStore
@@ -29,6 +30,7 @@ from reminders.choosing import Choosing
 from reminders.defaults import Defaults
 from reminders.digests.digester import Digester
 from reminders.digests.preview import DigestPreview
+from reminders.drift_watch import DriftWatch
 from reminders.events import Events
 from reminders.explain import Explain
 from reminders.feeds.feeds import Feeds
@@ -201,7 +203,13 @@ class Calendar:
             relaying=ground.relaying,
         )
         forgetting = Forgetting(store=self._store, alarms=self._alarms, clock=ground.clock)
-        ground.workers += [planner, scheduler, digester, zones, forgetting]
+        drift = DriftWatch(
+            store=SqlPlanStore(ground.database),
+            almanac=self._almanac,
+            clock=ground.clock,
+            metrics=ground.metrics,
+        )
+        ground.workers += [planner, scheduler, digester, zones, forgetting, drift]
 
 
 class _Stands:
