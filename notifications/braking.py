@@ -12,7 +12,7 @@ from kernel.options import option
 from notifications.audit.types import SYSTEM, Deed
 from notifications.breaker import Hold
 from notifications.campaign import CampaignState
-from notifications.ports import CampaignStore
+from notifications.campaign_ports import CampaignStore
 from notifications.pushes import Settlement
 from notifications.types import Outcome, Verdict
 

@@ -19,6 +19,7 @@ from kernel.workers import Pulse, Stop, repeat
 from notifications.audit.types import Deed, Detail, deed_of
 from notifications.campaign import Campaign, CampaignState
 from notifications.campaign_plan import check_campaign, plan_of
+from notifications.campaign_ports import CampaignStore
 from notifications.deciding.categories import USUAL, Rulebook
 from notifications.devices import canonical_locale
 from notifications.errors import (
@@ -29,7 +30,6 @@ from notifications.errors import (
     VariableUnknown,
 )
 from notifications.planning import FRESH
-from notifications.ports import CampaignStore
 from notifications.pushes import PushState
 from notifications.templates.rendering import Beside
 from notifications.templates.shelf import Shelf

@@ -15,10 +15,12 @@ from notifications.braking import Brakes
 from notifications.breaker import Hold
 from notifications.feedback import Feedback
 from notifications.gate import Gate
-from notifications.lane import Lane, LaneKey, LaneMetrics
+from notifications.lane import Lane, LaneKey
+from notifications.lane_metrics import LaneMetrics
 from notifications.ports import PushProvider, PushStore, SharedRates
 from notifications.throttle import ThrottleOptions
 from notifications.types import DEFAULT_APP, AddressKind, Route
+from notifications.vitals import Vitals
 
 _ROUTES: Mapping[AddressKind, tuple[Route, ...]] = {
     AddressKind.FCM_TOKEN: (Route.FCM,),
@@ -27,6 +29,14 @@ _ROUTES: Mapping[AddressKind, tuple[Route, ...]] = {
     AddressKind.FCM_CONDITION: (Route.FCM,),
     AddressKind.APNS: (Route.APNS, Route.APNS_SANDBOX),
     AddressKind.WEBPUSH: (Route.WEBPUSH,),
+}
+
+
+_VITALS = {
+    "connections": "Connections to a provider.",
+    "slots": "Attempts that a provider lets be under way on its connections together.",
+    "waiting": "Attempts that wait for a slot.",
+    "drained": "Connections that a provider wanted to end (GOAWAY) since they were opened.",
 }
 
 
@@ -104,6 +114,10 @@ class Dispatcher:
             "1 while a route is held for this reason.",
             ["app", "route", "reason"],
         )
+        self._vitals = {
+            what: metrics.gauge(f"notifications_provider_{what}", said, ["app", "provider"])
+            for what, said in _VITALS.items()
+        }
         self._widths = {
             Urgency.INTERACTIVE: options.interactive_width,
             Urgency.TRANSACTIONAL: options.transactional_width,
@@ -201,6 +215,14 @@ class Dispatcher:
             await rest(self._options.poll_seconds, clock=self._clock, stop=stop, pulse=self._pulse)
 
     def _observe(self) -> None:
+        providers = {(key[0], lane.provider) for key, lane in self._lanes.items()}
+        seen: dict[tuple[str, str], Vitals] = {}
+        for app_id, provider in providers:
+            known = seen.get((app_id, provider.name), Vitals())
+            seen[app_id, provider.name] = known + provider.vitals
+        for who, vitals in seen.items():
+            for what, gauge in self._vitals.items():
+                gauge.labels(*who).set(getattr(vitals, what))
         for (app_id, route), gate in self._gates.items():
             self._rate.labels(app_id, route).set(gate.rate)
             for hold in Hold:

@@ -5,19 +5,16 @@ import collections
 import logging
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
-from prometheus_client import Counter, Gauge, Histogram
-
 from kernel.clock import Clock
-from kernel.metrics import Metrics
 from kernel.notices import Urgency
 from kernel.workers import Pulse, Stop, rest
 from notifications.app_pace import AppPace
 from notifications.braking import Brakes
 from notifications.feedback import Feedback
 from notifications.gate import Gate
+from notifications.lane_metrics import LaneMetrics
 from notifications.policy import settlement_of, told_of
 from notifications.ports import PushProvider, PushStore, SharedRates
 from notifications.pushes import HeldPush, PushState, Settlement
@@ -27,43 +24,6 @@ log = logging.getLogger(__name__)
 
 LaneKey = tuple[str, Route, Urgency]
 """An app, a route and a class: one lane."""
-
-
-@dataclass(frozen=True, slots=True)
-class LaneMetrics:
-    """What every lane counts."""
-
-    attempts: Counter
-    seconds: Histogram
-    in_flight: Gauge
-    lost: Counter
-    limited: Counter
-
-    @classmethod
-    def of(cls, metrics: Metrics) -> "LaneMetrics":
-        return cls(
-            attempts=metrics.counter(
-                "notifications_attempts_total",
-                "Attempts by the provider's verdict.",
-                ["app", "provider", "urgency", "verdict"],
-            ),
-            seconds=metrics.histogram(
-                "notifications_attempt_seconds", "How long providers take.", ["provider", "urgency"]
-            ),
-            in_flight=metrics.gauge(
-                "notifications_in_flight", "Attempts under way.", ["app", "route", "urgency"]
-            ),
-            lost=metrics.counter(
-                "notifications_settlements_lost_total",
-                "Outcomes that came after their lease had ended.",
-                ["app", "route", "urgency"],
-            ),
-            limited=metrics.counter(
-                "notifications_limiter_waits_total",
-                "Times that a lane with room was told to wait, by a rate or a hold.",
-                ["app", "route", "urgency"],
-            ),
-        )
 
 
 class Lane:
@@ -97,7 +57,7 @@ class Lane:
         self.urgency = urgency
         self.pulse = Pulse()
         """Beats when there may be pushes to claim, or room for them."""
-        self._provider = provider
+        self.provider = provider
         self._gate = gate
         self._store = store
         self._feedback = feedback
@@ -243,7 +203,7 @@ class Lane:
 
     def _count(self, landed: Sequence[tuple[HeldPush, Outcome]]) -> None:
         for verdict, times in collections.Counter(outcome.verdict for _, outcome in landed).items():
-            labels = (self.app_id, self._provider.name, self.urgency, verdict)
+            labels = (self.app_id, self.provider.name, self.urgency, verdict)
             self._metrics.attempts.labels(*labels).inc(times)
         self._in_flight.set(self._flying)
 
@@ -259,7 +219,7 @@ class Lane:
                     "push failed",
                     extra={
                         "push_id": each.push.id,
-                        "provider": self._provider.name,
+                        "provider": self.provider.name,
                         "verdict": each.outcome.verdict,
                         "reason": each.outcome.reason,
                     },
@@ -299,6 +259,6 @@ class Lane:
             self._touchdown.beat()
 
         try:
-            await self._provider.send([attempt for _, attempt in pushes], landed=landed)
+            await self.provider.send([attempt for _, attempt in pushes], landed=landed)
         finally:
             self._flying -= flying

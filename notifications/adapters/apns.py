@@ -32,6 +32,7 @@ from notifications.types import (
     Verdict,
     route_of,
 )
+from notifications.vitals import Vitals
 
 _IDLE = 30 * 60.0
 """Seconds without traffic after which a connection is closed; Apple wants them to last."""
@@ -96,6 +97,10 @@ class ApnsProvider:
     def pools(self) -> Collection[Http2Pool]:
         """For metrics and tests: who is connected, what waits."""
         return self._pools.values()
+
+    @property
+    def vitals(self) -> Vitals:
+        return sum((pool.vitals for pool in self._pools.values()), Vitals())
 
     async def open(self) -> None:
         """Read the key. Raises ValueError or OSError when it is not one."""

@@ -25,6 +25,7 @@ from notifications.apps.types import NOBODY, Survey
 from notifications.http2.ends import Head
 from notifications.ports import Landed, unheard
 from notifications.types import AddressKind, Attempt, Outcome, Route, Verdict
+from notifications.vitals import Vitals
 
 _IDLE = 200.0
 """Seconds; FCM closes a connection that was idle for 240."""
@@ -80,6 +81,10 @@ class FcmProvider:
         self._clock = clock
         self._account = account
         self._opened: _Opened | None = None
+
+    @property
+    def vitals(self) -> Vitals:
+        return Vitals() if self._opened is None else self._opened.pool.vitals
 
     async def open(self) -> None:
         """Read the key file. Raises ValueError or OSError when it is not one."""

@@ -59,6 +59,11 @@ class Http2Connection(asyncio.Protocol):
         self._flushing = False
 
     @property
+    def slots(self) -> int:
+        """How many requests the peer lets be under way."""
+        return 0 if self.draining else self._limit
+
+    @property
     def under_way(self) -> int:
         return len(self._open)
 

@@ -10,6 +10,7 @@ from notifications.adapters.http2_connection import Http2Connection, Line
 from notifications.adapters.http2_exchange import Exchange, Request
 from notifications.adapters.http2_proxy import tunnel
 from notifications.types import Outcome, Verdict
+from notifications.vitals import Vitals
 
 _BACKOFF = Backoff(first=0.5, cap=30.0, floor=0.1)
 
@@ -44,6 +45,7 @@ class Http2Pool:
         self._deadlines: deque[Exchange] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._connecting: asyncio.Task[None] | None = None
+        self._drained = 0
         self._failures = 0
         self._pause_until = 0.0
         self._why = ""
@@ -59,6 +61,16 @@ class Http2Pool:
         if self._timer is None:
             self._timer = self._loop.call_later(self._deadline, self._look_at_deadlines)
         return exchange
+
+    @property
+    def vitals(self) -> Vitals:
+        """How its connections are now."""
+        return Vitals(
+            connections=len(self.live),
+            slots=sum(connection.slots for connection in self.live),
+            waiting=len(self._waiting),
+            drained=self._drained,
+        )
 
     @property
     def host(self) -> str:
@@ -150,6 +162,7 @@ class Http2Pool:
         if connection not in self.live:
             return  # Lost while it was being opened; `_connect` sees to it.
         self.live.remove(connection)
+        self._drained += connection.draining and not connection.retired
         if not connection.answered and not connection.retired:
             self._pause("the peer closes connections without an answer")
         self.pump()

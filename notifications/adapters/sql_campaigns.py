@@ -22,8 +22,8 @@ from notifications.adapters.sql_preferences import said_by
 from notifications.adapters.tables import CampaignRow
 from notifications.audit.types import Deed
 from notifications.campaign import Campaign, CampaignState
+from notifications.campaign_ports import Plan
 from notifications.errors import IdempotencyMismatch
-from notifications.ports import Plan
 from notifications.pushes import PushState
 from notifications.types import Text
 

@@ -25,6 +25,7 @@ from notifications.apps.types import NOBODY, Survey
 from notifications.ports import Landed, unheard
 from notifications.subscriptions import subscription_of
 from notifications.types import AddressKind, Attempt, Outcome, Route, Verdict
+from notifications.vitals import Vitals
 
 BROWSERS = (
     "https://fcm.googleapis.com",
@@ -85,6 +86,11 @@ class WebPushProvider:
         self._trusted = frozenset({(url.hostname or "", url.port or 443)} if own else ())
         self._session: aiohttp.ClientSession | None = None
         self._vapid: Vapid | None = None
+
+    @property
+    def vitals(self) -> Vitals:
+        """The session keeps its connections to itself; each may carry one attempt."""
+        return Vitals(slots=self._options.connections)
 
     async def open(self) -> None:
         """Read the key. Raises ValueError or OSError when it is not one."""

@@ -8,6 +8,7 @@ from notifications.apps.ports import CheckedProvider
 from notifications.apps.types import NOBODY, Survey
 from notifications.ports import Landed, unheard
 from notifications.types import AddressKind, Attempt, Outcome, Route, Verdict
+from notifications.vitals import Vitals
 
 CHANGED = "credentials_changed"
 """The reason of an attempt that met credentials which were replaced meanwhile."""
@@ -44,6 +45,10 @@ class ChangingProvider:
     @property
     def carries(self) -> frozenset[AddressKind]:
         return self._carries
+
+    @property
+    def vitals(self) -> Vitals:
+        return Vitals() if self._term is None else self._term.provider.vitals
 
     async def open(self) -> None:
         """The provider it was made with is open already."""

@@ -11,7 +11,7 @@ from kernel.ids import UserId
 from notifications.contents.blocks import BLOCKS, block_of
 from notifications.pushes import PushState
 from notifications.schemas import AttemptBody
-from notifications.sends import schemas
+from notifications.sends import forecast_schemas, schemas
 from notifications.sends.drafting import notifications_of
 from notifications.sends.rehearsal import Forecast, Rehearsed, UserForecast
 from notifications.sends.types import Audience, Census, Request, Send, SentPush, Status
@@ -123,12 +123,12 @@ def sent_push_body(sent: SentPush) -> schemas.SentPushBody:
     )
 
 
-def rehearsed_body(rehearsed: Rehearsed) -> schemas.Rehearsed:
+def rehearsed_body(rehearsed: Rehearsed) -> forecast_schemas.Rehearsed:
     """What a send would do."""
     users = [_user(each) for each in rehearsed.users]
     census = rehearsed.census
     looked_at = sum(each.would for user in users for each in user.devices)
-    return schemas.Rehearsed(
+    return forecast_schemas.Rehearsed(
         targeted=rehearsed.targeted,
         would_reach=looked_at if census is None else census.would,
         users=users,
@@ -138,8 +138,8 @@ def rehearsed_body(rehearsed: Rehearsed) -> schemas.Rehearsed:
     )
 
 
-def _census(census: Census) -> schemas.CensusBody:
-    return schemas.CensusBody(
+def _census(census: Census) -> forecast_schemas.CensusBody:
+    return forecast_schemas.CensusBody(
         users=census.users,
         whole=census.whole,
         without_device=census.deviceless,
@@ -149,14 +149,14 @@ def _census(census: Census) -> schemas.CensusBody:
     )
 
 
-def _user(forecast: UserForecast) -> schemas.UserForecastBody:
+def _user(forecast: UserForecast) -> forecast_schemas.UserForecastBody:
     devices = [_device(each) for each in forecast.devices]
-    return schemas.UserForecastBody(forecast.user_id, forecast.reason, devices)
+    return forecast_schemas.UserForecastBody(forecast.user_id, forecast.reason, devices)
 
 
-def _device(forecast: Forecast) -> schemas.ForecastBody:
+def _device(forecast: Forecast) -> forecast_schemas.ForecastBody:
     device, content = forecast.device, forecast.content
-    return schemas.ForecastBody(
+    return forecast_schemas.ForecastBody(
         device_id=device.id,
         platform=device.platform,
         route=device.route,

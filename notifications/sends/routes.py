@@ -18,7 +18,7 @@ from notifications.errors import (
     TemplateNotFound,
     VariableMissing,
 )
-from notifications.sends import bodies, schemas
+from notifications.sends import bodies, forecast_schemas, schemas
 from notifications.sends.rehearsal import Rehearsal
 from notifications.sends.sends import Sends
 from notifications.sends.types import Request, Send
@@ -56,7 +56,7 @@ def _of_sending(sends: Sends, rehearsal: Rehearsal) -> list[AnyOperation]:
         ]
         return schemas.ManyResults([bodies.one_result(each) for each in answers])
 
-    async def rehearse(principal: Principal, body: schemas.SendPush) -> schemas.Rehearsed:
+    async def rehearse(principal: Principal, body: schemas.SendPush) -> forecast_schemas.Rehearsed:
         request = bodies.request_of(body)
         return bodies.rehearsed_body(await rehearsal.rehearse(principal, request))
 
@@ -90,7 +90,7 @@ def _of_sending(sends: Sends, rehearsal: Rehearsal) -> list[AnyOperation]:
             path="/admin/v1/pushes/dry-run",
             summary="Say who would get what, and who would not and why. Nothing is sent.",
             takes=schemas.SendPush,
-            gives=schemas.Rehearsed,
+            gives=forecast_schemas.Rehearsed,
             run=rehearse,
             scope=Scope.PUSHES,
             refusals=_UNSENDABLE,

@@ -25,7 +25,7 @@ from notifications.sends.drafting import MEMBERS
 from notifications.sends.lists import AT_ONCE
 from notifications.sends.sends import BATCH, PAGE
 from notifications.sends.types import SendState
-from notifications.types import DEFAULT_APP, Platform, PushKind, Route
+from notifications.types import DEFAULT_APP, PushKind, Route
 
 User = Annotated[str, Meta(min_length=1, max_length=128)]
 Users = Annotated[list[User], Meta(max_length=MEMBERS)]
@@ -114,53 +114,6 @@ class ManyResults(msgspec.Struct, frozen=True):
     """One result for each send, in order."""
 
     results: list[OneResult]
-
-
-class ForecastBody(msgspec.Struct, frozen=True):
-    """What one device would get, or why it would get nothing, or not before `until`."""
-
-    device_id: UUID
-    platform: Platform
-    route: Route
-    locale: str
-    would: bool
-    reason: str
-    until: datetime | None
-    title: str | None
-    body: str | None
-
-
-class UserForecastBody(msgspec.Struct, frozen=True):
-    """What one user would be told; `reason` says why nowhere at all."""
-
-    user_id: str
-    reason: str
-    devices: list[ForecastBody]
-
-
-class CensusBody(msgspec.Struct, frozen=True):
-    """A whole list, counted: of the devices of `users`, `would_reach` would be told, `later` of
-    them not at once; the others not, by reason. Users without a device are `without_device`.
-    If it is not `whole`, there was no time to count more users."""
-
-    users: int
-    whole: bool
-    without_device: int
-    would_reach: int
-    later: int
-    why_not: dict[str, int]
-
-
-class Rehearsed(msgspec.Struct, frozen=True):
-    """What a send would do. `users` has the first of a long list, and `census` counts all of it.
-    `topic_content` is what the devices of a topic or condition would get."""
-
-    targeted: int
-    would_reach: int
-    users: list[UserForecastBody]
-    unknown_device_ids: list[UUID]
-    topic_content: dict[str, Any] | None
-    census: CensusBody | None
 
 
 class SendId(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

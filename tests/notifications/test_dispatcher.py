@@ -23,6 +23,7 @@ from notifications.types import (
     ThrottleScope,
     Verdict,
 )
+from notifications.vitals import Vitals
 from tests.support.factories_notifications import (
     AMINA,
     Room,
@@ -462,3 +463,29 @@ async def test_a_live_activity_whose_own_address_is_gone_leaves_its_device_enabl
 
 
 ENDED = {"event": "end", "timestamp": 1}
+
+
+async def test_the_vitals_of_every_provider_are_metrics(room, fcm, clock, metrics):
+    fcm.vitals = Vitals(connections=2, slots=90, waiting=3, drained=1)
+    dispatcher = Dispatcher(
+        store=room.pushes,
+        providers={Urgency.INTERACTIVE: [fcm], Urgency.MARKETING: [fcm]},
+        feedback=room.feedback,
+        clock=clock,
+        metrics=metrics,
+        options=DispatcherOptions(),
+        throttle=ThrottleOptions(),
+        pulse=room.pulse,
+    )
+    stop = Stop()
+    running = asyncio.create_task(dispatcher.run(stop))
+    await clock.asleep()
+    stop.ask()
+    await running
+
+    who = {"app": "default", "provider": "fcm"}
+    told = {
+        name: value_of(metrics, f"notifications_provider_{name}", **who)
+        for name in ("connections", "slots", "waiting", "drained")
+    }
+    assert told == {"connections": 2, "slots": 90, "waiting": 3, "drained": 1}

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from notifications.ports import Landed, unheard
 from notifications.types import AddressKind, Attempt, Outcome, Verdict
+from notifications.vitals import Vitals
 
 FCM_KINDS = frozenset({AddressKind.FCM_TOKEN, AddressKind.FCM_FID})
 
@@ -28,6 +29,7 @@ class FakeProvider:
     ) -> None:
         self.name = name
         self.carries = carries
+        self.vitals = Vitals()
         self.answers = answers
         self.attempts: list[Attempt] = []
         self.silent: set[str] = set()

@@ -11,6 +11,7 @@ from notifications.adapters.apns_message import VOIP_BYTES
 from notifications.adapters.push_content import PAYLOAD_BYTES
 from notifications.sandbox.sandbox import Sandbox
 from notifications.types import AddressKind, Content, Outcome, PushKind, Verdict
+from notifications.vitals import Vitals
 from tests.support.clock import ManualClock
 from tests.support.sandbox import attempt
 
@@ -181,3 +182,16 @@ async def test_a_live_activity_goes_to_its_own_address_and_with_the_priority_it_
     [arrival] = sandbox.arrivals.after()
     assert outcome.verdict is Verdict.ACCEPTED
     assert (arrival.address, arrival.headers["apns-priority"]) == ("cd" * 64, "5")
+
+
+async def test_connections_and_what_the_provider_lets_be_under_way_are_told(
+    apns: ApnsProvider, clock: ManualClock
+) -> None:
+    assert apns.vitals == Vitals()
+
+    await apns.send([attempt(AddressKind.APNS, now=clock.now())])
+
+    vitals = apns.vitals
+    assert vitals.connections == 1
+    assert vitals.slots > 1
+    assert (vitals.waiting, vitals.drained) == (0, 0)
