@@ -122,6 +122,13 @@ class DeviceUnknown(Refusal):
     code = "device.not_found"
 
 
+class NoConversation(Refusal):
+    """The event has none, or whoever names one is not in it."""
+
+    kind = Kind.NOT_FOUND
+    code = "event.no_conversation"
+
+
 class RuleNotFound(Refusal):
     """The task or event has no such rule."""
 

@@ -1,5 +1,6 @@
 """What reminders need of other rooms, joined where the house is wired."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -20,6 +21,30 @@ class Owners(Protocol):
     """Whose devices are whose. Another room knows."""
 
     async def owner(self, device_id: UUID) -> UserId | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A message, and its place in its conversation."""
+
+    message_id: UUID
+    offset: int
+    sent_at: datetime
+
+
+class Talks(Protocol):
+    """Conversations. Another room has them."""
+
+    async def is_in(self, conversation_id: UUID, user_id: UserId) -> bool: ...
+
+    async def say(
+        self, user_id: UserId, conversation_id: UUID, body: bytes, *, idempotency_key: str
+    ) -> Spoken:
+        """Send a message as the user; the same key gives the same message.
+
+        Refuses who is not in the conversation.
+        """
+        ...
 
 
 class Live(Protocol):

@@ -69,7 +69,7 @@ async def seed(settings: Settings) -> None:
     """Put the demo's people, talks, devices and wedding into the database."""
     ground = Ground(settings, ALL)
     chat, pushes = Chat(ground), Pushes(ground)
-    calendar = Calendar(ground, standing=chat.users.standing)
+    calendar = Calendar(ground, standing=chat.users.standing, talks=chat.talks)
     try:
         await _talks(chat)
         await _devices(pushes)

@@ -32,7 +32,7 @@ def assemble(ground: Ground, *, hints: Hints | None = None) -> House:
     """The rooms on a ground, which may hold operations of its own already."""
     settings = ground.settings
     chat, pushes = Chat(ground), Pushes(ground)
-    calendar = Calendar(ground, standing=chat.users.standing)
+    calendar = Calendar(ground, standing=chat.users.standing, talks=chat.talks)
     realtime = None
     if ground.works_as(ServerRole.GATEWAY):
         realtime = chat.gateway(ground.operations)

@@ -9,11 +9,12 @@ from kernel.workers import Pulse
 from messaging.standing.checks import Standing
 from notifications.adapters.sql_devices import SqlDevices
 from notifications.adapters.sql_preferences import SqlPreferences
-from reminders import acting_routes, alarm_routes, routes
+from reminders import acting_routes, alarm_routes, card_routes, routes
 from reminders.acting import Acting
 from reminders.action import ActionSigner
 from reminders.adapters.sql_alarms import SqlAlarmStore
 from reminders.adapters.sql_calendar import SqlCalendarStore
+from reminders.adapters.sql_cards import SqlCardStore
 from reminders.adapters.sql_comparing import SqlPlanStore
 from reminders.adapters.sql_digests import SqlDigestStore
 from reminders.adapters.sql_feeds import SqlFeedStore
@@ -26,6 +27,7 @@ from reminders.alarm import ALARMS_CHANGED
 from reminders.alarm_news import AlarmNews
 from reminders.alarms import LocalAlarms
 from reminders.announcer import Announcer
+from reminders.cards import Cards
 from reminders.choosing import Choosing
 from reminders.defaults import Defaults
 from reminders.digests.digester import Digester
@@ -43,7 +45,7 @@ from reminders.news import EVENT_CHANGED
 from reminders.newsroom import Newsroom
 from reminders.operating import Operating
 from reminders.opting import OptOutSigner
-from reminders.outside import Live
+from reminders.outside import Live, Talks
 from reminders.parts import Parts
 from reminders.people import People
 from reminders.person import Ramadan
@@ -61,7 +63,7 @@ from server.wiring.ground import Ground, OpenedPart
 class Calendar:
     """Reminders' stores and use cases, on any role."""
 
-    def __init__(self, ground: Ground, *, standing: Standing) -> None:
+    def __init__(self, ground: Ground, *, standing: Standing, talks: Talks) -> None:
         self._ground = ground
         self._store = store = SqlCalendarStore(ground.database)
         self._signer = ActionSigner(ground.settings.credentials.keys)
@@ -137,6 +139,9 @@ class Calendar:
             )
         )
 
+        ground.operations += card_routes.operations(
+            Cards(store=SqlCardStore(ground.database), calendar=store, talks=talks, clock=clock)
+        )
         ground.operations += alarm_routes.operations(
             LocalAlarms(
                 store=self._alarms,

@@ -45,6 +45,7 @@ from server.wiring.api import server_api
 from server.wiring.ground import Ground
 from server.wiring.realtime import Ports, RealtimeOptions, RealtimeParts
 from server.wiring.streaming import other_transports
+from server.wiring.talks import ChatTalks
 from server.wiring.users import Users
 
 
@@ -109,6 +110,7 @@ class Chat:
             namespaces=self.namespaces,
             clock=ground.clock,
         )
+        self.talks = ChatTalks(self.messages, self._conversation_store)
         self._gatherings = SqlGatherings(ground.database)
         self.users = Users(ground, registry=self.registry)
 

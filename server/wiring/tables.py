@@ -16,6 +16,7 @@ import notifications.adapters.thread_tables
 import notifications.adapters.webhook_tables
 import reminders.adapters.action_tables
 import reminders.adapters.alarm_tables
+import reminders.adapters.card_tables
 import reminders.adapters.digest_tables
 import reminders.adapters.feed_tables
 import reminders.adapters.guest_tables
@@ -40,6 +41,7 @@ TABLES = (
     reminders.adapters.feed_tables,
     reminders.adapters.action_tables,
     reminders.adapters.alarm_tables,
+    reminders.adapters.card_tables,
     reminders.adapters.tables,
 )
 METADATA: MetaData = Row.metadata

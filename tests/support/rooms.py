@@ -52,7 +52,7 @@ class Rooms:
     def __init__(self, settings: Settings, clock: ManualClock) -> None:
         self.ground = ground = Ground(settings, ALL, clock=clock)
         self.chat, pushes = Chat(ground), Pushes(ground)
-        calendar = Calendar(ground, standing=self.chat.users.standing)
+        calendar = Calendar(ground, standing=self.chat.users.standing, talks=self.chat.talks)
         ground.parts.append(self.chat.users.standing)
         self.chat.relay()
         pushes.relay()
