@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from kernel.ids import UserId
 from kernel.metrics import Metrics
 from messaging.adapters import message_pages, postgres_log, sqlite_log
 from messaging.adapters.chunks import chunks
-from messaging.adapters.fates import Placed
+from messaging.adapters.fates import Fate, Placed
 from messaging.adapters.message_batches import Batches, BatchOptions, Overtaken
 from messaging.adapters.tables import ConversationRow, MessageRow
 from messaging.ports import Consequences, MessagePage
@@ -99,23 +100,33 @@ class SqlMessages:
         await self._batches.close()
 
     async def _commit(self, appends: Sequence[Append]) -> Sequence[Message | Refusal]:
+        drafts, thens = [each.draft for each in appends], [each.then for each in appends]
+        now = self._clock.now()
+        entries = None if self._database.is_sqlite else postgres_log.entries_of(drafts, thens, now)
         try:
-            async with self._database.transaction() as connection:
-                fates = await _APPEND[connection.dialect.name](
-                    connection, [each.draft for each in appends]
-                )
-                entries = [
-                    entry
-                    for each, fate in zip(appends, fates, strict=True)
-                    if isinstance(fate, Placed) and fate.is_new
-                    for entry in each.then(fate.message)
-                ]
-                await write_entries(connection, entries, self._clock.now())
+            if entries is None:
+                fates = await self._append(drafts, thens, now)
+            else:
+                fates = await postgres_log.append_with_entries(self._database, drafts, entries, now)
         except sa.exc.DBAPIError as error:
             if postgres_log.is_overtaken(error):
                 raise Overtaken("Others are writing to the same conversations.") from error
             raise
         return [fate.message if isinstance(fate, Placed) else fate for fate in fates]
+
+    async def _append(
+        self, drafts: Sequence[Draft], thens: Sequence[Consequences], now: datetime
+    ) -> list[Fate]:
+        async with self._database.transaction() as connection:
+            fates = await _APPEND[connection.dialect.name](connection, drafts)
+            entries = [
+                entry
+                for then, fate in zip(thens, fates, strict=True)
+                if isinstance(fate, Placed) and fate.is_new
+                for entry in then(fate.message)
+            ]
+            await write_entries(connection, entries, now)
+        return fates
 
     async def _read(self, statement: sa.Select[Any]) -> list[Message]:
         async with self._database.reading() as connection:
