@@ -24,7 +24,7 @@ from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_firings import SqlFiringStore
 from reminders.adapters.sql_operating import SqlOperatingStore
 from reminders.firing import Firing, FiringClass
-from reminders.scheduler import Scheduler, SchedulerOptions
+from reminders.scheduler import ONE_WRITER_BATCH, Scheduler, SchedulerOptions
 from reminders.types import Event
 from reminders.usual import FIRST_USUAL
 from server.wiring.deeds import recorded
@@ -61,7 +61,7 @@ async def _measured(folder: Path) -> OnSqlite:
         almanac=NoRamadan(),
         clock=SystemClock(),
         metrics=Metrics(),
-        options=SchedulerOptions(),
+        options=SchedulerOptions(batch=ONE_WRITER_BATCH),
         relaying=Pulse(),
     )
     took: list[float] = []

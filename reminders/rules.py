@@ -23,7 +23,7 @@ from reminders.usual import opening_rule, unpaid_rule, usual_rules
 def plan(inputs: Inputs, *, until: datetime, since: datetime | None = None) -> list[Firing]:
     """Every firing of the event that is due before `until`, however long ago; in due order.
 
-    Of what comes again only the occurrences from about `since` on matter.
+    Of what was due long before `since` nothing waits any more, and it is left out.
     """
     event = inputs.event
     if event.cancelled_at is not None:
@@ -42,7 +42,13 @@ def plan(inputs: Inputs, *, until: datetime, since: datetime | None = None) -> l
         first = date.min if since is None else since.date() - _OVERLAP
         ruled = rules_by_user(inputs, task, members)
         every = [rule for rules in ruled.values() for rule in rules]
-        dues = dues_of(task, event, first=first, last=_last_day(until, every))
+        last, after = _last_day(until, every), _days_after(every)
+        dues = [
+            due
+            for due in dues_of(task, event, first=first, last=last)
+            # Most of a long plan is spoken of much later, or was long ago.
+            if due.day <= last and due.day - date.min >= first - date.min - after
+        ]
         for user_id, rules in ruled.items():
             hush = hushes[user_id]
             told = Told(user_id, hush.zone, _possible_from(event, task, members[user_id]), hush)
@@ -66,6 +72,11 @@ def _last_day(until: datetime, rules: Sequence[Rule]) -> date:
     farthest = max([0, *(lead_days(rule.lead) for rule in rules)])
     last = until.date()
     return last + min(timedelta(days=farthest + 2), date.max - last)
+
+
+def _days_after(rules: Sequence[Rule]) -> timedelta:
+    """How long after a due is still spoken of it."""
+    return timedelta(days=max([0, *(-lead_days(rule.lead) for rule in rules)]))
 
 
 def _opening(

@@ -42,6 +42,10 @@ MANY_TIMEOUTS, SMALL_BATCH, SMALL_SECONDS = 3, 100, 60.0
 """After so many batches in a row that took too long they are smaller for a while."""
 
 
+ONE_WRITER_BATCH = 200
+"""The batch, at most, where whoever else writes waits for it to end."""
+
+
 @dataclass(frozen=True, slots=True)
 class SchedulerOptions:
     """How due reminders are handed over."""

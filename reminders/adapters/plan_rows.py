@@ -1,6 +1,7 @@
 """What a plan is made of, and making the waiting firings equal to it."""
 
-from collections.abc import Collection, Mapping, Sequence
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -104,12 +105,19 @@ async def write_plan(
         statement = FIRINGS.update().where(FIRINGS.c.id == sa.bindparam("waiting_id"))
         await connection.execute(statement, moved)
     if removed:
-        await connection.execute(
-            FIRINGS.delete().where(FIRINGS.c.id == sa.bindparam("waiting_id")),
-            [{"waiting_id": key} for key in removed],
-        )
+        remove, ids = _REMOVE[connection.dialect.name]
+        await connection.execute(remove, {"ids": ids(removed)})
     await tell_holders(connection, _earliest(waiting, added, moved, set(removed)), now)
     return Reconciled(len(added), len(moved), len(removed))
+
+
+_REMOVE: Mapping[str, tuple[sa.TextClause, Callable[[Sequence[UUID]], object]]] = {
+    "postgresql": (sa.text("DELETE FROM firings WHERE id = ANY (CAST(:ids AS uuid[]))"), list),
+    "sqlite": (
+        sa.text("DELETE FROM firings WHERE id IN (SELECT value FROM json_each(:ids))"),
+        lambda ids: json.dumps([each.hex for each in ids]),
+    ),
+}
 
 
 def _earliest(

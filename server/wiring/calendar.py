@@ -1,6 +1,7 @@
 """Reminders, wired."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -51,7 +52,7 @@ from reminders.people import People
 from reminders.person import Ramadan
 from reminders.planner import Planner
 from reminders.rulebook import RuleBook
-from reminders.scheduler import Scheduler
+from reminders.scheduler import ONE_WRITER_BATCH, Scheduler
 from reminders.snoozing import Snoozing
 from reminders.tasks import Tasks
 from reminders.zone_watch import ZoneWatch
@@ -180,13 +181,16 @@ class Calendar:
             pulse=self._planning,
             scheduling=self._scheduling,
         )
+        options = settings.scheduler
+        if ground.database.is_sqlite:
+            options = replace(options, batch=min(options.batch, ONE_WRITER_BATCH))
         scheduler = Scheduler(
             store=self._firings,
             operating=self._operating,
             almanac=self._almanac,
             clock=ground.clock,
             metrics=ground.metrics,
-            options=settings.scheduler,
+            options=options,
             relaying=ground.relaying,
             pulse=self._scheduling,
         )

@@ -1,0 +1,60 @@
+"""A plan of a window is the whole plan, as far as the window goes."""
+
+import random
+from dataclasses import replace
+from datetime import time, timedelta
+
+import pytest
+
+from reminders.rules import plan
+from reminders.types import (
+    AtWall,
+    CalendarLead,
+    ElapsedLead,
+    FromEvent,
+    Inputs,
+    Offset,
+    Payment,
+    Priority,
+    TaskDetails,
+)
+from tests.support.clock import START
+from tests.support.factories_reminders import AMINA, BILAL, TODAY, event, member, person, rule, task
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_what_is_far_before_or_after_a_window_is_not_missed_in_it(seed):
+    dice = random.Random(seed)
+    inputs = some_event(dice)
+    since = START + timedelta(days=dice.randint(-200, 200))
+    until = since + timedelta(days=dice.randint(1, 60))
+
+    window = plan(inputs, until=until, since=since)
+
+    whole = [each for each in plan(inputs, until=until) if each.due_at >= since]
+    assert [each for each in window if each.due_at >= since] == whole
+
+
+def some_event(dice):
+    """Tasks of every kind around today, with rules of every kind about them."""
+    about = event(day=TODAY + timedelta(days=dice.randint(-100, 100)))
+    tasks = []
+    for _ in range(40):
+        due = FromEvent(Offset(days=-dice.randint(-60, 300)))
+        if dice.random() < 0.3:
+            day = TODAY + timedelta(days=dice.randint(-200, 200))
+            due = AtWall(day, time(dice.randrange(24), 30), dice.choice(ZONES))
+        owed = Payment(100_000, "DZD") if dice.random() < 0.2 else None
+        details = TaskDetails(priority=dice.choice(list(Priority)), usual=True, payment=owed)
+        tasks.append(replace(task(about, due), details=details))
+    leads = [
+        CalendarLead(Offset(days=dice.randint(-20, 60)), time(9)),
+        CalendarLead(Offset(months=dice.randint(0, 3)), time(18)),
+        ElapsedLead(timedelta(minutes=dice.randint(1, 20_000))),
+    ]
+    people = {each: person(each, dice.choice(ZONES)) for each in (AMINA, BILAL)}
+    rules = [rule(about, lead, exact=dice.random() < 0.5) for lead in leads]
+    return Inputs(about, [member(about, each) for each in people], tasks, rules, people)
+
+
+ZONES = ("Africa/Algiers", "America/Vancouver", "Asia/Kathmandu", "Pacific/Apia")
