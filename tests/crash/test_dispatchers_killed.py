@@ -34,7 +34,7 @@ from notifications.sandbox.sandbox import Sandbox
 from notifications.types import AddressKind, Verdict
 from tests.crash.conftest import Rounds
 from tests.support.dispatching import Post, dispatchers
-from tests.support.factories_notifications import Room, planned, registration
+from tests.support.factories_notifications import Room, agree, planned, registration
 from tests.support.killing import HurriedClock, at_work
 from tests.support.many_devices import devices_at
 from tests.support.sandbox import apns_options, fcm_options, running_sandbox
@@ -115,6 +115,8 @@ async def planned_round(room: Room, dice: random.Random) -> list[Delivery]:
         (UserId(f"user-{number}"), kind, address)
         for number, (kind, address) in enumerate(addresses(dice))
     ]
+    # Or nobody would be sent a campaign.
+    await agree(room.database, [user for user, _, _ in told], now=room.clock.now())
     devices = await devices_at(
         room.database, told, like=registration(dice.getrandbits(32)), clock=room.clock
     )
@@ -185,7 +187,7 @@ async def judged(
     for each in deliveries:
         row, number = rows[each.id], copies[each.id]
         told = f"{each.urgency} push to {each.address[:8]}: {row.state}, {number} copies"
-        if row.state not in FINAL or (row.state == PushState.ACCEPTED and not number):
+        if row.state not in ENDS_OF_ALL or (row.state == PushState.ACCEPTED and not number):
             problems.append(told)
         if number > 1 + doubts[each.id]:
             problems.append(f"{told}, {doubts[each.id]} doubtful attempts")
@@ -209,6 +211,9 @@ async def judged(
     )
     return problems
 
+
+ENDS_OF_ALL = FINAL - {PushState.SUPPRESSED}
+"""What a push may end as here: everybody wants all of them."""
 
 ENDS = frozenset({PushState.ACCEPTED, PushState.AMBIGUOUS})
 """What a push ends as that arrived: its answer may have been lost twice."""
