@@ -108,14 +108,7 @@ async def agreeing(database: Database, clock: HurriedClock) -> list[Device]:
 
 async def begun(rooms: Rooms, listed: list[UserId]) -> tuple[UUID, UUID]:
     """A campaign to everybody and a send to some, both under way."""
-    made = await rooms.ask(
-        "campaigns.create",
-        OPERATOR,
-        name="Salon",
-        idempotency_key=uuid4().hex,
-        texts={"fr": {"title": "Salon", "body": "Vendredi, 20 h"}},
-    )
-    await rooms.ask("campaigns.start", OPERATOR, campaign_id=str(made.id))
+    campaign = await rooms.campaign(OPERATOR)
     await rooms.ask("lists.replace", OPERATOR, list_id="guests", user_ids=listed)
     send = await rooms.ask(
         "pushes.send",
@@ -125,7 +118,7 @@ async def begun(rooms: Rooms, listed: list[UserId]) -> tuple[UUID, UUID]:
         category="booking",
         variables={"title": "Salle", "body": "réservée"},
     )
-    return made.id, UUID(str(send.id))
+    return campaign, UUID(str(send.id))
 
 
 async def fail_over(

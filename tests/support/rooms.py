@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 
@@ -129,6 +129,18 @@ class Rooms:
             locale="ar-DZ",
             time_zone="Africa/Algiers",
         )
+
+    async def campaign(self, operator: Principal) -> UUID:
+        """A campaign to everybody who agreed, under way."""
+        made = await self.ask(
+            "campaigns.create",
+            operator,
+            name="Salon",
+            idempotency_key=uuid4().hex,
+            texts={"fr": {"title": "Salon", "body": "Vendredi, 20 h"}},
+        )
+        started = await self.ask("campaigns.start", operator, campaign_id=str(made.id))
+        return UUID(str(started.id))
 
     async def group(self, owner: UserId, *others: UserId) -> str:
         made = await self.ask(
