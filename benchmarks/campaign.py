@@ -7,7 +7,7 @@ whatever it is sent. The campaign runs by itself first, for as long: what it doe
 held against that, against what its provider may be fed, and against its share of a core.
 Afterwards a million further pushes wait, and the process says what it holds.
 
-    python -m benchmarks.campaign [--seconds 20] [--pushes 100000] [--waiting 1000000]
+    python -m benchmarks.campaign [--seconds 20] [--pushes 100000] [--waiting 1000000] [--width 50]
 """
 
 import argparse
@@ -102,12 +102,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="without chat, and with it")
     parser.add_argument("--pushes", type=int, default=150_000)
     parser.add_argument("--waiting", type=int, default=1_000_000)
+    width = DispatcherOptions().marketing_width
+    parser.add_argument("--width", type=int, default=width, help="of the campaign's lane")
     given = parser.parse_args()
     with sandbox_elsewhere() as places, postgres_elsewhere() as server:
         server.psql("CREATE DATABASE campaign")
-        measured = uvloop.run(
-            _measure(server.url_of("campaign"), places, given.seconds, given.pushes, given.waiting)
-        )
+        measured = uvloop.run(_measure(server.url_of("campaign"), places, given))
     heading = ["chat p50", "p95", "p99", "campaign/s", "alone", "granted", "refused"]
     heading += ["per CPU second", "of a core", "RSS", "waiting"]
     row = [
@@ -127,7 +127,8 @@ def main() -> None:
     report("campaign", asdict(measured))
 
 
-async def _measure(url: str, places: Places, seconds: float, pushes: int, more: int) -> Measured:
+async def _measure(url: str, places: Places, given: argparse.Namespace) -> Measured:
+    seconds, pushes, more = given.seconds, given.pushes, given.waiting
     clock, metrics, planned_pulse = SystemClock(), Metrics(), Pulse()
     database = Database(DatabaseOptions(url=url))
     await tables_of(database)
@@ -168,7 +169,7 @@ async def _measure(url: str, places: Places, seconds: float, pushes: int, more: 
         feedback=Feedback(devices=devices, clock=clock, metrics=metrics),
         clock=clock,
         metrics=metrics,
-        options=DispatcherOptions(),
+        options=DispatcherOptions(marketing_width=given.width),
         throttle=ThrottleOptions(ramp_seconds=0),
         pulse=planned_pulse,
     )
