@@ -23,11 +23,8 @@ _BUTTONS = {
     "done": {"ar": "تمّ", "fr": "Fait", "en": "Done"},
     "snooze_1_hour": {"ar": "بعد ساعة", "fr": "Dans 1 heure", "en": "In 1 hour"},
     "snooze_tomorrow": {"ar": "غدًا", "fr": "Demain", "en": "Tomorrow"},
-    "snooze_20_minutes": {"ar": "بعد 20 دقيقة", "fr": "Dans 20 min", "en": "In 20 min"},
-    "snooze_this_evening": {"ar": "هذا المساء", "fr": "Ce soir", "en": "This evening"},
-    "open": {"ar": "فتح", "fr": "Ouvrir", "en": "Open"},
 }
-"""Of a reminder, what matters most first: browsers show two, Android three, iPhones four."""
+"""Of a reminder, what matters most first: browsers show two; a tap beside them opens it."""
 
 
 def _buttons(language: str) -> tuple[Action, ...]:

@@ -18,14 +18,7 @@ from tests.support.rooms import Rooms, address, sandboxed
 AMINA = UserId("amina")
 OPERATOR = Principal(key_id=uuid4(), scopes=frozenset(Scope))
 NOBODY = Principal(user_id=UserId(""))
-BUTTONS = [
-    "done",
-    "snooze_1_hour",
-    "snooze_tomorrow",
-    "snooze_20_minutes",
-    "snooze_this_evening",
-    "open",
-]
+BUTTONS = ["done", "snooze_1_hour", "snooze_tomorrow"]
 
 
 @pytest.fixture
