@@ -50,6 +50,7 @@ FITTING = {
     "disconnect": {"code": 4001, "reason": "later"},
     "since": {"offset": 0, "epoch": ""},
     "app_id": "default",
+    "calendar": "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n",
     "label_filter": {"op": "and", "nodes": [{"key": "device", "cmp": "eq", "val": "phone"}]},
     "commands": [{"publish": {"channel": "karim", "data": {}}}, {"info": {}}],
 }
