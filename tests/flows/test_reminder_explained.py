@@ -19,7 +19,16 @@ OPERATOR = Principal(key_id=uuid4(), scopes=frozenset({Scope.REMINDERS}))
 
 
 @pytest.fixture
-async def rooms(database_url: str, tmp_path: Path, clock: ManualClock) -> AsyncIterator[Rooms]:
+async def rooms(
+    sqlite_database_url: str, tmp_path: Path, clock: ManualClock
+) -> AsyncIterator[Rooms]:
+    async with Rooms(sandboxed(sqlite_database_url, tmp_path), clock).open() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def anywhere(database_url: str, tmp_path: Path, clock: ManualClock) -> AsyncIterator[Rooms]:
+    """On each database."""
     async with Rooms(sandboxed(database_url, tmp_path), clock).open() as opened:
         yield opened
 
@@ -48,17 +57,17 @@ async def explained(rooms: Rooms, task: Any) -> Any:
     return settled
 
 
-async def test_a_firing_is_followed_to_what_its_phone_said(rooms: Rooms, clock: ManualClock):
-    phone = await rooms.phone(AMINA, 1)
-    (task,) = await due_tasks(rooms, clock)
-    (arrival,) = await rooms.work()
+async def test_a_firing_is_followed_to_what_its_phone_said(anywhere: Rooms, clock: ManualClock):
+    phone = await anywhere.phone(AMINA, 1)
+    (task,) = await due_tasks(anywhere, clock)
+    (arrival,) = await anywhere.work()
     clock.move(seconds=30)
     report_id = msgspec.json.decode(arrival.payload)["message"]["data"]["report_id"]
     for event in ("received", "opened"):
         report = {"report_id": report_id, "event": event}
-        await rooms.ask("reports.tell", NOBODY, reports=[report])
+        await anywhere.ask("reports.tell", NOBODY, reports=[report])
 
-    settled = await explained(rooms, task)
+    settled = await explained(anywhere, task)
 
     assert (settled.outcome, settled.told.standing) == ("fired", "told")
     (push,) = settled.told.devices
@@ -73,12 +82,14 @@ async def test_a_firing_is_followed_to_what_its_phone_said(rooms: Rooms, clock: 
     assert all(each.at == clock.now() for each in push.reports)
 
 
-async def test_what_was_told_together_is_found_from_each_of_them(rooms: Rooms, clock: ManualClock):
-    await rooms.phone(AMINA, 1)
-    tasks = await due_tasks(rooms, clock, 4)
-    (arrival,) = await rooms.work()
+async def test_what_was_told_together_is_found_from_each_of_them(
+    anywhere: Rooms, clock: ManualClock
+):
+    await anywhere.phone(AMINA, 1)
+    tasks = await due_tasks(anywhere, clock, 4)
+    (arrival,) = await anywhere.work()
 
-    found = [await explained(rooms, task) for task in tasks]
+    found = [await explained(anywhere, task) for task in tasks]
 
     assert {str(push.push_id) for each in found for push in each.told.devices} == {arrival.push_id}
     assert {each.reason for each in found} == {"told with others"}
@@ -129,28 +140,30 @@ async def test_what_did_not_go_off_was_told_by_nothing(rooms: Rooms, clock: Manu
 
 
 async def test_what_came_too_late_is_followed_to_the_digest_that_told_it(
-    rooms: Rooms, clock: ManualClock
+    anywhere: Rooms, clock: ManualClock
 ):
-    phone = await rooms.phone(AMINA, 1)
-    event = await rooms.ask(
+    phone = await anywhere.phone(AMINA, 1)
+    event = await anywhere.ask(
         "events.create", AMINA, title="زفاف", zone="Africa/Algiers", day="2026-03-10"
     )
-    task = await rooms.ask(
+    task = await anywhere.ask(
         "tasks.create", AMINA, event_id=event.id, title="القاعة", due={"kind": "event"}
     )
     lead = {"kind": "calendar", "days": 7, "at": "09:00"}
-    await rooms.ask("rules.put", AMINA, event_id=event.id, rule_id=uuid4(), lead=lead, exact=False)
-    await rooms.work()
+    await anywhere.ask(
+        "rules.put", AMINA, event_id=event.id, rule_id=uuid4(), lead=lead, exact=False
+    )
+    await anywhere.work()
     # On its day, but in the evening: nobody's scheduler ran until then.
     clock.move(days=2, hours=12)
-    assert await rooms.work() == []
-    assert (await explained(rooms, task)).told is None
+    assert await anywhere.work() == []
+    assert (await explained(anywhere, task)).told is None
 
     # In Ramadan the digest comes at half past eleven.
     clock.move(hours=14, minutes=45)
-    (arrival,) = await rooms.work()
+    (arrival,) = await anywhere.work()
 
-    settled = await explained(rooms, task)
+    settled = await explained(anywhere, task)
     assert settled.outcome == "folded"
     assert [str(each.push_id) for each in settled.told.devices] == [arrival.push_id]
     assert settled.told.devices[0].device_id == phone.id
