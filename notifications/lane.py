@@ -84,8 +84,11 @@ class Lane:
     async def run(self, stop: Stop) -> None:
         """Keep the lane full until `stop` is asked; then let what is in the air land.
 
-        What landed is settled meanwhile: neither transaction waits for the other.
+        What landed is settled meanwhile: neither transaction waits for the other. At most
+        half of the lane is claimed at once, or all of it would be in the same place at once:
+        claimed, in the air, or settled.
         """
+        half = (self._width + 1) // 2
         empty = Stop()
         settling = asyncio.create_task(self._keep_settling(empty))
         # It ends early only when the store fails, and then nothing more is claimed.
@@ -94,7 +97,7 @@ class Lane:
             async with asyncio.TaskGroup() as group:
                 try:
                     while not stop.asked and not settling.done():
-                        if await self.refill(group) == 0:
+                        if await self.refill(group, most=half) == 0:
                             await rest(
                                 self._again_in, clock=self._clock, stop=stop, pulse=self.pulse
                             )
@@ -117,12 +120,12 @@ class Lane:
     async def step(self) -> int:
         """Send what is due now, as far as there is room, and settle it; how many claimed."""
         async with asyncio.TaskGroup() as group:
-            claimed = await self.refill(group)
+            claimed = await self.refill(group, most=self._width)
         await self.settle()
         return claimed
 
-    async def refill(self, group: asyncio.TaskGroup) -> int:
-        """Claim as much as there is room for and start sending; how many were claimed."""
+    async def refill(self, group: asyncio.TaskGroup, *, most: int) -> int:
+        """Claim what there is room for and start sending; how many were claimed."""
         self._again_in = None
         # What landed is in doubt until it is settled, should this process be killed.
         room = self._width - self._flying - len(self._landed)
@@ -130,7 +133,7 @@ class Lane:
         if room < self._width // 4:
             return 0
         now = self._clock.monotonic()
-        allowed = await self._allowed(room, now)
+        allowed = await self._allowed(min(room, most), now)
         if allowed == 0:
             self._limited.inc()
             self._again_in = self._gate.again_in(now=now)
