@@ -40,8 +40,10 @@ class FcmOptions:
         "https://fcm.googleapis.com/v1/projects", "FCM's address, up to the project's name."
     )
     ca_file: str = option("", "Certificates to trust instead of the system's.")
-    connections: int = option(3, "Connections per app and class of pushes, at most.")
-    streams: int = option(100, "Pushes under way on one connection, at most; FCM may allow less.")
+    connections: int = option(8, "Connections per app and class of pushes, at most.")
+    streams: int = option(
+        25, "Pushes under way on one connection, at most: so many are in doubt when it is lost."
+    )
     deadline: float = option(15.0, "Seconds until an answer is given up; Google asks for 10.")
     connect_within: float = option(10.0, "Seconds until a connection must stand.")
 
