@@ -18,7 +18,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from tests.support.servers import PostgresServer, running
 
-JOBS = 3000
+JOBS = 400
 WORKERS = 20
 
 _counted = 0

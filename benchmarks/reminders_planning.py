@@ -35,7 +35,7 @@ from reminders.types import (
 )
 from tests.support.servers import PostgresServer, running
 
-EVENTS = 100
+EVENTS = 60
 TASKS = 90
 PEOPLE = 3
 

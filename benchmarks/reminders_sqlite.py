@@ -30,7 +30,7 @@ from reminders.usual import FIRST_USUAL
 from server.wiring.deeds import recorded
 
 DUE = 20_000
-EVENTS = 80
+EVENTS = 20
 
 
 @dataclass(frozen=True, slots=True)
