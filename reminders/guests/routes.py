@@ -17,7 +17,7 @@ from reminders.limits import checked_user
 from reminders.offers import both
 from reminders.schemas import Ask, CursorText, Limit, OneEvent, Reply, User
 
-Part = Annotated[str, msgspec.Meta(max_length=32)]
+Part = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,31}$", examples=["henna"])]
 Days = Annotated[int, msgspec.Meta(ge=-FARTHEST, le=FARTHEST)]
 
 
