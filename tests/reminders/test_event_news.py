@@ -5,11 +5,13 @@ from datetime import date, datetime, time, timedelta
 import pytest
 
 from kernel.errors import InvalidInput
+from kernel.ids import UserId
 from reminders.defaults import Own
-from reminders.errors import AnchorNotFound, NotInEvent
+from reminders.errors import AnchorNotFound, EventNotFound, NotInEvent
 from reminders.firing import FiringClass
 from reminders.person import Digests, Occasion, UsualLead
 from reminders.times import resolve, wall_of
+from reminders.tracing import State
 from reminders.types import OnDay, Payment, Role, TaskDetails
 from reminders.wording import amount_text
 from tests.support.factories_reminders import AMINA, BILAL, CELIA, user
@@ -257,3 +259,20 @@ async def test_only_occasions_of_a_day_have_times_of_their_own(room, wedding):
         await room.defaults.put(
             user(AMINA), clock=None, occasions={Occasion.EVENT_EVE: Own(leads=(UsualLead(3),))}
         )
+
+
+async def test_it_is_explained_why_an_event_is_told_of_or_is_not(room, wedding):
+    before = (await room.explain.of_event(user(AMINA), wedding)).traces
+    await room.events.rename(user(AMINA), wedding, title="Mariage", usual=False)
+
+    after = (await room.explain.of_event(user(AMINA), wedding)).traces
+
+    assert [(each.state, each.reason) for each in before] == [
+        (State.PLANNED, "on the eve"),
+        (State.PLANNED, "on the day"),
+    ]
+    assert {(each.state, each.reason) for each in after} == {
+        (State.OFF, "the event is not told of as usual")
+    }
+    with pytest.raises(EventNotFound):
+        await room.explain.of_event(user(UserId("gina")), wedding)
