@@ -28,6 +28,8 @@ context.configure(
     compare_type=True,
     compare_server_default=True,
     # On SQLite the whole upgrade is one transaction, so that a second process waits for it.
+    # Alembic would commit after each migration unless told that tables are made in transactions.
+    transactional_ddl=True,
     transaction_per_migration=not is_sqlite,
 )
 

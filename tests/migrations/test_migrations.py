@@ -85,6 +85,24 @@ def test_nodes_that_upgrade_at_once_wait_for_each_other(empty_url):
     assert all("up to date" in text for text in said)
 
 
+async def test_an_upgrade_of_sqlite_is_one_transaction(tmp_path):
+    """Between two of them another node would begin in the middle."""
+    url = f"sqlite:///{tmp_path / 'x.sqlite3'}"
+    commits: list[str] = []
+
+    def count(connection: sa.Connection) -> None:
+        commits.append(str(connection.engine.url))
+
+    sa.event.listen(sa.Engine, "commit", count)
+    try:
+        await migrations.upgrade(url)
+    finally:
+        sa.event.remove(sa.Engine, "commit", count)
+
+    assert len(commits) == 1
+    assert (await migrations.state(url)).is_current
+
+
 async def test_an_empty_database_is_refused_with_what_to_do(empty_url):
     state = await migrations.state(empty_url)
 
