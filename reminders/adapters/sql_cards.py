@@ -59,7 +59,7 @@ class SqlCardStore:
         query = (
             sa.select(CARDS)
             .where(CARDS.c.task_id == task_id)
-            .order_by(CARDS.c.sent_at.desc(), CARDS.c.message_id.desc())
+            .order_by(CARDS.c.sent_at.desc(), CARDS.c.offset.desc(), CARDS.c.message_id)
             .limit(limit)
         )
         async with self._database.reading() as connection:
