@@ -82,8 +82,9 @@ class Operation(Generic[I, O]):
     """Other names over RPC, by which clients of other servers know it."""
 
     page: Callable[[O], str] | None = None
-    """A GET of the admin gateway that a browser may ask as well: what is given, as a page in
-    HTML. A browser shows an API key as the password of `Authorization: Basic`."""
+    """A GET of the admin gateway that a browser may ask as well, or what anybody may ask: what is
+    given, as a page in HTML. A browser shows an API key as the password of `Authorization:
+    Basic`."""
 
     status: int = 200
     refusals: tuple[type[Refusal], ...] = ()

@@ -161,7 +161,7 @@ class _Gateways:
         async def endpoint(request: Request) -> Response:
             request.scope["operation"] = operation.name
             as_page = operation.page is not None and _wants_page(request)
-            if as_page:
+            if as_page and not operation.open:
                 try:
                     principal = await self._door.server(request, by_browser=True)
                 except Unauthenticated as refusal:

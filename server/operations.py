@@ -19,13 +19,10 @@ Answer = Callable[[Request], Awaitable[Response]]
 LINES = "application/x-ndjson"
 """The media type of an answer that is one JSON value a line."""
 
-PAGE_HEADERS = {
-    "content-security-policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; img-src https:; form-action 'none'; "
-        "frame-ancestors 'none'; base-uri 'none'"
-    ),
-    "vary": "accept",
-}
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src https:; form-action {forms}; "
+    "frame-ancestors 'none'; base-uri 'none'"
+)
 """A page shows pictures of others, and nothing else of theirs."""
 
 _raw_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -157,7 +154,10 @@ async def answer_of(
     if operation.document:
         return await _document(operation, result, request)
     if as_page and operation.page is not None:
-        return HTMLResponse(operation.page(result), operation.status, headers=PAGE_HEADERS)
+        # Only what needs no credentials has forms: a browser would send them along by itself.
+        policy = _POLICY.format(forms="'self'" if operation.open else "'none'")
+        headers = {"content-security-policy": policy, "vary": "accept"}
+        return HTMLResponse(operation.page(result), operation.status, headers=headers)
     if operation.streams:
         return StreamingResponse(_lines(result), operation.status, media_type=LINES)
     if operation.status == 204:

@@ -165,13 +165,17 @@ class Guests:
         await self._change(event_id, decide)
         return guest if guest.answer is answer else answered
 
-    async def opt_out(self, token: str, *, everywhere: bool) -> None:
-        """Whoever has the link is asked no more: about this event, or any. No login is needed,
-        and doing so again changes nothing."""
+    def check_link(self, token: str) -> tuple[UserId, UUID]:
+        """Whom a link is about, and which event. Raises `OptOutInvalid`."""
         named = self._signer.named(token)
         if named is None:
             raise OptOutInvalid("This link is not one of ours.")
-        user_id, event_id = named
+        return named
+
+    async def opt_out(self, token: str, *, everywhere: bool) -> None:
+        """Whoever has the link is asked no more: about this event, or any. No login is needed,
+        and doing so again changes nothing."""
+        user_id, event_id = self.check_link(token)
         place = EVERYWHERE if everywhere else event_id
         await self._store.opt_out(user_id, place, now=self._clock.now())
         self._planning.beat()

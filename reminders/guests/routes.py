@@ -13,6 +13,7 @@ from reminders import errors
 from reminders.days import MAIN
 from reminders.guest import Answer, Guest
 from reminders.guests.guests import FARTHEST, Guests
+from reminders.guests.page import heard_page, question_page
 from reminders.limits import checked_user
 from reminders.offers import both
 from reminders.schemas import Ask, CursorText, Limit, OneEvent, Reply, User
@@ -49,11 +50,17 @@ class AnswerInvitationFor(AnswerInvitation, frozen=True, kw_only=True):
     user_id: User
 
 
-class OptOut(Ask, frozen=True, kw_only=True):
-    """`everywhere`: of no event any more."""
+class OptOutLink(Ask, frozen=True, kw_only=True):
+    """What ends the link."""
 
     token: Annotated[str, msgspec.Meta(max_length=320)]
+
+
+class OptOut(OptOutLink, frozen=True, kw_only=True):
+    """`everywhere`: of no event any more. What a form holds says nothing new."""
+
     everywhere: bool = False
+    form: Annotated[str, msgspec.Meta(max_length=256)] = ""
 
 
 class DeadlineBody(Reply, frozen=True, kw_only=True):
@@ -130,6 +137,10 @@ def guest_operations(guests: Guests) -> list[AnyOperation]:
             )
         )
 
+    async def look(_: Principal, asked: OptOutLink) -> Nothing:
+        guests.check_link(asked.token)
+        return Nothing()
+
     async def opt_out(_: Principal, asked: OptOut) -> Nothing:
         await guests.opt_out(asked.token, everywhere=asked.everywhere)
         return Nothing()
@@ -186,28 +197,36 @@ def guest_operations(guests: Guests) -> list[AnyOperation]:
             (InvalidInput, errors.EventNotFound, errors.EventCancelled, errors.NotInvited),
             takes_for=AnswerInvitationFor,
         ),
-        *(
-            Operation(
-                name=name,
-                method=method,
-                path="/v1/opt-outs/{token}",
-                summary="Be asked no more. Needs no login, and asking again changes nothing.",
-                takes=OptOut,
-                gives=Nothing,
-                run=opt_out,
-                open=True,
-                refusals=(errors.OptOutInvalid,),
-            )
-            for name, method in _OPT_OUTS
+        Operation(
+            name="guests.look_at_link",
+            method="GET",
+            path=_LINK,
+            summary="Where the link of a reminder leads: browsers get a page that asks.",
+            takes=OptOutLink,
+            gives=Nothing,
+            run=look,
+            open=True,
+            page=lambda _: question_page(),
+            refusals=(errors.OptOutInvalid,),
+        ),
+        Operation(
+            name="guests.opt_out",
+            method="POST",
+            path=_LINK,
+            summary="Be asked no more. Needs no login, and asking again changes nothing.",
+            takes=OptOut,
+            gives=Nothing,
+            run=opt_out,
+            open=True,
+            # Mail programs and the page send a form (RFC 8058).
+            upload=("application/x-www-form-urlencoded", "form"),
+            page=lambda _: heard_page(),
+            refusals=(InvalidInput, errors.OptOutInvalid),
         ),
     ]
 
 
-_OPT_OUTS: tuple[tuple[str, Literal["GET", "POST"]], ...] = (
-    ("guests.opt_out", "POST"),
-    ("guests.opt_out_by_link", "GET"),
-)
-"""A tap on the link is enough, and so is what mail programs send (RFC 8058)."""
+_LINK = "/v1/opt-outs/{token}"
 
 
 def _body(guest: Guest) -> GuestBody:
