@@ -14,16 +14,21 @@ def moved(day: date, offset: Offset) -> date:
 
     Applied once from the anchor: in steps the end of a month would be lost on the way.
     """
-    months = day.year * 12 + day.month - 1 + offset.months
-    year, month = divmod(months, 12)
-    last = calendar.monthrange(year, month + 1)[1]
-    clamped = date(year, month + 1, min(day.day, last))
-    return clamped + timedelta(weeks=offset.weeks, days=offset.days)
+    return _counted(day, offset.months, offset.weeks * 7 + offset.days)
 
 
 def earlier(day: date, lead: Offset) -> date:
     """The day that lies `lead` before."""
-    return moved(day, Offset(-lead.months, -lead.weeks, -lead.days))
+    return _counted(day, -lead.months, -lead.weeks * 7 - lead.days)
+
+
+def _counted(day: date, months: int, days: int) -> date:
+    # Most offsets have no months, and plans count a great many of them.
+    if months:
+        year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+        last = calendar.monthrange(year, month + 1)[1]
+        day = date(year, month + 1, min(day.day, last))
+    return day + timedelta(days)
 
 
 def due_of(spec: DueSpec, event: Event) -> Due | None:
@@ -70,7 +75,7 @@ def anchor_of(event: Event, code: str) -> Due | None:
 def is_compressed(task: Task, event: Event) -> bool:
     """Whether a late start made the task due later than it usually is."""
     due = task.due
-    if not isinstance(due, FromEvent):
+    if not isinstance(due, FromEvent) or not due.span:
         return False
     return due_of(due, event) != due_of(replace(due, span=0), event)
 

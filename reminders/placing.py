@@ -7,6 +7,7 @@ it is quiet, and spreads over some minutes, so that nine o'clock is not one inst
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
+from functools import lru_cache
 
 from kernel.ids import UserId
 from reminders.due import instant_of
@@ -91,9 +92,10 @@ def place(
     # Spreading must not push anybody into quiet, or past the point.
     if at + spread >= latest or hush.reason(wall_of(at + spread, hush.zone)):
         spread = timedelta(0)
-    return replace(placed, at=at + spread, moved_by=moved_by, jitter=spread)
+    return Placement(at + spread, placed.clamped, moved_by, spread)
 
 
+@lru_cache(maxsize=4096)
 def jitter_of(user_id: UserId, spread: timedelta) -> timedelta:
     """The same for a user every day, and never early."""
     digest = hashlib.blake2b(user_id.encode(), digest_size=8).digest()

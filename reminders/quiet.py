@@ -78,13 +78,12 @@ class Hush:
         if ramadan is not None and timedelta(0) < day - ramadan.ends_on <= EID:
             yield _MIDNIGHT, _MIDNIGHT, "eid"
         if fasting:
-            yield from _within_day(FASTING_NIGHT, "ramadan")
-            yield from _within_day(IFTAR, "iftar")
+            yield from _FASTING
         # A user's own hours always hold; the usual ones give way to Ramadan's.
         if self.quiet is not None or not fasting:
-            yield from _within_day(self.quiet or NIGHT, "quiet hours")
+            yield from _USUAL if self.quiet is None else _within_day(self.quiet, "quiet hours")
         if self.prays and day.weekday() == FRIDAY:
-            yield from _within_day(PRAYER, "friday")
+            yield from _PRAYING
 
 
 def quiet_for(quiet: Quiet) -> timedelta:
@@ -182,6 +181,11 @@ def _within_day(quiet: Quiet, reason: str) -> Iterator[tuple[time, time, str]]:
         yield quiet.start, _MIDNIGHT, reason
         if quiet.end != _MIDNIGHT:
             yield _MIDNIGHT, quiet.end, reason
+
+
+_USUAL = tuple(_within_day(NIGHT, "quiet hours"))
+_PRAYING = tuple(_within_day(PRAYER, "friday"))
+_FASTING = (*_within_day(FASTING_NIGHT, "ramadan"), *_within_day(IFTAR, "iftar"))
 
 
 def _shown(wall: datetime, zone: str) -> Iterator[datetime]:

@@ -5,7 +5,8 @@ changes, the plan is made again and compared with what is waiting.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from kernel.ids import UserId
@@ -16,8 +17,8 @@ from reminders.lateness import lead_days
 from reminders.quiet import Hush, hush_of
 from reminders.series import dues_of
 from reminders.telling import Told, firing_of, firings_of, nominal_of, snoozed
-from reminders.types import Event, Inputs, Member, Role, Rule, Task
-from reminders.usual import opening_rule, unpaid_rule, usual_rules
+from reminders.types import Due, Event, Inputs, Lead, Member, Role, Rule, Task
+from reminders.usual import opening_rule, unpaid_rule, usual_leads, usual_rules
 
 
 def plan(inputs: Inputs, *, until: datetime, since: datetime | None = None) -> list[Firing]:
@@ -36,24 +37,23 @@ def plan(inputs: Inputs, *, until: datetime, since: datetime | None = None) -> l
         for user_id in members
     }
     firings: list[Firing] = []
+    window = _Window(date.min if since is None else since.date() - _OVERLAP, until.date())
+    leads = [*(rule.lead for rule in inputs.rules), *usual_leads(inputs.people.values())]
+    widest = window.widened(leads)
     for task in inputs.tasks:
         if task.done_at is not None or task.deleted_at is not None:
             continue
-        first = date.min if since is None else since.date() - _OVERLAP
-        ruled = rules_by_user(inputs, task, members)
-        every = [rule for rules in ruled.values() for rule in rules]
-        last, after = _last_day(until, every), _days_after(every)
-        dues = [
-            due
-            for due in dues_of(task, event, first=first, last=last)
-            # Most of a long plan is spoken of much later, or was long ago.
-            if due.day <= last and due.day - date.min >= first - date.min - after
-        ]
-        for user_id, rules in ruled.items():
-            hush = hushes[user_id]
-            told = Told(user_id, hush.zone, _possible_from(event, task, members[user_id]), hush)
-            for due in dues:
-                firings += firings_of(event, task, due, told, rules)
+        dues = dues_of(task, event, first=window.first, last=widest.last)
+        # Most of a long plan is spoken of much later, or was long ago: that is seen at once.
+        if any(due in widest for due in dues):
+            ruled = rules_by_user(inputs, task, members)
+            own = window.widened([rule.lead for rules in ruled.values() for rule in rules])
+            dues = [due for due in dues if due in own]
+            for user_id, rules in ruled.items():
+                hush, possible_from = hushes[user_id], _possible_from(event, task, members[user_id])
+                told = Told(user_id, hush.zone, possible_from, hush)
+                for due in dues:
+                    firings += firings_of(event, task, due, told, rules)
         firings += snoozed(event, task, hushes)
         firings += _opening(inputs, task, hushes, members)
     firings += news_of(inputs)
@@ -67,16 +67,22 @@ _OVERLAP = timedelta(days=40)
 """Occurrences so long past are still planned, in case that their firings still wait."""
 
 
-def _last_day(until: datetime, rules: Sequence[Rule]) -> date:
-    """The last day that may be due and be spoken of before `until`."""
-    farthest = max([0, *(lead_days(rule.lead) for rule in rules)])
-    last = until.date()
-    return last + min(timedelta(days=farthest + 2), date.max - last)
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """The days from `first` to `last`."""
 
+    first: date
+    last: date
 
-def _days_after(rules: Sequence[Rule]) -> timedelta:
-    """How long after a due is still spoken of it."""
-    return timedelta(days=max([0, *(-lead_days(rule.lead) for rule in rules)]))
+    def widened(self, leads: Iterable[Lead]) -> "_Window":
+        """The days that may be due and be spoken of, so early or late, within these."""
+        days = [0, *map(lead_days, leads)]
+        before = min(timedelta(days=-min(days)), self.first - date.min)
+        after = min(timedelta(days=max(days) + 2), date.max - self.last)
+        return _Window(self.first - before, self.last + after)
+
+    def __contains__(self, due: Due) -> bool:
+        return self.first <= due.day <= self.last
 
 
 def _opening(

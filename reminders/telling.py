@@ -188,9 +188,9 @@ def _superseded(firings: Sequence[Firing]) -> list[Firing]:
         if firing.firing_class is FiringClass.POLICY_FAR:
             following = [at for at in closer if at > firing.due_at]
             until = min([firing.useful_until, *following])
-            result.append(replace(firing, useful_until=until))
-        else:
-            result.append(firing)
+            if until < firing.useful_until:
+                firing = replace(firing, useful_until=until)
+        result.append(firing)
     return result
 
 

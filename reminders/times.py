@@ -7,7 +7,7 @@ search path says; `use_packaged_zones` makes the rest of the process agree.
 
 import zoneinfo
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from zoneinfo import ZoneInfo
 
@@ -72,8 +72,13 @@ def resolve(wall: datetime, zone: str) -> datetime:
     """
     if wall.tzinfo is not None:
         raise ValueError("a wall time has no zone of its own")
+    return _resolved(wall, zone_named(zone))
+
+
+@lru_cache(maxsize=4096)
+def _resolved(wall: datetime, zone: ZoneInfo) -> datetime:
     # fold=0 is the RFC's choice in both cases.
-    return wall.replace(tzinfo=zone_named(zone), fold=0).astimezone(UTC)
+    return wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
 
 
 def first_shown(wall: datetime, zone: str) -> datetime:

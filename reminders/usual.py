@@ -5,9 +5,10 @@ it or not, for all or for one user. These rules are not stored: they follow from
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, time, timedelta
+from functools import lru_cache
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from kernel.ids import UserId
@@ -50,6 +51,7 @@ _AFTER = (1, 3, 7, 14, 21, 28)
 _PAYMENT_AFTER = (1, 3)
 
 
+@lru_cache(maxsize=1024)
 def usual_id(name: str) -> UUID:
     """The id of a rule that follows from what is, and is not stored."""
     return UUID(bytes=_PREFIX + hashlib.blake2b(name.encode(), digest_size=8).digest())
@@ -100,6 +102,14 @@ def usual_rules(
     ]
 
 
+def usual_leads(people: Iterable[Person]) -> Iterator[Lead]:
+    """Every lead that a rule for anybody of these may have, whatever the task."""
+    for person in (None, *people):
+        for occasion in Occasion:
+            yield from (lead for lead, _ in leads_of(occasion, person))
+    yield from (CalendarLead(Offset(days=-days), CLOCK) for days in _AFTER)
+
+
 def is_usual(task: Task, user_id: UserId) -> bool:
     """Whether the user is told of the task as usual."""
     usual = choice_of(task, user_id).usual
@@ -140,14 +150,19 @@ def clock_of(person: Person | None) -> time:
 
 def leads_of(occasion: Occasion, person: Person | None) -> Sequence[tuple[Lead, datetime | None]]:
     """The leads that hold for an occasion, and since when if they are the user's own."""
-    product = PRODUCT[occasion]
     said = None if person is None else person.usual.get(occasion)
     clock = clock_of(person)
     if said is None or (said.on and said.leads is None):
-        return [(lead_of(each, clock), None) for each in product]
+        return _product_leads(occasion, clock)
     if not said.on or said.leads is None:
         return ()
+    product = PRODUCT[occasion]
     return [(lead_of(each, clock), _since(each, said, product)) for each in said.leads]
+
+
+@lru_cache(maxsize=1024)
+def _product_leads(occasion: Occasion, clock: time) -> Sequence[tuple[Lead, datetime | None]]:
+    return tuple((lead_of(each, clock), None) for each in PRODUCT[occasion])
 
 
 def _since(lead: UsualLead, said: Usual, product: Sequence[UsualLead]) -> datetime | None:

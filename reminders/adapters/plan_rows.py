@@ -34,26 +34,35 @@ from reminders.types import Event, Inputs
 _MOVES = ("shard", "due_at", "useful_until", "grace_seconds", "zone", "firing_class")
 _VERSIONS = ("event_version", "task_version")
 
+# Built once: every plan of every event runs them.
+_EVENT = sa.bindparam("event_id")
+_MEMBERS = sa.select(MEMBERS).where(MEMBERS.c.event_id == _EVENT)
+_TASKS = sa.select(TASKS).where(
+    TASKS.c.event_id == _EVENT, TASKS.c.done_at.is_(None), TASKS.c.deleted_at.is_(None)
+)
+_RULES = sa.select(RULES).where(RULES.c.event_id == _EVENT)
+_PEOPLE = sa.select(PEOPLE).where(PEOPLE.c.user_id.in_(sa.bindparam("users", expanding=True)))
+_WAITING = sa.select(
+    *(FIRINGS.c[name] for name in ("id", "dedupe_key", "user_id", *_MOVES, *_VERSIONS))
+).where(FIRINGS.c.event_id == _EVENT)
+_SETTLED = sa.select(LOG.c.dedupe_key).where(LOG.c.event_id == _EVENT)
+_ADD = FIRINGS.insert()
+_MOVE = FIRINGS.update().where(FIRINGS.c.id == sa.bindparam("waiting_id"))
+
 
 async def inputs_of(connection: AsyncConnection, event: Event) -> Inputs:
     """Everything that decides the event's firings."""
-    members = sa.select(MEMBERS).where(MEMBERS.c.event_id == event.id)
-    tasks = sa.select(TASKS).where(
-        TASKS.c.event_id == event.id, TASKS.c.done_at.is_(None), TASKS.c.deleted_at.is_(None)
-    )
-    rules = sa.select(RULES).where(RULES.c.event_id == event.id)
+    of_event = {"event_id": event.id}
     guests = await _guests(connection, event)
-    members_ids = sa.select(MEMBERS.c.user_id).where(MEMBERS.c.event_id == event.id)
-    invited = [guest.user_id for guest in guests]
-    people = sa.select(PEOPLE).where(
-        sa.or_(PEOPLE.c.user_id.in_(members_ids), PEOPLE.c.user_id.in_(invited))
-    )
+    members = [member_of(row) for row in await connection.execute(_MEMBERS, of_event)]
+    users = {each.user_id for each in (*members, *guests)}
+    people = await connection.execute(_PEOPLE, {"users": sorted(users)})
     return Inputs(
         event=event,
-        members=[member_of(row) for row in await connection.execute(members)],
-        tasks=[task_of(row) for row in await connection.execute(tasks)],
-        rules=[rule_of(row) for row in await connection.execute(rules)],
-        people={row.user_id: person_of(row) for row in await connection.execute(people)},
+        members=members,
+        tasks=[task_of(row) for row in await connection.execute(_TASKS, of_event)],
+        rules=[rule_of(row) for row in await connection.execute(_RULES, of_event)],
+        people={row.user_id: person_of(row) for row in people},
         guests=guests,
     )
 
@@ -79,10 +88,9 @@ async def write_plan(
     since: datetime,
     now: datetime,
 ) -> Reconciled:
-    rows = await connection.execute(sa.select(FIRINGS).where(FIRINGS.c.event_id == event_id))
-    waiting = {row.dedupe_key: row for row in rows}
-    keys = await connection.execute(sa.select(LOG.c.dedupe_key).where(LOG.c.event_id == event_id))
-    settled = set(keys.scalars())
+    of_event = {"event_id": event_id}
+    waiting = {row.dedupe_key: row for row in await connection.execute(_WAITING, of_event)}
+    settled = set((await connection.execute(_SETTLED, of_event)).scalars())
     wanted = {firing.dedupe_key: firing for firing in desired}
 
     added = [
@@ -100,10 +108,9 @@ async def write_plan(
     removed = [row.id for key, row in waiting.items() if key not in wanted or key in settled]
 
     if added:
-        await connection.execute(FIRINGS.insert(), added)
+        await connection.execute(_ADD, added)
     if moved:
-        statement = FIRINGS.update().where(FIRINGS.c.id == sa.bindparam("waiting_id"))
-        await connection.execute(statement, moved)
+        await connection.execute(_MOVE, moved)
     if removed:
         remove, ids = _REMOVE[connection.dialect.name]
         await connection.execute(remove, {"ids": ids(removed)})

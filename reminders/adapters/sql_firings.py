@@ -74,20 +74,16 @@ class SqlFiringStore:
         now: datetime,
     ) -> Reconciled:
         async with self._database.transaction() as connection:
-            holding = (
-                sa.select(EVENTS).where(EVENTS.c.id == event_id).with_for_update(key_share=True)
-            )
-            found = (await connection.execute(holding)).one_or_none()
+            of_event = {"of_event": event_id}
+            found = (await connection.execute(_HOLD, of_event)).one_or_none()
             # Marks go first: one that is made from here on is about something newer.
-            await connection.execute(MARKS.delete().where(MARKS.c.event_id == event_id))
+            await connection.execute(_UNMARK, of_event)
             if found is None:
                 return Reconciled()
             desired = plan(await inputs_of(connection, event_of(found)))
             done = await write_plan(connection, event_id, desired, since=since, now=now)
             if found.planned_until != until:
-                await connection.execute(
-                    EVENTS.update().where(EVENTS.c.id == event_id).values(planned_until=until)
-                )
+                await connection.execute(_REACH, {**of_event, "planned_until": until})
             return done
 
     async def due_shards(self, look: Look) -> Mapping[int, datetime]:
@@ -192,6 +188,13 @@ class SqlFiringStore:
                 async with self._database.transaction() as connection:
                     tallies += await self._judge(connection, one, buried, now)
         return tallies
+
+
+_HOLD = (
+    sa.select(EVENTS).where(EVENTS.c.id == sa.bindparam("of_event")).with_for_update(key_share=True)
+)
+_UNMARK = MARKS.delete().where(MARKS.c.event_id == sa.bindparam("of_event"))
+_REACH = EVENTS.update().where(EVENTS.c.id == sa.bindparam("of_event"))
 
 
 def _dead(reason: str) -> Judge:
