@@ -5,26 +5,24 @@ changes, the plan is made again and compared with what is waiting.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 
 from kernel.ids import UserId
 from reminders.due import due_of, due_on
 from reminders.event_news import news_of
 from reminders.firing import Firing
-from reminders.lateness import lead_days
 from reminders.quiet import Hush, hush_of
 from reminders.series import dues_of
-from reminders.telling import Told, firing_of, firings_of, nominal_of, snoozed
-from reminders.types import Due, Event, Inputs, Lead, Member, Role, Rule, Task
+from reminders.telling import Told, Window, firing_of, firings_of, nominal_of, snoozed
+from reminders.types import Event, Inputs, Member, Role, Rule, Task
 from reminders.usual import opening_rule, unpaid_rule, usual_leads, usual_rules
 
 
 def plan(inputs: Inputs, *, until: datetime, since: datetime | None = None) -> list[Firing]:
     """Every firing of the event that is due before `until`, however long ago; in due order.
 
-    Of what was due long before `since` nothing waits any more, and it is left out.
+    Of what was due long before `since`, and before what waits, no more is said: it is left out.
     """
     event = inputs.event
     if event.cancelled_at is not None:
@@ -37,7 +35,7 @@ def plan(inputs: Inputs, *, until: datetime, since: datetime | None = None) -> l
         for user_id in members
     }
     firings: list[Firing] = []
-    window = _Window(date.min if since is None else since.date() - _OVERLAP, until.date())
+    window = Window(_first_day(inputs, since), until.date())
     leads = [*(rule.lead for rule in inputs.rules), *usual_leads(inputs.people.values())]
     widest = window.widened(leads)
     for task in inputs.tasks:
@@ -45,15 +43,15 @@ def plan(inputs: Inputs, *, until: datetime, since: datetime | None = None) -> l
             continue
         dues = dues_of(task, event, first=window.first, last=widest.last)
         # Most of a long plan is spoken of much later, or was long ago: that is seen at once.
-        if any(due in widest for due in dues):
+        if any(due.day in widest for due in dues):
             ruled = rules_by_user(inputs, task, members)
             own = window.widened([rule.lead for rules in ruled.values() for rule in rules])
-            dues = [due for due in dues if due in own]
+            dues = [due for due in dues if due.day in own]
             for user_id, rules in ruled.items():
                 hush, possible_from = hushes[user_id], _possible_from(event, task, members[user_id])
                 told = Told(user_id, hush.zone, possible_from, hush)
                 for due in dues:
-                    firings += firings_of(event, task, due, told, rules)
+                    firings += firings_of(event, task, due, told, rules, within=window)
         firings += snoozed(event, task, hushes)
         firings += _opening(inputs, task, hushes, members)
     firings += news_of(inputs)
@@ -63,26 +61,16 @@ def plan(inputs: Inputs, *, until: datetime, since: datetime | None = None) -> l
     )
 
 
-_OVERLAP = timedelta(days=40)
-"""Occurrences so long past are still planned, in case that their firings still wait."""
+_OVERLAP = timedelta(days=7)
+"""So much earlier than it goes off something may have been meant to, or be due: quiet days, a
+clock that was changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """The days from `first` to `last`."""
-
-    first: date
-    last: date
-
-    def widened(self, leads: Iterable[Lead]) -> "_Window":
-        """The days that may be due and be spoken of, so early or late, within these."""
-        days = [0, *map(lead_days, leads)]
-        before = min(timedelta(days=-min(days)), self.first - date.min)
-        after = min(timedelta(days=max(days) + 2), date.max - self.last)
-        return _Window(self.first - before, self.last + after)
-
-    def __contains__(self, due: Due) -> bool:
-        return self.first <= due.day <= self.last
+def _first_day(inputs: Inputs, since: datetime | None) -> date:
+    """The first day that matters: nothing of the days before waits, or is to be told."""
+    if since is None:
+        return date.min
+    return min(since, inputs.waiting_since or since).date() - _OVERLAP
 
 
 def _opening(

@@ -1,18 +1,18 @@
 """What one user is told about one task: from its rules to firings. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from kernel.ids import UserId
 from reminders.due import day_over, day_seen, due_on, earlier, instant_of
-from reminders.firing import Firing, FiringClass
+from reminders.firing import OVERDUE, Firing, FiringClass
 from reminders.identity import ONCE, SOON, dedupe_key
-from reminders.lateness import class_of, grace_of, useful_until_of
+from reminders.lateness import class_of, grace_of, lead_days, useful_until_of
 from reminders.placing import POLICY, Nominal, place
 from reminders.quiet import Hush
 from reminders.times import resolve, wall_of
-from reminders.types import CalendarLead, Due, ElapsedLead, Event, Rule, Task, ZonePolicy
+from reminders.types import CalendarLead, Due, ElapsedLead, Event, Lead, Rule, Task, ZonePolicy
 from reminders.usual import SNOOZED
 
 MERGED = timedelta(hours=3)
@@ -27,6 +27,37 @@ class Told:
     zone: str
     possible_from: datetime
     hush: Hush
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The days from `first` to `last`."""
+
+    first: date
+    last: date
+
+    def widened(self, leads: Iterable[Lead]) -> "Window":
+        """The days that may be due and be spoken of, so early or late, within these."""
+        days = [0, *map(lead_days, leads)]
+        before = min(timedelta(days=-min(days)), self.first - date.min)
+        after = min(timedelta(days=max(days)) + _SLACK, date.max - self.last)
+        return Window(self.first - before, self.last + after)
+
+    def holds(self, nominal: Nominal, firing_class: FiringClass, due: Due) -> bool:
+        """Whether a firing may go off within these days, or decide what others become.
+
+        What comes before a due looks at what else does; what is overdue stands by itself.
+        """
+        if firing_class not in OVERDUE:
+            return self.first <= max(due.day, nominal.wall.date())
+        return self.first <= nominal.wall.date() <= self.last + min(_SLACK, date.max - self.last)
+
+    def __contains__(self, day: date) -> bool:
+        return self.first <= day <= self.last
+
+
+_SLACK = timedelta(days=2)
+"""Days are not the same everywhere."""
 
 
 def nominal_of(rule: Rule, due: Due, event: Event, recipient_zone: str) -> Nominal | None:
@@ -55,14 +86,14 @@ def zone_of(rule: Rule, event: Event, recipient_zone: str) -> str:
 
 
 def firings_of(
-    event: Event, task: Task, due: Due, told: Told, rules: Sequence[Rule]
+    event: Event, task: Task, due: Due, told: Told, rules: Sequence[Rule], *, within: Window
 ) -> list[Firing]:
     """The firings of one task for one user."""
     planned: list[Firing] = []
     too_late: list[tuple[Firing, Rule]] = []
     for rule in rules:
         nominal = nominal_of(rule, due, event, told.zone)
-        if nominal is None:
+        if nominal is None or not within.holds(nominal, class_of(rule, task), due):
             continue
         firing = firing_of(event, task, due, told, rule, nominal)
         # A reminder whose time had passed before it could exist is not made up for.

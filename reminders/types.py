@@ -269,6 +269,8 @@ class Inputs:
     """Those that operators know of; the others are computed."""
     guests: Sequence[Guest] = ()
     """Those who have not answered, and may be asked."""
+    waiting_since: datetime | None = None
+    """When the first of the firings that wait already is due."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What a plan is made of, and making the waiting firings equal to it."""
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -35,7 +35,7 @@ _MOVES = ("shard", "due_at", "useful_until", "grace_seconds", "zone", "firing_cl
 _VERSIONS = ("event_version", "task_version")
 
 # Built once: every plan of every event runs them.
-_EVENT = sa.bindparam("event_id")
+_EVENT: sa.BindParameter[UUID] = sa.bindparam("event_id")
 _MEMBERS = sa.select(MEMBERS).where(MEMBERS.c.event_id == _EVENT)
 _TASKS = sa.select(TASKS).where(
     TASKS.c.event_id == _EVENT, TASKS.c.done_at.is_(None), TASKS.c.deleted_at.is_(None)
@@ -50,12 +50,20 @@ _ADD = FIRINGS.insert()
 _MOVE = FIRINGS.update().where(FIRINGS.c.id == sa.bindparam("waiting_id"))
 
 
-async def inputs_of(connection: AsyncConnection, event: Event) -> Inputs:
+async def waiting_of(connection: AsyncConnection, event_id: UUID) -> Mapping[bytes, Selected]:
+    """The firings of the event that wait, by their identity."""
+    rows = await connection.execute(_WAITING, {"event_id": event_id})
+    return {row.dedupe_key: row for row in rows}
+
+
+async def inputs_of(
+    connection: AsyncConnection, event: Event, waiting: Iterable[Selected]
+) -> Inputs:
     """Everything that decides the event's firings."""
     of_event = {"event_id": event.id}
     guests = await _guests(connection, event)
     members = [member_of(row) for row in await connection.execute(_MEMBERS, of_event)]
-    users = {each.user_id for each in (*members, *guests)}
+    users = {*(each.user_id for each in members), *(each.user_id for each in guests)}
     people = await connection.execute(_PEOPLE, {"users": sorted(users)})
     return Inputs(
         event=event,
@@ -64,6 +72,7 @@ async def inputs_of(connection: AsyncConnection, event: Event) -> Inputs:
         rules=[rule_of(row) for row in await connection.execute(_RULES, of_event)],
         people={row.user_id: person_of(row) for row in people},
         guests=guests,
+        waiting_since=min((row.due_at for row in waiting), default=None),
     )
 
 
@@ -83,14 +92,13 @@ async def _guests(connection: AsyncConnection, event: Event) -> Sequence[Guest]:
 async def write_plan(
     connection: AsyncConnection,
     event_id: UUID,
+    waiting: Mapping[bytes, Selected],
     desired: Sequence[Firing],
     *,
     since: datetime,
     now: datetime,
 ) -> Reconciled:
-    of_event = {"event_id": event_id}
-    waiting = {row.dedupe_key: row for row in await connection.execute(_WAITING, of_event)}
-    settled = set((await connection.execute(_SETTLED, of_event)).scalars())
+    settled = set((await connection.execute(_SETTLED, {"event_id": event_id})).scalars())
     wanted = {firing.dedupe_key: firing for firing in desired}
 
     added = [

@@ -20,7 +20,7 @@ from reminders.adapters.firing_columns import firing_of
 from reminders.adapters.firing_log import settled_about
 from reminders.adapters.mapping import EVENTS, FIRINGS, MARKS, event_of
 from reminders.adapters.places import place_cursor, place_of
-from reminders.adapters.plan_rows import inputs_of, write_plan
+from reminders.adapters.plan_rows import inputs_of, waiting_of, write_plan
 from reminders.adapters.settling import DueRows, due_firing, settle, with_truth
 from reminders.adapters.usual_path import Usual, settle_usual, take
 from reminders.firing import DueFiring, Firing, Judgement, Look, Outcome, Settled, Tally
@@ -80,8 +80,9 @@ class SqlFiringStore:
             await connection.execute(_UNMARK, of_event)
             if found is None:
                 return Reconciled()
-            desired = plan(await inputs_of(connection, event_of(found)))
-            done = await write_plan(connection, event_id, desired, since=since, now=now)
+            waiting = await waiting_of(connection, event_id)
+            desired = plan(await inputs_of(connection, event_of(found), waiting.values()))
+            done = await write_plan(connection, event_id, waiting, desired, since=since, now=now)
             if found.planned_until != until:
                 await connection.execute(_REACH, {**of_event, "planned_until": until})
             return done

@@ -35,6 +35,19 @@ def test_what_is_far_before_or_after_a_window_is_not_missed_in_it(seed):
     assert [each for each in window if each.due_at >= since] == whole
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_what_waits_since_long_ago_is_not_missed_either(seed):
+    dice = random.Random(seed)
+    since = START + timedelta(days=dice.randint(-100, 100))
+    inputs = replace(some_event(dice), waiting_since=since - timedelta(days=dice.randint(0, 90)))
+    until = since + timedelta(days=dice.randint(1, 60))
+
+    window = plan(inputs, until=until, since=since)
+
+    whole = [each for each in plan(inputs, until=until) if each.due_at >= inputs.waiting_since]
+    assert [each for each in window if each.due_at >= inputs.waiting_since] == whole
+
+
 def some_event(dice):
     """Tasks of every kind around today, with rules of every kind about them."""
     about = event(day=TODAY + timedelta(days=dice.randint(-100, 100)))
