@@ -106,23 +106,26 @@ async def tell_holders(
     acknowledge again: in the transaction that changes them."""
     if not changed:
         return
-    concerned = sa.or_(
-        *(
-            sa.and_(SYNCS.c.user_id == user_id, SYNCS.c.until >= due_at)
-            for user_id, due_at in sorted(changed.items())
-        )
-    )
-    stale = (
+    rows = await connection.execute(_HOLDERS, {"users": sorted(changed)})
+    holders = [row for row in rows if row.until >= changed[row.user_id]]
+    if not holders:
+        return
+    await connection.execute(
         SYNCS.update()
-        .where(SYNCS.c.stale_at.is_(None), concerned)
+        .where(SYNCS.c.device_id.in_([row.device_id for row in holders]))
         .values(stale_at=now)
-        .returning(SYNCS.c.user_id, SYNCS.c.device_id)
     )
-    told = [
-        alarms_changed(UserId(row.user_id), row.device_id, now)
-        for row in await connection.execute(stale)
-    ]
+    told = [alarms_changed(UserId(row.user_id), row.device_id, now) for row in holders]
     await write_entries(connection, told, now)
+
+
+# Held in one order, so that the plans of two events do not wait for each other in a circle.
+_HOLDERS = (
+    sa.select(SYNCS.c.user_id, SYNCS.c.device_id, SYNCS.c.until)
+    .where(SYNCS.c.stale_at.is_(None), SYNCS.c.user_id.in_(sa.bindparam("users", expanding=True)))
+    .order_by(SYNCS.c.device_id)
+    .with_for_update()
+)
 
 
 def _sync_of(row: Selected) -> AlarmSync:
