@@ -9,6 +9,8 @@ from kernel.outbox import Entry
 from reminders.digests.digest import Digest, Folded, Plan, digest_of
 from reminders.digests.notice import notice_of_digest
 from reminders.digests.turns import Reader, Turn, is_timely, is_week, next_turn
+from reminders.firing import FiringClass
+from reminders.lateness import grace_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def turn(agenda: Agenda, *, now: datetime, default_locale: str) -> Turned:
     if following is None:
         return Turned("off", None, told_on)
     if not is_timely(reader, due, now=now):
-        return Turned("late", following, told_on)
+        return Turned("late", _this_mornings(reader, due, now) or following, told_on)
     if reader.person is not None and reader.person.muted:
         return Turned("muted", next_turn(reader, after=now, told_on=due.on), due.on)
     digest = digest_today(agenda, on=due.on)
@@ -53,6 +55,13 @@ def turn(agenda: Agenda, *, now: datetime, default_locale: str) -> Turned:
         return Turned("empty", following, due.on, tells=agenda.folded)
     notice = notice_of_digest(digest, reader, now=now, default_locale=default_locale)
     return Turned("told", following, due.on, entry_of(notice), tells=agenda.folded)
+
+
+def _this_mornings(reader: Reader, due: Turn, now: datetime) -> Turn | None:
+    """The digest that came due while nobody worked, later than `due`, and may still be told."""
+    grace = grace_of(FiringClass.DIGEST, now, reader.zone)
+    found = next_turn(reader, after=now - grace, told_on=due.on)
+    return found if found is not None and is_timely(reader, found, now=now) else None
 
 
 def digest_today(agenda: Agenda, *, on: date) -> Digest:
