@@ -1,12 +1,15 @@
 """The days of an event beside its own: its parts', answers are due by, where it was before."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 from kernel.ids import UserId
 
 MAIN = "main"
 """The anchor that every event has: its own day."""
+
+UNDO = timedelta(minutes=10)
+"""How long a move can be undone; until then no policy reminder of the event goes off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +59,5 @@ class Moved:
     """Who moved it, and so knows."""
     known: Place | None = None
     """Where everybody else believes it to be."""
+    planned_from: datetime | None = None
+    """From when on it was planned there: back there, it is again."""

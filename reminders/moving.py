@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from uuid import UUID
 
 from kernel.clock import Clock
@@ -12,16 +12,13 @@ from kernel.workers import Pulse
 from reminders import limits
 from reminders.anchoring import checked_anchor, with_anchor
 from reminders.authority import Act, require
-from reminders.days import Anchor, Moved, Place
+from reminders.days import UNDO, Anchor, Moved, Place
 from reminders.due import anchor_of, due_on
 from reminders.errors import EventNotFound, NotMoved
 from reminders.event_news import is_elsewhere
 from reminders.ports import CalendarStore, Change, Decide
 from reminders.times import checked_day, checked_zone, wall_of
 from reminders.types import Due, Event, Sheet, Task
-
-UNDO = timedelta(minutes=10)
-"""How long a move can be undone; until then no policy reminder of the event goes off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +122,9 @@ class Moving:
                 until=now + UNDO,
                 by=principal.user_id,
                 known=_known(event, now) or before,
+                planned_from=event.planned_from,
             )
-            return [_replanned(replace(moved, moved=back), now)]
+            return [_replanned(replace(moved, moved=back), _since(event, moved, now))]
 
         await self._change(event_id, decide, now)
         return await self._sheet(event_id)
@@ -144,9 +142,11 @@ class Moving:
             known = back.known
             if known is not None and is_elsewhere(there, back):
                 # It was moved twice: who was not told of either is told of the first.
-                again = replace(back, day=known.day, at=known.at, zone=known.zone)
+                again = replace(
+                    back, day=known.day, at=known.at, zone=known.zone, planned_from=None
+                )
                 there = replace(there, moved=again)
-            return [_replanned(there, now)]
+            return [_replanned(there, back.planned_from or now)]
 
         await self._change(event_id, decide, now)
         return await self._sheet(event_id)
@@ -199,5 +199,15 @@ def _known(event: Event, now: datetime) -> Place | None:
     return None if moved is None or now >= moved.until else moved.known
 
 
-def _replanned(event: Event, now: datetime) -> Event:
-    return replace(event, sched_version=event.sched_version + 1, planned_from=now)
+def _since(event: Event, moved: Event, now: datetime) -> datetime:
+    """From when on it is planned where it is now: what waited where it was before its last move
+    waits again if it comes back at once."""
+    back = event.moved
+    if back is None or back.planned_from is None or now >= back.until:
+        return now
+    there = (moved.day, moved.at, moved.zone) == (back.day, back.at, back.zone)
+    return back.planned_from if there else now
+
+
+def _replanned(event: Event, since: datetime) -> Event:
+    return replace(event, sched_version=event.sched_version + 1, planned_from=since)

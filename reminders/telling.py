@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from kernel.ids import UserId
+from reminders.days import UNDO
 from reminders.due import day_over, day_seen, due_on, earlier, instant_of
 from reminders.firing import OVERDUE, Firing, FiringClass
 from reminders.identity import ONCE, SOON, dedupe_key
@@ -132,8 +133,9 @@ def firing_of(
         useful_until = placed.at + grace
     at = placed.at
     undo = None if event.moved is None or firing_class not in POLICY else event.moved.until
-    # While a move can still be undone, nobody is told of what may not stay so.
-    if undo is not None and event.planned_from <= at < undo < useful_until:
+    # While a move can still be undone, nobody is told of what may not stay so. What was due
+    # before the move is late, or history, as it was.
+    if undo is not None and max(event.planned_from, undo - UNDO) <= at < undo < useful_until:
         at = undo
     return Firing(
         dedupe_key=dedupe_key(rule.id, task.id, told.user_id, occurrence=ONCE, due=due),
@@ -234,16 +236,20 @@ def snoozed(event: Event, task: Task, hushes: Mapping[UserId, Hush]) -> list[Fir
     firings: list[Firing] = []
     for snooze in task.details.snoozes:
         hush = hushes.get(snooze.user_id)
-        if hush is None:
+        reopened_at = task.details.reopened_at
+        # What was wished for a time at which the task was done is not made up for.
+        if hush is None or (reopened_at is not None and snooze.at < reopened_at):
             continue
         day = wall_of(snooze.at, hush.zone).date()
         due = due_on(task, event) or Due(day)
+        # The wish is for a time, whatever becomes of the due: so that is its identity.
+        wished = Due(snooze.at.date())
         occurrence = f"snooze:{snooze.action_id}"
         kind = FiringClass.EXACT_CALENDAR
         firings.append(
             Firing(
                 dedupe_key=dedupe_key(
-                    SNOOZED, task.id, snooze.user_id, occurrence=occurrence, due=due
+                    SNOOZED, task.id, snooze.user_id, occurrence=occurrence, due=wished
                 ),
                 due_at=snooze.at,
                 nominal_day=due.day,

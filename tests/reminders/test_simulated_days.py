@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from reminders.adapters.mapping import FIRINGS, LOG
 from reminders.adapters.sql_digests import ITEMS, TURNS
 from reminders.types import AtWall, FromEvent, Offset, OnDay, Payment, Priority, Role, TaskDetails
-from tests.reminders.test_simulated_season import clocks
 from tests.support.factories_reminders import AMINA, BILAL, user
+from tests.support.histories import clocks
 
 ALGIERS = "Africa/Algiers"
 SEEDS = range(1, 51) if "ZAFFA_TEST_SOAK_SECONDS" in os.environ else (3,)

@@ -8,35 +8,17 @@ import os
 import random
 import uuid
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
-from importlib import resources
-from zoneinfo import ZoneInfo
+from datetime import date, datetime, time, timedelta
 
 import pytest
 
 from reminders.types import CalendarLead, Offset, OnDay
 from tests.support.factories_reminders import AMINA, user
+from tests.support.histories import shown_at
 
 EVENING = time(18)
 ZONES = ("Africa/Algiers", "Europe/Paris", "America/Vancouver", "Asia/Kathmandu", "Africa/Cairo")
 SEEDS = range(1, 101) if "ZAFFA_TEST_SOAK_SECONDS" in os.environ else (2,)
-QUARTER = timedelta(minutes=15)
-
-
-@cache
-def clocks(zone: str) -> ZoneInfo:
-    """The zone as the package has it: the host's may be years old."""
-    with resources.files("tzdata").joinpath("zoneinfo", *zone.split("/")).open("rb") as file:
-        return ZoneInfo.from_file(file, key=zone)
-
-
-def shown_at(wall: datetime, zone: str) -> datetime:
-    """The first quarter of an hour at which the clocks show `wall` or more."""
-    at = wall.replace(tzinfo=UTC) - timedelta(hours=16)
-    while at.astimezone(clocks(zone)).replace(tzinfo=None) < wall:
-        at += QUARTER
-    return at
 
 
 @dataclass
