@@ -99,7 +99,10 @@ class ChannelOptions(
     ] = 0
     history_meta_ttl: Annotated[
         float | str,
-        Meta(description="How long a channel's place is known after its last publication."),
+        Meta(
+            description="How long a channel's place is known after somebody last published to it,"
+            " or asked for it."
+        ),
     ] = "720h"
     allow_positioning: Annotated[
         bool, Meta(description="Clients may ask to be told when they miss something.")

@@ -23,7 +23,7 @@ from messaging.protocol.values import Publication
 from server.live_client import LiveClient
 from tests.conformance.clients import KINDS, STREAMS, Clients
 from tests.support.cluster import RunningCluster
-from tests.support.running import RunningHouse
+from tests.support.running import PATIENT, RunningHouse
 from tests.support.servers import free_port
 from tests.support.tunnel import Tunnel
 
@@ -62,7 +62,7 @@ class Restarted:
 async def nodes(folder: Path, given: Mapping[str, str]) -> AsyncIterator[Restarted]:
     """Two nodes behind a balancer, each ended and started again."""
     async with (
-        RunningCluster.start(folder, **given) as cluster,
+        RunningCluster.start(folder, **given, settings=PATIENT) as cluster,
         Tunnel.dug(*(node.port for node in cluster.gateways)) as balancer,
     ):
 
@@ -79,7 +79,7 @@ async def nodes(folder: Path, given: Mapping[str, str]) -> AsyncIterator[Restart
 @asynccontextmanager
 async def workers(folder: Path, given: Mapping[str, str]) -> AsyncIterator[Restarted]:
     """Two workers that share a port, replaced by their parent."""
-    async with RunningCluster.start(folder, **given, gateways=1) as cluster:
+    async with RunningCluster.start(folder, **given, gateways=1, settings=PATIENT) as cluster:
         [gateway] = cluster.gateways
         await asyncio.to_thread(gateway.end)
         gateway.workers = 2

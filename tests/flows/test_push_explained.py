@@ -32,9 +32,11 @@ async def test_the_command_says_what_every_rule_says(tmp_path: Path):
     assert [line.split()[0] for line in held[2:]] == [
         "time",
         "device",
+        "alarm",
         "consent",
         "category",
         "mute",
         "quiet_hours",
+        "frequency",
         "pace",
     ]

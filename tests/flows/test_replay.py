@@ -10,7 +10,7 @@ import pytest
 from server.demo.replay_log import ChatLine
 from tests.support.cluster import RunningCluster
 from tests.support.replaying import made_up, real, replay_on, told
-from tests.support.running import RunningHouse
+from tests.support.running import PATIENT, RunningHouse
 from tests.support.servers import free_port
 
 pytestmark = [pytest.mark.external]
@@ -43,7 +43,11 @@ async def test_a_chat_on_the_embedded_default_reaches_everybody_once(
     tmp_path: Path, chat: Sequence[ChatLine]
 ):
     page = free_port()
-    settings = {"ZAFFA_SANDBOX_PAGE_PORT": str(page), "ZAFFA_COALESCING_SECONDS": "1"}
+    settings = {
+        "ZAFFA_SANDBOX_PAGE_PORT": str(page),
+        "ZAFFA_COALESCING_SECONDS": "1",
+        **PATIENT,
+    }
     async with RunningHouse.start(tmp_path, settings=settings) as house:
         replay = replay_on([house], chat, sandbox=f"http://127.0.0.1:{page}")
         verdict = await replay.run()
@@ -65,7 +69,7 @@ async def test_a_chat_across_two_gateways_reaches_everybody_once(
         tmp_path,
         database_url=empty_postgres_url,
         redis_url=valkey_url,
-        settings={"ZAFFA_COALESCING_SECONDS": "1"},
+        settings={"ZAFFA_COALESCING_SECONDS": "1", **PATIENT},
     ) as cluster:
         replay = replay_on(cluster.gateways, chat, sandbox=cluster.sandbox.url)
         verdict = await replay.run()
