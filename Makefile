@@ -54,7 +54,8 @@ run: $(VENV)/.runtime
 # --- testing --------------------------------------------------------------------------------
 
 test: $(VENV)/.development
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile
+	# Files with few tests are often the longest: taken last, they would keep one worker busy alone.
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-fast: $(VENV)/.development
 	$(BIN)/pytest -m "not external and not crash"

@@ -44,7 +44,7 @@ def guest(of, user_id, part=MAIN):
 async def asked(database, of):
     """Whom a plan would ask."""
     async with database.reading() as connection:
-        return {each.user_id for each in (await inputs_of(connection, of)).guests}
+        return {each.user_id for each in (await inputs_of(connection, of, ())).guests}
 
 
 async def test_an_invitation_is_kept_and_its_answer_takes_its_place(store, wedding, database):
