@@ -1,5 +1,6 @@
 """Node.js and its packages, as the tests and benchmarks use them: from PyPI and lock files."""
 
+import fcntl
 import hashlib
 import importlib.util
 import os
@@ -15,7 +16,16 @@ def node() -> Path:
 
 
 def install(folder: Path) -> None:
-    """`npm ci` in `folder`, unless its packages are those of its lock file already."""
+    """`npm ci` in `folder`, unless its packages are those of its lock file already.
+
+    The workers of one run share the folder: one installs, the others wait for it.
+    """
+    with (folder / "package-lock.json").open("rb") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        _install(folder)
+
+
+def _install(folder: Path) -> None:
     lock = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
     stamp = folder / "node_modules" / ".zaffa-lock"
     if stamp.is_file() and stamp.read_text() == lock:
