@@ -4,9 +4,9 @@ Such a firing is about no task: the event's own id stands in the task's place, a
 the invitation's.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
 from kernel.ids import UserId
@@ -94,8 +94,48 @@ def news_of(inputs: Inputs) -> list[Firing]:
 def spoken_as(event: Event, rule_id: UUID) -> str:
     """What a firing about the event itself is, in words for whoever asks why."""
     names = {EVE: "on the eve", DAY: "on the day", CALL: "before the call", MOVED: "after a move"}
+    for each in days_told(event):
+        if each.parts:
+            parts = ", ".join(each.parts)
+            names |= {each.eve: f"on the eve: {parts}", each.today: f"on the day: {parts}"}
     part = parts_answered(event).get(rule_id)
     return names.get(rule_id) or (f"how the answers stand: {part}" if part else "to a guest")
+
+
+@dataclass(frozen=True, slots=True)
+class DayTold:
+    """A day of the event that is told of on its eve, and when it has come: by which rules.
+
+    `parts` are those that are then, the first first; without any it is the event's own day, and
+    whatever else is then goes with it.
+    """
+
+    day: date
+    start: Due
+    """When the first of it begins."""
+    eve: UUID
+    today: UUID
+    parts: Sequence[str] = ()
+
+
+def days_told(event: Event) -> Sequence[DayTold]:
+    """The event's own day and those of its parts, each once."""
+    told: list[DayTold] = []
+    own = anchor_of(event, MAIN)
+    if own is not None:
+        told.append(DayTold(own.day, own, EVE, DAY))
+    by_day: dict[date, list[tuple[time, str, Due]]] = {}
+    for anchor in event.anchors:
+        part = anchor_of(event, anchor.code)
+        if part is not None and part.day != event.day:
+            by_day.setdefault(part.day, []).append((part.at or time.max, anchor.code, part))
+    for day, parts in sorted(by_day.items()):
+        parts.sort(key=lambda each: each[:2])
+        _, first, start = parts[0]
+        codes = [code for _, code, _ in parts]
+        eve, today = usual_id(f"eve {first}"), usual_id(f"day {first}")
+        told.append(DayTold(day, start, eve, today, codes))
+    return told
 
 
 def deadline_of(event: Event, part: str) -> Due | None:
@@ -118,8 +158,11 @@ def _to_member(event: Event, member: Member, person: Person | None, hush: Hush) 
     if member.role is Role.GUEST:
         return
     since = max(event.planned_from, member.joined_at)
-    if event.usual and event.day is not None:
-        yield from _eve_and_day(event, person, hush, since)
+    if event.usual:
+        for told in days_told(event):
+            # A vendor of one part has nothing to do with the others.
+            if not told.parts or member.role is not Role.VENDOR or member.part in told.parts:
+                yield from _eve_and_day(event, told, person, hush, since)
     if member.role is Role.VENDOR and (call := call_of(event, member)) is not None:
         for lead, own_since in leads_of(Occasion.VENDOR_CALL, person):
             yield News(
@@ -162,20 +205,17 @@ def _to_member(event: Event, member: Member, person: Person | None, hush: Hush) 
 
 
 def _eve_and_day(
-    event: Event, person: Person | None, hush: Hush, since: datetime
+    event: Event, told: DayTold, person: Person | None, hush: Hush, since: datetime
 ) -> Iterator[News]:
-    assert event.day is not None, "it has one"
-    day = Due(event.day)
-    start = anchor_of(event, MAIN)
-    assert start is not None, "it has a day"
+    day = Due(told.day)
     for occasion, rule_id, kind in (
-        (Occasion.EVENT_EVE, EVE, FiringClass.EVENT),
-        (Occasion.EVENT_DAY, DAY, FiringClass.EVENT_DAY),
+        (Occasion.EVENT_EVE, told.eve, FiringClass.EVENT),
+        (Occasion.EVENT_DAY, told.today, FiringClass.EVENT_DAY),
     ):
         for lead, own_since in leads_of(occasion, person):
             useful = day_over(day, hush.zone)
-            if start.at is not None:
-                useful = instant_of(start, hush.zone)
+            if told.start.at is not None:
+                useful = instant_of(told.start, hush.zone)
             yield News(
                 rule_id=rule_id,
                 subject_id=event.id,

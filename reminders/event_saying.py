@@ -6,16 +6,17 @@ from datetime import datetime, timedelta
 
 from kernel.ids import UserId
 from kernel.notices import Notice, Urgency
+from reminders.checklist import part_name
 from reminders.days import MAIN
 from reminders.due import anchor_of, due_on
-from reminders.event_news import CALL, DAY, EVE, MOVED, call_of, deadline_of, parts_answered
+from reminders.event_news import CALL, MOVED, call_of, days_told, deadline_of, parts_answered
 from reminders.firing import DueFiring, FiringClass
 from reminders.guest import Answer
 from reminders.identity import collapse_key, notice_key
 from reminders.opting import OptOutSigner
 from reminders.placing import POLITE
 from reminders.types import Due, Member, Task
-from reminders.wording import when_text
+from reminders.wording import isolated, joined, language_of, when_text
 
 CATEGORY, INVITATIONS = "reminders", "invitations"
 
@@ -25,7 +26,7 @@ LINES = 5
 """Tasks that are named on the eve; the rest is a number."""
 
 Words = tuple[str, dict[str, str | int | float]]
-"""A template, and what fills it beside the event's title."""
+"""A template, and what fills it beside what the event is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +74,13 @@ def news_notice(
 
 def _words(due: DueFiring, around: Around, now: datetime, default_locale: str) -> Words:
     firing, event, person = due.firing, due.event, due.person
+    locale = default_locale if person is None else person.locale
 
     def when(about: Due | None) -> str:
         assert about is not None, "a firing whose day is gone is stale"
         return when_text(
             about,
-            locale=default_locale if person is None else person.locale,
+            locale=locale,
             viewer_zone=event.zone if person is None else person.zone_now,
             now=now,
             hijri=person is not None and person.hijri,
@@ -87,11 +89,16 @@ def _words(due: DueFiring, around: Around, now: datetime, default_locale: str) -
     if firing.firing_class is FiringClass.GUEST:
         return "guest.answer", {"when": when(deadline_of(event, due.part))}
     start, rule_id = anchor_of(event, MAIN), firing.rule_id
-    if rule_id == EVE:
-        lines = _lines([(task, due_on(task, event)) for task in around.open], when)
-        return "event.eve", {"open": len(around.open), "lines": lines}
-    if rule_id == DAY:
-        return "event.today", {"when": when(start)}
+    for told in days_told(event):
+        names = [part_name(each, language_of(locale)) for each in told.parts]
+        called: dict[str, str | int | float] = {"event": joined(*names, event.title)}
+        if rule_id == told.eve:
+            left = [(task, due_on(task, event)) for task in around.open]
+            if told.parts:
+                left = [each for each in left if each[1] is not None and each[1].day <= told.day]
+            return "event.eve", called | {"open": len(left), "lines": _lines(left, when)}
+        if rule_id == told.today:
+            return "event.today", called | {"when": when(told.start)}
     if rule_id == CALL:
         return "event.call", {"when": when(call_of(event, around.members[firing.user_id]))}
     if rule_id == MOVED:
@@ -106,9 +113,8 @@ def _words(due: DueFiring, around: Around, now: datetime, default_locale: str) -
 
 
 def _lines(open_tasks: Sequence[tuple[Task, Due | None]], when: Callable[[Due], str]) -> str:
-    # Isolates keep a title in one direction from turning a line in the other.
     lines = [
-        f"\u2068{task.title}\u2069" + ("" if due is None else f" · {when(due)}")
+        isolated(task.title) + ("" if due is None else f" · {when(due)}")
         for task, due in open_tasks[:LINES]
     ]
     if len(open_tasks) > LINES:

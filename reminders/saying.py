@@ -20,7 +20,7 @@ from reminders.identity import collapse_key, notice_key, shared_key, shared_noti
 from reminders.placing import POLITE
 from reminders.types import Task
 from reminders.usual import UNPAID
-from reminders.wording import LANGUAGES, amount_text, when_text
+from reminders.wording import LANGUAGES, amount_text, isolated, when_text
 
 TEMPLATE, TO_VENDORS = "task.reminder", "payment.unpaid"
 CATEGORY = "reminders"
@@ -182,8 +182,7 @@ def _texts(
 
 
 def _line(due: DueFiring, language: str, now: datetime) -> str:
-    # Isolates keep a title in one direction from turning a line in the other.
-    return f"\u2068{_literal(_task(due).title)}\u2069 · {_when(due, language, now)}"
+    return f"{isolated(_literal(_task(due).title))} · {_when(due, language, now)}"
 
 
 def _when(due: DueFiring, locale: str, now: datetime) -> str:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from kernel.ids import UserId
-from reminders.event_news import DAY, EVE, news_of, spoken_as
+from reminders.event_news import DAY, EVE, days_told, news_of, spoken_as
 from reminders.person import Occasion
 from reminders.times import offset_of, wall_of
 from reminders.types import Inputs
@@ -73,19 +73,23 @@ def news_traces(inputs: Inputs, user_id: UserId, now: datetime) -> list[Trace]:
         if firing.user_id == user_id
     ]
     told = {each.rule_id for each in traces}
-    for rule_id, occasion in ((EVE, Occasion.EVENT_EVE), (DAY, Occasion.EVENT_DAY)):
+    ruled = [(EVE, Occasion.EVENT_EVE), (DAY, Occasion.EVENT_DAY)]
+    for day in days_told(event):
+        if day.parts:
+            ruled += [(day.eve, Occasion.EVENT_EVE), (day.today, Occasion.EVENT_DAY)]
+    for rule_id, occasion in ruled:
         said = None if person is None else person.usual.get(occasion)
         if rule_id in told:
             continue
         if event.cancelled_at is not None:
             state, reason = State.DONE, "the event was cancelled"
-        elif event.day is None:
+        elif event.day is None and rule_id in (EVE, DAY):
             state, reason = State.NO_DUE, "the event has no day"
         elif not event.usual:
             state, reason = State.OFF, "the event is not told of as usual"
         elif said is not None and not said.on:
             state, reason = State.OFF, "the user turned it off"
         else:
-            state, reason = State.TOO_LATE, "its time had passed before, or it is not for guests"
+            state, reason = State.TOO_LATE, "its time had passed before, or it is not for this role"
         traces.append(Trace(rule_id, state, reason, layer=Layer.PRODUCT))
     return traces

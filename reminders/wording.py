@@ -24,6 +24,9 @@ _WEEKDAYS = {
 _AT = {"ar": "{day} على الساعة {time}", "fr": "{day} à {time}", "en": "{day} at {time}"}
 
 
+_DIGITS = {"BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3, "JPY": 0, "KRW": 0}
+"""Digits of a currency's smallest unit; all others have two."""
+
 LANGUAGES = tuple(_MONTHS)
 """The languages that we write in."""
 
@@ -63,9 +66,20 @@ def when_text(
 
 def amount_text(payment: Payment, locale: str) -> str:
     """A sum as people write it: 50 000,00 DZD. Digits are Latin in all our languages."""
-    whole, cents = divmod(payment.amount, 100)
-    if language_of(locale) == "en":
-        return f"{whole:,}.{cents:02} {payment.currency}"
+    digits = _DIGITS.get(payment.currency, 2)
+    whole, rest = divmod(payment.amount, 10**digits)
     # A narrow space that does not break keeps the groups together.
-    grouped = f"{whole:,}".replace(",", "\u202f")
-    return f"{grouped},{cents:02} {payment.currency}"
+    grouping, point = (",", ".") if language_of(locale) == "en" else ("\u202f", ",")
+    grouped = f"{whole:,}".replace(",", grouping)
+    cents = f"{point}{rest:0{digits}}" if digits else ""
+    return f"{grouped}{cents} {payment.currency}"
+
+
+def isolated(text: str) -> str:
+    """The text as a part of another: its direction turns nothing around it."""
+    return f"\u2068{text}\u2069"
+
+
+def joined(*parts: str) -> str:
+    """Texts of several people as one line, each in its own direction."""
+    return parts[0] if len(parts) == 1 else " · ".join(map(isolated, parts))

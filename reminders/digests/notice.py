@@ -7,7 +7,7 @@ from kernel.notices import Notice, Urgency
 from reminders.digests.digest import TITLES, Digest, Line, Part
 from reminders.digests.turns import Reader
 from reminders.identity import digest_key
-from reminders.wording import when_text
+from reminders.wording import isolated, when_text
 
 DAILY, WEEKLY = "reminders.digest", "reminders.week"
 """The templates."""
@@ -52,8 +52,7 @@ def _counted(digest: Digest) -> Mapping[str, int]:
 
 
 def _line(line: Line, reader: Reader, now: datetime, default_locale: str) -> str:
-    # Isolates keep a title in one direction from turning a line in the other.
-    title = f"\u2068{line.task.title}\u2069"
+    title = isolated(line.task.title)
     if line.due is None:
         return title
     person = reader.person

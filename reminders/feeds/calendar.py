@@ -12,15 +12,16 @@ from icalendar import Calendar, Component
 from icalendar import Event as CalendarEvent
 from icalendar import Todo as CalendarTodo
 
+from reminders.checklist import part_name
 from reminders.days import MAIN
 from reminders.due import anchor_of, due_of, due_on
 from reminders.feeds.series import repeat
 from reminders.feeds.types import Chapter, Feed, Reading, Shown, Whose
-from reminders.feeds.words import ALL_EVENTS, NOT_BEFORE, joined, part_name, payment_text
+from reminders.feeds.words import ALL_EVENTS, NOT_BEFORE, payment_text
 from reminders.feeds.zones import timezone_of
 from reminders.hijri import hijri_text
 from reminders.types import Due, Event, Priority, Role, Task
-from reminders.wording import day_text, language_of
+from reminders.wording import day_text, joined, language_of
 
 PRODUCT = "-//Zaffa//Calendar feed//EN"
 

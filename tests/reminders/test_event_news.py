@@ -90,6 +90,50 @@ async def test_on_the_day_at_eight_and_before_a_vendors_call(anywhere):
     assert call.exact
 
 
+async def test_parts_on_other_days_have_their_own_eve_and_day(room, wedding):
+    henna = date(2026, 4, 15)
+    await room.parts.put(user(AMINA), wedding, code="henna", days=-2, at=time(16))
+    await room.parts.put(user(AMINA), wedding, code="hammam", day=henna)
+    await room.parts.put(user(AMINA), wedding, code="dinner", days=0, at=time(21))
+    for title, due in (("Plateaux", henna), ("Fleurs", DAY)):
+        await room.tasks.create(user(AMINA), wedding, title=title, due=OnDay(due))
+    room.clock.move(days=11)
+
+    eves = await heard(room, date(2026, 4, 14), time(19))
+    room.clock.move(hours=12)
+    days = await heard(room, henna, time(9))
+
+    # The music is for the evening itself.
+    assert who(eves) == [("event.eve", AMINA), ("event.eve", CELIA)]
+    hers = next(each for each in eves if each.user_ids == (AMINA,))
+    called = "\u2068Henné\u2069 · \u2068hammam\u2069 · \u2068Mariage\u2069"
+    assert hers.variables == {
+        "event": called,
+        "open": 1,
+        "lines": "\u2068Plateaux\u2069 · mercredi 15 avril",
+    }
+    assert who(days) == [("event.today", AMINA), ("event.today", CELIA)]
+    hers = next(each for each in days if each.user_ids == (AMINA,))
+    assert hers.variables == {"event": called, "when": "mercredi 15 avril à 16:00"}
+
+
+async def test_a_vendor_is_told_of_the_part_they_are_called_to(room, wedding):
+    await room.parts.put(user(AMINA), wedding, code="henna", days=-2)
+    await room.parts.put(user(AMINA), wedding, code="civil_act", days=-5)
+    await room.events.put_member(
+        user(AMINA), wedding, user_id=BILAL, role=Role.VENDOR, part="henna"
+    )
+
+    traces = (await room.explain.of_event(user(BILAL), wedding)).traces
+
+    assert {each.reason for each in traces if each.state is State.PLANNED} == {
+        "on the eve",
+        "on the day",
+        "on the eve: henna",
+        "on the day: henna",
+    }
+
+
 async def test_a_vendor_is_called_a_day_and_three_hours_before_whatever_the_hour(room, wedding):
     await room.events.put_member(
         user(AMINA), wedding, user_id=BILAL, role=Role.VENDOR, call_at=time(6)
@@ -252,6 +296,11 @@ async def test_a_vendor_who_is_owed_must_be_in_the_event(room, wedding):
 )
 def test_sums_are_written_as_people_write_them(locale, text):
     assert amount_text(Payment(125_000_005, "DZD"), locale) == text
+
+
+def test_currencies_have_as_many_digits_as_they_have():
+    assert amount_text(Payment(1_500_250, "TND"), "fr-TN") == "1\u202f500,250 TND"
+    assert amount_text(Payment(1_500, "JPY"), "en") == "1,500 JPY"
 
 
 async def test_only_occasions_of_a_day_have_times_of_their_own(room, wedding):
