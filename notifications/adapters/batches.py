@@ -18,30 +18,6 @@ def storable(text: str, *, length: int = REASON_LENGTH) -> str:
     return text.replace("\0", "").encode("utf-8", "replace").decode()[:length]
 
 
-def among(
-    connection: AsyncConnection, column: sa.ColumnElement[Any], values: Sequence[Any]
-) -> sa.ColumnElement[bool]:
-    """Whether `column` is one of `values`, in a statement whose text does not depend on them."""
-    return AMONG[connection.dialect.name](column, None, list(values))
-
-
-def _among_array(
-    column: sa.ColumnElement[Any], name: str | None, values: list[Any] | None = None
-) -> sa.ColumnElement[bool]:
-    array = sa.bindparam(name, values, type_=postgresql.ARRAY(column.type))
-    return column == sa.any_(array)
-
-
-def _among_list(
-    column: sa.ColumnElement[Any], name: str | None, values: list[Any] | None = None
-) -> sa.ColumnElement[bool]:
-    return column.in_(sa.bindparam(name, values, expanding=True))
-
-
-AMONG = {"sqlite": _among_list, "postgresql": _among_array}
-"""`among` for statements that are built once, per dialect: `name` is that of the parameter."""
-
-
 async def insert_new(
     connection: AsyncConnection, table: sa.Table, rows: Sequence[Mapping[str, Any]]
 ) -> list[Any]:

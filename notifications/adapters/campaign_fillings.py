@@ -7,10 +7,10 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kernel.adapters.among import among
 from kernel.adapters.database import Database, table_of
 from kernel.ids import UserId
 from kernel.notices import Variables
-from notifications.adapters.batches import among
 from notifications.adapters.tables import CampaignVariablesRow
 from notifications.campaign import Campaign
 

@@ -8,8 +8,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kernel.adapters.among import among
 from kernel.ids import UserId
-from notifications.adapters.batches import among
 from notifications.adapters.push_rows import PUSHES
 from notifications.adapters.tables import TOLD_MARKETING
 

@@ -12,8 +12,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kernel.adapters.among import AMONG
 from kernel.adapters.database import table_of
-from notifications.adapters.batches import AMONG
 from notifications.adapters.push_rows import NOTIFICATIONS, PUSHES
 from notifications.adapters.thread_tables import ToldRow
 from notifications.pushes import PushState

@@ -10,9 +10,10 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kernel.adapters.among import among
 from kernel.adapters.database import table_of
 from kernel.notices import Urgency
-from notifications.adapters.batches import among, insert_new, storable
+from notifications.adapters.batches import insert_new, storable
 from notifications.adapters.send_tables import SendRow
 from notifications.adapters.tables import NO_DEVICE, NotificationRow, PushRow
 from notifications.adapters.webhook_listening import Listening, listening

@@ -7,8 +7,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kernel.adapters.among import AMONG
 from kernel.adapters.database import table_of
-from notifications.adapters.batches import AMONG
 from notifications.adapters.sql_preferences import PREFERENCES
 from notifications.adapters.tables import DeviceRow
 from notifications.types import AddressKind, Environment, Route, route_of

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kernel.adapters.among import among
 from kernel.adapters.database import Database, table_of
 from kernel.ids import UserId
-from notifications.adapters.batches import among
 from notifications.adapters.send_tables import ListedRow
 from notifications.adapters.sql_devices import DEVICES
 from notifications.adapters.sql_preferences import PREFERENCES

@@ -9,10 +9,10 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kernel.adapters.among import among
 from kernel.adapters.database import Database
 from kernel.ids import UserId
 from kernel.notices import Urgency
-from notifications.adapters.batches import among
 from notifications.adapters.push_rows import PUSHES, content_of
 from notifications.adapters.sql_audit import write_audit
 from notifications.adapters.sql_ledger import attempts_of

@@ -10,10 +10,11 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kernel.adapters.among import among
 from kernel.adapters.database import Database, table_of
 from kernel.errors import Unavailable
 from kernel.ids import UserId, new_id
-from notifications.adapters.batches import among, storable
+from notifications.adapters.batches import storable
 from notifications.adapters.sql_apps import demand_app
 from notifications.adapters.tables import DeviceRow
 from notifications.ports import ACCEPTED_WITHIN

@@ -9,12 +9,12 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kernel.adapters.among import among
 from kernel.adapters.database import Database, table_of
 from kernel.ids import UserId
 from kernel.notices import Urgency
 from notifications.adapters import push_lanes
 from notifications.adapters.app_tables import AppRow
-from notifications.adapters.batches import among
 from notifications.adapters.frequency import told_since
 from notifications.adapters.push_rows import NOTIFICATIONS, PUSHES
 from notifications.adapters.tables import (

@@ -6,9 +6,9 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kernel.adapters.among import among
 from kernel.adapters.database import Database, table_of
 from kernel.ids import UserId
-from notifications.adapters.batches import among
 from notifications.adapters.send_tables import ListedRow, ListRow
 from notifications.adapters.sql_audit import write_audit
 from notifications.audit.types import Deed

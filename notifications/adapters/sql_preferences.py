@@ -8,9 +8,9 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kernel.adapters.among import among
 from kernel.adapters.database import Database, table_of
 from kernel.ids import UserId
-from notifications.adapters.batches import among
 from notifications.adapters.preference_tables import ConsentRow, PreferenceRow, RamadanRow
 from notifications.adapters.push_rows import PUSHES
 from notifications.adapters.sql_audit import write_audit

@@ -9,11 +9,12 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kernel.adapters.among import AMONG, among
 from kernel.adapters.database import Database, table_of
 from kernel.adapters.tables import OutboxRow
 from kernel.ids import UserId
 from kernel.notices import Recall, Urgency, recall_key
-from notifications.adapters.batches import AMONG, among, insert_new
+from notifications.adapters.batches import insert_new
 from notifications.adapters.push_rows import NOTIFICATIONS, PUSHES, notification_row, write_plan
 from notifications.adapters.sql_devices import DEVICES, device_of
 from notifications.adapters.tables import NO_DEVICE

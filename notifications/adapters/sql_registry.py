@@ -9,11 +9,11 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kernel.adapters.among import among
 from kernel.adapters.database import Database
 from kernel.errors import Unavailable
 from kernel.ids import UserId
 from kernel.notices import Urgency
-from notifications.adapters.batches import among
 from notifications.adapters.push_rows import NOTIFICATIONS, PUSHES
 from notifications.adapters.sql_apps import APPS
 from notifications.adapters.sql_audit import write_audit

@@ -5,8 +5,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from kernel.adapters.among import among
 from kernel.adapters.database import Database, table_of
-from notifications.adapters.batches import among
 from notifications.adapters.push_rows import PUSHES
 from notifications.adapters.report_tables import ReportRow
 from notifications.adapters.webhook_listening import listening

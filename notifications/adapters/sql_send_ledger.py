@@ -7,9 +7,9 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from kernel.adapters.among import among
 from kernel.adapters.database import Database
 from kernel.ids import UserId
-from notifications.adapters.batches import among
 from notifications.adapters.push_rows import NOTIFICATIONS, PUSHES
 from notifications.adapters.send_rows import SENDS, send_of
 from notifications.adapters.sql_ledger import attempts_of, push_record

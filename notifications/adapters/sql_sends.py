@@ -8,11 +8,12 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kernel.adapters.among import among
 from kernel.adapters.database import Database, table_of
 from kernel.adapters.sql_outbox import write_entries
 from kernel.ids import UserId
 from notifications.adapters.app_tables import AppRow
-from notifications.adapters.batches import among, insert_new
+from notifications.adapters.batches import insert_new
 from notifications.adapters.campaign_following import CANCELLED
 from notifications.adapters.push_rows import NOTIFICATIONS, PUSHES, write_plan
 from notifications.adapters.send_rows import SENDS, send_of, send_row

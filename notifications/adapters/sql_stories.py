@@ -7,8 +7,8 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from kernel.adapters.among import among
 from kernel.adapters.database import Database, table_of
-from notifications.adapters.batches import among
 from notifications.adapters.push_rows import NOTIFICATIONS, PUSHES
 from notifications.adapters.report_tables import ReportRow
 from notifications.adapters.sql_ledger import attempts_of, notification_of, push_record

@@ -11,10 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kernel.adapters.among import among
 from kernel.adapters.database import Database, table_of
 from kernel.ids import UserId
 from kernel.notices import Withdrawal
-from notifications.adapters.batches import among, insert_new
+from notifications.adapters.batches import insert_new
 from notifications.adapters.push_rows import PUSHES, write_plan
 from notifications.adapters.sql_devices import DEVICES, device_of
 from notifications.adapters.thread_tables import ToldRow

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from notifications.adapters.batches import among
+from kernel.adapters.among import among
 from notifications.adapters.push_rows import PUSHES
 from notifications.adapters.sql_reports import REPORTS
 from notifications.adapters.tables import NO_DEVICE, UNTOLD
