@@ -16,7 +16,7 @@ help:
 	@echo "make test       every test, on SQLite, PostgreSQL and Valkey, with the official clients"
 	@echo "make check      format, lint, types, import contracts and the fast tests"
 	@echo "make bench      the benchmarks, peers beside us in the same run"
-	@echo "make soak       the crash tests, for an hour"
+	@echo "make soak       the crash tests for an hour, and the long forms of reminders' tests"
 	@echo "make fuzz       the coverage-guided fuzzer, for FUZZ_SECONDS=60; on Linux"
 	@echo "make migration m='Say what changes.'   a new migration from the tables"
 	@echo "make build      wheel and source distribution, in dist/"
@@ -81,6 +81,7 @@ bench: $(VENV)/.development
 
 soak: $(VENV)/.development
 	ZAFFA_TEST_SOAK_SECONDS=3600 $(BIN)/pytest -s -m crash --timeout 7200 tests/crash
+	ZAFFA_TEST_SOAK_SECONDS=3600 $(BIN)/pytest --timeout 7200 tests/reminders
 
 fuzz: $(VENV)/.fuzzing
 	$(BIN)/python -m tests.fuzz.guided --seconds $(FUZZ_SECONDS)
