@@ -14,6 +14,14 @@ ANONYMOUS = UserId("")
 """Who does not say who they are."""
 
 
+_KEYS_BEGIN = "zaffa_"
+
+
+def is_api_key(credential: str) -> bool:
+    """Whether this claims to be an API key and not a token. No token begins so."""
+    return credential.startswith(_KEYS_BEGIN)
+
+
 class Scope(StrEnum):
     """What a server's API key may be allowed to do."""
 
@@ -107,6 +115,10 @@ class ApiKeys(Protocol):
 
     async def verify(self, secret: str) -> Principal:
         """Whose key this is. Raises `Unauthenticated` if nobody's, or revoked."""
+        ...
+
+    async def server(self, key_id: UUID) -> Principal:
+        """Who showed this key once, and what it opens now. Raises as `verify` does."""
         ...
 
     async def revoke(self, key_id: UUID) -> bool:

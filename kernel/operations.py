@@ -1,7 +1,7 @@
 """Operations: what can be asked of a room, declared once for HTTP, RPC and the documentation.
 
 A room's `routes.py` lists its operations; `server/app.py` serves them over HTTP and writes
-the OpenAPI document from them; `messaging/commands/commands.py` serves those with `rpc=True` to
+the OpenAPI document from them; `messaging/commands/` serves those that are offered `by_rpc` to
 connected clients under their name. Neither side knows the other.
 """
 
@@ -55,6 +55,8 @@ class Operation(Generic[I, O]):
     run: Callable[[Principal, I], Awaitable[O]]
     scope: Scope | None = None
     rpc: bool = False
+    """Whether users may call it over a connection; what servers may ask is in `by_rpc`."""
+
     pipelined: bool = False
     """Over RPC, one connection's calls are begun in order but need not wait for each other.
 
@@ -88,6 +90,13 @@ class Operation(Generic[I, O]):
 
     status: int = 200
     refusals: tuple[type[Refusal], ...] = ()
+
+    @property
+    def by_rpc(self) -> bool:
+        """Whether it can be called over a connection: for servers, whatever has one answer."""
+        if self.scope is None:
+            return self.rpc
+        return not (self.streams or self.document)
 
 
 AnyOperation = Operation[Any, Any]

@@ -134,9 +134,7 @@ class _Gateways:
         self._operations = house.operations
         self._body_bytes = options.body_bytes
         self._body_seconds = options.body_seconds
-        self._rates = Rates(
-            clock=house.clock, rate=options.requests_per_second, burst=options.requests_burst
-        )
+        self._rates = house.callers
         self._door = Doorkeeper(
             tokens=house.tokens, api_keys=house.api_keys, strangers=_strangers(house)
         )

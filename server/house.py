@@ -21,6 +21,7 @@ from server.failures import CannotStart
 from server.health import Check
 from server.migrations import SchemaState
 from server.options import ServerOptions
+from server.rates import Rates
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,8 @@ class House:
     bus: Bus
     tokens: TokenVerifier
     api_keys: ApiKeys
+    callers: Rates
+    """What each of them asked lately."""
     operations: Sequence[AnyOperation]
     websocket: Callable[[WebSocket], Awaitable[None]] | None
     """The endpoint of connections; None where this process takes none."""

@@ -132,7 +132,7 @@ class _Described:
             described["security"] = []
         if operation.scope is not None:
             described["description"] = f"Needs an API key with the scope `{operation.scope}`."
-        if operation.rpc:
+        if operation.by_rpc:
             described["x-rpc"] = True
         if operation.method not in ("GET", "DELETE"):
             body = self._body()

@@ -25,7 +25,9 @@ class ServerOptions:
     head_seconds: float = option(10.0, "How long a client may take to send a request's headers.")
     body_seconds: float = option(30.0, "How long a client may take to send a request's body.")
     requests_per_second: float = option(
-        50.0, "HTTP requests of one user or API key, on average; more is answered with 429."
+        50.0,
+        "HTTP requests of one user or API key, on average, a key's calls over connections among"
+        " them; more is answered with 429.",
     )
     requests_burst: int = option(200, "HTTP requests of one user or API key at once, at most.")
     failures_per_second: float = option(

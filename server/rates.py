@@ -1,4 +1,4 @@
-"""How often one caller may ask over HTTP: a token bucket each, of the latest callers."""
+"""How often one caller may ask: a token bucket each, of the latest callers."""
 
 from collections import OrderedDict
 from functools import lru_cache
@@ -21,6 +21,10 @@ class Rates:
         self._rate = rate
         self._burst = burst
         self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
+
+    def count(self, principal: Principal) -> None:
+        """Count one request of a principal. Raises `RateLimited` when it comes too soon."""
+        self.take(caller_of(principal))
 
     def take(self, caller: str) -> None:
         """Count one request. Raises `RateLimited` when it comes too soon."""

@@ -49,11 +49,16 @@ class SqlApiKeys:
 
     async def verify(self, secret: str) -> Principal:
         key_id, hashed = _id_in(secret), _hash(secret)
-        known = self._known.get(key_id)
-        if known is None or known.until <= self._clock.monotonic():
-            known = await self._look_up(key_id)
+        known = await self._find(key_id)
         if known is None or not hmac.compare_digest(known.hash, hashed):
-            raise Unauthenticated("This API key is not known.")
+            raise _unknown()
+        self._remember(key_id, known)
+        return known.principal
+
+    async def server(self, key_id: UUID) -> Principal:
+        known = await self._find(key_id)
+        if known is None:
+            raise _unknown()
         self._remember(key_id, known)
         return known.principal
 
@@ -84,6 +89,12 @@ class SqlApiKeys:
             for row in rows
         ]
 
+    async def _find(self, key_id: UUID) -> "_Known | None":
+        known = self._known.get(key_id)
+        if known is not None and known.until > self._clock.monotonic():
+            return known
+        return await self._look_up(key_id)
+
     async def _look_up(self, key_id: UUID) -> "_Known | None":
         # The time is taken before the look, so that trust never outlasts it.
         until = self._clock.monotonic() + _TRUSTED_FOR
@@ -106,6 +117,10 @@ class _Known(NamedTuple):
     hash: str
     principal: Principal
     until: float
+
+
+def _unknown() -> Unauthenticated:
+    return Unauthenticated("This API key is not known.")
 
 
 def _id_in(secret: str) -> UUID:

@@ -1,20 +1,18 @@
 """Protocol command -> use case -> reply, and every way in which that can fail."""
 
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any
-
-import msgspec
+from collections.abc import Callable
 
 from kernel.clock import Clock
 from kernel.errors import Refusal
-from kernel.identity import Principal
+from kernel.identity import Principal, is_api_key
 from kernel.metrics import Metrics
-from kernel.operations import AnyOperation, invalid_input
 from messaging.access import Action
 from messaging.commands.connecting import Connecting, presence_of
 from messaging.commands.doors import Doors
 from messaging.commands.gate import Gate
+from messaging.commands.procedures import Procedures
+from messaging.commands.servers import BackEnds, Servers
 from messaging.commands.subscriptions import Subscriptions
 from messaging.connections.connection import Connection
 from messaging.connections.quotas import ConnectionOptions
@@ -44,10 +42,8 @@ from messaging.protocol.results import (
     PresenceResult,
     PresenceStatsResult,
     PublishResult,
-    RPCResult,
     UnsubscribeResult,
 )
-from messaging.publications import one_line
 from messaging.publishing.history import History
 from messaging.publishing.publishing import Publishing, Words
 from messaging.refusals import Declined, answer_to
@@ -63,7 +59,8 @@ class Commands:
         self,
         *,
         connecting: Connecting,
-        operations: Mapping[str, AnyOperation],
+        procedures: Procedures,
+        back_ends: BackEnds,
         hub: Hub,
         subscriptions: Subscriptions,
         doors: Doors,
@@ -89,7 +86,7 @@ class Commands:
         self.rates = rates if rates else None
         self._user_rates = user_rates
         self._connecting = connecting
-        self._operations = operations
+        self._procedures = procedures
         self._hub = hub
         self._subscriptions = subscriptions
         self._doors = doors
@@ -100,28 +97,23 @@ class Commands:
         self._vanishings = vanishings
         self._gate = gate
         self._on_send = on_send
-        self._decoders: dict[str, msgspec.json.Decoder[Any]] = {
-            name: msgspec.json.Decoder(operation.takes) for name, operation in operations.items()
-        }
-        self._instant = frozenset(each.name for each in operations.values() if each.instant)
-        self._encoder = msgspec.json.Encoder()
         self._handled = metrics.counter(
             "messaging_commands_total", "Commands by what was asked and how it ended.",
             ["command", "outcome"],
         )  # fmt: skip
         self._done = {kind: self._handled.labels(_name_of(kind), "done") for kind in KINDS}
+        self._servers = Servers(self, back_ends, hub=hub, gate=gate)
 
     # --- what a connection needs of its node ---------------------------------------------------
 
     def overlaps(self, method: str) -> bool:
-        operation = self._operations.get(method)
-        return operation is not None and operation.pipelined
+        return self._procedures.overlaps(method)
 
     def at_once(self, connection: Connection, command: Command) -> bool:
         request = command.request
         if self._user_rates is not None and self._user_rates.concern(request):
             return False
-        if type(request) is RPCRequest and request.method in self._instant:
+        if type(request) is RPCRequest and request.method in self._procedures.instant:
             answering = self._rpc(connection, command, request)
         elif type(request) is PublishRequest and self._publishing.is_passing(request.channel):
             answering = self._publish(connection, command, request)
@@ -131,8 +123,10 @@ class Commands:
             and self._subscriptions.is_quick(request)
         ):
             answering = self._subscriptions.subscribe(connection, command, request)
-        elif type(request) is ConnectRequest and self._connecting.at_once(
-            connection, command, request
+        elif (
+            type(request) is ConnectRequest
+            and not is_api_key(request.token)
+            and self._connecting.at_once(connection, command, request)
         ):
             self._done[ConnectRequest].inc()
             return True
@@ -149,6 +143,8 @@ class Commands:
         if self._user_rates is not None:
             await self._user_rates.demand(connection.user_id, command.request)
         match command.request:
+            case ConnectRequest(token=token) as request if is_api_key(token):
+                await self._servers.connect(connection, command, request)
             case ConnectRequest() as request:
                 await self._connecting.connect(connection, command, request)
             case SubscribeRequest() as request:
@@ -176,6 +172,10 @@ class Commands:
                 await self._subscriptions.refresh(connection, command, request)
             case _:
                 raise Declined(ErrorCode.NOT_AVAILABLE)
+        self.done(command)
+
+    def done(self, command: Command) -> None:
+        """Count a command that was answered."""
         self._done[type(command.request)].inc()
 
     def failed(self, connection: Connection, command: Command, error: BaseException) -> None:
@@ -208,16 +208,8 @@ class Commands:
     # --- command by command --------------------------------------------------------------------
 
     async def _rpc(self, connection: Connection, command: Command, request: RPCRequest) -> None:
-        operation = self._operations.get(request.method)
-        if operation is None:
-            raise Declined(ErrorCode.METHOD_NOT_FOUND)
-        assert connection.principal is not None, "nothing is asked before connect"
-        try:
-            asked = self._decoders[request.method].decode(request.data or b"{}")
-        except msgspec.ValidationError as error:
-            raise invalid_input(error) from None
-        given = await operation.run(connection.principal, asked)
-        connection.reply(command, RPCResult(one_line(self._encoder.encode(given))))
+        result = await self._procedures.call(_principal(connection), request)
+        connection.reply(command, result)
 
     async def _presence(self, connection: Connection, command: Command, channel: str) -> None:
         await self._doors.demand(Action.PRESENCE, connection, channel)

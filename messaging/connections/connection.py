@@ -38,8 +38,8 @@ class Connection:
     """
 
     __slots__ = (
-        "_host", "_kept", "_paused", "_running", "_subscriptions_due", "_waiting", "caller",
-        "client", "is_open", "principal", "protocol", "spent", "subscriptions", "wire",
+        "_kept", "_paused", "_running", "_subscriptions_due", "_waiting", "caller", "client",
+        "host", "is_open", "principal", "protocol", "spent", "subscriptions", "wire",
     )  # fmt: skip
 
     def __init__(self, host: Host, wire: Wire, *, client: str) -> None:
@@ -53,7 +53,7 @@ class Connection:
         """By channel, also those that are being set up."""
         self._subscriptions_due = inf
         self.is_open = True
-        self._host = host
+        self.host = host
         self._waiting: deque[Command] | None = None
         self._kept = 0  # Bytes of the frames that came since no command waited.
         self._running: dict[Lane | None, asyncio.Task[None]] | None = None
@@ -99,7 +99,7 @@ class Connection:
                 # It may have answered: we are the ones who do not read.
                 return now + REREAD
             if violation.code == DisconnectCode.NO_PONG:
-                self._host.vanished(self)
+                self.host.vanished(self)
             self.disconnect(violation.code, violation.reason)
             return None
         if ping is not None:
@@ -115,7 +115,7 @@ class Connection:
 
     def slow(self) -> None:
         """The client does not read what it is sent."""
-        self._host.vanished(self)
+        self.host.vanished(self)
         self.disconnect(DisconnectCode.SLOW)
 
     def lost(self) -> None:
@@ -123,7 +123,7 @@ class Connection:
         if self.is_open:
             self.is_open = False
             self._waiting = None
-            self._host.ended(self)
+            self.host.ended(self)
 
     # --- to the client -------------------------------------------------------------------------
 
@@ -135,32 +135,32 @@ class Connection:
                 self.protocol.accept(
                     command,
                     result,
-                    now=self._host.clock.monotonic(),
+                    now=self.host.clock.monotonic(),
                     first_ping=random.uniform(0.5, 1.0),  # noqa: S311
                     native_pings=self.wire.native_pings,
                 )
             )
-            self._host.wheel.by(self.wire, self.protocol.deadline)
+            self.host.wheel.by(self.wire, self.protocol.deadline)
 
     def reply(self, command: Command, result: Result) -> None:
         """Answer a command."""
         if self.is_open:
-            now = self._host.clock.monotonic()
+            now = self.host.clock.monotonic()
             self.wire.send(self.protocol.reply(command, result, now=now))
             if type(result) is RefreshResult:
-                self._host.wheel.by(self.wire, self.protocol.deadline)
+                self.host.wheel.by(self.wire, self.protocol.deadline)
 
     def refuse(self, command: Command, error: Error) -> None:
         """Answer a command with an error. After a refused `connect` nothing else is done."""
         if self.wire.codec.one_way:
             self.disconnect(disconnect_for(error.code))
         elif self.is_open and command.id:
-            now = self._host.clock.monotonic()
+            now = self.host.clock.monotonic()
             self.wire.send(self.protocol.refuse(command, error, now=now))
             if self.protocol.phase is Phase.REFUSED:
                 self._waiting = None
-                self._host.wheel.by(self.wire, self.protocol.deadline)
-            rates = self._host.rates
+                self.host.wheel.by(self.wire, self.protocol.deadline)
+            rates = self.host.rates
             if rates is not None and rates.gives_up(self, now):
                 self.disconnect(rates.error_code)
 
@@ -187,18 +187,18 @@ class Connection:
         One that is not on yet has just shown when it does.
         """
         if self.is_open and self.protocol.phase is Phase.CONNECTED:
-            now = self._host.clock.monotonic()
+            now = self.host.clock.monotonic()
             self.protocol.expire(None if seconds is None else now + seconds)
             event = Refresh(seconds is not None, math.ceil(seconds or 0))
             self.wire.send(self.wire.codec.encode_push(Push(event)))
-            self._host.wheel.by(self.wire, self.protocol.deadline)
+            self.host.wheel.by(self.wire, self.protocol.deadline)
 
     def expire_subscription(self, subscription: Subscription, seconds: float) -> None:
         """Let a subscription end unless it is refreshed: as its client is told, and the grace."""
-        now = self._host.clock.monotonic()
-        subscription.expires_at = now + max(1.0, seconds) + self._host.options.expiry_grace_seconds
+        now = self.host.clock.monotonic()
+        subscription.expires_at = now + max(1.0, seconds) + self.host.options.expiry_grace_seconds
         self._subscriptions_due = min(self._subscriptions_due, subscription.expires_at)
-        self._host.wheel.by(self.wire, self._subscriptions_due)
+        self.host.wheel.by(self.wire, self._subscriptions_due)
 
     def disconnect(self, code: int, reason: str = "") -> None:
         """Close the connection; clients take from the code whether they should come back."""
@@ -214,7 +214,7 @@ class Connection:
         """End the subscriptions whose time is over, and see which is the next."""
         for channel, subscription in list((self.subscriptions or {}).items()):
             if now >= subscription.expires_at:
-                self._host.expired(self, channel)
+                self.host.expired(self, channel)
         due = [each.expires_at for each in (self.subscriptions or {}).values()]
         self._subscriptions_due = min(due, default=inf)
 
@@ -226,7 +226,7 @@ class Connection:
             if self._running and not self._is_free(self._lane(self._waiting[0])):
                 break
             self._start(self._waiting.popleft())
-        waiting, options = len(self._waiting or ()), self._host.options
+        waiting, options = len(self._waiting or ()), self.host.options
         if not waiting:
             self._waiting, self._kept = None, 0
         full = waiting >= options.commands_waiting or self._kept >= options.waiting_bytes
@@ -242,7 +242,7 @@ class Connection:
         request = command.request
         if type(request) is not RPCRequest:
             return None
-        return request.method, command.id if self._host.overlaps(request.method) else 0
+        return request.method, command.id if self.host.overlaps(request.method) else 0
 
     def _is_free(self, lane: Lane | None) -> bool:
         running = self._running
@@ -250,7 +250,7 @@ class Connection:
         if None in running:
             return False
         return lane is None or (
-            lane not in running and len(running) < self._host.options.rpcs_at_once
+            lane not in running and len(running) < self.host.options.rpcs_at_once
         )
 
     def _start(self, command: Command) -> None:
@@ -258,13 +258,13 @@ class Connection:
             self.refuse(command, declined)
             return
         try:
-            if self._host.at_once(self, command):
+            if self.host.at_once(self, command):
                 return
         except Exception as error:  # noqa: BLE001 - as for a task: how, is for the host to say
-            self._host.failed(self, command, error)
+            self.host.failed(self, command, error)
             return
         lane = self._lane(command)
-        task = self.wire.departures.loop.create_task(self._host.handle(self, command))
+        task = self.wire.departures.loop.create_task(self.host.handle(self, command))
         task.add_done_callback(partial(self._finished, command, lane))
         if self._running is None:
             self._running = {lane: task}
@@ -279,7 +279,7 @@ class Connection:
         if task.cancelled():
             return
         if (error := task.exception()) is not None:
-            self._host.failed(self, command, error)
+            self.host.failed(self, command, error)
         self._advance()
 
     def _limit(self, command: Command) -> Error | None:
@@ -292,9 +292,9 @@ class Connection:
         if type(request) is SubscribeRequest and self.subscriptions is not None:
             if request.channel in self.subscriptions:
                 return Error.of(ErrorCode.ALREADY_SUBSCRIBED)
-            if len(self.subscriptions) >= self._host.options.channels:
+            if len(self.subscriptions) >= self.host.options.channels:
                 return Error.of(ErrorCode.LIMIT_EXCEEDED)
-        rates, now = self._host.rates, self._host.clock.monotonic
+        rates, now = self.host.rates, self.host.clock.monotonic
         if rates is not None and rates.refuses(self, request, now()):
             return Error.of(ErrorCode.TOO_MANY_REQUESTS)
         return None

@@ -54,6 +54,7 @@ def assemble(ground: Ground, *, hints: Hints | None = None) -> House:
         bus=ground.bus,
         tokens=chat.users.tokens,
         api_keys=ground.api_keys,
+        callers=ground.callers,
         operations=ground.operations if realtime else (),
         websocket=realtime.websocket if realtime else None,
         streams=realtime.streams if realtime else (),

@@ -164,6 +164,8 @@ class Chat:
             outbox=ground.outbox,
             tokens=self.users.tokens,
             subscription_tokens=self.users.subscription_tokens,
+            api_keys=ground.api_keys,
+            count=ground.callers.count,
             conversations=self._conversation_store,
             gatherings=self._gatherings,
             messages=self._message_store,

@@ -21,6 +21,7 @@ from kernel.operations import AnyOperation
 from kernel.outbox import Handler
 from kernel.workers import Pulse, Worker
 from server.house import Part
+from server.rates import Rates
 from server.roles import ServerRole
 from server.wiring.groups import Settings
 
@@ -60,6 +61,12 @@ class Ground:
         """What all nodes agree on: nothing must happen before its time because one is fast."""
         self.outbox = SqlOutbox(self.database, self.clock)
         self.api_keys = SqlApiKeys(self.database, self.clock)
+        self.callers = Rates(
+            clock=self.clock,
+            rate=settings.server.requests_per_second,
+            burst=settings.server.requests_burst,
+        )
+        """How often users and servers may ask, and servers wherever they do."""
         self.tokens = JwtVerifier(settings.tokens, self.clock)
         self.subscription_tokens = self.tokens
         if settings.subscription_tokens.has_keys:

@@ -6,7 +6,7 @@ from typing import Any
 
 from kernel.bus import Bus
 from kernel.clock import Clock
-from kernel.identity import Principal, TokenVerifier
+from kernel.identity import ApiKeys, Principal, TokenVerifier
 from kernel.metrics import Metrics
 from kernel.operations import AnyOperation
 from kernel.outbox import Outbox
@@ -18,7 +18,9 @@ from messaging.commands.commands import Commands
 from messaging.commands.connecting import Connecting, ConnectingOptions
 from messaging.commands.doors import Doors
 from messaging.commands.gate import Gate, GateOptions
+from messaging.commands.procedures import Procedures
 from messaging.commands.server_side import ServerSide
+from messaging.commands.servers import BackEnds
 from messaging.commands.subscriptions import Subscriptions
 from messaging.connections.departures import Departures, WireOptions
 from messaging.connections.quotas import ConnectionOptions
@@ -67,6 +69,9 @@ class Ports:
     outbox: Outbox
     tokens: TokenVerifier
     subscription_tokens: TokenVerifier
+    api_keys: ApiKeys
+    count: Callable[[Principal], None]
+    """Counts what a server asks, together with what it asks over HTTP."""
     conversations: ConversationStore
     gatherings: Gatherings
     messages: MessageStore
@@ -215,6 +220,7 @@ class RealtimeParts:
         operations: Sequence[AnyOperation],
         on_send: Any,
     ) -> Commands:
+        called, named = [each for each in operations if each.by_rpc], f"zaffa {version}"
         table = RateTable(options.rates.user)
         store = ports.rates or MemoryRates(ports.clock)
         user_rates = UserRates(table, store, metrics=ports.metrics) if table else None
@@ -244,7 +250,7 @@ class RealtimeParts:
             most_bytes=options.recovery.recovered_bytes,
         )
         connecting = Connecting(
-            version=f"zaffa {version}",
+            version=named,
             verifier=ports.tokens,
             hub=self.hub,
             attendances=self.attendances,
@@ -259,12 +265,13 @@ class RealtimeParts:
         )
         return Commands(
             connecting=connecting,
-            operations={
-                name: each
-                for each in operations
-                if each.rpc
-                for name in (each.name, *each.also_called)
-            },
+            procedures=Procedures(each for each in called if each.scope is None),
+            back_ends=BackEnds(
+                keys=ports.api_keys,
+                count=ports.count,
+                procedures=Procedures(each for each in called if each.scope is not None),
+                version=named,
+            ),
             hub=self.hub,
             subscriptions=subscriptions,
             doors=doors,

@@ -109,6 +109,21 @@ async def test_other_nodes_refuse_a_revoked_key_within_five_seconds(keys, databa
     await refused(elsewhere, secret)
 
 
+async def test_who_showed_a_key_once_is_known_until_it_is_revoked(keys, database, clock):
+    key, secret = await keys.create("backend", SCOPES)
+    shown = await keys.verify(secret)
+    elsewhere = SqlApiKeys(database, clock)
+
+    assert await keys.server(key.id) == shown
+    assert await elsewhere.server(key.id) == shown
+    await keys.revoke(key.id)
+    clock.move(seconds=5)
+
+    for each in (keys, elsewhere):
+        with pytest.raises(Unauthenticated):
+            await each.server(key.id)
+
+
 async def test_keys_are_listed_newest_first_with_their_end(keys, clock):
     first, _ = await keys.create("one", SCOPES)
     clock.move(seconds=1)

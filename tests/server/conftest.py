@@ -24,6 +24,7 @@ from server.app import create_app
 from server.house import Hints, House
 from server.migrations import SchemaState
 from server.options import ServerOptions
+from server.rates import Rates
 from tests.support.empty import empty_database
 from tests.support.tokens import TOKEN_OPTIONS, access_token
 
@@ -178,6 +179,7 @@ def house(sqlite_database: Database, options: ServerOptions) -> House:
         bus=MemoryBus(),
         tokens=JwtVerifier(TOKEN_OPTIONS, clock),
         api_keys=SqlApiKeys(sqlite_database, clock),
+        callers=Rates(clock=clock, rate=options.requests_per_second, burst=options.requests_burst),
         operations=OPERATIONS,
         websocket=websocket,
         disconnect_all=disconnect_all,

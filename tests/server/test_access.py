@@ -78,8 +78,11 @@ def test_paths_say_which_gateway_they_belong_to():
         assert operation.path.startswith(prefix), operation.name
 
 
-def test_only_users_call_over_rpc():
+def test_servers_call_over_rpc_whatever_has_one_answer():
+    by_http_only = {each.name for each in scoped(admin=True) if not each.by_rpc}
+
     assert all(each.scope is None for each in OPERATIONS if each.rpc)
+    assert by_http_only == {each.name for each in OPERATIONS if each.scope and each.streams}
 
 
 def test_no_two_operations_share_a_name_or_a_place():

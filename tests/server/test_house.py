@@ -18,6 +18,7 @@ from server.failures import SchemaOutdated
 from server.house import House
 from server.migrations import SchemaState
 from server.options import ServerOptions
+from server.rates import Rates
 from server.roles import ALL, ServerRole, chosen
 from server.wiring.building import build
 from server.wiring.groups import Settings
@@ -106,6 +107,7 @@ def house_of(diary: Diary) -> House:
         bus=NotedBus(diary),
         tokens=JwtVerifier(TOKEN_OPTIONS, clock),
         api_keys=None,  # type: ignore[arg-type]
+        callers=Rates(clock=clock, rate=1, burst=1),
         operations=(),
         websocket=None,
         disconnect_all=disconnect_all,

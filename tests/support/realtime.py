@@ -22,6 +22,7 @@ from websockets.typing import Subprotocol
 from kernel.adapters.database import Database
 from kernel.adapters.jwt import JwtVerifier, TokenOptions
 from kernel.adapters.memory_bus import MemoryBus
+from kernel.adapters.sql_api_keys import SqlApiKeys
 from kernel.adapters.sql_outbox import SqlOutbox
 from kernel.bus import Bus
 from kernel.clock import Clock, SystemClock
@@ -106,6 +107,8 @@ class Node:
     tokens: TokenVerifier | None = None
     """Reads tokens; without one, only their signatures and times count."""
     more_operations: Sequence[AnyOperation] = ()
+    counts: Callable[[Principal], None] | None = None
+    """Counts what servers ask; without it they may ask as often as they like."""
     on_send: Callable[[Principal, bytes], None] | None = None
     routes: Sequence[WebSocketRoute] = ()
     body_seconds: float = 5.0
@@ -131,6 +134,7 @@ class Node:
         self.publications = SqlPublications(
             database=self.database, clock=clock, metrics=metrics, options=BatchOptions()
         )
+        self.api_keys = SqlApiKeys(self.database, clock)
         self.node_id = uuid4().hex
         tokens = self.tokens or verifier(clock)
         self.parts = parts = RealtimeParts(
@@ -142,6 +146,8 @@ class Node:
                 outbox=SqlOutbox(self.database, clock),
                 tokens=tokens,
                 subscription_tokens=tokens,
+                api_keys=self.api_keys,
+                count=self._count,
                 conversations=self.conversations,
                 gatherings=SqlGatherings(self.database),
                 messages=self.store,
@@ -178,6 +184,10 @@ class Node:
         self.commands, self.gateway, self.workers = parts.commands, parts.gateway, parts.workers
         self.port = 0
         self.server: uvicorn.Server | None = None
+
+    def _count(self, principal: Principal) -> None:
+        if self.counts is not None:
+            self.counts(principal)
 
     @property
     def url(self) -> str:
