@@ -4,14 +4,24 @@ Such a firing is about no task: the event's own id stands in the task's place, a
 the invitation's.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from kernel.ids import UserId
-from reminders.days import MAIN, Deadline, Moved, Place
-from reminders.due import anchor_of, day_over, earlier, instant_of
+from reminders.days import Moved, Place
+from reminders.due import day_over, earlier, instant_of
+from reminders.event_days import (
+    DAY,
+    EVE,
+    DayTold,
+    call_of,
+    day_of,
+    days_told,
+    deadline_of,
+    parts_answered,
+)
 from reminders.firing import Firing, FiringClass
 from reminders.guest import ASKED
 from reminders.identity import ONCE, dedupe_key
@@ -19,7 +29,7 @@ from reminders.lateness import grace_of
 from reminders.person import Occasion, Person
 from reminders.placing import Nominal, place
 from reminders.quiet import Hush, hush_of
-from reminders.times import resolve, wall_of
+from reminders.times import end_of_day, resolve, wall_of
 from reminders.types import (
     CalendarLead,
     Due,
@@ -33,8 +43,7 @@ from reminders.types import (
 )
 from reminders.usual import clock_of, id_of, leads_of, usual_id
 
-EVE, DAY, MOVED = usual_id("eve"), usual_id("day"), usual_id("moved")
-CALL = usual_id("call")
+CALL, MOVED = usual_id("call"), usual_id("moved")
 
 BEFORE_ANSWERS = timedelta(days=7)
 """So long before answers are due the owners are told how they stand."""
@@ -65,10 +74,12 @@ def news_of(inputs: Inputs) -> list[Firing]:
     event = inputs.event
     firings: list[Firing] = []
     for member in inputs.members:
-        hush = _hush(inputs, member.user_id)
+        hush = _hush(inputs, member.user_id, at_work=member.role is Role.VENDOR)
         person = inputs.people.get(member.user_id)
         for news in _to_member(event, member, person, hush):
-            firings += _placed(event, member.user_id, hush, news)
+            # Where the event is now, vendors hear when everybody does.
+            at_any_hour = replace(hush, works_in=None) if news.rule_id == MOVED else hush
+            firings += _placed(event, member.user_id, at_any_hour, news)
     for guest in inputs.guests:
         hush = _hush(inputs, guest.user_id)
         deadline = deadline_of(event, guest.part)
@@ -100,53 +111,6 @@ def spoken_as(event: Event, rule_id: UUID) -> str:
             names |= {each.eve: f"on the eve: {parts}", each.today: f"on the day: {parts}"}
     part = parts_answered(event).get(rule_id)
     return names.get(rule_id) or (f"how the answers stand: {part}" if part else "to a guest")
-
-
-@dataclass(frozen=True, slots=True)
-class DayTold:
-    """A day of the event that is told of on its eve, and when it has come: by which rules.
-
-    `parts` are those that are then, the first first; without any it is the event's own day, and
-    whatever else is then goes with it.
-    """
-
-    day: date
-    start: Due
-    """When the first of it begins."""
-    eve: UUID
-    today: UUID
-    parts: Sequence[str] = ()
-
-
-def days_told(event: Event) -> Sequence[DayTold]:
-    """The event's own day and those of its parts, each once."""
-    told: list[DayTold] = []
-    own = anchor_of(event, MAIN)
-    if own is not None:
-        told.append(DayTold(own.day, own, EVE, DAY))
-    by_day: dict[date, list[tuple[time, str, Due]]] = {}
-    for anchor in event.anchors:
-        part = anchor_of(event, anchor.code)
-        if part is not None and part.day != event.day:
-            by_day.setdefault(part.day, []).append((part.at or time.max, anchor.code, part))
-    for day, parts in sorted(by_day.items()):
-        parts.sort(key=lambda each: each[:2])
-        _, first, start = parts[0]
-        codes = [code for _, code, _ in parts]
-        eve, today = usual_id(f"eve {first}"), usual_id(f"day {first}")
-        told.append(DayTold(day, start, eve, today, codes))
-    return told
-
-
-def deadline_of(event: Event, part: str) -> Due | None:
-    """By when the guests of a part answer; None if nobody said so, or the part has no day."""
-    found = next((each for each in event.deadlines if each.part == part), None)
-    return None if found is None else _day_of(event, found)
-
-
-def parts_answered(event: Event) -> Mapping[UUID, str]:
-    """The parts whose guests answer, by the rule that tells their owners how they stand."""
-    return {usual_id(f"answers {each.part}"): each.part for each in event.deadlines}
 
 
 def is_elsewhere(event: Event, moved: Moved) -> bool:
@@ -190,7 +154,7 @@ def _to_member(event: Event, member: Member, person: Person | None, hush: Hush) 
         )
     if member.role is Role.OWNER:
         for deadline in event.deadlines:
-            due = _day_of(event, deadline)
+            due = day_of(event, deadline)
             if due is not None:
                 lead = CalendarLead(Offset(days=BEFORE_ANSWERS.days), clock_of(person))
                 yield News(
@@ -213,36 +177,22 @@ def _eve_and_day(
         (Occasion.EVENT_DAY, told.today, FiringClass.EVENT_DAY),
     ):
         for lead, own_since in leads_of(occasion, person):
+            nominal = _nominal(lead, day, hush.zone)
             useful = day_over(day, hush.zone)
             if told.start.at is not None:
                 useful = instant_of(told.start, hush.zone)
+            if occasion is Occasion.EVENT_EVE:
+                # On the day itself it would no longer be true.
+                useful = min(useful, end_of_day(nominal.wall.date(), hush.zone))
             yield News(
                 rule_id=rule_id,
                 subject_id=event.id,
                 firing_class=kind,
                 about=day,
-                nominal=_nominal(lead, day, hush.zone),
+                nominal=nominal,
                 useful_until=useful,
                 possible_from=max(since, own_since or since),
             )
-
-
-def call_of(event: Event, member: Member) -> Due | None:
-    """When a vendor has to be there: at their own time, or when their part begins."""
-    part = anchor_of(event, member.part)
-    at = member.call_at or (None if part is None else part.at)
-    if part is None or at is None:
-        return None
-    return Due(part.day, at, part.zone or event.zone)
-
-
-def _day_of(event: Event, deadline: Deadline) -> Due | None:
-    if deadline.day is not None:
-        return Due(deadline.day)
-    part = anchor_of(event, deadline.part)
-    if part is None or deadline.days is None:
-        return None
-    return Due(part.day + timedelta(days=deadline.days))
 
 
 def _nominal(lead: Lead, about: Due, zone: str) -> Nominal:
@@ -292,6 +242,10 @@ def _placed(event: Event, user_id: UserId, hush: Hush, news: News) -> list[Firin
     ]
 
 
-def _hush(inputs: Inputs, user_id: UserId) -> Hush:
-    person = inputs.people.get(user_id)
-    return hush_of(person, event_zone=inputs.event.zone, ramadans=inputs.ramadans)
+def _hush(inputs: Inputs, user_id: UserId, *, at_work: bool = False) -> Hush:
+    return hush_of(
+        inputs.people.get(user_id),
+        event_zone=inputs.event.zone,
+        ramadans=inputs.ramadans,
+        at_work=at_work,
+    )

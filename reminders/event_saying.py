@@ -9,7 +9,8 @@ from kernel.notices import Notice, Urgency
 from reminders.checklist import part_name
 from reminders.days import MAIN
 from reminders.due import anchor_of, due_on
-from reminders.event_news import CALL, MOVED, call_of, days_told, deadline_of, parts_answered
+from reminders.event_days import call_of, days_told, deadline_of, parts_answered
+from reminders.event_news import CALL, MOVED
 from reminders.firing import DueFiring, FiringClass
 from reminders.guest import Answer
 from reminders.identity import collapse_key, notice_key

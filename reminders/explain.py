@@ -26,7 +26,7 @@ from reminders.rules import plan, recipients, rules_by_user
 from reminders.telling import MERGED, nominal_of
 from reminders.times import offset_of
 from reminders.tracing import Layer, State, Trace, news_traces
-from reminders.types import Due, Inputs, Rule, Task
+from reminders.types import Due, Inputs, Role, Rule, Task
 from reminders.usual import left_out, occasion_of
 
 SKEW = timedelta(seconds=5)
@@ -169,6 +169,7 @@ def _traced(inputs: Inputs, task: Task, rule: Rule, user_id: UserId, now: dateti
     event = inputs.event
     person = inputs.people.get(user_id)
     members = {member.user_id: member for member in inputs.members}
+    at_work = user_id in members and members[user_id].role is Role.VENDOR
     if event.cancelled_at is not None:
         return Trace(rule.id, State.DONE, "the event was cancelled")
     if user_id not in set(recipients(task, rule, members)):
@@ -190,7 +191,7 @@ def _traced(inputs: Inputs, task: Task, rule: Rule, user_id: UserId, now: dateti
         due,
         firing_class,
         user_id=user_id,
-        hush=hush_of(person, event_zone=event.zone, ramadans=inputs.ramadans),
+        hush=hush_of(person, event_zone=event.zone, ramadans=inputs.ramadans, at_work=at_work),
         useful_until=useful_until_of(firing_class, due, found.zone, at=found.at),
     )
     state, reason, due_at = _state(inputs, task, rule, user_id, due, placed, now)

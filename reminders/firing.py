@@ -91,7 +91,8 @@ class Outcome(StrEnum):
 class DueFiring:
     """A firing whose time has come, with what is true about it now.
 
-    `standing` is whether its rule and the user's membership still exist.
+    `standing` is whether its rule and the user's membership still exist; `at_work` whether the
+    user is spoken to as a vendor.
     """
 
     firing: Firing
@@ -101,6 +102,7 @@ class DueFiring:
     standing: bool
     part: str = MAIN
     """The part that a guest is invited to."""
+    at_work: bool = False
 
 
 @dataclass(frozen=True, slots=True)

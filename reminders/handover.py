@@ -91,7 +91,7 @@ def _hushed(due: DueFiring, now: datetime, ramadans: Sequence[Ramadan]) -> Judge
     firing = due.firing
     if firing.firing_class not in POLITE:
         return None
-    hush = hush_of(due.person, event_zone=due.event.zone, ramadans=ramadans)
+    hush = _hush_of(due, ramadans)
     reason = hush.reason(wall_of(now, hush.zone))
     # What was placed shortly before quiet began cannot wait: it may be a little late.
     if not reason or (now - firing.due_at <= BARELY_LATE and _was_allowed(firing, hush)):
@@ -113,12 +113,16 @@ def _until_morning(due: DueFiring, now: datetime, ramadans: Sequence[Ramadan]) -
     firing = due.firing
     if firing.firing_class is not FiringClass.GUEST or now - firing.due_at <= firing.grace:
         return None
-    hush = hush_of(due.person, event_zone=due.event.zone, ramadans=ramadans)
+    hush = _hush_of(due, ramadans)
     tomorrow = wall_of(now, hush.zone).date() + timedelta(days=1)
     until = next_allowed(resolve(datetime.combine(tomorrow, CLOCK), hush.zone), hush)
     if until is None or until >= firing.useful_until:
         return Judgement(Outcome.EXPIRED, NO_LONGER_USEFUL)
     return Judgement(Outcome.DEFERRED, "guests are asked in the morning", until=until)
+
+
+def _hush_of(due: DueFiring, ramadans: Sequence[Ramadan]) -> Hush:
+    return hush_of(due.person, event_zone=due.event.zone, ramadans=ramadans, at_work=due.at_work)
 
 
 def _was_allowed(firing: Firing, hush: Hush) -> bool:

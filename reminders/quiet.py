@@ -1,11 +1,12 @@
-"""When policy reminders leave a user alone: at night, at Friday's prayer, in Ramadan. Pure."""
+"""When policy reminders leave a user alone: at night, at prayer, in Ramadan, off work. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from reminders.countries import FRIDAY, country_of, fasts
+from reminders.countries import FRIDAY, country_of, fasts, is_weekend
 from reminders.hijri import ramadan_near
+from reminders.holidays import holiday_on
 from reminders.person import FastingPolicy, Person, Quiet, Ramadan
 from reminders.times import first_shown, resolve, shown_again, wall_of
 
@@ -24,6 +25,9 @@ FASTING_CLOCK = time(11, 30)
 
 EID = timedelta(days=2)
 """After Ramadan, nobody is bothered for so long."""
+
+WORKING = Quiet(time(18), time(9))
+"""When vendors do not work on a working day."""
 
 BEFORE_QUIET = timedelta(minutes=5)
 """How long before quiet begins what cannot wait until its end is said."""
@@ -45,6 +49,8 @@ class Hush:
     prays: bool = False
     fasts: bool = False
     ramadans: Sequence[Ramadan] = ()
+    works_in: str | None = None
+    """Who is spoken to as a vendor is so in the working hours of this country alone."""
 
     def reason(self, wall: datetime) -> str:
         """Why it is quiet at this wall time; empty when it is not."""
@@ -58,6 +64,10 @@ class Hush:
         """Whether the day is one of the user's Ramadan."""
         ramadan = ramadan_near(day, self.ramadans) if self.fasts else None
         return ramadan is not None and ramadan.starts_on <= day <= ramadan.ends_on
+
+    def is_off(self, day: date) -> bool:
+        """Whether it is quiet from one midnight to the next."""
+        return any(start == end == _MIDNIGHT for start, end, _ in self._windows(day))
 
     def ends(self, day: date) -> Iterator[time]:
         """When it may stop being quiet on a day, and at its beginning."""
@@ -79,11 +89,21 @@ class Hush:
             yield _MIDNIGHT, _MIDNIGHT, "eid"
         if fasting:
             yield from _FASTING
+        if self.works_in is not None:
+            yield from self._off_work(day, self.works_in)
         # A user's own hours always hold; the usual ones give way to Ramadan's.
-        if self.quiet is not None or not fasting:
+        elif self.quiet is not None or not fasting:
             yield from _USUAL if self.quiet is None else _within_day(self.quiet, "quiet hours")
         if self.prays and day.weekday() == FRIDAY:
             yield from _PRAYING
+
+    def _off_work(self, day: date, country: str) -> Iterator[tuple[time, time, str]]:
+        if is_weekend(day, country):
+            yield _MIDNIGHT, _MIDNIGHT, "weekend"
+        elif holiday_on(day, country, self.ramadans) is not None:
+            yield _MIDNIGHT, _MIDNIGHT, "public holiday"
+        else:
+            yield from _OFF_WORK
 
 
 def quiet_for(quiet: Quiet) -> timedelta:
@@ -100,25 +120,39 @@ class Habits:
     locale: str = ""
     quiet: Quiet | None = None
     fasting: FastingPolicy = FastingPolicy.AUTO
+    at_work: bool = False
+    """Spoken to as a vendor."""
 
 
-def hush_of(person: Person | None, *, event_zone: str, ramadans: Sequence[Ramadan] = ()) -> Hush:
-    """The quiet hours of a user; without a profile those usual in the event's zone."""
+def hush_of(
+    person: Person | None,
+    *,
+    event_zone: str,
+    ramadans: Sequence[Ramadan] = (),
+    at_work: bool = False,
+) -> Hush:
+    """The quiet hours of a user; without a profile those usual in the event's zone.
+
+    `at_work`: of one who is spoken to as a vendor. Quiet hours of their own hold instead of
+    those in which vendors usually do not work.
+    """
     if person is None:
-        return hush_among(Habits(event_zone), ramadans)
-    habits = Habits(person.zone_now, person.locale, person.quiet, person.fasting)
+        return hush_among(Habits(event_zone, at_work=at_work), ramadans)
+    habits = Habits(person.zone_now, person.locale, person.quiet, person.fasting, at_work)
     return hush_among(habits, ramadans)
 
 
 def hush_among(habits: Habits, ramadans: Sequence[Ramadan]) -> Hush:
     """The quiet hours of everybody with these habits."""
-    usual, policy = fasts(country_of(habits.locale, habits.zone)), habits.fasting
+    country, policy = country_of(habits.locale, habits.zone), habits.fasting
+    usual = fasts(country)
     return Hush(
         zone=habits.zone,
         quiet=habits.quiet,
         prays=usual,
         fasts=usual if policy is FastingPolicy.AUTO else policy is FastingPolicy.ON,
         ramadans=ramadans,
+        works_in=country if habits.at_work and habits.quiet is None else None,
     )
 
 
@@ -184,6 +218,7 @@ def _within_day(quiet: Quiet, reason: str) -> Iterator[tuple[time, time, str]]:
 
 
 _USUAL = tuple(_within_day(NIGHT, "quiet hours"))
+_OFF_WORK = tuple(_within_day(WORKING, "working hours"))
 _PRAYING = tuple(_within_day(PRAYER, "friday"))
 _FASTING = (*_within_day(FASTING_NIGHT, "ramadan"), *_within_day(IFTAR, "iftar"))
 

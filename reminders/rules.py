@@ -30,9 +30,12 @@ def plan(inputs: Inputs, *, until: datetime, since: datetime | None = None) -> l
     members = {member.user_id: member for member in inputs.members}
     hushes = {
         user_id: hush_of(
-            inputs.people.get(user_id), event_zone=event.zone, ramadans=inputs.ramadans
+            inputs.people.get(user_id),
+            event_zone=event.zone,
+            ramadans=inputs.ramadans,
+            at_work=member.role is Role.VENDOR,
         )
-        for user_id in members
+        for user_id, member in members.items()
     }
     firings: list[Firing] = []
     window = Window(_first_day(inputs, since), until.date())

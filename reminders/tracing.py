@@ -6,7 +6,8 @@ from enum import StrEnum
 from uuid import UUID
 
 from kernel.ids import UserId
-from reminders.event_news import DAY, EVE, days_told, news_of, spoken_as
+from reminders.event_days import DAY, EVE, days_told
+from reminders.event_news import news_of, spoken_as
 from reminders.person import Occasion
 from reminders.times import offset_of, wall_of
 from reminders.types import Inputs

@@ -28,9 +28,11 @@ from reminders.adapters.mapping import (
 )
 from reminders.adapters.person_columns import person_of
 from reminders.days import MAIN
+from reminders.event_news import MOVED
 from reminders.firing import DueFiring, Firing, FiringClass, Judgement, Outcome, Tally
 from reminders.guest import Answer
 from reminders.handed import REMINDER, handed_payload
+from reminders.types import Role
 from reminders.usual import FIRST_USUAL, LAST_USUAL
 
 DueRows = sa.Select[Any]
@@ -67,7 +69,13 @@ def with_truth(due: DueRows) -> DueRows:
         for column in table.c
     ]
     return (
-        sa.select(*taken.c, *columns, standing.label("standing"), GUESTS.c.part)
+        sa.select(
+            *taken.c,
+            *columns,
+            standing.label("standing"),
+            at_work(taken.c).label("at_work"),
+            GUESTS.c.part,
+        )
         .join(EVENTS, EVENTS.c.id == taken.c.event_id)
         .outerjoin(TASKS, TASKS.c.id == taken.c.task_id)
         .outerjoin(RULES, RULES.c.id == taken.c.rule_id)
@@ -78,6 +86,19 @@ def with_truth(due: DueRows) -> DueRows:
             sa.and_(MEMBERS.c.event_id == taken.c.event_id, MEMBERS.c.user_id == taken.c.user_id),
         )
         .order_by(taken.c.due_at, taken.c.id)
+    )
+
+
+def at_work(firing: Any) -> sa.ColumnElement[bool]:
+    """Whether who is told is spoken to as a vendor, as a row of `MEMBERS` has it. That the
+    event has moved they hear as everybody does."""
+    return sa.func.coalesce(
+        sa.and_(
+            MEMBERS.c.role == str(Role.VENDOR),
+            firing.firing_class != str(FiringClass.GUEST),
+            firing.rule_id != MOVED,
+        ),
+        sa.false(),
     )
 
 
@@ -163,6 +184,7 @@ def due_of(firing: Firing, row: Selected) -> DueFiring:
         person=None if row.person__user_id is None else person_of(_Part(row, "person")),
         standing=bool(row.standing),
         part=row.part or MAIN,
+        at_work=bool(row.at_work),
     )
 
 

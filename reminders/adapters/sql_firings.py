@@ -213,7 +213,13 @@ def _seen(look: Look) -> Iterator[sa.ColumnElement[bool]]:
 def _due(shard: int, look: Look, limit: int) -> sa.Select[Any]:
     # One shard, so that the index gives the order and the cost does not grow with the backlog.
     return (
-        sa.select(FIRINGS.c.id, FIRINGS.c.event_id, FIRINGS.c.user_id, FIRINGS.c.firing_class)
+        sa.select(
+            FIRINGS.c.id,
+            FIRINGS.c.event_id,
+            FIRINGS.c.user_id,
+            FIRINGS.c.rule_id,
+            FIRINGS.c.firing_class,
+        )
         .where(FIRINGS.c.shard == shard, *_seen(look))
         .order_by(FIRINGS.c.due_at, FIRINGS.c.id)
         .limit(limit)

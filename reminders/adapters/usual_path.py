@@ -10,7 +10,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from reminders.adapters.mapping import EVENTS, PEOPLE, Selected
+from reminders.adapters.mapping import EVENTS, MEMBERS, PEOPLE, Selected
+from reminders.adapters.settling import at_work
 from reminders.adapters.usual_statements import (
     KNOWN,
     LEFT,
@@ -52,11 +53,16 @@ async def take(connection: AsyncConnection, due: sa.Select[Any], usual: Usual) -
         PEOPLE.c.quiet_start,
         PEOPLE.c.quiet_end,
         PEOPLE.c.fasting,
+        at_work(taken.c).label("at_work"),
     )
     query = (
         sa.select(*habits, dialect.gather(taken.c.id).label("ids"))
         .join(EVENTS, EVENTS.c.id == taken.c.event_id)
         .outerjoin(PEOPLE, PEOPLE.c.user_id == taken.c.user_id)
+        .outerjoin(
+            MEMBERS,
+            sa.and_(MEMBERS.c.event_id == taken.c.event_id, MEMBERS.c.user_id == taken.c.user_id),
+        )
         .group_by(*habits)
     )
     ids: dict[bool, list[UUID]] = {True: [], False: []}
@@ -89,12 +95,13 @@ async def settle_usual(
 
 def _habits_of(row: Selected) -> Habits:
     if row.event_zone is not None:
-        return Habits(row.event_zone)
+        return Habits(row.event_zone, at_work=bool(row.at_work))
     return Habits(
         zone=(row.device_zone if row.follow_device else None) or row.zone,
         locale=row.locale,
         quiet=None if row.quiet_start is None else Quiet(row.quiet_start, row.quiet_end),
         fasting=FastingPolicy(row.fasting),
+        at_work=bool(row.at_work),
     )
 
 

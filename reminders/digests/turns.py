@@ -48,7 +48,17 @@ class Reader:
 
     @property
     def hush(self) -> Hush:
-        return hush_of(self.person, event_zone=self.event_zone, ramadans=self.ramadans)
+        return hush_of(
+            self.person,
+            event_zone=self.event_zone,
+            ramadans=self.ramadans,
+            at_work=self.at_work,
+        )
+
+    @property
+    def at_work(self) -> bool:
+        """Whether all they do in events is work."""
+        return self.roles == {Role.VENDOR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +76,21 @@ def week_begins(reader: Reader) -> int:
     vendors on the first day that they work.
     """
     weekend = weekend_of(country_of(reader.locale, reader.zone))
-    if reader.roles == {Role.VENDOR}:
+    if reader.at_work:
         return (weekend[-1] + 1) % 7
     return SATURDAY if SATURDAY in weekend else weekend[0]
 
 
 def is_week(reader: Reader, day: date) -> bool:
-    """Whether that day's digest is about the whole week."""
-    return day.weekday() == week_begins(reader)
+    """Whether that day's digest is about the whole week.
+
+    A vendor's week begins later when its first days are holidays.
+    """
+    begins, hush = week_begins(reader), reader.hush
+    if hush.works_in is None:
+        return day.weekday() == begins
+    since = (day - timedelta(days=each) for each in range((day.weekday() - begins) % 7 + 1))
+    return [each for each in since if not hush.is_off(each)] == [day]
 
 
 def next_turn(reader: Reader, *, after: datetime, told_on: date | None) -> Turn | None:

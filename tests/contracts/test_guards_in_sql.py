@@ -15,12 +15,14 @@ from reminders.adapters.mapping import FIRINGS, LOG
 from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_firings import SqlFiringStore
 from reminders.days import MAIN
+from reminders.event_news import MOVED
 from reminders.firing import DueFiring, Firing, FiringClass, Look, Outcome
 from reminders.guest import Answer, Guest
 from reminders.handover import judge, needs_a_look
 from reminders.person import Quiet
 from reminders.ports import DropRule
 from reminders.times import wall_of
+from reminders.types import Role
 from reminders.usual import FIRST_USUAL, OPENS
 from tests.support.clock import START
 from tests.support.factories_reminders import AMINA, HOUR, event, member, person, rule, task
@@ -72,7 +74,8 @@ async def due_firing(calendar, dice, number):
     about = event(zone=dice.choice(ZONES))
     job = task(about)
     what = rule(about)
-    await calendar.create(about, member(about, who))
+    role = dice.choice([Role.OWNER, Role.VENDOR])
+    await calendar.create(about, member(about, who, role))
     await calendar.change(about.id, lambda _: [job, what], now=START)
     due_at = START - timedelta(minutes=dice.choice([0, 5, 20, 40, 300, 1500]))
     zone = dice.choice(ZONES)
@@ -82,7 +85,7 @@ async def due_firing(calendar, dice, number):
         nominal_day=wall_of(START + dice.choice([1, 30]) * HOUR, zone).date(),
         event_id=about.id,
         task_id=uuid.uuid4() if rarely() else job.id,
-        rule_id=dice.choice([FIRST_USUAL, OPENS]) if rarely() else what.id,
+        rule_id=dice.choice([FIRST_USUAL, OPENS, MOVED]) if rarely() else what.id,
         user_id=who,
         firing_class=dice.choice(list(FiringClass)),
         grace=timedelta(minutes=dice.choice([0, 10, 60])),
@@ -116,7 +119,8 @@ async def due_firing(calendar, dice, number):
     if firing.firing_class is FiringClass.GUEST:
         return await guest_firing(calendar, firing, about, profile, has_answered=rarely())
     known = job if firing.task_id == job.id else None
-    return DueFiring(firing, about, known, profile, standing=standing)
+    at_work = role is Role.VENDOR and firing.rule_id != MOVED
+    return DueFiring(firing, about, known, profile, standing=standing, at_work=at_work)
 
 
 async def guest_firing(calendar, firing, about, profile, *, has_answered):

@@ -134,6 +134,16 @@ async def test_a_vendor_is_told_of_the_part_they_are_called_to(room, wedding):
     }
 
 
+async def test_a_vendor_is_told_of_the_eve_before_work_ends(room, wedding):
+    await room.planner.step()
+
+    waiting = (await room.firings.upcoming(BILAL, cursor=None, limit=9)).items
+
+    (eve,) = (each for each in waiting if each.firing_class is FiringClass.EVENT)
+    wall = wall_of(eve.due_at, ALGIERS)
+    assert (wall.date(), wall.hour) == (date(2026, 4, 16), 17)
+
+
 async def test_a_vendor_is_called_a_day_and_three_hours_before_whatever_the_hour(room, wedding):
     await room.events.put_member(
         user(AMINA), wedding, user_id=BILAL, role=Role.VENDOR, call_at=time(6)

@@ -31,7 +31,14 @@ instants = st.datetimes(
     datetime.fromisoformat("2099-12-01"),
     timezones=st.just(UTC),
 ).map(lambda at: at.replace(second=0, microsecond=0))
-hushes = st.builds(Hush, zone=zones, quiet=hours, prays=st.booleans(), fasts=st.booleans())
+hushes = st.builds(
+    Hush,
+    zone=zones,
+    quiet=hours,
+    prays=st.booleans(),
+    fasts=st.booleans(),
+    works_in=st.sampled_from([None, "DZ", "FR"]),
+)
 
 
 def at(text, zone="Africa/Algiers"):
@@ -158,3 +165,37 @@ def test_quiet_that_ends_in_a_skipped_hour_ends_when_the_clocks_have_skipped_it(
     assert next_allowed(datetime(2027, 3, 27, 21, tzinfo=UTC), hush) == datetime(
         2027, 3, 27, 22, tzinfo=UTC
     )
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("2026-07-01T08:30", "2026-07-01T09:00"),
+        ("2026-07-01T17:59", "2026-07-01T17:59"),
+        ("2026-07-01T18:00", "2026-07-02T09:00"),
+        # Friday and Saturday are the weekend, and this Sunday is the fifth of July.
+        ("2026-07-03T10:00", "2026-07-06T09:00"),
+    ],
+)
+def test_vendors_are_spoken_to_while_they_work(asked, said):
+    vendor = hush_of(
+        Person(AMINA, "Africa/Algiers", "fr-DZ"), event_zone="Africa/Algiers", at_work=True
+    )
+
+    assert shifted(at(asked), vendor, latest=FAR) == at(said)
+
+
+def test_a_vendors_own_quiet_hours_hold_instead_of_working_hours():
+    own = Person(AMINA, "Africa/Algiers", "fr-DZ", quiet=Quiet(time(22), time(7)))
+    vendor = hush_of(own, event_zone="Africa/Algiers", at_work=True)
+
+    evening = at("2026-07-04T20:00")
+    assert next_allowed(evening, vendor) == evening
+
+
+def test_each_country_works_on_its_own_days():
+    friday = at("2026-07-03T10:00", "Europe/Paris")
+    paris = hush_of(None, event_zone="Europe/Paris", at_work=True)
+
+    assert next_allowed(friday, paris) == friday
+    assert paris.reason(wall_of(friday + timedelta(days=1), "Europe/Paris")) == "weekend"

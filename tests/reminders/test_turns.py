@@ -55,7 +55,7 @@ def test_after_it_was_told_the_next_is_tomorrows():
     ],
 )
 def test_the_week_is_told_on_the_weekend_and_to_vendors_when_they_begin_to_work(who, weekday):
-    days = [MONDAY + timedelta(days=each) for each in range(7)]
+    days = [MONDAY + timedelta(days=each) for each in range(7, 14)]
 
     assert [f"{day:%A}" for day in days if is_week(who, day)] == [weekday]
 
@@ -122,3 +122,16 @@ def test_every_digest_is_in_a_morning_that_is_not_quiet_and_days_come_in_order(
         assert clock <= wall.time() or wall.date() > found.on
         assert is_timely(who, found, now=found.due_at) or wall.date() > found.on
         instant, told_on = found.due_at, found.on
+
+
+def test_a_vendors_week_begins_later_when_its_first_day_is_a_holiday():
+    vendor = reader("Africa/Algiers", Role.VENDOR)
+    independence = date(2026, 7, 5)
+
+    found = next_turn(vendor, after=at(independence - timedelta(days=2), time(12)), told_on=None)
+
+    assert f"{independence:%A}" == "Sunday"
+    assert found is not None
+    assert found.on == independence + timedelta(days=1)
+    assert is_week(vendor, found.on)
+    assert found.due_at >= at(found.on, time(9))
