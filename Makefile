@@ -7,6 +7,9 @@ FUZZ_SECONDS ?= 60
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# What a process compiles, the next one need not: commands and tests start hundreds.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run test test-fast check format lint types contracts bench soak fuzz migration \
         protocol lock build clean

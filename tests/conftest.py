@@ -24,6 +24,7 @@ from kernel.clock import SystemClock
 from kernel.metrics import Metrics
 from server import migrations
 from tests.support.clock import ManualClock
+from tests.support.memory import in_memory
 from tests.support.redis_setups import (
     SETUPS,
     ValkeyCluster,
@@ -32,6 +33,10 @@ from tests.support.redis_setups import (
 )
 from tests.support.redis_tls import SecuredValkey
 from tests.support.servers import PostgresServer, ValkeyServer, running
+
+# A worker's files: SQLite waits for no disk there.
+if memory := in_memory():
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
 
 # How long a thing takes is for the benchmarks: shared machines are slow now and then.
 hypothesis.settings.register_profile(

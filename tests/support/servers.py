@@ -19,6 +19,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
+from tests.support.memory import in_memory
+
 StrPath = str | Path
 
 HOST = "127.0.0.1"
@@ -120,8 +122,9 @@ class _Server:
 class PostgresServer(_Server):
     """A cluster of its own, reachable as `postgres` without a password.
 
-    `durable` keeps fsync on, for crash tests and benchmarks. `start` after `stop` or `kill`
-    finds the same data on the same port; `remove` forgets everything.
+    `durable` keeps fsync on, for crash tests and benchmarks; else the data lies in memory,
+    where there is room. `start` after `stop` or `kill` finds the same data on the same port;
+    `remove` forgets everything.
     """
 
     def __init__(
@@ -134,7 +137,11 @@ class PostgresServer(_Server):
         root = os.geteuid() == 0
         directory = Path(tempfile.mkdtemp(prefix="zaffa-pg-", dir="/tmp" if root else None))
         super().__init__("postgres", directory=directory, user=NOBODY if root else None, port=port)
-        self._data = directory / "data"
+        self._data = Path(
+            tempfile.mkdtemp(
+                prefix="zaffa-pg-", dir=(None if durable else in_memory()) or directory
+            )
+        )
         self._settings = {"shared_buffers": "64MB", "max_connections": "200", **settings}
         if not durable:
             self._settings |= {
@@ -181,6 +188,7 @@ class PostgresServer(_Server):
 
     def remove(self) -> None:
         self.stop()
+        shutil.rmtree(self._data)
         shutil.rmtree(self._directory)
 
     def psql(self, sql: str, *, database: str = "postgres") -> str:
@@ -201,7 +209,6 @@ class PostgresServer(_Server):
 
     def _initialise(self) -> None:
         assert self._bin is not None
-        self._data.mkdir(mode=0o700)
         ids: dict[str, object] = {}
         if self._user is not None:
             self._directory.chmod(0o755)

@@ -32,7 +32,6 @@ class StandbyServer(PostgresServer):
         if self._user is not None:
             self._directory.chmod(0o755)
             ids = {"user": self._user, "group": self._user, "extra_groups": []}
-        self._data.mkdir(mode=0o700)
         if self._user is not None:
             os.chown(self._data, NOBODY, NOBODY)
         command: list[StrPath] = [self._bin / "pg_basebackup", "-D", self._data, "-h", HOST]
