@@ -1,5 +1,6 @@
 """The planner: keeps the firings of the coming horizon planned."""
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -44,6 +45,11 @@ LOOK_BACK = timedelta(hours=48)
 """A firing that is first thought of later than this is history, not late."""
 
 
+TOGETHER, LANES = 8, 2
+"""So many events are planned in one transaction, and so many transactions are under way: while
+the database works for one, the next is planned."""
+
+
 class Planner:
     """Safe to run many times: an event is planned by one at a time. Beating `scheduling` tells
     the scheduler of this process that something may be due soon."""
@@ -60,6 +66,8 @@ class Planner:
         options: PlannerOptions,
         pulse: Pulse,
         scheduling: Pulse | None = None,
+        together: int = TOGETHER,
+        lanes: int = LANES,
     ) -> None:
         self._store = store
         self._almanac = almanac
@@ -67,6 +75,8 @@ class Planner:
         self._options = options
         self._pulse = pulse
         self._scheduling = scheduling
+        self._together = together
+        self._lanes = lanes
         self._failed: dict[UUID, float] = {}
         self._reconciled = metrics.counter(
             "reminders_planned_firings_total", "Firings written by planning.", ["change"]
@@ -80,7 +90,8 @@ class Planner:
             "How far the plan that ends first is behind the horizon; a day is usual.",
         )
         self._seconds = metrics.histogram(
-            "reminders_reconcile_seconds", "Time to make one event's plan again."
+            "reminders_reconcile_seconds",
+            "Time to make one event's plan again: its part of those made together.",
         )
         metrics.gauge(
             "reminders_zone_data_info", "The release of the time-zone data in use.", ["version"]
@@ -108,8 +119,15 @@ class Planner:
             without=self._left_alone(),
         )
         ramadans = await self._almanac.ramadans() if events else ()
-        for event_id in events:
-            await self._plan(event_id, ramadans)
+        batches = (events[at : at + self._together] for at in range(0, len(events), self._together))
+
+        async def work() -> None:
+            for batch in batches:
+                await self._plan(batch, ramadans)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._lanes):
+                group.create_task(work())
         if events and self._scheduling is not None:
             self._scheduling.beat()
         backlog = await self._store.backlog(now)
@@ -119,8 +137,8 @@ class Planner:
             self._lag.set(max(0.0, horizon.total_seconds() - backlog.reach))
         return len(events)
 
-    async def reconcile(self, event_id: UUID, ramadans: Sequence[Ramadan]) -> Reconciled:
-        """Make what waits for the event equal to its plan."""
+    async def reconcile(self, event_ids: Sequence[UUID], ramadans: Sequence[Ramadan]) -> Reconciled:
+        """Make what waits for the events equal to their plans: for all of them, or none."""
         now = self._clock.now()
         until = now + timedelta(days=self._options.horizon_days)
 
@@ -128,23 +146,32 @@ class Planner:
             return plan(replace(inputs, ramadans=ramadans), until=until, since=now)
 
         return await self._store.reconcile(
-            event_id, planned, since=now - LOOK_BACK, until=until, now=now
+            event_ids, planned, since=now - LOOK_BACK, until=until, now=now
         )
 
-    async def _plan(self, event_id: UUID, ramadans: Sequence[Ramadan]) -> None:
+    async def _plan(self, event_ids: Sequence[UUID], ramadans: Sequence[Ramadan]) -> None:
         began = self._clock.monotonic()
         try:
-            done = await self.reconcile(event_id, ramadans)
+            done = await self.reconcile(event_ids, ramadans)
         except (ValueError, LookupError, TypeError):
             # One event that cannot be planned must not hold back all others.
-            self._failed[event_id] = self._clock.monotonic() + self._options.retry_seconds
-            self._failures.inc()
-            log.exception("plan failed", extra={"event_id": str(event_id)})
+            if len(event_ids) == 1:
+                self._set_aside(event_ids[0])
+            else:
+                for each in event_ids:
+                    await self._plan([each], ramadans)
             return
-        self._seconds.observe(self._clock.monotonic() - began)
+        took = self._clock.monotonic() - began
+        for _ in event_ids:
+            self._seconds.observe(took / len(event_ids))
         self._reconciled.labels("added").inc(done.added)
         self._reconciled.labels("moved").inc(done.moved)
         self._reconciled.labels("removed").inc(done.removed)
+
+    def _set_aside(self, event_id: UUID) -> None:
+        self._failed[event_id] = self._clock.monotonic() + self._options.retry_seconds
+        self._failures.inc()
+        log.exception("plan failed", extra={"event_id": str(event_id)})
 
     def _left_alone(self) -> frozenset[UUID]:
         now = self._clock.monotonic()

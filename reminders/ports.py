@@ -192,17 +192,18 @@ class FiringStore(Protocol):
 
     async def reconcile(
         self,
-        event_id: UUID,
+        event_ids: Collection[UUID],
         plan: Callable[[Inputs], Sequence[Firing]],
         *,
         since: datetime,
         until: datetime,
         now: datetime,
     ) -> Reconciled:
-        """Make what waits equal to `plan` of what is true now, and take the event's marks off.
+        """Make what waits equal to `plan` of what is true now for each of the events, and take
+        their marks off. What `plan` raises for one undoes it for all.
 
         A firing that was settled before is not planned again, nor is a new one whose time
-        came before `since`. The plan then reaches `until`. Reconciling twice writes nothing
+        came before `since`. The plans then reach `until`. Reconciling twice writes nothing
         the second time; a mark made meanwhile stays.
         """
         ...

@@ -8,6 +8,18 @@ from reminders.firing import Firing, FiringClass, Outcome, Settled
 from reminders.identity import shard_of
 from reminders.placing import POLITE
 
+MOVING = (
+    "shard",
+    "due_at",
+    "useful_until",
+    "grace_seconds",
+    "zone",
+    "firing_class",
+    "event_version",
+    "task_version",
+)
+"""The columns in which a planned firing can differ from the waiting one with its identity."""
+
 
 def columns_of_firing(firing: Firing) -> Columns:
     """All but the id, which belongs to the row."""

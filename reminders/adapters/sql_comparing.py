@@ -6,8 +6,8 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from kernel.adapters.database import Database
-from reminders.adapters.mapping import EVENTS, LOG, MARKS, event_of
-from reminders.adapters.plan_rows import inputs_of, waiting_of
+from reminders.adapters.mapping import EVENTS, MARKS, event_of
+from reminders.adapters.plan_inputs import inputs_of, settled_of, waiting_of
 from reminders.comparing import Compared, Plan
 
 
@@ -32,15 +32,13 @@ class SqlPlanStore:
             marked = sa.select(MARKS.c.id).where(MARKS.c.event_id == found.id).limit(1)
             if (await connection.execute(marked)).first() is not None:
                 return Compared(found.id)
-            waiting = await waiting_of(connection, found.id)
-            inputs = await inputs_of(connection, event_of(found), waiting.values())
+            waiting = await waiting_of(connection, [found.id])
+            (inputs,) = await inputs_of(connection, [event_of(found)], waiting)
             wanted = {
                 firing.dedupe_key: firing.due_at for firing in plan(inputs, found.planned_until)
             }
-            settled = await connection.execute(
-                sa.select(LOG.c.dedupe_key).where(LOG.c.event_id == found.id)
-            )
-            there, over = waiting.keys(), set(settled.scalars())
+            settled = await settled_of(connection, [found.id])
+            there, over = waiting[found.id].keys(), settled[found.id]
         missing = {key for key, due_at in wanted.items() if due_at > now} - there - over
         # One that went off since it was read here is in both for a moment.
         return Compared(found.id, len(missing), len(there - wanted.keys() - over))

@@ -5,7 +5,9 @@ row and then touches firings; a scheduler holds firings and then only adds rows 
 can be waiting for.
 """
 
+import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,6 +15,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kernel.adapters.among import AMONG
 from kernel.adapters.database import Database
 from kernel.ids import UserId
 from kernel.paging import Page
@@ -20,7 +23,8 @@ from reminders.adapters.firing_columns import firing_of
 from reminders.adapters.firing_log import settled_about
 from reminders.adapters.mapping import EVENTS, FIRINGS, MARKS, event_of
 from reminders.adapters.places import place_cursor, place_of
-from reminders.adapters.plan_rows import inputs_of, waiting_of, write_plan
+from reminders.adapters.plan_inputs import inputs_of, settled_of, waiting_of
+from reminders.adapters.plan_rows import Difference, write
 from reminders.adapters.settling import DueRows, due_firing, settle, with_truth
 from reminders.adapters.usual_path import Usual, settle_usual, take
 from reminders.firing import DueFiring, Firing, Judgement, Look, Outcome, Settled, Tally
@@ -66,7 +70,7 @@ class SqlFiringStore:
 
     async def reconcile(
         self,
-        event_id: UUID,
+        event_ids: Collection[UUID],
         plan: Callable[[Inputs], Sequence[Firing]],
         *,
         since: datetime,
@@ -74,18 +78,24 @@ class SqlFiringStore:
         now: datetime,
     ) -> Reconciled:
         async with self._database.transaction() as connection:
-            of_event = {"of_event": event_id}
-            found = (await connection.execute(_HOLD, of_event)).one_or_none()
+            held = _HELD[connection.dialect.name]
+            named = {"events": list(event_ids)}
+            found = list(await connection.execute(held.hold, named))
             # Marks go first: one that is made from here on is about something newer.
-            await connection.execute(_UNMARK, of_event)
-            if found is None:
+            await connection.execute(held.unmark, named)
+            if not found:
                 return Reconciled()
-            waiting = await waiting_of(connection, event_id)
-            desired = plan(await inputs_of(connection, event_of(found), waiting.values()))
-            done = await write_plan(connection, event_id, waiting, desired, since=since, now=now)
-            if found.planned_until != until:
-                await connection.execute(_REACH, {**of_event, "planned_until": until})
-            return done
+            ids = [row.id for row in found]
+            waiting = await waiting_of(connection, ids)
+            settled = await settled_of(connection, ids)
+            difference = Difference()
+            for inputs in await inputs_of(connection, list(map(event_of, found)), waiting):
+                of = inputs.event.id
+                difference.find(waiting[of], plan(inputs), settled[of], since=since, now=now)
+                # What else this process does has its turn between two plans.
+                await asyncio.sleep(0)  # noqa: TID251 - no time is to pass
+            await connection.execute(held.reach, {**named, "until": until, "planned_until": until})
+            return await write(connection, difference, now)
 
     async def due_shards(self, look: Look) -> Mapping[int, datetime]:
         # One look at the left edge of the index per shard: grouping would read the backlog.
@@ -191,11 +201,29 @@ class SqlFiringStore:
         return tallies
 
 
-_HOLD = (
-    sa.select(EVENTS).where(EVENTS.c.id == sa.bindparam("of_event")).with_for_update(key_share=True)
-)
-_UNMARK = MARKS.delete().where(MARKS.c.event_id == sa.bindparam("of_event"))
-_REACH = EVENTS.update().where(EVENTS.c.id == sa.bindparam("of_event"))
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What is done to the events themselves. Held in one order: planners that want the same
+    events wait for each other, and not in a circle."""
+
+    hold: sa.Select[Any]
+    unmark: sa.Delete
+    reach: sa.Update
+
+
+_HELD = {
+    dialect: _Held(
+        hold=sa.select(EVENTS)
+        .where(is_among(EVENTS.c.id, "events"))
+        .order_by(EVENTS.c.id)
+        .with_for_update(key_share=True),
+        unmark=MARKS.delete().where(is_among(MARKS.c.event_id, "events")),
+        reach=EVENTS.update().where(
+            is_among(EVENTS.c.id, "events"), EVENTS.c.planned_until != sa.bindparam("until")
+        ),
+    )
+    for dialect, is_among in AMONG.items()
+}
 
 
 def _dead(reason: str) -> Judge:

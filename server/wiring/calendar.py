@@ -172,6 +172,8 @@ class Calendar:
     def scheduler(self) -> None:
         """Firings are planned, and go off when they are due."""
         ground, settings = self._ground, self._ground.settings
+        # Whoever else writes waits for one event, not for many.
+        one_writer = {"together": 1, "lanes": 1} if ground.database.is_sqlite else {}
         planner = Planner(
             store=self._firings,
             almanac=self._almanac,
@@ -180,6 +182,7 @@ class Calendar:
             options=settings.planner,
             pulse=self._planning,
             scheduling=self._scheduling,
+            **one_writer,
         )
         options = settings.scheduler
         if ground.database.is_sqlite:

@@ -70,9 +70,10 @@ async def wedding_with(calendar, *, tasks=1, users=(AMINA,), day=TODAY):
     return wedding
 
 
-async def reconcile(store, of, *, since=LONG_BEFORE, until=UNTIL):
+async def reconcile(store, *of, since=LONG_BEFORE, until=UNTIL):
+    ids = [each.id for each in of]
     return await store.reconcile(
-        of.id, lambda inputs: plan(inputs, until=until), since=since, until=until, now=START
+        ids, lambda inputs: plan(inputs, until=until), since=since, until=until, now=START
     )
 
 
@@ -121,6 +122,48 @@ async def test_reconciling_writes_the_plan_and_the_second_time_nothing(store, ca
     assert await reconcile(store, wedding) == Reconciled()
 
     assert await count(database, FIRINGS) == 3
+
+
+async def test_events_are_reconciled_together_each_as_if_it_were_alone(store, calendar, database):
+    first = await wedding_with(calendar, tasks=2, users=(AMINA, BILAL))
+    second = await wedding_with(calendar, tasks=3)
+    gone = event()
+    alone = [await reconcile(store, each) for each in (first, second)]
+    alone_rows = {
+        (row.event_id, row.dedupe_key, row.due_at) for row in await rows(database, FIRINGS)
+    }
+    async with database.transaction() as connection:
+        await connection.execute(FIRINGS.delete())
+
+    together = await reconcile(store, second, gone, first)
+
+    assert together == Reconciled(added=sum(each.added for each in alone))
+    assert {
+        (row.event_id, row.dedupe_key, row.due_at) for row in await rows(database, FIRINGS)
+    } == alone_rows
+    assert await reconcile(store, first, second) == Reconciled()
+
+
+async def test_one_event_that_cannot_be_planned_undoes_the_others_beside_it(
+    store, calendar, database
+):
+    fine, broken = await wedding_with(calendar), await wedding_with(calendar)
+
+    def planned(inputs):
+        if inputs.event.id == broken.id:
+            raise ValueError("no such zone")
+        return plan(inputs, until=UNTIL)
+
+    with pytest.raises(ValueError, match="no such zone"):
+        await store.reconcile(
+            [fine.id, broken.id], planned, since=LONG_BEFORE, until=UNTIL, now=START
+        )
+
+    assert await count(database, FIRINGS) == 0
+    assert set(await store.to_plan(top_up_before=START, limit=9, without=())) == {
+        fine.id,
+        broken.id,
+    }
 
 
 async def test_reconciling_moves_and_removes_what_is_no_longer_planned(store, calendar):

@@ -44,7 +44,7 @@ async def fired(database, wedding):
 async def reconcile(firings, wedding):
     until = START + timedelta(days=30)
     return await firings.reconcile(
-        wedding.id,
+        [wedding.id],
         lambda inputs: plan(inputs, until=until),
         since=START - timedelta(days=9),
         until=until,

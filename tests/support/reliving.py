@@ -261,8 +261,8 @@ class Life:
             assert row.outcome in ("fired", "done") or row.reason or row.outcome == "muted", row
 
     async def planning_again_writes_nothing(self) -> None:
-        await self.room.planner.reconcile(self.here[1], self.room.almanac.known)
-        again = await self.room.planner.reconcile(self.here[1], self.room.almanac.known)
+        await self.room.planner.reconcile([self.here[1]], self.room.almanac.known)
+        again = await self.room.planner.reconcile([self.here[1]], self.room.almanac.known)
         assert again.writes == 0
         self.planned_with = self.room.almanac.known
         await self.settle()
