@@ -1,6 +1,6 @@
-"""Erasing a user from every table of this room that names one."""
+"""Erasing a user from every table of this room that names one, and from others in one."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kernel.adapters.database import Database, Row, table_of
 from kernel.adapters.tables import OutboxRow
 from kernel.ids import UserId
-from kernel.notices import NOTICE
+from kernel.notices import NOTICE, RECALL, WITHDRAWAL
 from notifications.adapters.audit_tables import AuditRow
 from notifications.adapters.preference_tables import ConsentRow, PreferenceRow
 from notifications.adapters.push_rows import NOTIFICATIONS, PUSHES
@@ -54,15 +54,23 @@ _SENDS = table_of(SendRow)
 _AUDIT = table_of(AuditRow)
 
 
-class SqlEraser:
-    """One transaction, so that nobody meets half a user."""
+Part = Callable[[AsyncConnection, UserId, datetime], Awaitable[Mapping[str, int]]]
+"""Erases a user from another room, within the transaction that it is given."""
 
-    def __init__(self, database: Database) -> None:
+
+class SqlEraser:
+    """One transaction, so that nobody meets half a user; `others` erase the user from other
+    rooms in it, before this one."""
+
+    def __init__(self, database: Database, *, others: Sequence[Part] = ()) -> None:
         self._database = database
+        self._others = others
 
     async def erase(self, user_id: UserId, *, deed: Deed, now: datetime) -> Mapping[str, int]:
         async with self._database.transaction() as connection:
             gone: dict[str, int] = {}
+            for erase in self._others:
+                gone |= await erase(connection, user_id, now)
             for row in DELETED:
                 table = table_of(row)
                 deleting = table.delete().where(table.c.user_id == user_id)
@@ -134,8 +142,16 @@ async def _blank_audit(connection: AsyncConnection, user_id: UserId) -> int:
 
 
 async def _blank_texts(connection: AsyncConnection, user_id: UserId) -> None:
-    """Take the name out of JSON that names many users: audiences, notices, news for webhooks."""
+    """Take the name out of JSON that names many users: audiences, notices, news for webhooks.
+    What waits for this user alone is not told."""
     name, nobody = (msgspec.json.encode(each).decode() for each in (user_id, ERASED))
+    for kind, alone in (
+        (NOTICE, f'"user_ids":[{name}]'),
+        (WITHDRAWAL, f'"user_id":{name}'),
+        (RECALL, f'"user_id":{name}'),
+    ):
+        waiting = _OUTBOX.c.payload.contains(alone, autoescape=True)
+        await connection.execute(_OUTBOX.delete().where(_OUTBOX.c.kind == kind, waiting))
     # As an element of a list: the same word may be the value of something else.
     elements = [
         (f"{before}{name}{after}", f"{before}{nobody}{after}") for before in "[," for after in ",]"

@@ -1,4 +1,4 @@
-"""Erasing a user: nothing of them is left in this room, and that it was done is on record."""
+"""Erasing a user: nothing of them is left, and that it was done is on record."""
 
 import hashlib
 from collections.abc import Mapping
@@ -12,7 +12,8 @@ from notifications.registry.ports import Eraser
 
 
 class Erasure:
-    """Deletes devices, notifications, choices; counts of campaigns and sends stay right."""
+    """Deletes devices, notifications, choices, and what other rooms keep of a user with them;
+    counts of campaigns and sends stay right."""
 
     def __init__(self, *, eraser: Eraser, clock: Clock) -> None:
         self._eraser = eraser

@@ -64,7 +64,7 @@ class DeviceRegistry(Protocol):
 
 
 class Eraser(Protocol):
-    """Every trace of a user in this room."""
+    """Every trace of a user in this room, and in those that are erased with it."""
 
     async def erase(self, user_id: UserId, *, deed: Deed, now: datetime) -> Mapping[str, int]:
         """Delete what is kept of a user, and record that it was done, in one transaction.

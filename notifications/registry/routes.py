@@ -173,7 +173,7 @@ def _erase(erasure: Erasure) -> AnyOperation:
         name="notifications.erase",
         method="POST",
         path="/admin/v1/users/{user_id}/notifications/erase",
-        summary="Erase a user's devices, notifications and choices; counts stay right.",
+        summary="Erase a user from notifications and reminders; counts stay right.",
         takes=room.OfUser,
         gives=schemas.Erased,
         run=erase,

@@ -86,18 +86,33 @@ class SqlCalendarStore:
         task_id: UUID | None = None,
         with_tasks: bool = False,
     ) -> bool:
-        holding = sa.select(EVENTS).where(EVENTS.c.id == event_id).with_for_update(key_share=True)
         async with self._database.transaction() as connection:
-            found = (await connection.execute(holding)).one_or_none()
-            if found is None:
-                return False
-            changes = decide(await _sheet(connection, found, task_id, with_tasks))
-            for change in changes:
-                await self._apply(connection, event_id, change, now)
-            if any(not isinstance(each, Acted | TakeBack) for each in changes):
-                version = await _revise(connection, event_id, now)
-                await write_entries(connection, [event_changed(event_id, version, changes)], now)
-                await _mark(connection, event_id, now)
+            return await self.change_within(
+                connection, event_id, decide, now=now, task_id=task_id, with_tasks=with_tasks
+            )
+
+    async def change_within(
+        self,
+        connection: AsyncConnection,
+        event_id: UUID,
+        decide: Decide,
+        *,
+        now: datetime,
+        task_id: UUID | None = None,
+        with_tasks: bool = False,
+    ) -> bool:
+        """`change`, as a part of a transaction that does more."""
+        holding = sa.select(EVENTS).where(EVENTS.c.id == event_id).with_for_update(key_share=True)
+        found = (await connection.execute(holding)).one_or_none()
+        if found is None:
+            return False
+        changes = decide(await _sheet(connection, found, task_id, with_tasks))
+        for change in changes:
+            await self._apply(connection, event_id, change, now)
+        if any(not isinstance(each, Acted | TakeBack) for each in changes):
+            version = await _revise(connection, event_id, now)
+            await write_entries(connection, [event_changed(event_id, version, changes)], now)
+            await _mark(connection, event_id, now)
         return True
 
     async def events_of(self, user_id: UserId, *, cursor: str | None, limit: int) -> Page[Event]:

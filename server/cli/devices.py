@@ -25,7 +25,7 @@ _EXAMPLES = """\
   zaffa devices remove 01935b7e-8a3b-7c9e-9f43-7a5f4d2c1b0a
   zaffa devices export devices.jsonl       one JSON a line, with addresses: keep it safe
   zaffa devices import devices.jsonl       again is harmless; what was confirmed later stays
-  zaffa devices erase amina                every trace of a user in notifications
+  zaffa devices erase amina                every trace of a user in notifications and reminders
 
 A running node is asked, by default the one on this machine; without --key, a key is made in the
 database and revoked afterwards.
@@ -63,7 +63,9 @@ def add_to(commands: Commands) -> None:
         each.add_argument("device", metavar="DEVICE")
     bring = action("import", "register devices from elsewhere", _import, Scope.DEVICES)
     bring.add_argument("file", type=Path, metavar="FILE", help="as `export` writes it")
-    erase = action("erase", "erase a user from notifications, for good", _erase, Scope.USERS)
+    erase = action(
+        "erase", "erase a user from notifications and reminders, for good", _erase, Scope.USERS
+    )
     erase.add_argument("user", metavar="USER")
 
 

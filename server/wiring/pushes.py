@@ -49,6 +49,7 @@ from notifications.templates.shelf import Shelf
 from notifications.types import Route
 from notifications.upkeep import Upkeep
 from reminders.adapters.sql_alarms import SqlAlarmStore
+from reminders.adapters.sql_erasure import CalendarEraser
 from server.wiring.ground import Ground
 from server.wiring.preferences import Choices
 from server.wiring.providers import Providers
@@ -128,7 +129,10 @@ class Pushes:
                 clock=clock,
                 per_user=ground.settings.devices.per_user,
             ),
-            erasure=Erasure(eraser=SqlEraser(ground.database), clock=clock),
+            erasure=Erasure(
+                eraser=SqlEraser(ground.database, others=[CalendarEraser(ground.database).erase]),
+                clock=clock,
+            ),
         )
         ground.operations += routes.operations(
             devices=self.devices,
