@@ -1,6 +1,7 @@
 """The outbox of webhooks in a table."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from types import MappingProxyType
@@ -11,14 +12,14 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kernel.adapters.database import Database, table_of
+from kernel.adapters.database import Database
 from kernel.ids import new_id
 from notifications.adapters import webhook_news
 from notifications.adapters.batches import storable
 from notifications.adapters.sql_audit import write_audit
 from notifications.adapters.sql_webhooks import WEBHOOKS, row_of, webhook_of
 from notifications.adapters.webhook_listening import takes
-from notifications.adapters.webhook_tables import DeliveryRow
+from notifications.adapters.webhook_turns import DELIVERIES, INSTANT, claiming, newest
 from notifications.audit.types import SYSTEM, Deed
 from notifications.webhooks.faring import after_failure, well
 from notifications.webhooks.types import (
@@ -30,8 +31,6 @@ from notifications.webhooks.types import (
     Webhook,
 )
 
-_DELIVERIES = table_of(DeliveryRow)
-
 
 class SqlDeliveries:
     """A delivery that is held is due again when its lease ends."""
@@ -42,26 +41,34 @@ class SqlDeliveries:
     async def gather(self, *, now: datetime, limit: int) -> int:
         async with self._database.transaction() as connection:
             most = 0
-            rows: list[Mapping[str, Any]] = []
+            # Held, so that what is gathered after something was gathered before it also.
+            webhooks = await _enabled(connection)
+            deliveries: list[tuple[Webhook, NewsKind, str]] = []
             for kind, look in _NEWS.items():
                 found = await look(connection, limit)
-                if not found:
-                    continue
                 most = max(most, len(found))
-                for webhook in await _enabled(connection):
+                for webhook in webhooks:
                     if kind not in webhook.kinds:
                         continue
                     its = [each.event for each in found if takes(webhook.selection, each.push)]
                     if its:
-                        body = msgspec.json.encode(its).decode()
-                        rows.append(_row(_delivery(webhook, kind, body, now)))
-            if rows:
-                await connection.execute(_DELIVERIES.insert(), rows)
+                        deliveries.append((webhook, kind, msgspec.json.encode(its).decode()))
+            if deliveries:
+                after = await newest(connection, {webhook.id for webhook, _, _ in deliveries})
+                rows = []
+                for webhook, kind, body in deliveries:
+                    delivery = _delivery(webhook, kind, body, now)
+                    if webhook.id in after:
+                        made_at = max(now, after[webhook.id] + INSTANT)
+                        delivery = replace(delivery, created_at=made_at)
+                    after[webhook.id] = delivery.created_at
+                    rows.append(_row(delivery))
+                await connection.execute(DELIVERIES.insert(), rows)
             return most
 
     async def add(self, delivery: Delivery) -> None:
         async with self._database.transaction() as connection:
-            await connection.execute(_DELIVERIES.insert(), [_row(delivery)])
+            await connection.execute(DELIVERIES.insert(), [_row(delivery)])
 
     async def claim(
         self,
@@ -73,7 +80,7 @@ class SqlDeliveries:
     ) -> Sequence[HeldDelivery]:
         async with self._database.reading() as connection:
             due = sa.exists().where(
-                _DELIVERIES.c.webhook_id == WEBHOOKS.c.id, _DELIVERIES.c.due_at <= now
+                DELIVERIES.c.webhook_id == WEBHOOKS.c.id, DELIVERIES.c.due_at <= now
             )
             rested = sa.or_(WEBHOOKS.c.resting_until.is_(None), WEBHOOKS.c.resting_until <= now)
             waiting = sa.select(WEBHOOKS).where(WEBHOOKS.c.enabled, rested, due)
@@ -87,7 +94,7 @@ class SqlDeliveries:
             if room < 1:
                 continue
             async with self._database.transaction() as connection:
-                rows = await connection.execute(_claiming(webhook, now, lease, room))
+                rows = await connection.execute(claiming(webhook, now, lease, room))
                 held += [HeldDelivery(_delivery_of(row), webhook, row.fence) for row in rows]
         return held
 
@@ -102,8 +109,8 @@ class SqlDeliveries:
         now: datetime,
     ) -> Webhook | None:
         settling = (
-            _DELIVERIES.update()
-            .where(_DELIVERIES.c.id == held.delivery.id, _DELIVERIES.c.fence == held.fence)
+            DELIVERIES.update()
+            .where(DELIVERIES.c.id == held.delivery.id, DELIVERIES.c.fence == held.fence)
             .values(
                 state=state,
                 due_at=due_at,
@@ -124,24 +131,24 @@ class SqlDeliveries:
         self, webhook_id: UUID, *, state: DeliveryState | None, before: UUID | None, limit: int
     ) -> Sequence[Delivery]:
         newest = (
-            sa.select(_DELIVERIES)
-            .where(_DELIVERIES.c.webhook_id == webhook_id)
-            .order_by(_DELIVERIES.c.id.desc())
+            sa.select(DELIVERIES)
+            .where(DELIVERIES.c.webhook_id == webhook_id)
+            .order_by(DELIVERIES.c.id.desc())
             .limit(limit)
         )
         if state is not None:
-            newest = newest.where(_DELIVERIES.c.state == state)
+            newest = newest.where(DELIVERIES.c.state == state)
         if before is not None:
-            newest = newest.where(_DELIVERIES.c.id < before)
+            newest = newest.where(DELIVERIES.c.id < before)
         async with self._database.reading() as connection:
             return [_delivery_of(row) for row in await connection.execute(newest)]
 
     async def again(self, delivery_id: UUID, *, now: datetime, deed: Deed) -> Delivery | None:
         repeating = (
-            _DELIVERIES.update()
-            .where(_DELIVERIES.c.id == delivery_id)
+            DELIVERIES.update()
+            .where(DELIVERIES.c.id == delivery_id)
             .values(state=DeliveryState.WAITING, due_at=now, settled_at=None)
-            .returning(_DELIVERIES)
+            .returning(DELIVERIES)
         )
         async with self._database.transaction() as connection:
             row = (await connection.execute(repeating)).one_or_none()
@@ -152,27 +159,27 @@ class SqlDeliveries:
 
     async def prune(self, *, now: datetime, before: datetime, over: datetime, limit: int) -> int:
         late = (
-            sa.select(_DELIVERIES.c.id)
-            .where(_DELIVERIES.c.created_at < over, _DELIVERIES.c.due_at <= over)
-            .order_by(_DELIVERIES.c.created_at)
+            sa.select(DELIVERIES.c.id)
+            .where(DELIVERIES.c.created_at < over, DELIVERIES.c.due_at <= over)
+            .order_by(DELIVERIES.c.created_at)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
         giving_up = (
-            _DELIVERIES.update()
-            .where(_DELIVERIES.c.id.in_(late))
+            DELIVERIES.update()
+            .where(DELIVERIES.c.id.in_(late))
             .values(state=DeliveryState.FAILED, due_at=None, settled_at=now)
         )
         old = (
-            sa.select(_DELIVERIES.c.id)
-            .where(_DELIVERIES.c.created_at < before, _DELIVERIES.c.due_at.is_(None))
-            .order_by(_DELIVERIES.c.created_at)
+            sa.select(DELIVERIES.c.id)
+            .where(DELIVERIES.c.created_at < before, DELIVERIES.c.due_at.is_(None))
+            .order_by(DELIVERIES.c.created_at)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
         async with self._database.transaction() as connection:
             await connection.execute(giving_up)
-            deleting = _DELIVERIES.delete().where(_DELIVERIES.c.id.in_(old))
+            deleting = DELIVERIES.delete().where(DELIVERIES.c.id.in_(old))
             return (await connection.execute(deleting)).rowcount
 
 
@@ -204,30 +211,10 @@ _NEWS = {NewsKind.OUTCOMES: webhook_news.outcomes, NewsKind.REPORTS: webhook_new
 
 
 async def _enabled(connection: AsyncConnection) -> Sequence[Webhook]:
+    """Who is told, held until the end of the transaction."""
     enabled = sa.select(WEBHOOKS).where(WEBHOOKS.c.enabled).order_by(WEBHOOKS.c.id)
-    return [webhook_of(row) for row in await connection.execute(enabled)]
-
-
-def _claiming(webhook: Webhook, now: datetime, lease: timedelta, limit: int) -> Any:
-    due = (
-        sa.select(_DELIVERIES.c.id)
-        .where(_DELIVERIES.c.webhook_id == webhook.id, _DELIVERIES.c.due_at <= now)
-        .order_by(_DELIVERIES.c.due_at, _DELIVERIES.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("due")
-        .prefix_with("MATERIALIZED", dialect="postgresql")
-    )
-    return (
-        _DELIVERIES.update()
-        .where(_DELIVERIES.c.id.in_(sa.select(due.c.id)))
-        .values(
-            due_at=now + lease,
-            fence=_DELIVERIES.c.fence + 1,
-            attempts=_DELIVERIES.c.attempts + 1,
-        )
-        .returning(_DELIVERIES)
-    )
+    rows = await connection.execute(enabled.with_for_update(key_share=True))
+    return [webhook_of(row) for row in rows]
 
 
 def _delivery(webhook: Webhook, kind: NewsKind, body: str, now: datetime) -> Delivery:

@@ -75,13 +75,16 @@ async def outcomes(connection: AsyncConnection, limit: int) -> Sequence[News]:
 
 
 async def reports(connection: AsyncConnection, limit: int) -> Sequence[News]:
-    """Reports that nobody was told of; from now on they are told."""
+    """Reports that nobody was told of; from now on they are told.
+
+    Those of a push of whose outcome somebody is still to be told come after it.
+    """
     untold = (
         sa.select(
             *_CHOSEN_BY, REPORTS.c.push_id, REPORTS.c.event, REPORTS.c.at, REPORTS.c.reported_at
         )
         .join_from(REPORTS, PUSHES, PUSHES.c.id == REPORTS.c.push_id)
-        .where(sa.text("reports.untold"))
+        .where(sa.text("reports.untold"), ~PUSHES.c.untold)
         .order_by(REPORTS.c.reported_at, REPORTS.c.push_id, REPORTS.c.event)
         .limit(limit)
         .with_for_update(skip_locked=True, of=REPORTS)

@@ -51,6 +51,12 @@ class DeliveryRow(Row, table=True):
             "id",
             where="due_at IS NOT NULL",
         ),
+        partial_index(
+            "ix_webhook_deliveries_outstanding",
+            "webhook_id",
+            "created_at",
+            where="due_at IS NOT NULL",
+        ),
         sa.Index("ix_webhook_deliveries_webhook_id_id", "webhook_id", "id"),
         sa.Index("ix_webhook_deliveries_created_at", "created_at"),
     )

@@ -35,7 +35,8 @@ class DeliveryStore(Protocol):
         """Make deliveries of what nobody was told yet; how many events of the kind that had most.
 
         The events are marked as told in the same transaction, so each is in one delivery
-        for each webhook that wants to hear of its push. With `limit` there may be more.
+        for each webhook that wants to hear of its push, and reports are in none that is
+        gathered before the outcome. With `limit` there may be more.
         """
         ...
 
@@ -51,6 +52,7 @@ class DeliveryStore(Protocol):
     ) -> Sequence[HeldDelivery]:
         """Take deliveries that are due, the oldest first: of each webhook at most `limit`, less
         those with which it is `busy`; of one that fails a single one, and none while it rests.
+        Reports wait until whatever was gathered before them is told, or was tried often.
 
         No other worker gets them until `now + lease`.
         """

@@ -1,5 +1,6 @@
 """A house of stores from which webhooks are told."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ class House:
     other: Receiver
     webhooks: Webhooks
     sender: WebhookSender
+    another_sender: Callable[[], WebhookSender]
 
     async def made(
         self, kinds: frozenset[NewsKind] = BOTH, selection: Selection = SENDS

@@ -25,6 +25,18 @@ async def house(database, clock, metrics) -> AsyncIterator[House]:
         deliveries, ring, pulse = SqlDeliveries(database), KeyRing([make_key("k")]), Pulse()
         poster = HttpPoster(options)
         await poster.open()
+
+        def sender() -> WebhookSender:
+            return WebhookSender(
+                store=deliveries,
+                poster=poster,
+                sealer=ring,
+                clock=clock,
+                metrics=Metrics(),
+                pulse=pulse,
+                options=options,
+            )
+
         yield House(
             room,
             receiver,
@@ -37,14 +49,7 @@ async def house(database, clock, metrics) -> AsyncIterator[House]:
                 pulse=pulse,
                 options=options,
             ),
-            WebhookSender(
-                store=deliveries,
-                poster=poster,
-                sealer=ring,
-                clock=clock,
-                metrics=Metrics(),
-                pulse=pulse,
-                options=options,
-            ),
+            sender(),
+            another_sender=sender,
         )
         await poster.close()
