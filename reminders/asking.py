@@ -245,6 +245,15 @@ class Asking:
         explained = await self._explain.of_event(principal, asked.event_id, user_id=_user(user))
         return firing_bodies.explanation_answer(explained)
 
+    async def explain_guest(
+        self, principal: Principal, asked: schemas.ExplainGuest
+    ) -> schemas.ExplanationAnswer:
+        user = checked_user(asked.user_id)
+        explained = await self._explain.of_guest(
+            principal, asked.event_id, user_id=user, part=asked.part
+        )
+        return firing_bodies.explanation_answer(explained)
+
 
 def _user(user_id: str | None, field: str = "user_id") -> UserId | None:
     return None if user_id is None else checked_user(user_id, field=field)

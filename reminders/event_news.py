@@ -88,7 +88,7 @@ def news_of(inputs: Inputs) -> list[Firing]:
         left = max(0, ASKED - guest.told)
         for days in GUESTS_DAYS[len(GUESTS_DAYS) - left :]:
             news = News(
-                rule_id=usual_id(f"guest {guest.part} {days}"),
+                rule_id=asking_id(guest.part, days),
                 subject_id=guest.id,
                 firing_class=FiringClass.GUEST,
                 about=deadline,
@@ -100,6 +100,11 @@ def news_of(inputs: Inputs) -> list[Firing]:
             )
             firings += _placed(event, guest.user_id, hush, news)
     return firings
+
+
+def asking_id(part: str, days: int) -> UUID:
+    """The rule that asks the guests of a part so many days before they are to answer."""
+    return usual_id(f"guest {part} {days}")
 
 
 def spoken_as(event: Event, rule_id: UUID) -> str:

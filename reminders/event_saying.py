@@ -55,8 +55,8 @@ def news_notice(
     asks = firing.firing_class is FiringClass.GUEST
     if asks:
         data["part"] = due.part
-        if token := opting.token(firing.user_id, event.id):
-            data["opt_out"] = f"/v1/opt-outs/{token}"
+        if link := opting.link(firing.user_id, event.id):
+            data["opt_out"] = link
     return Notice(
         user_ids=(firing.user_id,),
         template=template,

@@ -15,8 +15,11 @@ from reminders.alarm import AlarmSync
 from reminders.alarm_ports import AlarmStore
 from reminders.authority import Act, acting_for, require, task_on
 from reminders.due import due_on, nominal
-from reminders.errors import EventNotFound, NotInEvent
+from reminders.errors import EventNotFound, NotInEvent, NotInvited
 from reminders.firing import Firing, Settled
+from reminders.guest import guest_id
+from reminders.guest_tracing import guest_traces, without_place
+from reminders.guests.ports import GuestStore
 from reminders.identity import ONCE, SOON, dedupe_key
 from reminders.lateness import class_of, useful_until_of
 from reminders.placing import POLICY, Placement, place
@@ -62,9 +65,11 @@ class Explain:
         firings: FiringStore,
         aftermath: Aftermath,
         alarms: AlarmStore,
+        guests: GuestStore,
         almanac: Almanac,
         clock: Clock,
     ) -> None:
+        self._guests = guests
         self._calendar = calendar
         self._firings = firings
         self._aftermath = aftermath
@@ -100,6 +105,33 @@ class Explain:
         inputs = Inputs(sheet.event, sheet.members, [], [], people, ramadans)
         traces = news_traces(inputs, user, self._clock.now())
         return await self._explained(traces, await self._firings.settled(event_id, user), user)
+
+    async def of_guest(
+        self, principal: Principal, event_id: UUID, *, user_id: UserId, part: str
+    ) -> Explained:
+        """Why a guest is asked for an answer, or is not: for themselves, hosts and servers.
+
+        Hosts hear neither where the guest is nor what became of it on which device.
+        """
+        sheet = await self._calendar.sheet(event_id)
+        if sheet is None:
+            raise EventNotFound("There is no such event.")
+        if principal.user_id != user_id:
+            require(principal, sheet, Act.SEE_GUESTS)
+        invitation = await self._guests.invitation(guest_id(event_id, user_id, part))
+        if invitation is None:
+            raise NotInvited("The user is not invited to this part.", user_id=user_id)
+        traces = guest_traces(
+            sheet.event,
+            invitation,
+            await self._calendar.person(user_id),
+            ramadans=await self._almanac.ramadans(),
+            now=self._clock.now(),
+        )
+        settled = await self._firings.settled(invitation.guest.id, user_id)
+        if principal.user_id not in (None, user_id):
+            return Explained([without_place(each) for each in traces], settled, {}, [])
+        return await self._explained(traces, settled, user_id)
 
     async def of(
         self,

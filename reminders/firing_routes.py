@@ -45,4 +45,14 @@ def firing_operations(asking: Asking) -> list[AnyOperation]:
             _EXPLAINING,
             takes_for=schemas.ExplainEvent,
         ),
+        *both(
+            "guests.explain",
+            "GET",
+            "/events/{event_id}/guests/{user_id}/explain",
+            "Why a guest is asked for an answer, or is not: to them and to their hosts.",
+            schemas.ExplainGuest,
+            schemas.ExplanationAnswer,
+            asking.explain_guest,
+            (InvalidInput, errors.EventNotFound, errors.RoleTooLow, errors.NotInvited),
+        ),
     ]

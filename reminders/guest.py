@@ -41,6 +41,14 @@ class Guest:
 
 
 @dataclass(frozen=True, slots=True)
+class Invitation:
+    """A guest, and whether they asked to be asked no more: in this event, or in any."""
+
+    guest: Guest
+    opted_out: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveGuest:
     """An invitation ends."""
 

@@ -3,12 +3,24 @@
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from kernel.ids import UserId, is_user_id
 
+PATH = "/v1/opt-outs/"
+
 _PROOF_BYTES = 16
 _LONGEST = 320
+_HERE = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def is_trusted(base: str) -> bool:
+    """Whether links that begin so reach our server and nobody between: over https, or here."""
+    address = urlsplit(base)
+    if address.scheme == "http":
+        return address.hostname in _HERE
+    return address.scheme == "https" and bool(address.hostname)
 
 
 class OptOutSigner:
@@ -18,10 +30,16 @@ class OptOutSigner:
     are made from secrets that serve other ends as well, and tell nothing of them.
     """
 
-    def __init__(self, secrets: Sequence[str] = ()) -> None:
+    def __init__(self, secrets: Sequence[str] = (), *, base: str = "") -> None:
+        self._base = base.rstrip("/")
         self._keys = [
             hmac.digest(each.encode(), b"zaffa opt-outs of guests", "sha256") for each in secrets
         ]
+
+    def link(self, user_id: UserId, event_id: UUID) -> str:
+        """The whole address that a guest gets; none without a base that they could trust."""
+        token = self.token(user_id, event_id)
+        return f"{self._base}{PATH}{token}" if token and is_trusted(self._base) else ""
 
     def token(self, user_id: UserId, event_id: UUID) -> str:
         """What ends the link: text for an address, or none."""

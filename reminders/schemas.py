@@ -76,6 +76,11 @@ class ExplainEvent(OneEvent, frozen=True, kw_only=True):
     user_id: User
 
 
+class ExplainGuest(OneEvent, frozen=True, kw_only=True):
+    user_id: User
+    part: Annotated[str, msgspec.Meta(max_length=32)] = "main"
+
+
 class PutMember(OneEvent, frozen=True, kw_only=True):
     user_id: User
     role: Literal["owner", "collaborator", "vendor", "guest"]

@@ -17,6 +17,7 @@ from kernel.bus import Bus, Publication
 from kernel.clock import SystemClock
 from kernel.errors import Unavailable
 from kernel.metrics import Metrics
+from reminders.opting import is_trusted
 from server import migrations
 from server.wiring.groups import Settings
 from server.wiring.preparing import check_presence, database_folder, open_bus, open_database
@@ -53,6 +54,7 @@ async def check(settings: Settings) -> AsyncIterator[Finding]:
         yield finding
     yield await _redis(settings)
     yield _pushes(settings)
+    yield _links(settings)
     for finding in _credentials(settings):
         yield finding
     for finding in _files(settings):
@@ -67,6 +69,17 @@ def _insecure(settings: Settings) -> Finding:
         f"insecure: whoever reaches the server {where} may do everything in channels",
         "Unset ZAFFA_SERVER_INSECURE in production.",
     )
+
+
+def _links(settings: Settings) -> Finding:
+    if not is_trusted(settings.server.public_url):
+        return Finding(
+            Level.WARN,
+            "links",
+            "guests who are asked for an answer get no link to opt out with",
+            "Set ZAFFA_SERVER_PUBLIC_URL to the https address of the server.",
+        )
+    return Finding(Level.OK, "links", f"guests opt out at {settings.server.public_url}")
 
 
 def _tokens(settings: Settings) -> Finding:

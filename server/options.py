@@ -17,7 +17,9 @@ class ServerOptions:
     host: str = option("127.0.0.1", "Address to listen on; 0.0.0.0 for every interface.")
     port: int = option(8000, "Port to listen on; 0 takes a free one.")
     public_url: str = option(
-        "", "How clients reach the server, such as https://chat.example.dz; for pages and hints."
+        "",
+        "How clients reach the server, such as https://chat.example.dz; for pages, hints, and the"
+        " links that guests opt out with, which need https.",
     )
     tls_certificate: str = option("", "File with the certificate chain, to speak TLS directly.")
     tls_key: str = option("", "File with the certificate's private key.")

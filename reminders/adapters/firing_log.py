@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.ids import UserId
 from reminders.adapters.firing_columns import settled_of
+from reminders.adapters.guest_columns import GUESTS
 from reminders.adapters.mapping import LOG, MEMBERS, TASKS, Selected
 from reminders.adapters.sql_digests import ITEMS
 from reminders.firing import Outcome, Settled
@@ -31,9 +32,12 @@ async def settled_about(
     connection: AsyncConnection, task_id: UUID, user_id: UserId
 ) -> Sequence[Settled]:
     """The last ones first."""
-    # Without such a task it is about the event itself.
-    found = sa.select(TASKS.c.event_id).where(TASKS.c.id == task_id).scalar_subquery()
-    event_id = sa.func.coalesce(found, sa.literal(task_id, TASKS.c.id.type))
+    # Without such a task or guest it is about the event itself.
+    found = [
+        sa.select(each.c.event_id).where(each.c.id == task_id).scalar_subquery()
+        for each in (TASKS, GUESTS)
+    ]
+    event_id = sa.func.coalesce(*found, sa.literal(task_id, TASKS.c.id.type))
     query = (
         sa.select(LOG, ITEMS.c.told_at)
         .outerjoin(ITEMS, ITEMS.c.dedupe_key == LOG.c.dedupe_key)

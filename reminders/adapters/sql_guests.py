@@ -10,10 +10,16 @@ import sqlalchemy as sa
 from kernel.adapters.database import Database
 from kernel.ids import UserId
 from kernel.paging import Page
-from reminders.adapters.guest_columns import GUESTS, OPT_OUTS, guest_of
+from reminders.adapters.guest_columns import (
+    GUESTS,
+    OPT_OUTS,
+    guest_of,
+    opted_out,
+    times_asked,
+)
 from reminders.adapters.mapping import MARKS
 from reminders.adapters.places import place_cursor, place_of
-from reminders.guest import EVERYWHERE, Answer, Guest
+from reminders.guest import EVERYWHERE, Answer, Guest, Invitation
 
 
 class SqlGuestStore:
@@ -27,6 +33,13 @@ class SqlGuestStore:
             found = await connection.execute(sa.select(GUESTS).where(GUESTS.c.id == guest_id))
             row = found.one_or_none()
         return None if row is None else guest_of(row)
+
+    async def invitation(self, guest_id: UUID) -> Invitation | None:
+        opted = opted_out(GUESTS.c.user_id, GUESTS.c.event_id).label("opted_out")
+        query = sa.select(GUESTS, times_asked().label("told"), opted).where(GUESTS.c.id == guest_id)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else Invitation(guest_of(row, told=row.told), row.opted_out)
 
     async def guests_of(
         self, event_id: UUID, part: str, *, cursor: str | None, limit: int

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from kernel.ids import UserId
 from kernel.paging import Page
-from reminders.guest import Answer, Guest
+from reminders.guest import Answer, Guest, Invitation
 
 
 class GuestStore(Protocol):
@@ -15,6 +15,10 @@ class GuestStore(Protocol):
 
     async def guest(self, guest_id: UUID) -> Guest | None:
         """One invitation."""
+        ...
+
+    async def invitation(self, guest_id: UUID) -> Invitation | None:
+        """One invitation with all that decides whether the guest is asked."""
         ...
 
     async def guests_of(

@@ -16,6 +16,7 @@ from reminders.guests.guests import FARTHEST, Guests
 from reminders.guests.page import heard_page, question_page
 from reminders.limits import checked_user
 from reminders.offers import both
+from reminders.opting import PATH
 from reminders.schemas import Ask, CursorText, Limit, OneEvent, Reply, User
 
 Part = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,31}$", examples=["henna"])]
@@ -226,7 +227,7 @@ def guest_operations(guests: Guests) -> list[AnyOperation]:
     ]
 
 
-_LINK = "/v1/opt-outs/{token}"
+_LINK = f"{PATH}{{token}}"
 
 
 def _body(guest: Guest) -> GuestBody:

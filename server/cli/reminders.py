@@ -18,6 +18,7 @@ from server.operator_client import OperatorClient, operator_client
 _EXAMPLES = """\
   zaffa reminders upcoming amina
   zaffa reminders explain 0197f3a2-… 0197f3a3-… amina    event, task, user: why, or why not
+  zaffa reminders explain-guest 0197f3a2-… djamel        why they are asked for an answer, or not
   zaffa reminders replan 0197f3a2-…                      an event's plan, once more
   zaffa reminders replan --all                           every plan, with progress
   zaffa reminders forecast --hours 48                    what is coming, and its peaks
@@ -68,6 +69,13 @@ def add_to(commands: Commands) -> None:
     explain.add_argument("event", metavar="EVENT")
     explain.add_argument("task", metavar="TASK")
     explain.add_argument("user", metavar="USER")
+    event = action("explain-event", "why a user is told of an event itself", _explain_event)
+    event.add_argument("event", metavar="EVENT")
+    event.add_argument("user", metavar="USER")
+    guest = action("explain-guest", "why a guest is asked for an answer, or is not", _explain_guest)
+    guest.add_argument("event", metavar="EVENT")
+    guest.add_argument("user", metavar="USER")
+    guest.add_argument("--part", default="main", help="the part that they are invited to")
     replan = action("replan", "make an event's plan again; nothing comes twice", _replan)
     which = replan.add_mutually_exclusive_group(required=True)
     which.add_argument("event", nargs="?", metavar="EVENT")
@@ -122,6 +130,20 @@ async def _upcoming(client: OperatorClient, given: argparse.Namespace) -> int:
 async def _explain(client: OperatorClient, given: argparse.Namespace) -> int:
     path = ("events", given.event, "tasks", given.task, "explain")
     found = await client.ask("GET", *path, query=[("user_id", given.user)])
+    return _explained(found)
+
+
+async def _explain_event(client: OperatorClient, given: argparse.Namespace) -> int:
+    path = ("events", given.event, "explain")
+    return _explained(await client.ask("GET", *path, query=[("user_id", given.user)]))
+
+
+async def _explain_guest(client: OperatorClient, given: argparse.Namespace) -> int:
+    path = ("events", given.event, "guests", given.user, "explain")
+    return _explained(await client.ask("GET", *path, query=[("part", given.part)]))
+
+
+def _explained(found: Mapping[str, Any]) -> int:
     for each in found["traces"]:
         _print(_trace(each))
     for each in found["settled"]:

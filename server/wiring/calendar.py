@@ -68,7 +68,9 @@ class Calendar:
         self._ground = ground
         self._store = store = SqlCalendarStore(ground.database)
         self._signer = ActionSigner(ground.settings.credentials.keys)
-        self._opting = OptOutSigner(ground.settings.credentials.keys)
+        self._opting = OptOutSigner(
+            ground.settings.credentials.keys, base=ground.settings.server.public_url
+        )
         self._planning = Pulse(ground.relaying)
         """Beats when something that reminders depend on was changed in this process: plans
         follow, and what is told of the change."""
@@ -94,6 +96,7 @@ class Calendar:
             default_locale=ground.settings.scheduler.default_locale,
         )
         self._alarms = SqlAlarmStore(ground.database, clock)
+        guests = SqlGuestStore(ground.database)
         ground.operations += routes.operations(
             events=self.events,
             parts=self.parts,
@@ -110,7 +113,7 @@ class Calendar:
             ),
             guests=Guests(
                 calendar=store,
-                store=SqlGuestStore(ground.database),
+                store=guests,
                 clock=clock,
                 planning=planning,
                 signer=self._opting,
@@ -124,6 +127,7 @@ class Calendar:
                 firings=self._firings,
                 aftermath=SqlAftermath(ground.database),
                 alarms=self._alarms,
+                guests=guests,
                 almanac=self._almanac,
                 clock=clock,
             ),

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from reminders.adapters.mapping import MARKS
-from reminders.adapters.plan_rows import inputs_of
+from reminders.adapters.plan_inputs import inputs_of
 from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_guests import SqlGuestStore
 from reminders.days import MAIN, Deadline
@@ -44,7 +44,8 @@ def guest(of, user_id, part=MAIN):
 async def asked(database, of):
     """Whom a plan would ask."""
     async with database.reading() as connection:
-        return {each.user_id for each in (await inputs_of(connection, of, ())).guests}
+        (inputs,) = await inputs_of(connection, [of], {of.id: {}})
+        return {each.user_id for each in inputs.guests}
 
 
 async def test_an_invitation_is_kept_and_its_answer_takes_its_place(store, wedding, database):

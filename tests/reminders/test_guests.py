@@ -107,7 +107,7 @@ async def test_one_tap_on_the_link_and_nobody_asks_again(anywhere):
     (asked,) = [
         each for each in await heard(room, date(2026, 4, 9), time(12)) if each.user_ids == (DJAMEL,)
     ]
-    token = asked.data["opt_out"].removeprefix("/v1/opt-outs/")
+    token = asked.data["opt_out"].removeprefix("https://push.example.dz/v1/opt-outs/")
 
     await room.guests.opt_out(token, everywhere=False)
     await room.guests.opt_out(token, everywhere=False)
@@ -155,6 +155,23 @@ def test_a_link_names_whom_and_which_event_and_other_keys_do_not_count():
     assert OptOutSigner(["new", "a secret of a test"]).named(token) == (DJAMEL, EVERYWHERE)
     assert OptOutSigner(["another"]).named(token) is None
     assert OptOutSigner().token(DJAMEL, EVERYWHERE) == ""
+
+
+@pytest.mark.parametrize(
+    ("base", "trusted"),
+    [
+        ("https://push.example.dz", True),
+        ("http://127.0.0.1:8000", True),
+        ("http://localhost", True),
+        ("http://push.example.dz", False),
+        ("http://localhost.example.dz", False),
+        ("", False),
+    ],
+)
+def test_a_guest_gets_a_whole_address_or_none(base, trusted):
+    link = OptOutSigner(["a key"], base=base).link(DJAMEL, EVERYWHERE)
+
+    assert link.startswith(f"{base}/v1/opt-outs/") if trusted else link == ""
 
 
 async def test_guests_are_asked_in_the_morning_and_late_ones_on_the_next(room, wedding):

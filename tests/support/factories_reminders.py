@@ -68,7 +68,7 @@ AMINA = UserId("amina")
 BILAL = UserId("bilal")
 CELIA = UserId("célia")
 
-OPTING = OptOutSigner(["a secret of a test"])
+OPTING = OptOutSigner(["a secret of a test"], base="https://push.example.dz/")
 
 LONG_AGO = datetime(1999, 1, 1, tzinfo=UTC)
 
@@ -260,6 +260,7 @@ def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
             firings=firings,
             aftermath=SqlAftermath(database),
             alarms=alarms,
+            guests=SqlGuestStore(database),
             almanac=almanac,
             clock=clock,
         ),
