@@ -13,6 +13,7 @@ from kernel.workers import Pulse, Stop, rest
 from notifications.app_pace import AppPace
 from notifications.braking import Brakes
 from notifications.breaker import Hold
+from notifications.device_pace import DevicePace
 from notifications.feedback import Feedback
 from notifications.gate import Gate
 from notifications.lane import Lane, LaneKey
@@ -74,7 +75,8 @@ class Dispatcher:
     `providers` are the default app's for each class: a class whose providers are its own
     shares no connection with another. Further ones come and go while it runs. `pulse` beats
     when new pushes were planned in this process, `rates` are kept with other dispatchers, if
-    there are any, `brakes` stop campaigns that go wrong, and `pace` is how fast an app's may go.
+    there are any, `brakes` stop campaigns that go wrong, `pace` is how fast an app's may go, and
+    `device_pace` how much a phone is sent through FCM.
     """
 
     name = "dispatcher"
@@ -93,6 +95,7 @@ class Dispatcher:
         rates: SharedRates | None = None,
         brakes: Brakes | None = None,
         pace: AppPace | None = None,
+        device_pace: DevicePace | None = None,
     ) -> None:
         self._store = store
         self._feedback = feedback
@@ -103,6 +106,7 @@ class Dispatcher:
         self._rates = rates
         self._brakes = brakes
         self._pace = pace
+        self._device_pace = device_pace
         self._metrics = LaneMetrics.of(metrics)
         self._rate = metrics.gauge(
             "notifications_route_rate",
@@ -162,6 +166,8 @@ class Dispatcher:
                 # Only pushes of campaigns belong to one.
                 brakes=self._brakes if urgency is Urgency.MARKETING else None,
                 pace=self._pace if urgency is Urgency.MARKETING else None,
+                # APNs says by itself when a device has had enough; its number is not known.
+                device_pace=self._device_pace if route is Route.FCM else None,
             )
             self._lanes[lane.key] = lane
             if self._running is not None:

@@ -12,6 +12,7 @@ from kernel.notices import Urgency
 from kernel.workers import Pulse, Stop, rest
 from notifications.app_pace import AppPace
 from notifications.braking import Brakes
+from notifications.device_pace import DevicePace
 from notifications.feedback import Feedback
 from notifications.gate import Gate
 from notifications.lane_metrics import LaneMetrics
@@ -51,6 +52,7 @@ class Lane:
         rates: SharedRates | None = None,
         brakes: Brakes | None = None,
         pace: AppPace | None = None,
+        device_pace: DevicePace | None = None,
     ) -> None:
         self.app_id = app_id
         self.route = route
@@ -68,6 +70,7 @@ class Lane:
         self._rates = rates
         self._brakes = brakes
         self._pace = pace
+        self._device_pace = device_pace
         self._again_in: float | None = None
         self._flying = 0
         self._flights: set[asyncio.Task[None]] = set()
@@ -146,10 +149,11 @@ class Lane:
             lease=self._lease,
             limit=allowed,
         )
-        self._give_back(allowed - len(claim.pushes), now)
-        if claim.pushes:
-            self._flying += len(claim.pushes)
-            flight = group.create_task(self._send(claim.pushes))
+        pushes = await self._in_pace(claim.pushes)
+        self._give_back(allowed - len(pushes), now)
+        if pushes:
+            self._flying += len(pushes)
+            flight = group.create_task(self._send(pushes))
             self._flights.add(flight)
             flight.add_done_callback(self._flights.discard)
         self._in_flight.set(self._flying)
@@ -169,6 +173,25 @@ class Lane:
             self._give_back_to_provider(allowed - paced, now)
             allowed = paced
         return allowed
+
+    async def _in_pace(
+        self, claimed: Sequence[tuple[HeldPush, Attempt]]
+    ) -> Sequence[tuple[HeldPush, Attempt]]:
+        """Those that their devices may have now; the others wait again, and nobody learns of it."""
+        if self._device_pace is None or not claimed:
+            return claimed
+        outcomes = await self._device_pace.held_back([push.device_id for push, _ in claimed])
+        now = self._clock.now()
+        late = [
+            settlement_of(push, outcome, now=now, dice=random.uniform)
+            for (push, _), outcome in zip(claimed, outcomes, strict=True)
+            if outcome is not None
+        ]
+        if not late:
+            return claimed
+        await self._store.settle(late, now=now)
+        self._metrics.held_back.labels(*self.key).inc(len(late))
+        return [each for each, held in zip(claimed, outcomes, strict=True) if held is None]
 
     def _give_back(self, unused: int, now: float) -> None:
         if self._pace is not None:

@@ -16,6 +16,7 @@ class LaneMetrics:
     in_flight: Gauge
     lost: Counter
     limited: Counter
+    held_back: Counter
 
     @classmethod
     def of(cls, metrics: Metrics) -> "LaneMetrics":
@@ -39,6 +40,11 @@ class LaneMetrics:
             limited=metrics.counter(
                 "notifications_limiter_waits_total",
                 "Times that a lane with room was told to wait, by a rate or a hold.",
+                ["app", "route", "urgency"],
+            ),
+            held_back=metrics.counter(
+                "notifications_held_back_total",
+                "Pushes that waited because their device had had enough for the moment.",
                 ["app", "route", "urgency"],
             ),
         )

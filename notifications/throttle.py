@@ -46,6 +46,11 @@ class ThrottleOptions:
         "How long a credential that is new or rested takes to its full rate; Google asks for 60.",
     )
 
+    fcm_device_per_minute: float = option(
+        240.0,
+        "Pushes to one device through FCM in a minute, as FCM allows; what is too much waits. 0 is"
+        " any number.",
+    )
     app_marketing_per_second: float = option(
         0.0,
         "Campaign pushes a second of one app, over all its routes together; what is too fast"
@@ -55,6 +60,8 @@ class ThrottleOptions:
     def __post_init__(self) -> None:
         if self.app_marketing_per_second < 0:
             raise ValueError("app_marketing_per_second must not be below 0")
+        if self.fcm_device_per_minute < 0:
+            raise ValueError("fcm_device_per_minute must not be below 0")
         if self.ramp_seconds < 0:
             raise ValueError("ramp_seconds must be at least 0")
         if self.fcm_per_second <= 0:

@@ -201,6 +201,7 @@ class Pushes:
                 options=settings.campaigns,
             ),
             pace=self._pace(),
+            device_pace=self._sends.device_pace(),
         )
         upkeep = Upkeep(
             store=self._push_store,

@@ -9,13 +9,14 @@ from notifications.adapters.sql_lists import SqlLists
 from notifications.adapters.sql_reports import SqlReports
 from notifications.adapters.sql_send_ledger import SqlSendLedger
 from notifications.adapters.sql_sends import SqlSends
+from notifications.device_pace import DevicePace
 from notifications.ports import DeviceStore, PushLedger
 from notifications.preferences.voices import Voices
 from notifications.reports import routes as report_routes
 from notifications.reports.reports import Reports
 from notifications.reports.signing import ReportSigner
 from notifications.sends import list_routes, routes
-from notifications.sends.limits import LocalLimits
+from notifications.sends.limits import LocalLimits, SendOptions
 from notifications.sends.lists import Lists
 from notifications.sends.ports import SendLimits
 from notifications.sends.rehearsal import Rehearsal
@@ -47,7 +48,7 @@ class Sending:
             lists=lists,
             pushes=pushes,
             shelf=shelf,
-            limits=self._limits(),
+            limits=self._limits(ground.settings.sends, name="sends"),
             clock=ground.clock,
             pulse=ground.relaying,
             expanding=self._expanding,
@@ -74,12 +75,20 @@ class Sending:
             ),
         ]
 
-    def _limits(self) -> SendLimits:
+    def device_pace(self) -> DevicePace | None:
+        """How much one device is sent through FCM, if there is an end to it."""
+        per_minute = self._ground.settings.throttle.fcm_device_per_minute
+        if not per_minute:
+            return None
+        limits = self._limits(SendOptions(user_per_minute=per_minute), name="devices")
+        return DevicePace(limits, per_minute=per_minute, clock=self._ground.clock)
+
+    def _limits(self, options: SendOptions, *, name: str) -> SendLimits:
         """Nodes that meet in Redis keep the limits together."""
-        ground, options = self._ground, self._ground.settings.sends
+        ground = self._ground
         if ground.redis is None:
             return LocalLimits(options, clock=ground.clock)
-        prefix = f"{ground.settings.redis.prefix}sends"
+        prefix = f"{ground.settings.redis.prefix}{name}"
         return RedisSendLimits(ground.redis, options=options, prefix=prefix, clock=ground.clock)
 
     def relay(self) -> None:

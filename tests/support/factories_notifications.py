@@ -30,6 +30,7 @@ from notifications.app_pace import AppPace
 from notifications.braking import Brakes
 from notifications.coalescing.options import CoalescingOptions
 from notifications.deciding.types import Consent, QuietHours, UserPreferences
+from notifications.device_pace import DevicePace
 from notifications.dispatcher import Dispatcher, DispatcherOptions
 from notifications.feedback import Feedback
 from notifications.intake import Intake
@@ -239,6 +240,7 @@ class Room:
         rates: SharedRates | None = None,
         brakes: Brakes | None = None,
         pace: AppPace | None = None,
+        device_pace: DevicePace | None = None,
         **options: float,
     ) -> Dispatcher:
         return Dispatcher(
@@ -253,6 +255,7 @@ class Room:
             rates=rates,
             brakes=brakes,
             pace=pace,
+            device_pace=device_pace,
         )
 
     async def register(self, user_id: UserId, told: Registration, *, agrees: bool = True) -> Device:
