@@ -1,34 +1,28 @@
-"""When a campaign stops by itself: what became of its last pushes says that it goes wrong."""
+"""When a campaign stops by itself: all dispatchers together see that it goes wrong."""
 
 import logging
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from kernel.clock import Clock
 from kernel.metrics import Metrics
-from kernel.options import option
 from notifications.audit.types import SYSTEM, Deed
+from notifications.brake import Brake, CampaignOptions
 from notifications.breaker import Hold
 from notifications.campaign import CampaignState
-from notifications.campaign_ports import CampaignStore
+from notifications.campaign_ports import CampaignStore, TallyStore
 from notifications.pushes import Settlement
-from notifications.types import Outcome, Verdict
+from notifications.types import Verdict
 
 log = logging.getLogger(__name__)
-
-WINDOW = 1000
-"""Attempts of a campaign that are looked back on."""
-
-LEAST = 200
-"""So many are needed to speak of a share."""
 
 CAMPAIGNS = 64
 """Campaigns whose attempts are remembered at once."""
 
-_FAILED = frozenset({Verdict.REJECTED, Verdict.FAILED, Verdict.AMBIGUOUS, Verdict.MISCONFIGURED})
-"""What is held against a campaign. Addresses that are gone are nobody's fault."""
+SHARED_EVERY = 1.0
+"""Seconds after which a dispatcher says again what it saw of a campaign, while it sends it."""
 
 _CONFIGURATION = {
     Verdict.MISCONFIGURED: Hold.MISCONFIGURED,
@@ -37,95 +31,81 @@ _CONFIGURATION = {
 """Answers that hold a route when they are many, and with it the campaigns that got them."""
 
 
-@dataclass(frozen=True, slots=True)
-class CampaignOptions:
-    """When a campaign pauses by itself. Each dispatcher judges by the attempts that it made."""
+@dataclass(slots=True)
+class _Watched:
+    """A campaign as this dispatcher sees it. `era` counts how often it was stopped."""
 
-    stop_after_refusals: int = option(
-        50, "So many refusals for one reason among its last 1,000 attempts pause a campaign."
-    )
-    stop_at_error_share: float = option(
-        0.3,
-        "This share of failures among its last 1,000 attempts (200 at least) pauses a campaign.",
-    )
-
-    def __post_init__(self) -> None:
-        if self.stop_after_refusals < 1:
-            raise ValueError("stop_after_refusals must be at least 1")
-        if not 0 < self.stop_at_error_share <= 1:
-            raise ValueError("stop_at_error_share must be above 0 and at most 1")
-
-
-class Brake:
-    """What became of one campaign's last attempts. Pure."""
-
-    def __init__(self, options: CampaignOptions) -> None:
-        self._options = options
-        self._window: deque[Outcome] = deque()
-        self._refused: Counter[str] = Counter()
-        self._failed = 0
-
-    def record(self, outcome: Outcome) -> str:
-        """Take an answer into account; why to stop, if it is enough."""
-        self._window.append(outcome)
-        self._count(outcome, 1)
-        if len(self._window) > WINDOW:
-            self._count(self._window.popleft(), -1)
-        if outcome.verdict not in _FAILED:
-            return ""
-        alike = self._refused[outcome.reason]
-        if outcome.verdict is Verdict.REJECTED and alike >= self._options.stop_after_refusals:
-            return f"{alike} pushes were refused alike: {outcome.reason}"
-        seen = len(self._window)
-        if seen >= LEAST and self._failed >= self._options.stop_at_error_share * seen:
-            lately = f"{self._failed} of the last {seen} attempts failed"
-            return f"{lately}, the last with: {outcome.reason}"
-        return ""
-
-    def _count(self, outcome: Outcome, by: int) -> None:
-        self._failed += by * (outcome.verdict in _FAILED)
-        if outcome.verdict is Verdict.REJECTED:
-            self._refused[outcome.reason] += by
-            if not self._refused[outcome.reason]:
-                del self._refused[outcome.reason]
+    brake: Brake = field(default_factory=Brake)
+    era: int = 0
+    shared_at: float = float("-inf")
 
 
 class Brakes:
-    """Pauses the campaigns of which this dispatcher learns that they go wrong."""
+    """Pauses the campaigns that go wrong.
+
+    What each dispatcher saw of a campaign is written down now and then, and before anybody is
+    stopped, so that neither many dispatchers that each see little nor a single one with bad
+    luck decide alone.
+    """
 
     def __init__(
-        self, *, store: CampaignStore, clock: Clock, metrics: Metrics, options: CampaignOptions
+        self,
+        *,
+        store: CampaignStore,
+        tallies: TallyStore,
+        clock: Clock,
+        metrics: Metrics,
+        options: CampaignOptions,
     ) -> None:
         self._store = store
+        self._tallies = tallies
         self._clock = clock
         self._options = options
-        self._brakes: OrderedDict[UUID, Brake] = OrderedDict()
+        self._watched: OrderedDict[UUID, _Watched] = OrderedDict()
         self._stopped = metrics.counter(
             "notifications_campaigns_stopped_total", "Campaigns that paused by themselves."
         )
 
     async def learn(self, settled: Sequence[Settlement], *, hold: Hold | None) -> None:
         """Take settled attempts into account; `hold` is why their route is held, if it is."""
-        stopping: dict[UUID, str] = {}
+        held: dict[UUID, str] = {}
+        seen: set[UUID] = set()
         for each in settled:
             campaign_id = each.push.campaign_id
-            if campaign_id is None or campaign_id in stopping:
+            if campaign_id is None:
                 continue
-            reason = self._brake(campaign_id).record(each.outcome)
+            seen.add(campaign_id)
+            self._watch(campaign_id).brake.record(each.outcome)
             if hold is not None and _CONFIGURATION.get(each.outcome.verdict) is hold:
-                reason = f"{each.push.route} is held ({hold}): {each.outcome.reason}"
+                held[campaign_id] = f"{each.push.route} is held ({hold}): {each.outcome.reason}"
+        for campaign_id in sorted(seen):
+            reason = held.get(campaign_id) or await self._judged(campaign_id)
             if reason:
-                stopping[campaign_id] = reason[:255]
-        for campaign_id, reason in stopping.items():
-            # When it is resumed, what went wrong before counts no more.
-            del self._brakes[campaign_id]
-            await self._stop(campaign_id, reason)
+                await self._stop(campaign_id, reason[:255])
+
+    async def _judged(self, campaign_id: UUID) -> str:
+        """Why to stop a campaign, by what everybody knows of it."""
+        watched, now = self._watch(campaign_id), self._clock.monotonic()
+        alone = watched.brake.why_stop(self._options)
+        if not alone and now - watched.shared_at < SHARED_EVERY:
+            return ""
+        watched.shared_at = now
+        era, others = await self._tallies.share(
+            campaign_id, watched.brake.tally, era=watched.era, now=self._clock.now()
+        )
+        if era != watched.era:
+            # When it was stopped, what went wrong before stopped counting.
+            self._watched[campaign_id] = _Watched(era=era, shared_at=now)
+            return ""
+        return watched.brake.why_stop(self._options, others)
 
     async def _stop(self, campaign_id: UUID, reason: str) -> None:
+        now = self._clock.now()
+        era = await self._tallies.clear(campaign_id, now=now)
+        self._watched[campaign_id] = _Watched(era=era)
         deed = Deed(
             SYSTEM, "campaign.stopped", f"campaign:{campaign_id}", details={"reason": reason}
         )
-        now = self._clock.now()
         campaign = await self._store.halt(
             campaign_id, cancel=False, now=now, deed=deed, reason=reason
         )
@@ -133,11 +113,11 @@ class Brakes:
             self._stopped.inc()
             log.error("campaign stopped", extra={"campaign_id": campaign_id, "reason": reason})
 
-    def _brake(self, campaign_id: UUID) -> Brake:
-        brake = self._brakes.get(campaign_id)
-        if brake is None:
-            brake = self._brakes[campaign_id] = Brake(self._options)
-            if len(self._brakes) > CAMPAIGNS:
-                self._brakes.popitem(last=False)
-        self._brakes.move_to_end(campaign_id)
-        return brake
+    def _watch(self, campaign_id: UUID) -> _Watched:
+        watched = self._watched.get(campaign_id)
+        if watched is None:
+            watched = self._watched[campaign_id] = _Watched()
+            if len(self._watched) > CAMPAIGNS:
+                self._watched.popitem(last=False)
+        self._watched.move_to_end(campaign_id)
+        return watched

@@ -8,6 +8,7 @@ from uuid import UUID
 from kernel.ids import UserId
 from kernel.notices import Variables
 from notifications.audit.types import Deed
+from notifications.brake import Tally
 from notifications.campaign import Campaign
 from notifications.deciding.types import Said
 from notifications.pushes import Notification, Push, PushState
@@ -89,4 +90,22 @@ class CampaignStore(Protocol):
 
         How many changed; 0 when all are as they should be.
         """
+        ...
+
+
+class TallyStore(Protocol):
+    """What all dispatchers saw of campaigns. Every method is one whole transaction."""
+
+    async def share(
+        self, campaign_id: UUID, tally: Tally, *, era: int, now: datetime
+    ) -> tuple[int, Sequence[Tally]]:
+        """Keep what this dispatcher saw, and learn what the others did lately.
+
+        The current era comes first: how often what was seen was cleared. What was seen in an
+        earlier one is not kept.
+        """
+        ...
+
+    async def clear(self, campaign_id: UUID, *, now: datetime) -> int:
+        """Let nothing count any more that anybody saw until now; the new era."""
         ...

@@ -106,6 +106,20 @@ class CampaignRow(Row, table=True):
     )
 
 
+class CampaignTallyRow(Row, table=True):
+    """What one dispatcher saw of a campaign's last attempts since it was stopped `era` times."""
+
+    __tablename__ = "campaign_tallies"
+
+    campaign_id: UUID = Field(primary_key=True, foreign_key="campaigns.id", ondelete="CASCADE")
+    node_id: str = Field(primary_key=True, sa_type=sa.String(64))
+    era: int = 0
+    seen: int = 0
+    failed: int = 0
+    refused: str = Field(sa_type=JSON_TEXT)
+    at: datetime = Field(sa_type=Instant)
+
+
 class CampaignVariablesRow(Row, table=True):
     """What fills a campaign's texts for one user, until that user's pushes are planned."""
 

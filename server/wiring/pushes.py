@@ -18,6 +18,7 @@ from notifications.adapters.sql_pushes import SqlPushes
 from notifications.adapters.sql_recalls import SqlRecalls
 from notifications.adapters.sql_registry import SqlRegistry
 from notifications.adapters.sql_surveys import SqlSurveys
+from notifications.adapters.sql_tallies import SqlTallies
 from notifications.adapters.sql_templates import SqlTemplates
 from notifications.app_pace import AppPace
 from notifications.apps import routes as app_routes
@@ -196,6 +197,7 @@ class Pushes:
             rates=self._rates(),
             brakes=Brakes(
                 store=self._campaign_store,
+                tallies=SqlTallies(ground.database, node_id=ground.node_id),
                 clock=clock,
                 metrics=metrics,
                 options=settings.campaigns,

@@ -8,13 +8,16 @@ from kernel.identity import Scope
 from kernel.metrics import Metrics
 from kernel.workers import Pulse
 from notifications.adapters.sql_audit import SqlAudit
+from notifications.adapters.sql_tallies import SqlTallies
 from notifications.audit.types import AuditQuery
-from notifications.braking import LEAST, WINDOW, Brake, Brakes, CampaignOptions
+from notifications.brake import LEAST, WINDOW, Brake, CampaignOptions
+from notifications.braking import Brakes
 from notifications.breaker import MISCONFIGURED_IN_A_ROW
 from notifications.campaign import CampaignState
 from notifications.campaigns import Campaigns, CampaignWorker
+from notifications.pushes import PushState, Settlement
 from notifications.types import Outcome, Text, Verdict
-from tests.support.factories_notifications import AMINA, Room, notice, server
+from tests.support.factories_notifications import AMINA, Room, held, notice, server
 from tests.support.providers import ACCEPTED, FakeProvider
 
 OPERATOR = server(Scope.CAMPAIGNS)
@@ -22,8 +25,20 @@ REFUSED = Outcome(Verdict.REJECTED, "INVALID_ARGUMENT: message.android.ttl")
 WRONG = Outcome(Verdict.MISCONFIGURED, "THIRD_PARTY_AUTH_ERROR")
 
 
-def brake(**options) -> Brake:
-    return Brake(CampaignOptions(**options))
+class Judged:
+    """A brake, and what it says after each answer."""
+
+    def __init__(self, **options) -> None:
+        self._brake = Brake()
+        self._options = CampaignOptions(**options)
+
+    def record(self, outcome) -> str:
+        self._brake.record(outcome)
+        return self._brake.why_stop(self._options)
+
+
+def brake(**options) -> Judged:
+    return Judged(**options)
 
 
 def test_refusals_alike_stop_it_however_many_are_accepted_between():
@@ -100,9 +115,10 @@ async def started(room: Room) -> tuple[Campaigns, object]:
     return campaigns, written.campaign.id
 
 
-def braking(room: Room, **options) -> Brakes:
+def braking(room: Room, node_id: str = "one", **options) -> Brakes:
     return Brakes(
         store=room.campaigns,
+        tallies=SqlTallies(room.database, node_id=node_id),
         clock=room.clock,
         metrics=Metrics(),
         options=CampaignOptions(**options),
@@ -122,7 +138,7 @@ async def test_a_campaign_that_is_refused_pauses_with_the_reason_and_chat_goes_o
     stopped = (await campaigns.get(OPERATOR, campaign_id)).campaign
     assert len(provider.attempts) == 6
     assert stopped.state is CampaignState.PAUSED
-    assert stopped.stopped_reason == f"5 pushes were refused alike: {REFUSED.reason}"
+    assert stopped.stopped_reason == f"6 pushes were refused alike: {REFUSED.reason}"
     (record,) = await SqlAudit(room.database).page(
         AuditQuery(action="campaign.stopped"), before=None, limit=10
     )
@@ -146,3 +162,85 @@ async def test_a_route_that_is_held_pauses_the_campaigns_that_found_out(room):
     stopped = (await campaigns.get(OPERATOR, campaign_id)).campaign
     assert stopped.state is CampaignState.PAUSED
     assert stopped.stopped_reason == "fcm is held (misconfigured): THIRD_PARTY_AUTH_ERROR"
+
+
+async def learned(brakes: Brakes, campaign_id, *outcomes) -> None:
+    """What a dispatcher would tell its brakes of a batch."""
+    settled = [
+        Settlement(held(campaign_id=campaign_id), each, PushState.REJECTED) for each in outcomes
+    ]
+    await brakes.learn(settled, hold=None)
+
+
+async def state_of(campaigns, campaign_id) -> CampaignState:
+    return (await campaigns.get(OPERATOR, campaign_id)).campaign.state
+
+
+async def test_dispatchers_that_each_see_little_stop_it_together(room, clock):
+    campaigns, campaign_id = await started(room)
+    nodes = [braking(room, name, stop_at_error_share=0.3) for name in "abcd"]
+
+    for _ in range(4):
+        for node in nodes:
+            assert await state_of(campaigns, campaign_id) is CampaignState.RUNNING
+            answers = [ACCEPTED] * 7 + [Outcome(Verdict.FAILED, "UNAVAILABLE")] * 6
+            await learned(node, campaign_id, *answers)
+        clock.move(seconds=1)
+
+    stopped = (await campaigns.get(OPERATOR, campaign_id)).campaign
+    assert stopped.state is CampaignState.PAUSED
+    assert (
+        stopped.stopped_reason == "96 of the last 208 attempts failed, the last with: UNAVAILABLE"
+    )
+
+
+async def test_a_dispatcher_with_bad_luck_does_not_stop_what_goes_well_elsewhere(room):
+    campaigns, campaign_id = await started(room)
+    lucky, unlucky = braking(room, "lucky"), braking(room, "unlucky")
+    await learned(lucky, campaign_id, *[ACCEPTED] * 900)
+
+    await learned(unlucky, campaign_id, *[Outcome(Verdict.FAILED, "reset")] * 250)
+
+    assert await state_of(campaigns, campaign_id) is CampaignState.RUNNING
+    await learned(unlucky, campaign_id, *[Outcome(Verdict.FAILED, "reset")] * 250)
+    assert await state_of(campaigns, campaign_id) is CampaignState.PAUSED
+
+
+async def test_refusals_alike_count_together(room, clock):
+    campaigns, campaign_id = await started(room)
+    nodes = [braking(room, name, stop_after_refusals=9) for name in "abc"]
+
+    for node in nodes:
+        await learned(node, campaign_id, *[REFUSED] * 3)
+
+    assert await state_of(campaigns, campaign_id) is CampaignState.PAUSED
+
+
+async def test_what_any_dispatcher_saw_before_it_was_resumed_counts_no_more(room, clock):
+    campaigns, campaign_id = await started(room)
+    nodes = [braking(room, name, stop_after_refusals=9) for name in "abc"]
+    for node in nodes:
+        await learned(node, campaign_id, *[REFUSED] * 3)
+    await campaigns.resume(OPERATOR, campaign_id)
+
+    for _ in range(2):
+        clock.move(seconds=2)
+        for node in nodes:
+            await learned(node, campaign_id, REFUSED)
+
+    assert await state_of(campaigns, campaign_id) is CampaignState.RUNNING
+    clock.move(seconds=2)
+    for node in nodes:
+        await learned(node, campaign_id, REFUSED, REFUSED)
+    assert await state_of(campaigns, campaign_id) is CampaignState.PAUSED
+
+
+async def test_what_a_dispatcher_saw_long_ago_says_nothing(room, clock):
+    campaigns, campaign_id = await started(room)
+    gone, here = (braking(room, name, stop_after_refusals=9) for name in ("gone", "here"))
+    await learned(gone, campaign_id, *[REFUSED] * 8)
+
+    clock.move(minutes=10)
+    await learned(here, campaign_id, REFUSED)
+
+    assert await state_of(campaigns, campaign_id) is CampaignState.RUNNING
