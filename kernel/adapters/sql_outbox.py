@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kernel.adapters.database import Database, Instant, microseconds, storable
 from kernel.adapters.driver import run_many
 from kernel.adapters.outbox_claims import CLAIM, OUTBOX, WAITING
+from kernel.adapters.plans import once
 from kernel.clock import Clock
 from kernel.outbox import RETENTION, Claimed, Entry, Moved
 
@@ -190,18 +191,29 @@ _SETTLE_ON_SQLITE = (
 async def _settle_on_postgresql(
     connection: AsyncConnection, done: Sequence[Claimed], now: datetime
 ) -> int:
-    held = {"ids": [entry.id for entry in done], "fences": [entry.fence for entry in done]}
-    return (await connection.execute(_SETTLE_ON_POSTGRESQL, {**held, "now": now})).rowcount
+    held = {
+        "ids": [entry.id for entry in done],
+        "fences": [entry.fence for entry in done],
+        "now": now,
+        "once": 1,
+    }
+    return (await connection.execute(_SETTLE_ON_POSTGRESQL, held)).rowcount
 
 
 # Put so that the index of waiting entries does not fit: PostgreSQL takes what is in there for a
 # handful, prefers it to the ids, and reads all of it, with what was settled since the last vacuum.
-_SETTLE_ON_POSTGRESQL = sa.text("""
+_HELD = """
+    WITH held AS MATERIALIZED (
+        SELECT id, fence
+        FROM {once}
+        CROSS JOIN unnest(CAST(:ids AS bigint[]), CAST(:fences AS bigint[])) AS held (id, fence)
+    )
     UPDATE outbox SET settled_at = CAST(:now AS timestamptz)
-    FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS bigint[])) AS held (id, fence)
+    FROM held
     WHERE outbox.id = held.id AND outbox.fence = held.fence AND outbox.leased_until IS NOT NULL
       AND COALESCE(outbox.settled_at, outbox.buried_at) IS NULL
-""")
+"""
+_SETTLE_ON_POSTGRESQL = sa.text(_HELD.format(once=once(":once")))
 
 
 async def _moved_on_sqlite(connection: AsyncConnection, after: int | None) -> Moved:

@@ -1,0 +1,19 @@
+"""How PostgreSQL is kept from using a plan that was made for other sizes.
+
+A prepared statement that was run five times is planned for any values, and that plan stays until
+one of its tables is analyzed, a minute later or more. Made while a table was small, it reads all
+of it each time, however large it has grown; and it guesses how long arrays are.
+"""
+
+
+def once(parameter: str) -> str:
+    """One row for the FROM clause of a statement that shall be planned each time it is run.
+
+    The value of `parameter` is always 1. PostgreSQL keeps a plan for any values only if it takes
+    it to be no dearer than those for the values at hand, and of a series whose length it does not
+    know it expects a thousand rows; of two, a million. They belong into a materialized part, so
+    that everything after it is reckoned with as many. Planning a large statement costs half a
+    millisecond, so this is for those that do much at once.
+    """
+    series = f"generate_series(1, CAST({parameter} AS integer))"
+    return f"{series} AS once CROSS JOIN {series} AS again"
