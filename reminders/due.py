@@ -36,16 +36,16 @@ def due_of(spec: DueSpec, event: Event) -> Due | None:
     match spec:
         case None:
             return None
-        case OnDay(day):
-            return Due(day)
-        case AtWall(day, at, zone):
-            return Due(day, at, zone)
         case FromEvent(at=at):
             place = anchor_of(event, spec.anchor)
             if place is None:
                 return None
             day = compressed(spec, place.day)
             return Due(day) if at is None else Due(day, at, place.zone or event.zone)
+        case OnDay(day):
+            return Due(day)
+        case AtWall(day, at, zone):
+            return Due(day, at, zone)
 
 
 def due_on(task: Task, event: Event) -> Due | None:

@@ -7,7 +7,9 @@ and changing them afterwards must not make it go off again.
 import base64
 import hashlib
 import zlib
+from collections.abc import Callable
 from datetime import date
+from functools import lru_cache
 from uuid import UUID
 
 from kernel.ids import UserId
@@ -32,9 +34,13 @@ def dedupe_key(
 
     The task is in it because one rule may be about every task of an event.
     """
-    parts = ("v1", str(rule_id), str(task_id), user_id, occurrence, nominal(due))
+    parts = ("v1", _text_of(rule_id), _text_of(task_id), user_id, occurrence, nominal(due))
     text = "\x1f".join(parts)
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+_text_of: Callable[[UUID], str] = lru_cache(maxsize=4096)(str)
+"""Few rules speak of many tasks, and several of each: their names are written once."""
 
 
 def collapse_key(key: bytes) -> str:

@@ -25,6 +25,25 @@ _EVENING = time(20)
 _GUESTS_EVENING = time(19)
 """Until then guests may be asked."""
 
+_EVENINGS = {
+    FiringClass.POLICY_FAR: _EVENING,
+    FiringClass.PAYMENT: _EVENING,
+    FiringClass.GUEST: _GUESTS_EVENING,
+}
+
+_GRACES = {
+    FiringClass.EXACT_ELAPSED: timedelta(minutes=10),
+    FiringClass.EXACT_CALENDAR: timedelta(minutes=30),
+    FiringClass.EVENT_DAY: timedelta(minutes=15),
+    FiringClass.POLICY_NEAR: timedelta(hours=2),
+    FiringClass.EVENT: timedelta(hours=2),
+    FiringClass.NAG: timedelta(hours=24),
+    FiringClass.PAYMENT_LATE: timedelta(hours=24),
+    FiringClass.POLICY_LOW: timedelta(hours=24),
+    FiringClass.DIGEST: timedelta(hours=3, minutes=30),
+}
+"""How late the firings of a class are still on time, where the hour does not matter."""
+
 
 class Decision(StrEnum):
     """What lateness leaves to do."""
@@ -54,23 +73,8 @@ def class_of(rule: Rule, task: Task) -> FiringClass:
 
 def grace_of(firing_class: FiringClass, due_at: datetime, zone: str) -> timedelta:
     """How late the firing is still on time."""
-    match firing_class:
-        case FiringClass.EXACT_ELAPSED:
-            return timedelta(minutes=10)
-        case FiringClass.EXACT_CALENDAR:
-            return timedelta(minutes=30)
-        case FiringClass.EVENT_DAY:
-            return timedelta(minutes=15)
-        case FiringClass.POLICY_NEAR | FiringClass.EVENT:
-            return timedelta(hours=2)
-        case FiringClass.NAG | FiringClass.PAYMENT_LATE | FiringClass.POLICY_LOW:
-            return timedelta(hours=24)
-        case FiringClass.POLICY_FAR | FiringClass.PAYMENT:
-            return _until(_EVENING, due_at, zone)
-        case FiringClass.DIGEST:
-            return timedelta(hours=3, minutes=30)
-        case FiringClass.GUEST:
-            return _until(_GUESTS_EVENING, due_at, zone)
+    evening = _EVENINGS.get(firing_class)
+    return _GRACES[firing_class] if evening is None else _until(evening, due_at, zone)
 
 
 def _until(clock: time, due_at: datetime, zone: str) -> timedelta:

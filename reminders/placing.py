@@ -73,26 +73,24 @@ def place(
 ) -> Placement:
     """When a firing goes off. Exact ones keep their time, unless the due itself is earlier."""
     if firing_class not in POLITE:
-        return _clamped(nominal, due)
+        return Placement(*_clamped(nominal, due))
     latest, calm = useful_until, _in_ramadan(nominal, hush)
-    if firing_class in OVERDUE:
-        placed = Placement(calm.at)
-    else:
-        placed = _clamped(calm, due)
+    at, clamped = calm.at, False
+    if firing_class not in OVERDUE:
+        at, clamped = _clamped(calm, due)
         if due.at is not None:
             latest = min(latest, instant_of(due, nominal.zone))
-    moved_by = hush.reason(wall_of(placed.at, hush.zone))
-    at = placed.at
+    moved_by = hush.reason(wall_of(at, hush.zone))
     if moved_by:
-        if placed.clamped:
-            evening = wall_of(placed.at, hush.zone).date() - timedelta(days=1)
+        if clamped:
+            evening = wall_of(at, hush.zone).date() - timedelta(days=1)
             at = resolve(datetime.combine(evening, EVENING_BEFORE), hush.zone)
         at = shifted(at, hush, latest=latest)
     spread = jitter_of(user_id, SPREAD[firing_class])
     # Spreading must not push anybody into quiet, or past the point.
     if at + spread >= latest or hush.reason(wall_of(at + spread, hush.zone)):
         spread = timedelta(0)
-    return Placement(at + spread, placed.clamped, moved_by, spread)
+    return Placement(at + spread, clamped, moved_by, spread)
 
 
 @lru_cache(maxsize=4096)
@@ -111,8 +109,8 @@ def _in_ramadan(nominal: Nominal, hush: Hush) -> Nominal:
     return replace(nominal, at=resolve(wall, nominal.zone), wall=wall)
 
 
-def _clamped(nominal: Nominal, due: Due) -> Placement:
-    """What would come after the due comes an hour before it."""
+def _clamped(nominal: Nominal, due: Due) -> tuple[datetime, bool]:
+    """What would come after the due comes an hour before it: when, and whether it would."""
     if due.at is None or nominal.at < instant_of(due, nominal.zone):
-        return Placement(nominal.at)
-    return Placement(instant_of(due, nominal.zone) - BEFORE_DUE, clamped=True)
+        return nominal.at, False
+    return instant_of(due, nominal.zone) - BEFORE_DUE, True

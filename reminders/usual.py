@@ -16,10 +16,12 @@ from reminders.due import due_on, is_compressed
 from reminders.limits import RULES
 from reminders.person import Occasion, Person, Usual, UsualLead
 from reminders.types import (
+    AtWall,
     CalendarLead,
     Choice,
     ElapsedLead,
     Event,
+    FromEvent,
     Lead,
     Offset,
     Priority,
@@ -73,8 +75,9 @@ def occasion_of(task: Task, event: Event) -> Occasion:
     """What kind of thing the task is, as far as being reminded goes."""
     if task.details.payment is not None:
         return Occasion.PAYMENT
-    due = due_on(task, event)
-    if task.details.priority is not Priority.LOW and due is not None and due.at is not None:
+    # Most have no time: that is seen without finding their day.
+    timed = isinstance(task.due, AtWall | FromEvent) and task.due.at is not None
+    if timed and task.details.priority is not Priority.LOW and due_on(task, event) is not None:
         return Occasion.APPOINTMENT
     return Occasion(task.details.priority)
 
@@ -94,8 +97,7 @@ def usual_rules(
     leads = leads[max(0, len(leads) - max(0, RULES - ruled)) :]
     said = None if person is None else person.usual.get(Occasion.OVERDUE)
     nags = _nags(task, event) if choice.nag and (said is None or said.on) else ()
-    clock = clock_of(person)
-    after = [CalendarLead(Offset(days=-days), clock) for days in nags]
+    after = _after(nags, clock_of(person))
     return [
         *(_rule(lead, task, event, user_id, since) for lead, since in leads),
         *(_rule(lead, task, event, user_id, None) for lead in after),
@@ -104,10 +106,11 @@ def usual_rules(
 
 def usual_leads(people: Iterable[Person]) -> Iterator[Lead]:
     """Every lead that a rule for anybody of these may have, whatever the task."""
-    for person in (None, *people):
+    own = [each for each in people if each.usual or each.clock is not None]
+    for person in (None, *own):
         for occasion in Occasion:
             yield from (lead for lead, _ in leads_of(occasion, person))
-    yield from (CalendarLead(Offset(days=-days), CLOCK) for days in _AFTER)
+    yield from _after(_AFTER, CLOCK)
 
 
 def is_usual(task: Task, user_id: UserId) -> bool:
@@ -165,6 +168,11 @@ def _product_leads(occasion: Occasion, clock: time) -> Sequence[tuple[Lead, date
     return tuple((lead_of(each, clock), None) for each in PRODUCT[occasion])
 
 
+@lru_cache(maxsize=1024)
+def _after(days: tuple[int, ...], clock: time) -> Sequence[Lead]:
+    return tuple(CalendarLead(Offset(days=-each), clock) for each in days)
+
+
 def _since(lead: UsualLead, said: Usual, product: Sequence[UsualLead]) -> datetime | None:
     """From when on a lead holds: always, where it is no other than the product's."""
     known = {(each.days, each.minutes) for each in product}
@@ -178,7 +186,7 @@ def lead_of(lead: UsualLead, clock: time) -> Lead:
     return CalendarLead(Offset(days=lead.days or 0), lead.at or clock)
 
 
-def _nags(task: Task, event: Event) -> Sequence[int]:
+def _nags(task: Task, event: Event) -> tuple[int, ...]:
     """Days after the due on which an open task is spoken of, then no more.
 
     Never what a late start pressed together, what is not important, or what comes again.
