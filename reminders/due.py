@@ -1,8 +1,10 @@
 """From what was asked for to what is due, and when. Pure."""
 
 import calendar
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 
 from reminders.days import MAIN
 from reminders.times import end_of_day, resolve, wall_of
@@ -41,11 +43,15 @@ def due_of(spec: DueSpec, event: Event) -> Due | None:
             if place is None:
                 return None
             day = compressed(spec, place.day)
-            return Due(day) if at is None else Due(day, at, place.zone or event.zone)
+            return _due(day) if at is None else _due(day, at, place.zone or event.zone)
         case OnDay(day):
-            return Due(day)
+            return _due(day)
         case AtWall(day, at, zone):
-            return Due(day, at, zone)
+            return _due(day, at, zone)
+
+
+_due: Callable[..., Due] = lru_cache(maxsize=4096)(Due)
+"""Many tasks are due on few days: their dues are the same, and what follows is found once."""
 
 
 def due_on(task: Task, event: Event) -> Due | None:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from reminders.due import day_over, instant_of
 from reminders.firing import OVERDUE, PAYMENTS, FiringClass
 from reminders.times import resolve, wall_of
-from reminders.types import CalendarLead, Due, ElapsedLead, Lead, Offset, Priority, Rule, Task
+from reminders.types import Due, ElapsedLead, Lead, Offset, Priority, Rule, Task
 
 FOLDS = frozenset({FiringClass.POLICY_FAR, FiringClass.NAG}) | PAYMENTS
 """Classes that are not worth a push of their own once their grace is over."""
@@ -55,20 +55,18 @@ class Decision(StrEnum):
 
 def class_of(rule: Rule, task: Task) -> FiringClass:
     """The class of a rule's firings about a task."""
-    match rule.lead:
-        case ElapsedLead():
-            return FiringClass.EXACT_ELAPSED if rule.exact else FiringClass.POLICY_NEAR
-        case CalendarLead(before):
-            days = _days(before)
-            if rule.exact:
-                return FiringClass.EXACT_CALENDAR
-            if task.details.payment is not None:
-                return FiringClass.PAYMENT_LATE if days < 0 else FiringClass.PAYMENT
-            if days < 0:
-                return FiringClass.NAG
-            if task.details.priority is Priority.LOW:
-                return FiringClass.POLICY_LOW
-            return FiringClass.POLICY_FAR if days >= _FAR else FiringClass.POLICY_NEAR
+    if isinstance(rule.lead, ElapsedLead):
+        return FiringClass.EXACT_ELAPSED if rule.exact else FiringClass.POLICY_NEAR
+    days = _days(rule.lead.before)
+    if rule.exact:
+        return FiringClass.EXACT_CALENDAR
+    if task.details.payment is not None:
+        return FiringClass.PAYMENT_LATE if days < 0 else FiringClass.PAYMENT
+    if days < 0:
+        return FiringClass.NAG
+    if task.details.priority is Priority.LOW:
+        return FiringClass.POLICY_LOW
+    return FiringClass.POLICY_FAR if days >= _FAR else FiringClass.POLICY_NEAR
 
 
 def grace_of(firing_class: FiringClass, due_at: datetime, zone: str) -> timedelta:
@@ -121,11 +119,9 @@ def decide(
 
 def lead_days(lead: Lead) -> int:
     """At most so many days lie between a firing and its due."""
-    match lead:
-        case ElapsedLead(before):
-            return before.days + 1
-        case CalendarLead(before):
-            return before.months * 31 + before.weeks * 7 + before.days
+    if isinstance(lead, ElapsedLead):
+        return lead.before.days + 1
+    return lead.before.months * 31 + lead.before.weeks * 7 + lead.before.days
 
 
 def _days(lead: Offset) -> int:

@@ -62,6 +62,16 @@ class Placement:
     jitter: timedelta = timedelta(0)
 
 
+@dataclass(frozen=True, slots=True)
+class Calm:
+    """Where a firing stands before it is spread: the same for everybody with the same habits."""
+
+    at: datetime
+    latest: datetime
+    clamped: bool = False
+    moved_by: str = ""
+
+
 def place(
     nominal: Nominal,
     due: Due,
@@ -72,12 +82,21 @@ def place(
     useful_until: datetime,
 ) -> Placement:
     """When a firing goes off. Exact ones keep their time, unless the due itself is earlier."""
+    calm = calmed(nominal, due, firing_class, hush=hush, useful_until=useful_until)
+    return spread(calm, firing_class, user_id=user_id, hush=hush)
+
+
+def calmed(
+    nominal: Nominal, due: Due, firing_class: FiringClass, *, hush: Hush, useful_until: datetime
+) -> Calm:
+    """The same before it is spread."""
     if firing_class not in POLITE:
-        return Placement(*_clamped(nominal, due))
-    latest, calm = useful_until, _in_ramadan(nominal, hush)
-    at, clamped = calm.at, False
+        at, clamped = _clamped(nominal, due)
+        return Calm(at, useful_until, clamped)
+    latest, late = useful_until, _in_ramadan(nominal, hush)
+    at, clamped = late.at, False
     if firing_class not in OVERDUE:
-        at, clamped = _clamped(calm, due)
+        at, clamped = _clamped(late, due)
         if due.at is not None:
             latest = min(latest, instant_of(due, nominal.zone))
     moved_by = hush.reason(wall_of(at, hush.zone))
@@ -86,11 +105,19 @@ def place(
             evening = wall_of(at, hush.zone).date() - timedelta(days=1)
             at = resolve(datetime.combine(evening, EVENING_BEFORE), hush.zone)
         at = shifted(at, hush, latest=latest)
-    spread = jitter_of(user_id, SPREAD[firing_class])
+    return Calm(at, latest, clamped, moved_by)
+
+
+def spread(calm: Calm, firing_class: FiringClass, *, user_id: UserId, hush: Hush) -> Placement:
+    """Where one user's own part of the minutes after puts it."""
+    jitter = SPREAD.get(firing_class)
+    if jitter is None:
+        return Placement(calm.at, calm.clamped)
+    later = jitter_of(user_id, jitter)
     # Spreading must not push anybody into quiet, or past the point.
-    if at + spread >= latest or hush.reason(wall_of(at + spread, hush.zone)):
-        spread = timedelta(0)
-    return Placement(at + spread, clamped, moved_by, spread)
+    if calm.at + later >= calm.latest or hush.reason(wall_of(calm.at + later, hush.zone)):
+        later = timedelta(0)
+    return Placement(calm.at + later, calm.clamped, calm.moved_by, later)
 
 
 @lru_cache(maxsize=4096)

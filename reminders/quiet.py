@@ -1,8 +1,9 @@
 """When policy reminders leave a user alone: at night, at prayer, in Ramadan, off work. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 
 from reminders.countries import FRIDAY, country_of, fasts, is_weekend
 from reminders.hijri import ramadan_near
@@ -39,9 +40,10 @@ _DAYS = 14
 _MIDNIGHT = time()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Hush:
-    """One user's quiet hours, on the user's own wall."""
+    """One user's quiet hours, on the user's own wall. `hush_among` gives all with the same
+    habits the same one, so that what follows from it is known by that."""
 
     zone: str
     quiet: Quiet | None = None
@@ -146,14 +148,17 @@ def hush_among(habits: Habits, ramadans: Sequence[Ramadan]) -> Hush:
     """The quiet hours of everybody with these habits."""
     country, policy = country_of(habits.locale, habits.zone), habits.fasting
     usual = fasts(country)
-    return Hush(
-        zone=habits.zone,
-        quiet=habits.quiet,
-        prays=usual,
-        fasts=usual if policy is FastingPolicy.AUTO else policy is FastingPolicy.ON,
-        ramadans=ramadans,
-        works_in=country if habits.at_work and habits.quiet is None else None,
+    return _hush(
+        habits.zone,
+        habits.quiet,
+        usual,
+        usual if policy is FastingPolicy.AUTO else policy is FastingPolicy.ON,
+        tuple(ramadans),
+        country if habits.at_work and habits.quiet is None else None,
     )
+
+
+_hush: Callable[..., Hush] = lru_cache(maxsize=1024)(Hush)
 
 
 def hushed(habits: Habits, now: datetime, ramadans: Sequence[Ramadan]) -> bool:

@@ -12,6 +12,7 @@ from kernel.ids import UserId
 from reminders.due import due_of, due_on
 from reminders.event_news import news_of
 from reminders.firing import Firing
+from reminders.lateness import class_of
 from reminders.quiet import Hush, hush_of
 from reminders.series import dues_of
 from reminders.telling import Told, Window, firing_of, firings_of, nominal_of, snoozed
@@ -96,7 +97,8 @@ def _opening(
         if nominal.at >= possible_from:
             # Said late it still helps, as long as the task is not due itself.
             useful = due_on(task, event) or opens
-            firings.append(firing_of(event, task, opens, told, rule, nominal, useful=useful))
+            kind = class_of(rule, task)
+            firings.append(firing_of(event, task, opens, told, rule, nominal, kind, useful=useful))
     return firings
 
 

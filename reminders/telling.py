@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from kernel.ids import UserId
 from reminders.days import UNDO
@@ -10,7 +11,7 @@ from reminders.due import day_over, day_seen, due_on, earlier, instant_of
 from reminders.firing import OVERDUE, Firing, FiringClass
 from reminders.identity import ONCE, SOON, dedupe_key
 from reminders.lateness import class_of, grace_of, lead_days, useful_until_of
-from reminders.placing import POLICY, Nominal, place
+from reminders.placing import POLICY, Calm, Nominal, calmed, spread
 from reminders.quiet import Hush
 from reminders.times import resolve, wall_of
 from reminders.types import CalendarLead, Due, ElapsedLead, Event, Lead, Rule, Task, ZonePolicy
@@ -63,8 +64,12 @@ _SLACK = timedelta(days=2)
 
 def nominal_of(rule: Rule, due: Due, event: Event, recipient_zone: str) -> Nominal | None:
     """When the rule speaks about `due`; None for time elapsed before an all-day due."""
-    zone = zone_of(rule, event, recipient_zone)
-    match rule.lead:
+    return _nominal(rule.lead, due, zone_of(rule, event, recipient_zone))
+
+
+@lru_cache(maxsize=8192)
+def _nominal(lead: Lead, due: Due, zone: str) -> Nominal | None:
+    match lead:
         case ElapsedLead(before):
             if due.at is None:
                 return None
@@ -93,10 +98,11 @@ def firings_of(
     planned: list[Firing] = []
     too_late: list[tuple[Firing, Rule]] = []
     for rule in rules:
+        firing_class = class_of(rule, task)
         nominal = nominal_of(rule, due, event, told.zone)
-        if nominal is None or not within.holds(nominal, class_of(rule, task), due):
+        if nominal is None or not within.holds(nominal, firing_class, due):
             continue
-        firing = firing_of(event, task, due, told, rule, nominal)
+        firing = firing_of(event, task, due, told, rule, nominal, firing_class)
         # A reminder whose time had passed before it could exist is not made up for.
         if min(nominal.at, firing.due_at) < max(told.possible_from, rule.planned_from):
             too_late.append((firing, rule))
@@ -113,20 +119,13 @@ def firing_of(
     told: Told,
     rule: Rule,
     nominal: Nominal,
+    firing_class: FiringClass,
     *,
     useful: Due | None = None,
 ) -> Firing:
     """The rule's firing about `due`; it is of use until `useful`, or until that."""
-    firing_class = class_of(rule, task)
-    useful_until = useful_until_of(firing_class, useful or due, nominal.zone, at=nominal.at)
-    placed = place(
-        nominal,
-        useful or due,
-        firing_class,
-        user_id=told.user_id,
-        hush=told.hush,
-        useful_until=useful_until,
-    )
+    useful_until, calm = _calmed(nominal, useful or due, firing_class, told.hush)
+    placed = spread(calm, firing_class, user_id=told.user_id, hush=told.hush)
     grace = grace_of(firing_class, placed.at, nominal.zone)
     if useful_until <= placed.at:
         # The due day does not exist on this wall: the reminder came later, but still comes.
@@ -154,6 +153,16 @@ def firing_of(
     )
 
 
+@lru_cache(maxsize=8192)
+def _calmed(
+    nominal: Nominal, useful: Due, firing_class: FiringClass, hush: Hush
+) -> tuple[datetime, Calm]:
+    """Until when it is of use, and where it stands before it is spread. Most of a million users
+    have the same habits, and hear of what is due on the same days."""
+    until = useful_until_of(firing_class, useful, nominal.zone, at=nominal.at)
+    return until, calmed(nominal, useful, firing_class, hush=hush, useful_until=until)
+
+
 def _soon(
     event: Event,
     task: Task,
@@ -174,13 +183,13 @@ def _soon(
         return []
     closest, rule = max(late, key=lambda each: (each[0].due_at, each[0].dedupe_key))
     assert isinstance(rule.lead, CalendarLead), "policy reminders have a time of day"
-    start = max(told.possible_from, rule.planned_from)
+    kind, start = class_of(rule, task), max(told.possible_from, rule.planned_from)
     today = wall_of(start, closest.zone).date()
     last = instant_of(due, closest.zone) if due.at else day_over(due, closest.zone)
     for days in range(_SOON_DAYS):
         wall = datetime.combine(today + timedelta(days=days), rule.lead.at)
         nominal = Nominal(resolve(wall, closest.zone), closest.zone, wall)
-        firing = firing_of(event, task, due, told, rule, nominal)
+        firing = firing_of(event, task, due, told, rule, nominal, kind)
         if nominal.at >= last:
             return []
         if start <= min(nominal.at, firing.due_at) and firing.due_at < last:

@@ -1,6 +1,7 @@
 """Values to columns and back, for both stores."""
 
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, Protocol
 
 import msgspec
@@ -53,7 +54,8 @@ Columns = dict[str, Any]
 _anchors = msgspec.json.Decoder(tuple[Anchor, ...])
 _deadlines = msgspec.json.Decoder(tuple[Deadline, ...])
 _moved = msgspec.json.Decoder(Moved)
-_details = msgspec.json.Decoder(TaskDetails)
+_details = lru_cache(maxsize=1024)(msgspec.json.Decoder(TaskDetails).decode)
+"""Tasks made from one template say the same."""
 
 
 def json_text(value: object) -> str:
@@ -151,7 +153,7 @@ def task_of(row: Selected) -> Task:
         sched_version=row.sched_version,
         done_at=row.done_at,
         deleted_at=row.deleted_at,
-        details=_details.decode(row.details),
+        details=_details(row.details),
     )
 
 
