@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
-from kernel.errors import Refusal
+from kernel.errors import InvalidInput, Refusal
 from kernel.ids import UserId
+from kernel.paging import cursor_of, parts_of
 from notifications.contents.blocks import BLOCKS, block_of
 from notifications.pushes import PushState
 from notifications.schemas import AttemptBody
@@ -123,7 +124,7 @@ def sent_push_body(sent: SentPush) -> schemas.SentPushBody:
     )
 
 
-def rehearsed_body(rehearsed: Rehearsed) -> forecast_schemas.Rehearsed:
+def rehearsed_body(rehearsed: Rehearsed, list_id: str | None) -> forecast_schemas.Rehearsed:
     """What a send would do."""
     users = [_user(each) for each in rehearsed.users]
     census = rehearsed.census
@@ -134,14 +135,30 @@ def rehearsed_body(rehearsed: Rehearsed) -> forecast_schemas.Rehearsed:
         users=users,
         unknown_device_ids=list(rehearsed.unknown_device_ids),
         topic_content=_shown(rehearsed.content) if rehearsed.content else None,
-        census=None if census is None else _census(census),
+        census=None if census is None else _census(census, list_id),
     )
 
 
-def _census(census: Census) -> forecast_schemas.CensusBody:
+def counted_in(body: schemas.RehearsePush) -> Census | None:
+    """What was counted when the cursor was given. Raises `InvalidInput` for another list's."""
+    if body.cursor is None:
+        return None
+    list_id, counted = parts_of(body.cursor, 2)
+    try:
+        census = msgspec.json.decode(counted, type=Census)
+    except msgspec.DecodeError:
+        census = None
+    if census is None or list_id != body.list_id:
+        raise InvalidInput("cursor", "is not one that counting this list gave")
+    return census
+
+
+def _census(census: Census, list_id: str | None) -> forecast_schemas.CensusBody:
+    rest = cursor_of(list_id or "", msgspec.json.encode(census).decode())
     return forecast_schemas.CensusBody(
         users=census.users,
         whole=census.whole,
+        cursor=None if census.whole else rest,
         without_device=census.deviceless,
         would_reach=census.would,
         later=census.later,

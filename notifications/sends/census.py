@@ -28,7 +28,9 @@ PORTION = 20_000
 """Users counted in one query."""
 
 WITHIN = 10.0
-"""Seconds after which counting ends, however many are left."""
+"""Seconds after which counting ends for now, however many are left."""
+
+NOBODY = Census()
 
 _SOMEBODY = UserId("somebody")
 _DEVICE = UUID(int=1)
@@ -52,31 +54,31 @@ class Counting:
         self._voices = voices
         self._clock = clock
 
-    async def count(self, list_id: str, notice: Notice) -> Census:
-        """Everybody on the list, or as many as there was time for."""
+    async def count(self, list_id: str, notice: Notice, *, counted: Census = NOBODY) -> Census:
+        """Everybody on the list, or as many as there was time for, with those `counted` before."""
         now, begun = self._clock.now(), self._clock.monotonic()
         stale_before = now - FRESH[notice.urgency]
         rule = self._voices.rulebook.rule(notice.category, notice.urgency)
         calendar = await self._voices.calendar()
-        census, after = Census(), ""
-        reasons: Counter[str] = Counter()
+        census, reasons = counted, Counter(counted.why_not)
         while True:
             if self._clock.monotonic() - begun > WITHIN:
                 return replace(census, whole=False, why_not=reasons)
             portion = await self._store.portion(
                 list_id,
-                after=after,
+                after=census.last,
                 limit=self._portion,
                 category=notice.category,
                 consent=rule.consent,
                 stale_before=stale_before,
-                muted=await self._muted(list_id, notice, after),
+                muted=await self._muted(list_id, notice, census.last),
             )
             if portion is None:
-                return replace(census, why_not=reasons)
+                return replace(census, whole=True, why_not=reasons)
             census = replace(
                 census,
                 users=census.users + portion.users,
+                last=portion.last,
                 deviceless=census.deviceless + portion.deviceless,
             )
             for each in portion.alike:
@@ -88,7 +90,6 @@ class Counting:
                 census = replace(
                     census, would=census.would + each.devices, later=census.later + later
                 )
-            after = portion.last
 
     async def _muted(self, list_id: str, notice: Notice, after: str) -> Sequence[UserId]:
         if not notice.thread:

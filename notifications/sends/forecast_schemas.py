@@ -34,10 +34,11 @@ class UserForecastBody(msgspec.Struct, frozen=True):
 class CensusBody(msgspec.Struct, frozen=True):
     """A whole list, counted: of the devices of `users`, `would_reach` would be told, `later` of
     them not at once; the others not, by reason. Users without a device are `without_device`.
-    If it is not `whole`, there was no time to count more users."""
+    If it is not `whole`, ask again with the `cursor`, and more is counted."""
 
     users: int
     whole: bool
+    cursor: str | None
     without_device: int
     would_reach: int
     later: int

@@ -14,7 +14,7 @@ from notifications.errors import DeviceNotFound, ListNotFound
 from notifications.planning import Planner, asked_of
 from notifications.ports import DeviceStore
 from notifications.preferences.voices import Voices
-from notifications.sends.census import Counting
+from notifications.sends.census import NOBODY, Counting
 from notifications.sends.drafting import notice_for, users_of
 from notifications.sends.ports import CensusStore, ListStore, SendStore
 from notifications.sends.sends import drafted
@@ -82,8 +82,14 @@ class Rehearsal:
         self._clock = clock
         self._counting = Counting(store=census, lists=lists, voices=voices, clock=clock)
 
-    async def rehearse(self, principal: Principal, request: Request) -> Rehearsed:
-        """What `request` would do now. Refuses whatever sending would refuse."""
+    async def rehearse(
+        self, principal: Principal, request: Request, *, counted: Census | None = None
+    ) -> Rehearsed:
+        """What `request` would do now. Refuses whatever sending would refuse.
+
+        With what was `counted` of a list before, counting goes on there, and nobody is looked
+        at one by one.
+        """
         principal.require(Scope.PUSHES)
         now = self._clock.now()
         asked = request.audience.device_ids
@@ -101,7 +107,11 @@ class Rehearsal:
         planner = Planner(notice, await self._shelf.of(notice), now=now, rulebook=rulebook)
         devices = await self._devices.of_users(users)
         long = audience.list_id and targeted > len(users)
-        census = await self._counting.count(audience.list_id, notice) if long else None
+        census = None
+        if long:
+            census = await self._counting.count(audience.list_id, notice, counted=counted or NOBODY)
+        if counted is not None:
+            users = ()
         return Rehearsed(
             targeted,
             [

@@ -56,9 +56,13 @@ def _of_sending(sends: Sends, rehearsal: Rehearsal) -> list[AnyOperation]:
         ]
         return schemas.ManyResults([bodies.one_result(each) for each in answers])
 
-    async def rehearse(principal: Principal, body: schemas.SendPush) -> forecast_schemas.Rehearsed:
-        request = bodies.request_of(body)
-        return bodies.rehearsed_body(await rehearsal.rehearse(principal, request))
+    async def rehearse(
+        principal: Principal, body: schemas.RehearsePush
+    ) -> forecast_schemas.Rehearsed:
+        rehearsed = await rehearsal.rehearse(
+            principal, bodies.request_of(body), counted=bodies.counted_in(body)
+        )
+        return bodies.rehearsed_body(rehearsed, body.list_id)
 
     return [
         Operation(
@@ -89,7 +93,7 @@ def _of_sending(sends: Sends, rehearsal: Rehearsal) -> list[AnyOperation]:
             method="POST",
             path="/admin/v1/pushes/dry-run",
             summary="Say who would get what, and who would not and why. Nothing is sent.",
-            takes=schemas.SendPush,
+            takes=schemas.RehearsePush,
             gives=forecast_schemas.Rehearsed,
             run=rehearse,
             scope=Scope.PUSHES,

@@ -79,6 +79,12 @@ class SendPush(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     web: Block = {}
 
 
+class RehearsePush(SendPush, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A send as `pushes.send` takes it; with the `cursor` of a census, it is counted on there."""
+
+    cursor: Annotated[str, Meta(max_length=8192)] | None = None
+
+
 class SentPush(msgspec.Struct, frozen=True):
     """What was taken: ask for `id` to learn what became of it. Users who were named have a
     notification each."""

@@ -200,13 +200,15 @@ class Portion:
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """What became of counting: `users` were counted, which is everybody if it is `whole`.
+    """What became of counting: `users` were counted, up to `last`, which is everybody if it is
+    `whole`.
 
     Of their devices `would` are told, of which `later` not at once, and those in `why_not` are
     not, by reason. `deviceless` users have none.
     """
 
     users: int = 0
+    last: str = ""
     whole: bool = True
     deviceless: int = 0
     would: int = 0

@@ -80,10 +80,20 @@ def _add_send(send: argparse.ArgumentParser) -> None:
 async def _send(client: OperatorClient, given: argparse.Namespace) -> int:
     body = _body(given)
     if given.dry_run:
-        return _rehearsed(await client.ask("POST", "pushes", "dry-run", body=body))
+        return _rehearsed(await _dry_run(client, body))
     sent = await client.ask("POST", "pushes", body=body)
     _print(f"{sent['id']}  to {sent['targeted']}" if sent["targeted"] else sent["id"])
     return await _watch(client, sent["id"]) if given.follow else 0
+
+
+async def _dry_run(client: OperatorClient, body: dict[str, Any]) -> dict[str, Any]:
+    """What it would do; a long list is counted to its end."""
+    told: dict[str, Any] = await client.ask("POST", "pushes", "dry-run", body=body)
+    while told["census"] and (cursor := told["census"]["cursor"]):
+        print(f"{told['census']['users']} of {told['targeted']} counted", file=sys.stderr)
+        more = await client.ask("POST", "pushes", "dry-run", body={**body, "cursor": cursor})
+        told = {**more, "users": told["users"]}
+    return told
 
 
 def _body(given: argparse.Namespace) -> dict[str, Any]:
@@ -112,8 +122,7 @@ def _body(given: argparse.Namespace) -> dict[str, Any]:
 def _rehearsed(told: dict[str, Any]) -> int:
     _print(f"{told['targeted']} targeted, {told['would_reach']} devices would get it")
     if census := told["census"]:
-        whole = "" if census["whole"] else f" (of the first {census['users']}: time was up)"
-        _print(f"  {census['later']} of them later{whole}")
+        _print(f"  {census['later']} of them later")
         _print(f"  {census['without_device']} users have no device")
         for reason, devices in sorted(census["why_not"].items()):
             _print(f"  {devices} devices not: {reason}")

@@ -156,17 +156,27 @@ async def test_who_has_muted_it_is_counted_apart(room, crowd):
     )
 
 
-async def test_counting_ends_when_there_is_no_more_time(room, crowd, clock):
+async def test_counting_ends_when_there_is_no_more_time_and_goes_on_there(
+    room, crowd, clock, count
+):
     store = SqlCensus(room.database)
 
     class Slow:
         async def portion(self, *given, **named):
-            clock.move(seconds=WITHIN)
+            clock.move(seconds=WITHIN / 2)
             return await store.portion(*given, **named)
 
     counter = Counting(
-        store=Slow(), lists=room.list_store, voices=room.voices, clock=clock, portion=10
+        store=Slow(), lists=room.list_store, voices=room.voices, clock=clock, portion=4
     )
-    census = await counter.count("everybody", notice(expires_at=clock.now() + timedelta(hours=9)))
+    said = {"expires_at": clock.now() + timedelta(hours=9)}
+    at_once = await count(20_000, **said)
 
-    assert (census.users, census.whole) == (20, False)
+    census = await counter.count("everybody", notice(**said))
+    parts = [census]
+    while not census.whole:
+        census = await counter.count("everybody", notice(**said), counted=census)
+        parts.append(census)
+
+    assert [each.users for each in parts] == [12, 24, 36, 40]
+    assert census == at_once

@@ -5,12 +5,14 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
 import msgspec
 import pytest
+from aiohttp import web
 
 from kernel.adapters.database import DatabaseOptions
 from kernel.identity import Principal, Scope
@@ -180,9 +182,9 @@ async def test_the_command_sends_follows_and_tells(tmp_path: Path):
             },
         )
 
-        def zaffa(*words: str) -> list[str]:
+        def zaffa(*words: str, url: str = house.url) -> list[str]:
             done = subprocess.run(
-                [sys.executable, "-m", "server", "push", "--url", house.url, *words],
+                [sys.executable, "-m", "server", "push", "--url", url, *words],
                 cwd=house.folder,
                 env={**os.environ, **house.environment(), "PYTHONPATH": str(ROOT)},
                 capture_output=True,
@@ -197,10 +199,39 @@ async def test_the_command_sends_follows_and_tells(tmp_path: Path):
         first, *lines = await asyncio.to_thread(zaffa, "send", *words, "--follow")
         send_id = first.split()[0]
         (listed,) = await asyncio.to_thread(zaffa, "status")
+        async with counting_twice() as slow:
+            counted = await asyncio.to_thread(
+                zaffa, "send", "--list", "guests", *words[2:], "--dry-run", url=slow
+            )
         told = await asyncio.to_thread(zaffa, "status", send_id, "--devices")
 
     assert dry[0] == "1 targeted, 1 devices would get it"
+    assert counted[0] == "900 targeted, 800 devices would get it"
     assert lines[-1].split() == ["done", "1/1", "told,", "0", "unreachable", "accepted", "1"]
     assert listed.startswith(send_id)
     assert "amina" in told[-1]
     assert "accepted" in told[-1]
+
+
+@asynccontextmanager
+async def counting_twice() -> AsyncIterator[str]:
+    """A server whose dry run of a list is not done until it is asked again."""
+
+    async def dry_run(asked: web.Request) -> web.Response:
+        whole = (await asked.json()).get("cursor") == "half"
+        counted = 900 if whole else 450
+        census = {"users": counted, "whole": whole, "cursor": None if whole else "half"}
+        census |= {"without_device": 0, "would_reach": counted - 100, "later": 0, "why_not": {}}
+        would = {"targeted": 900, "would_reach": counted - 100, "users": [], "census": census}
+        would |= {"unknown_device_ids": [], "topic_content": None}
+        return web.json_response(would)
+
+    app = web.Application()
+    app.router.add_post("/admin/v1/pushes/dry-run", dry_run)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()

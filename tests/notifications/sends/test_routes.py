@@ -8,9 +8,13 @@ import pytest
 
 from kernel.errors import Denied, InvalidInput, Refusal
 from kernel.identity import Principal, Scope
+from kernel.ids import UserId
 from kernel.operations import invalid_input
+from kernel.paging import cursor_of
 from notifications.errors import ListNotFound
 from notifications.sends import list_routes, routes
+from notifications.sends.rehearsal import SAMPLE
+from notifications.sends.types import Census
 from tests.support.factories_notifications import AMINA, registration, server, user
 from tests.support.sending import SendingRoom
 
@@ -126,6 +130,27 @@ async def test_a_rehearsal_shows_what_each_device_would_get(ask, room):
     amina, karim = told["users"]
     assert [(each["would"], each["body"]) for each in amina["devices"]] == [(True, "سلام")]
     assert (karim["reason"], karim["devices"]) == ("no_device", [])
+
+
+async def test_a_long_list_is_counted_on_from_a_cursor_of_its_own(ask, room):
+    users = [UserId(f"user-{number:03}") for number in range(SAMPLE + 1)]
+    await room.lists.replace(OPERATOR, "guests", users)
+    of_list = {"list_id": "guests", "idempotency_key": "k", "variables": PUSH["variables"]}
+    half = Census(users=300, last="user-299", whole=False, would=7, why_not={"opted_out": 2})
+    cursor = cursor_of("guests", msgspec.json.encode(half).decode())
+
+    whole = await ask("pushes.rehearse", OPERATOR, **of_list)
+    rest = await ask("pushes.rehearse", OPERATOR, **of_list, cursor=cursor)
+
+    assert (len(whole["users"]), whole["census"]["users"]) == (SAMPLE, SAMPLE + 1)
+    assert (whole["census"]["whole"], whole["census"]["cursor"]) == (True, None)
+    assert (rest["users"], rest["would_reach"]) == ([], 7)
+    assert (rest["census"]["users"], rest["census"]["whole"]) == (SAMPLE + 1, True)
+    assert rest["census"]["without_device"] == SAMPLE + 1 - 300
+    for wrong in ("nonsense", cursor_of("guests", "{"), cursor_of("others", "{}")):
+        with pytest.raises(InvalidInput) as caught:
+            await ask("pushes.rehearse", OPERATOR, **of_list, cursor=wrong)
+        assert caught.value.details["field"] == "cursor"
 
 
 async def test_a_list_is_made_changed_read_and_forgotten(ask):
