@@ -46,3 +46,5 @@ class Campaign:
     cursor: UUID | None = None
     stopped_reason: str = ""
     """Why it was paused, if nobody asked for that."""
+    per_second: float = 0.0
+    """Attempts a second, on all routes and dispatchers together; 0 is as fast as it goes."""

@@ -49,6 +49,7 @@ def operations(campaigns: Campaigns) -> list[AnyOperation]:
             data=body.data,
             expires_after=body.expires_after,
             idempotency_key=body.idempotency_key,
+            per_second=body.per_second,
         )
         return _campaign(progress)
 
@@ -161,6 +162,7 @@ def _campaign(progress: Progress) -> schemas.CampaignBody:
         expires_at=campaign.expires_at,
         planned=campaign.planned_at is not None,
         stopped_reason=campaign.stopped_reason,
+        per_second=campaign.per_second,
         targeted=progress.targeted,
         counts={state.value: progress.counts.get(state, 0) for state in PushState},
     )

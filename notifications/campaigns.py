@@ -78,6 +78,7 @@ class Campaigns:
         data: Mapping[str, str],
         expires_after: float,
         idempotency_key: str,
+        per_second: float = 0.0,
     ) -> Progress:
         """Write a campaign down without sending anything.
 
@@ -111,11 +112,14 @@ class Campaigns:
             state=CampaignState.DRAFT,
             created_at=now,
             expires_after=expires_after,
+            per_second=per_second,
         )
         check_campaign(campaign)
         said = (name, sorted(campaign.texts.items()), campaign.locales, link, sorted(data.items()))
         filled = (label, sorted(filling.items())) if filling or label else ()
-        digest = hashlib.sha256(msgspec.json.encode((said, expires_after, *filled))).hexdigest()
+        paced = (per_second,) if per_second else ()
+        written = msgspec.json.encode((said, expires_after, *filled, *paced))
+        digest = hashlib.sha256(written).hexdigest()
         key = f"{principal.key_id}:{idempotency_key}"
         deed = _deed(principal, "created", campaign.id, name=name)
         made = await self._store.create(campaign, key=key, digest=digest, deed=deed)

@@ -143,7 +143,7 @@ class CreateCampaign(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Words for everybody whose device speaks one of `locales`; none means everybody.
 
     Either `texts` word it, or a `template`: the version in use now, or the one that is named.
-    `variables` fill either.
+    `variables` fill either. It goes no faster than `per_second`; 0 is as fast as it may.
     """
 
     name: Name
@@ -156,6 +156,7 @@ class CreateCampaign(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     link: Link = ""
     data: Words = {}
     expires_after: Annotated[float, msgspec.Meta(ge=60, le=86_400)] = 86_400.0
+    per_second: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] = 0.0
 
 
 class CampaignId(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -218,5 +219,6 @@ class CampaignBody(msgspec.Struct, frozen=True):
     expires_at: datetime | None
     planned: bool
     stopped_reason: str
+    per_second: float
     targeted: int
     counts: dict[str, int]

@@ -15,6 +15,7 @@ from kernel.notices import Variables
 from notifications.adapters.batches import storable
 from notifications.adapters.campaign_fillings import VARIABLES, Fillings
 from notifications.adapters.campaign_following import is_flying, move_pushes
+from notifications.adapters.campaign_paces import begin_pace
 from notifications.adapters.push_rows import PUSHES, write_plan
 from notifications.adapters.sql_audit import write_audit
 from notifications.adapters.sql_devices import DEVICES, device_of
@@ -57,9 +58,12 @@ class SqlCampaigns:
             following=False,
             expires_after=campaign.expires_after,
             created_at=campaign.created_at,
+            per_second=campaign.per_second,
         )
         async with self._database.transaction() as connection:
             if (await connection.execute(inserting)).rowcount:
+                if campaign.per_second:
+                    await connection.execute(begin_pace(campaign))
                 await write_audit(connection, [deed], campaign.created_at)
             made = sa.select(CAMPAIGNS).where(CAMPAIGNS.c.idempotency_key == key)
             row = (await connection.execute(made)).one()
@@ -257,6 +261,7 @@ def _campaign(row: sa.Row[Any]) -> Campaign:
         planned_at=row.planned_at,
         cursor=row.cursor,
         stopped_reason=row.stopped_reason,
+        per_second=row.per_second,
     )
 
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from kernel.adapters.database import Database, table_of
 from kernel.notices import Urgency
 from notifications.adapters import push_lanes
+from notifications.adapters.campaign_paces import CampaignPaces, slotted_row
 from notifications.adapters.claim_decisions import POSTPONE, postponed_row, withheld
 from notifications.adapters.fresh_badges import recounted
 from notifications.adapters.overtaken import overtaken
@@ -63,6 +64,7 @@ class SqlPushes:
         self._report_id = report_id
         self._rulebook = rulebook
         self._unread = unread
+        self._paces = CampaignPaces()
 
     async def plan(self, notifications: Sequence[Notification], pushes: Sequence[Push]) -> int:
         async with self._database.transaction() as connection:
@@ -102,6 +104,13 @@ class SqlPushes:
             # Only what is transactional is ever recalled.
             over = await recalled(connection, rows) if urgency is Urgency.TRANSACTIONAL else ()
             late = await overtaken(connection, rows, now=now)
+            slots: Mapping[UUID, datetime] = {}
+            if urgency is Urgency.MARKETING:
+                # Nothing else is of a campaign.
+                sent = [
+                    each for each in rows if each.device_id in devices and each.id not in decided
+                ]
+                slots = await self._paces.slots(connection, sent, now=now)
             found: list[tuple[HeldPush, Attempt]] = []
             ended: list[Mapping[str, Any]] = []
             postponed: list[Mapping[str, Any]] = []
@@ -124,6 +133,8 @@ class SqlPushes:
                         else:
                             reason = str(decision.reason)
                             ended.append(_ended(row, PushState.SUPPRESSED, reason, now))
+                    elif row.id in slots:
+                        postponed.append(slotted_row(row, slots[row.id]))
                     else:
                         held = held_of(
                             row, generation=device.generation, accepted_at=device.accepted_at
@@ -258,6 +269,7 @@ _CLAIM = (
         PUSHES.c.send_id,
         PUSHES.c.topic_kind,
         PUSHES.c.topic,
+        PUSHES.c.reason,
     )
 )
 

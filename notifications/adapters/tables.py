@@ -104,6 +104,16 @@ class CampaignRow(Row, table=True):
     stopped_reason: str = Field(
         default="", sa_type=sa.String(255), sa_column_kwargs={"server_default": sa.text("''")}
     )
+    per_second: float = Field(default=0.0, sa_column_kwargs={"server_default": sa.text("0")})
+
+
+class CampaignPaceRow(Row, table=True):
+    """Until when the pushes of a campaign that has a pace have their time."""
+
+    __tablename__ = "campaign_paces"
+
+    campaign_id: UUID = Field(primary_key=True, foreign_key="campaigns.id", ondelete="CASCADE")
+    taken_until: datetime = Field(sa_type=Instant)
 
 
 class CampaignTallyRow(Row, table=True):
