@@ -4,22 +4,34 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from kernel.clock import Clock
+from kernel.errors import Refusal
 from kernel.identity import Principal
 from kernel.metrics import Metrics
 from kernel.workers import Pulse
-from reminders.action import Acted, ActionGrant, ActionKind, ActionOutcome, ActionSigner
+from reminders.action import (
+    TOGETHER,
+    Acted,
+    ActionGrant,
+    ActionKind,
+    ActionOutcome,
+    ActionSigner,
+)
 from reminders.authority import Act, require, task_on
 from reminders.errors import (
     ActedAlready,
     ActionTokenExpired,
     ActionTokenInvalid,
+    EventCancelled,
     EventNotFound,
     IdTaken,
+    RoleTooLow,
+    SnoozedTooOften,
+    TaskNotFound,
 )
-from reminders.identity import collapse_key
+from reminders.identity import collapse_key, shared_key
 from reminders.outside import Standing
 from reminders.ports import CalendarStore, Change, TakeBack
 from reminders.series import completed_until, is_over
@@ -35,6 +47,11 @@ _LATER: Mapping[ActionKind, Later] = {
     ActionKind.SNOOZE_THIS_EVENING: Later.EVENING,
     ActionKind.SNOOZE_TOMORROW: Later.TOMORROW,
 }
+
+_FIRST = (ActionOutcome.APPLIED, ActionOutcome.ALREADY_DONE, ActionOutcome.LATE)
+"""Of what became of several, what is said of all."""
+
+_NOT_THIS_ONE = (EventNotFound, RoleTooLow, EventCancelled, TaskNotFound, SnoozedTooOften)
 
 BELATED = timedelta(days=1)
 """A snooze that reaches us later than this after its own end is of no use to anybody."""
@@ -85,11 +102,37 @@ class Acting:
     async def act(self, tap: Tap) -> Acted:
         """Do what was tapped, once: the same id again gives the first answer.
 
-        The person must still be allowed what they ask for. Raises `ActionTokenInvalid`,
+        The person must still be allowed what they ask for. On what was told in one it is done
+        for each, and the answer is about the first that changed. Raises `ActionTokenInvalid`,
         `ActionTokenExpired`, and what stands against a user or a token.
         """
         now = self._clock.now()
         grant = self._granted(tap, now)
+        if grant.task_id != TOGETHER:
+            return await self._act(tap, grant, now)
+        acted: list[Acted] = []
+        refused: Refusal = TaskNotFound("What was told together is too long ago.")
+        for each in await self._store.told_together(grant.user_id, grant.firing):
+            one = replace(
+                grant,
+                firing=each.firing,
+                event_id=each.event_id,
+                task_id=each.task_id,
+                day=each.day,
+            )
+            own = replace(tap, action_id=uuid5(tap.action_id, each.firing.hex()))
+            try:
+                acted.append(await self._act(own, one, now, together=grant.firing))
+            except _NOT_THIS_ONE as refusal:
+                # One that is gone, or no business of theirs any more, keeps nobody from the rest.
+                refused = refusal
+        if not acted:
+            raise refused
+        return min(acted, key=lambda each: _FIRST.index(each.outcome))
+
+    async def _act(
+        self, tap: Tap, grant: ActionGrant, now: datetime, *, together: bytes | None = None
+    ) -> Acted:
         earlier = await self._store.acted(grant.user_id, tap.action_id)
         if earlier is not None:
             return _same(earlier, tap, grant)
@@ -102,7 +145,10 @@ class Acting:
         def decide(sheet: Sheet) -> Sequence[Change]:
             changes, acted = _decided(sheet, tap, grant, zone=zone, now=now)
             taken.append(acted)
-            return [*changes, acted]
+            shared = TakeBack(
+                user_id=grant.user_id, device_id=tap.device_id, over=False, together=together
+            )
+            return [*changes, *([] if together is None else [shared]), acted]
 
         try:
             found = await self._store.change(grant.event_id, decide, now=now, task_id=grant.task_id)
@@ -123,7 +169,7 @@ class Acting:
 
     def _granted(self, tap: Tap, now: datetime) -> ActionGrant:
         grant = self._signer.grant(tap.token)
-        if grant is None or collapse_key(grant.firing) != tap.firing:
+        if grant is None or _known_as(grant) != tap.firing:
             self._refused.inc()
             raise ActionTokenInvalid("This token is none of ours, or of another reminder.")
         if now >= grant.expires_at:
@@ -131,6 +177,12 @@ class Acting:
             raise ActionTokenExpired("The reminder is too old to be acted on like this.")
         self._standing.check(grant.user_id, issued_at=grant.issued_at)
         return grant
+
+
+def _known_as(grant: ActionGrant) -> str:
+    """How the device knows what the grant is about."""
+    known_as = shared_key if grant.task_id == TOGETHER else collapse_key
+    return known_as(grant.firing)
 
 
 def _decided(

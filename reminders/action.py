@@ -37,9 +37,24 @@ class ActionOutcome(StrEnum):
     """Something newer was said meanwhile, or its time is over. Nothing changed."""
 
 
+TOGETHER = UUID(int=0)
+"""In place of a task: all whose firings were told in one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actionable:
+    """One of several firings that were told in one: the task and occurrence that it is about."""
+
+    firing: bytes
+    event_id: UUID
+    task_id: UUID
+    day: date
+
+
 @dataclass(frozen=True, slots=True)
 class ActionGrant:
-    """Who may act on which firing: one person, about one task and occurrence, for a while.
+    """Who may act on which firing: one person, about one task and occurrence, for a while; or
+    on all that were told `TOGETHER` with it.
 
     `day` is the firing's nominal day, and with it the occurrence of what comes again.
     """

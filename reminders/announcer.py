@@ -84,7 +84,9 @@ class Announcer:
             if judgement.outcome is not recorded:
                 otherwise.append((due, judgement))
         at_once, for_digest = parted(said, now=now)
-        pushes = said_together(at_once, now=now)
+        pushes = said_together(
+            at_once, now=now, default_locale=self._default_locale, signer=self._signer
+        )
         asks = [ask for push in pushes if (ask := _ask(push, now)) is not None]
         spared = {ask.key for ask in asks}
         if asks:
@@ -103,8 +105,9 @@ class Announcer:
             (each.due, Judgement(Outcome.FOLDED, reason, for_digest=True))
             for each, reason in for_digest
         ]
-        if otherwise:
-            await self._store.amend(otherwise, now=now)
+        together = [[each.due.firing for each in push.says] for push in told if len(push.says) > 1]
+        if otherwise or together:
+            await self._store.amend(otherwise, together=together, now=now)
         return [entry_of(push.notice) for push in told]
 
     def _judged(

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from kernel.ids import UserId
 from kernel.paging import Page
-from reminders.action import Acted
+from reminders.action import Acted, Actionable
 from reminders.budget import Ask
 from reminders.event_saying import Around
 from reminders.firing import (
@@ -56,6 +56,8 @@ class TakeBack:
     user_id: UserId | None = None
     device_id: UUID | None = None
     over: bool = True
+    together: bytes | None = None
+    """Not what was told of a task by itself, but in one with the firing of this key."""
 
 
 Change = (
@@ -104,8 +106,13 @@ class CalendarStore(Protocol):
         """The user's action with this id, while it is remembered."""
         ...
 
+    async def told_together(self, user_id: UserId, key: bytes) -> Sequence[Actionable]:
+        """What a user was told in one with the firing of this key, the first of them."""
+        ...
+
     async def forget_actions(self, *, before: datetime, limit: int) -> int:
-        """Forget actions that were taken before an instant; how many, `limit` at most."""
+        """Forget actions that were taken before an instant, and what was told together before
+        it; how many, of each `limit` at most."""
         ...
 
     async def events_of(self, user_id: UserId, *, cursor: str | None, limit: int) -> Page[Event]:
@@ -255,10 +262,16 @@ class SayingStore(Protocol):
         those whose record is gone."""
         ...
 
-    async def amend(self, judged: Sequence[tuple[DueFiring, Judgement]], *, now: datetime) -> None:
-        """Record that something else became of firings. What is stale or deferred is taken off
-        the record, and its plan marked, so that it may go off at its time. What is for the
-        digest is kept for it, once."""
+    async def amend(
+        self,
+        judged: Sequence[tuple[DueFiring, Judgement]],
+        *,
+        together: Sequence[Sequence[Firing]] = (),
+        now: datetime,
+    ) -> None:
+        """Record that something else became of firings, and which are told in one. What is
+        stale or deferred is taken off the record, and its plan marked, so that it may go off at
+        its time. What is for the digest is kept for it, once."""
         ...
 
     async def around(self, event_ids: Collection[UUID]) -> Mapping[UUID, Around]:

@@ -4,15 +4,14 @@ Several at once become one notice: three or more about one event in one minute a
 what comes late after an outage is told in one, however many it is: "while you were away".
 """
 
-import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from kernel.notices import Notice, Urgency
 from reminders.action import LIFETIME as ACTIONABLE
-from reminders.action import ActionGrant, ActionSigner
+from reminders.action import TOGETHER, ActionGrant, ActionSigner
 from reminders.alarm import alarm_of
 from reminders.firing import ABOUT_EVENT, DueFiring, Firing, Outcome
 from reminders.handover import meaning_of
@@ -20,9 +19,10 @@ from reminders.identity import collapse_key, notice_key, shared_key, shared_noti
 from reminders.placing import POLITE
 from reminders.types import Task
 from reminders.usual import UNPAID
-from reminders.wording import LANGUAGES, amount_text, isolated, when_text
+from reminders.wording import amount_text, isolated, when_text
 
 TEMPLATE, TO_VENDORS = "task.reminder", "payment.unpaid"
+SEVERAL, MISSED = "task.reminders", "task.missed"
 CATEGORY = "reminders"
 
 LIFETIME = timedelta(hours=24)
@@ -36,14 +36,6 @@ LINES = 5
 
 WITH_OTHERS = "told with others"
 """The reason of what went off without a notice of its own."""
-
-_MISSED = {
-    "ar": "تذكيرات لم تصلك في وقتها",
-    "fr": "Rappels pendant votre absence",
-    "en": "Reminders while you were away",
-}
-
-_BRACES = re.compile("[{}]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +55,9 @@ class Push:
     says: Sequence[Said]
 
 
-def said_together(said: Sequence[Said], *, now: datetime) -> Sequence[Push]:
+def said_together(
+    said: Sequence[Said], *, now: datetime, default_locale: str, signer: ActionSigner
+) -> Sequence[Push]:
     """The notices that say all of it."""
     pushes: list[Push] = []
     groups: dict[tuple[object, ...], list[Said]] = defaultdict(list)
@@ -80,7 +74,10 @@ def said_together(said: Sequence[Said], *, now: datetime) -> Sequence[Push]:
         folded = len(key) == 1
         if folded or len(group) >= MANY:
             dues = [each.due for each in group]
-            pushes.append(Push(_one_for_all(dues, folded=folded, now=now), group))
+            notice = _one_for_all(
+                dues, folded=folded, now=now, default_locale=default_locale, signer=signer
+            )
+            pushes.append(Push(notice, group))
         else:
             pushes += (Push(each.notice, [each]) for each in group)
     return pushes
@@ -132,7 +129,13 @@ def data_of(firing: Firing, signer: ActionSigner, *, now: datetime) -> dict[str,
         "task_id": str(firing.task_id),
         "firing": collapse_key(firing.dedupe_key),
     }
-    grant = ActionGrant(
+    if token := signer.token(_grant(firing, now)):
+        data["action_token"] = token
+    return data
+
+
+def _grant(firing: Firing, now: datetime) -> ActionGrant:
+    return ActionGrant(
         firing=firing.dedupe_key,
         user_id=firing.user_id,
         event_id=firing.event_id,
@@ -141,48 +144,50 @@ def data_of(firing: Firing, signer: ActionSigner, *, now: datetime) -> dict[str,
         issued_at=now,
         expires_at=max(now, firing.due_at) + ACTIONABLE,
     )
-    if token := signer.token(grant):
-        data["action_token"] = token
-    return data
 
 
-def _one_for_all(dues: Sequence[DueFiring], *, folded: bool, now: datetime) -> Notice:
+def _one_for_all(
+    dues: Sequence[DueFiring],
+    *,
+    folded: bool,
+    now: datetime,
+    default_locale: str,
+    signer: ActionSigner,
+) -> Notice:
     first = dues[0]
     # Not the first one's own: when that is seen to, the others still are not.
     key = shared_key(first.firing.dedupe_key)
+    data = {"event_id": str(first.event.id), "firing": key, "count": str(len(dues))}
+    if token := signer.token(replace(_grant(first.firing, now), task_id=TOGETHER)):
+        data["action_token"] = token
     return Notice(
         user_ids=(first.firing.user_id,),
-        template=TEMPLATE,
+        template=MISSED if folded else SEVERAL,
         category=CATEGORY,
         urgency=Urgency.TRANSACTIONAL,
         dedupe_key=shared_notice_key(first.firing.dedupe_key),
         expires_at=min(max(due.firing.useful_until for due in dues), now + LIFETIME),
-        texts=_texts(dues, folded=folded, now=now),
+        variables={
+            "event": first.event.title,
+            "lines": _lines(dues, now=now, default_locale=default_locale),
+        },
         collapse_key=key,
         alarms=tuple(alarm_of(due) for due in dues),
         # What comes late is at no time that anybody chose.
         exact=not folded and any(due.firing.firing_class not in POLITE for due in dues),
         thread=f"event:{first.event.id}",
         link=f"/events/{first.event.id}",
-        data={"event_id": str(first.event.id), "firing": key, "count": str(len(dues))},
+        data=data,
     )
 
 
-def _texts(
-    dues: Sequence[DueFiring], *, folded: bool, now: datetime
-) -> Mapping[str, tuple[str, str]]:
-    texts: dict[str, tuple[str, str]] = {}
-    for language in LANGUAGES:
-        lines = [_line(due, language, now) for due in dues[:LINES]]
-        if len(dues) > LINES:
-            lines.append(f"+{len(dues) - LINES}")
-        title = _MISSED[language] if folded else _literal(dues[0].event.title)
-        texts[language] = (title, "\n".join(lines))
-    return texts
-
-
-def _line(due: DueFiring, language: str, now: datetime) -> str:
-    return f"{isolated(_literal(_task(due).title))} · {_when(due, language, now)}"
+def _lines(dues: Sequence[DueFiring], *, now: datetime, default_locale: str) -> str:
+    person = dues[0].person
+    locale = default_locale if person is None else person.locale
+    lines = [f"{isolated(_task(due).title)} · {_when(due, locale, now)}" for due in dues[:LINES]]
+    if len(dues) > LINES:
+        lines.append(f"+{len(dues) - LINES}")
+    return "\n".join(lines)
 
 
 def _when(due: DueFiring, locale: str, now: datetime) -> str:
@@ -199,8 +204,3 @@ def _when(due: DueFiring, locale: str, now: datetime) -> str:
 def _task(due: DueFiring) -> Task:
     assert due.task is not None, "what goes off has a task"
     return due.task
-
-
-def _literal(text: str) -> str:
-    """The text as a pattern of ICU's MessageFormat that says just this."""
-    return _BRACES.sub(r"'\g<0>'", text.replace("'", "''"))

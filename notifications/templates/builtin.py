@@ -27,8 +27,33 @@ _BUTTONS = {
 """Of a reminder, what matters most first: browsers show two; a tap beside them opens it."""
 
 
+_ALL_DONE = {"ar": "تمّت كلّها", "fr": "Tout est fait", "en": "All done"}
+"""The first of them where several are told in one."""
+
+_REMINDING = {"category": "TASK_REMINDER", "mutable-content": 1}
+"""The app registers the category's buttons; its extension may word them from `actions`."""
+
+
 def _buttons(language: str) -> tuple[Action, ...]:
     return tuple(Action(id, titles[language]) for id, titles in _BUTTONS.items())
+
+
+def _several(title: Mapping[str, str]) -> Template:
+    return Template(
+        texts={
+            language: Text(
+                title[language],
+                "{lines}",
+                actions=(Action("done", _ALL_DONE[language]), *_buttons(language)[1:]),
+            )
+            for language in _ALL_DONE
+        },
+        apple=_REMINDING,
+        variables={
+            "event": Variable(example="Mariage de Lina"),
+            "lines": Variable(example="Essayage de la robe · jeudi 15 juillet"),
+        },
+    )
 
 
 BUILT_IN: Mapping[str, Template] = {
@@ -79,13 +104,20 @@ BUILT_IN: Mapping[str, Template] = {
             "fr": Text("Rappel : {task}", "{event}, {when}", actions=_buttons("fr")),
             "en": Text("Reminder: {task}", "{event}, {when}", actions=_buttons("en")),
         },
-        # The app registers the category's buttons; its extension may word them from `actions`.
-        apple={"category": "TASK_REMINDER", "mutable-content": 1},
+        apple=_REMINDING,
         variables={
             "task": Variable(example="Essayage de la robe"),
             "event": Variable(example="Mariage de Lina"),
             "when": Variable(example="demain à 10 h"),
         },
+    ),
+    "task.reminders": _several(dict.fromkeys(_ALL_DONE, "{event}")),
+    "task.missed": _several(
+        {
+            "ar": "تذكيرات لم تصلك في وقتها",
+            "fr": "Rappels pendant votre absence",
+            "en": "Reminders while you were away",
+        }
     ),
     **REMINDERS,
     "announcement": Template(

@@ -1,5 +1,6 @@
-"""Actions to columns and back."""
+"""Actions, and what is acted on together, to columns and back."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -8,11 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.adapters.database import Database, table_of
 from kernel.ids import UserId
-from reminders.action import Acted, ActionKind, ActionOutcome
-from reminders.adapters.action_tables import ActionRow
+from reminders.action import Acted, Actionable, ActionKind, ActionOutcome
+from reminders.adapters.action_tables import ActionRow, ToldTogetherRow
 from reminders.errors import ActedAlready
+from reminders.firing import Firing
 
 ACTIONS = table_of(ActionRow)
+TOGETHER = table_of(ToldTogetherRow)
 
 
 async def write_acted(database: Database, connection: AsyncConnection, acted: Acted) -> None:
@@ -54,7 +57,7 @@ async def read_acted(connection: AsyncConnection, user_id: UserId, action_id: UU
 
 
 async def forget_acted(connection: AsyncConnection, *, before: datetime, limit: int) -> int:
-    """Delete actions that were taken before an instant; how many."""
+    """Delete actions that were taken before an instant, and what was told together; how many."""
     key = sa.tuple_(ACTIONS.c.user_id, ACTIONS.c.action_id)
     old = (
         sa.select(ACTIONS.c.user_id, ACTIONS.c.action_id)
@@ -62,4 +65,52 @@ async def forget_acted(connection: AsyncConnection, *, before: datetime, limit: 
         .order_by(ACTIONS.c.acted_at)
         .limit(limit)
     )
-    return (await connection.execute(ACTIONS.delete().where(key.in_(old)))).rowcount
+    told = sa.tuple_(TOGETHER.c.first_key, TOGETHER.c.dedupe_key)
+    long_ago = (
+        sa.select(TOGETHER.c.first_key, TOGETHER.c.dedupe_key)
+        .where(TOGETHER.c.told_at < before)
+        .order_by(TOGETHER.c.told_at)
+        .limit(limit)
+    )
+    acted = (await connection.execute(ACTIONS.delete().where(key.in_(old)))).rowcount
+    return acted + (await connection.execute(TOGETHER.delete().where(told.in_(long_ago)))).rowcount
+
+
+async def write_together(
+    database: Database,
+    connection: AsyncConnection,
+    groups: Sequence[Sequence[Firing]],
+    now: datetime,
+) -> None:
+    """Write which firings were told in one; doing so again changes nothing."""
+    rows = [
+        {
+            "first_key": firings[0].dedupe_key,
+            "dedupe_key": each.dedupe_key,
+            "user_id": each.user_id,
+            "event_id": each.event_id,
+            "task_id": each.task_id,
+            "nominal_day": each.nominal_day,
+            "told_at": now,
+        }
+        for firings in groups
+        for each in firings
+    ]
+    if rows:
+        new = database.insert_new(TOGETHER, on=["first_key", "dedupe_key"])
+        await connection.execute(new, rows)
+
+
+async def read_together(
+    connection: AsyncConnection, user_id: UserId, first_key: bytes
+) -> Sequence[Actionable]:
+    """What was told a user in one, under the key of the first."""
+    query = (
+        sa.select(TOGETHER)
+        .where(TOGETHER.c.first_key == first_key, TOGETHER.c.user_id == user_id)
+        .order_by(TOGETHER.c.event_id, TOGETHER.c.dedupe_key)
+    )
+    return [
+        Actionable(row.dedupe_key, row.event_id, row.task_id, row.nominal_day)
+        for row in await connection.execute(query)
+    ]

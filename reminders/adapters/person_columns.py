@@ -3,6 +3,7 @@
 import msgspec
 
 from reminders.adapters.mapping import Columns, Selected, json_text
+from reminders.countries import country_of
 from reminders.person import Digests, FastingPolicy, Occasion, Person, Quiet, Usual
 
 _usual = msgspec.json.Decoder(dict[Occasion, Usual])
@@ -49,3 +50,9 @@ def person_of(row: Selected) -> Person:
         digest=Digests(row.digest),
         digest_at=row.digest_at,
     )
+
+
+def of_plans(person: Person) -> tuple[object, ...]:
+    """What plans are made of; the rest counts when a firing goes off."""
+    country = country_of(person.locale, person.zone_now)
+    return (person.zone_now, country, person.quiet, person.fasting, person.clock, person.usual)

@@ -11,8 +11,8 @@ from kernel.adapters.database import Database
 from kernel.adapters.sql_outbox import write_entries
 from kernel.ids import UserId
 from kernel.paging import Page
-from reminders.action import Acted
-from reminders.adapters.action_rows import forget_acted, read_acted, write_acted
+from reminders.action import Acted, Actionable
+from reminders.adapters.action_rows import forget_acted, read_acted, read_together, write_acted
 from reminders.adapters.guest_columns import GUESTS, columns_of_guest
 from reminders.adapters.mapping import (
     EVENTS,
@@ -32,11 +32,10 @@ from reminders.adapters.mapping import (
     rule_of,
     task_of,
 )
-from reminders.adapters.person_columns import columns_of_person, person_of
+from reminders.adapters.person_columns import columns_of_person, of_plans, person_of
 from reminders.adapters.places import place_cursor, place_of
 from reminders.adapters.sql_digests import look
 from reminders.adapters.taking_back import take_back
-from reminders.countries import country_of
 from reminders.errors import IdTaken
 from reminders.guest import Guest, RemoveGuest
 from reminders.news import event_changed
@@ -161,6 +160,10 @@ class SqlCalendarStore:
         async with self._database.reading() as connection:
             return await read_acted(connection, user_id, action_id)
 
+    async def told_together(self, user_id: UserId, key: bytes) -> Sequence[Actionable]:
+        async with self._database.reading() as connection:
+            return await read_together(connection, user_id, key)
+
     async def forget_actions(self, *, before: datetime, limit: int) -> int:
         async with self._database.transaction() as connection:
             return await forget_acted(connection, before=before, limit=limit)
@@ -185,7 +188,7 @@ class SqlCalendarStore:
         async with self._database.transaction() as connection:
             found = (await connection.execute(before)).one_or_none()
             await connection.execute(put.values(columns))
-            if found is None or _of_plans(person_of(found)) != _of_plans(person):
+            if found is None or of_plans(person_of(found)) != of_plans(person):
                 await connection.execute(
                     MARKS.insert().from_select(["event_id", "marked_at"], plans)
                 )
@@ -241,12 +244,6 @@ class SqlCalendarStore:
             inserted = await connection.execute(new.values(columns))
             if inserted.rowcount == 0:
                 raise IdTaken("This id is taken.", id=str(columns["id"]))
-
-
-def _of_plans(person: Person) -> tuple[object, ...]:
-    """What plans are made of; the rest counts when a firing goes off."""
-    country = country_of(person.locale, person.zone_now)
-    return (person.zone_now, country, person.quiet, person.fasting, person.clock, person.usual)
 
 
 async def _sheet(

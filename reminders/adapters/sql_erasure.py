@@ -13,7 +13,7 @@ from kernel.adapters.database import Database, Row, table_of
 from kernel.adapters.sql_outbox import write_entries
 from kernel.adapters.tables import OutboxRow
 from kernel.ids import UserId
-from reminders.adapters.action_tables import ActionRow
+from reminders.adapters.action_tables import ActionRow, ToldTogetherRow
 from reminders.adapters.alarm_tables import AlarmSyncRow
 from reminders.adapters.card_tables import TaskCardRow
 from reminders.adapters.digest_tables import BudgetRow, DigestItemRow, DigestTurnRow
@@ -41,6 +41,7 @@ DELETED: tuple[type[Row], ...] = (
     FeedRow,
     AlarmSyncRow,
     ActionRow,
+    ToldTogetherRow,
     DigestTurnRow,
     DigestItemRow,
     BudgetRow,
@@ -52,7 +53,14 @@ DEALT_WITH: tuple[str, ...] = ("events", "event_members", "tasks", "rules", "tas
 _CARDS = table_of(TaskCardRow)
 _OUTBOX = table_of(OutboxRow)
 
-_OF_EVENT = (LOG, MARKS, table_of(FeedRow), table_of(ActionRow), table_of(DigestItemRow))
+_OF_EVENT = (
+    LOG,
+    MARKS,
+    table_of(FeedRow),
+    table_of(ActionRow),
+    table_of(ToldTogetherRow),
+    table_of(DigestItemRow),
+)
 """Tables with rows of an event that do not go with it by themselves."""
 
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from kernel.adapters.database import Database
 from kernel.ids import UserId
+from reminders.adapters.action_rows import write_together
 from reminders.adapters.budgets import spend
 from reminders.adapters.guest_columns import GUESTS
 from reminders.adapters.mapping import (
@@ -51,11 +52,18 @@ class SqlSayingStore:
             for row in rows
         ]
 
-    async def amend(self, judged: Sequence[tuple[DueFiring, Judgement]], *, now: datetime) -> None:
+    async def amend(
+        self,
+        judged: Sequence[tuple[DueFiring, Judgement]],
+        *,
+        together: Sequence[Sequence[Firing]] = (),
+        now: datetime,
+    ) -> None:
         back = [due.firing for due, judgement in judged if judgement.outcome in UNSETTLED]
         other = [each for each in judged if each[1].outcome not in UNSETTLED]
         items = [_item(due.firing, now) for due, judgement in judged if judgement.for_digest]
         async with self._database.transaction() as connection:
+            await write_together(self._database, connection, together, now)
             if items:
                 new = self._database.insert_new(ITEMS, on=["dedupe_key"])
                 await connection.execute(new, items)

@@ -1,5 +1,6 @@
 """What was told is taken back, in the transaction that makes it untrue."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -9,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kernel.adapters.sql_outbox import write_entries
 from kernel.ids import UserId
 from kernel.notices import Recall, recall_entry
-from reminders.adapters.mapping import FIRINGS, LOG
+from reminders.adapters.action_rows import TOGETHER
+from reminders.adapters.mapping import EVENTS, FIRINGS, LOG, TASKS
 from reminders.adapters.sql_alarms import tell_holders
 from reminders.firing import Outcome
-from reminders.identity import collapse_key, notice_key
+from reminders.identity import collapse_key, notice_key, shared_key, shared_notice_key
 from reminders.ports import TakeBack
 
 SHOWN = timedelta(days=7)
@@ -29,6 +31,10 @@ async def take_back(
 
     Removing waits for whoever has a firing in hand, so what went off meanwhile is seen below.
     """
+    if change.together is not None and change.user_id is not None:
+        shared = _shared(change.user_id, change.together, change)
+        await write_entries(connection, [recall_entry(shared)], now)
+        return
     if change.over:
         removing = FIRINGS.delete().where(*_about(FIRINGS, event_id, change))
         first: dict[str, datetime] = {}
@@ -55,7 +61,48 @@ async def take_back(
         )
         for row in await connection.execute(told)
     ]
+    if change.over:
+        recalls += await _all_over(connection, event_id, change, now)
     await write_entries(connection, [recall_entry(each) for each in recalls], now)
+
+
+async def _all_over(
+    connection: AsyncConnection, event_id: UUID, change: TakeBack, now: datetime
+) -> Sequence[Recall]:
+    """What was told with others is taken back with the last of them."""
+    others, task, event = TOGETHER.alias("others"), TASKS.alias("task"), EVENTS.alias("event")
+    still_open = (
+        sa.exists()
+        .select_from(
+            others.join(task, task.c.id == others.c.task_id).join(
+                event, event.c.id == task.c.event_id
+            )
+        )
+        .where(
+            others.c.first_key == TOGETHER.c.first_key,
+            task.c.done_at.is_(None),
+            task.c.deleted_at.is_(None),
+            event.c.cancelled_at.is_(None),
+        )
+    )
+    query = (
+        sa.select(TOGETHER.c.first_key, TOGETHER.c.user_id)
+        .where(*_about(TOGETHER, event_id, change), TOGETHER.c.told_at >= now - SHOWN, ~still_open)
+        .distinct()
+    )
+    return [
+        _shared(UserId(row.user_id), row.first_key, change)
+        for row in await connection.execute(query)
+    ]
+
+
+def _shared(user_id: UserId, first_key: bytes, change: TakeBack) -> Recall:
+    return Recall(
+        user_id=user_id,
+        notice=shared_notice_key(first_key),
+        collapse_key=shared_key(first_key),
+        device_id=change.device_id,
+    )
 
 
 def _about(table: sa.Table, event_id: UUID, change: TakeBack) -> list[sa.ColumnElement[bool]]:

@@ -15,6 +15,7 @@ from reminders.acting import Tap
 from reminders.action import ActionKind
 from reminders.adapters.sql_cards import SqlCardStore
 from reminders.adapters.sql_erasure import DEALT_WITH, DELETED, CalendarEraser
+from reminders.adapters.sql_saying import SqlSayingStore
 from reminders.card import Card
 from reminders.errors import EventNotFound
 from reminders.feeds.errors import FeedNotFound
@@ -111,6 +112,8 @@ async def live_in(here, database, wedding):
     until = here.clock.now() + timedelta(days=9)
     await here.local_alarms.acknowledge(me, PHONE, alarms=["a"], until=until)
     await here.guests.opt_out(OPTING.token(ERASED, wedding), everywhere=True)
+    waiting = (await here.firings.upcoming(ERASED, cursor=None, limit=9)).items
+    await SqlSayingStore(database).amend([], together=[waiting], now=here.clock.now())
     card = Card(uuid4(), 1, uuid4(), wedding, task.id, ERASED, here.clock.now())
     await SqlCardStore(database).add(card)
     return task.id, secret

@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
-from icu4py.messageformat import MessageFormat
 
 from kernel.notices import Urgency
 from reminders.firing import DueFiring, FiringClass, Outcome
@@ -36,7 +35,8 @@ def said(given, outcome=Outcome.FIRED):
         Said(due, outcome, said_alone(due, now=now, default_locale="en", signer=SIGNER))
         for due in given
     ]
-    return [push.notice for push in said_together(alone, now=now)]
+    pushes = said_together(alone, now=now, default_locale="en", signer=SIGNER)
+    return [push.notice for push in pushes]
 
 
 def test_one_firing_says_what_is_due_when_and_leads_there():
@@ -80,9 +80,8 @@ def test_who_has_no_profile_reads_the_default_language_on_the_events_clock():
 def test_a_title_is_said_as_it_is_whatever_it_looks_like(title):
     (notice,) = said(dues(title))
 
-    _, body = notice.texts["fr"]
-    worded = MessageFormat(body, "fr").format({})
-    assert worded.splitlines()[0] == f"\u2068{title}\u2069 · vendredi 16 juillet à 10:00"
+    lines = notice.variables["lines"]
+    assert lines.splitlines()[0] == f"\u2068{title}\u2069 · vendredi 16 juillet à 10:00"
 
 
 def test_two_reminders_stay_two_unless_they_came_too_late():
@@ -90,7 +89,7 @@ def test_two_reminders_stay_two_unless_they_came_too_late():
 
     assert [notice.variables["task"] for notice in said(two)] == ["Essayage", "Essayage"]
     (notice,) = said(two, Outcome.FOLDED)
-    assert (notice.data["count"], notice.texts["en"][0]) == ("2", "Reminders while you were away")
+    assert (notice.data["count"], notice.template) == ("2", "task.missed")
 
 
 def test_other_minutes_are_told_apart():

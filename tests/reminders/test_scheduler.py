@@ -344,12 +344,12 @@ async def test_three_reminders_of_an_event_in_one_minute_are_one_notice(anywhere
 
     assert await room.scheduler.step() == 4
 
-    one, other = sorted(await notices(), key=lambda notice: len(notice.texts))
+    one, other = sorted(await notices(), key=lambda notice: notice.template)
     assert one.variables["task"] == "Confirmer la salle"
-    assert (other.data["count"], other.variables) == ("3", {})
-    title, body = other.texts["fr"]
-    assert title == "زفاف أمينة"
-    assert body.splitlines() == ["\u2068Confirmer la salle\u2069 · mardi 10 mars"] * 3
+    assert (other.data["count"], other.template) == ("3", "task.reminders")
+    assert other.variables["event"] == "زفاف أمينة"
+    lines = other.variables["lines"].splitlines()
+    assert lines == ["\u2068Confirmer la salle\u2069 · Tuesday 10 March"] * 3
 
 
 async def test_after_downtime_what_came_too_late_is_told_in_one(anywhere, notices, metrics):
@@ -364,9 +364,8 @@ async def test_after_downtime_what_came_too_late_is_told_in_one(anywhere, notice
     assert await room.scheduler.step() == 7
 
     (notice,) = await notices()
-    title, body = notice.texts["en"]
-    assert title == "Reminders while you were away"
-    assert (notice.data["count"], body.splitlines()[-1]) == ("7", "+2")
+    assert notice.template == "task.missed"
+    assert (notice.data["count"], notice.variables["lines"].splitlines()[-1]) == ("7", "+2")
     labels = {"class": "policy_far", "outcome": "folded"}
     assert value_of(metrics, "reminders_firings_total", **labels) == 7
 
