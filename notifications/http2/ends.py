@@ -74,6 +74,9 @@ class ClientWire(Wire):
             raise Http2Error(ErrorCode.PROTOCOL_ERROR, "an answer to nothing")
         return stream in self._coming
 
+    def _open_window(self, stream: int, by: int) -> None:
+        """A request leaves whole: nobody looks at the window of its stream again."""
+
 
 class ServerWire(Wire):
     """Answers. What waits for the window of its stream is kept by whoever keeps the streams."""
@@ -117,3 +120,6 @@ class ServerWire(Wire):
         if not ended:
             self._coming[stream] = 0
         return True
+
+    def _apply(self, said: dict[int, int]) -> None:
+        """What answers may take is in their windows already."""

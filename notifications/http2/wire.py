@@ -1,5 +1,6 @@
 """One end of an HTTP/2 connection (RFC 9113) without I/O: bytes in, calls and bytes out."""
 
+from abc import ABC, abstractmethod
 from collections import deque
 
 from notifications.http2.decoder import HeaderDecoder
@@ -40,7 +41,7 @@ _BLOCK_BYTES = 65_536
 """Of a header block in several frames, at most."""
 
 
-class Wire:
+class Wire(ABC):
     """Reads frames, keeps windows, and collects what is to be written.
 
     Windows for what comes are opened again as it is taken. How many streams there may be, and
@@ -165,17 +166,19 @@ class Wire:
 
     # What comes.
 
+    @abstractmethod
     def _is_coming(self, stream: int, ended: bool) -> bool:
         """Whether headers for this stream are for anybody. Raises `Http2Error`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _is_idle(self, stream: int) -> bool:
         """Whether nobody has opened this stream yet."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _open_window(self, stream: int, by: int) -> None:
         """The other side takes so much more on one stream."""
 
+    @abstractmethod
     def _apply(self, said: dict[int, int]) -> None:
         """The other side has said this of itself."""
 

@@ -12,18 +12,21 @@ _SPREAD = 0.5
 
 
 class Distant:
-    """A service as seen over a network: each answer takes its time, and windows are as said."""
+    """A service as seen over a network: each answer takes its time, and so may each connection."""
 
-    def __init__(self, service: Service, *, latency: float, window: int) -> None:
+    def __init__(
+        self, service: Service, *, latency: float, window: int, connect: float = 0.0
+    ) -> None:
         self._service = service
         self._latency = latency
         self._window = window
+        self._connect = connect
         # Drawn in a fixed order, so that two runs meet the same network.
         self._dice = random.Random(1)  # noqa: S311
 
     @property
     def traits(self) -> Traits:
-        return dataclasses.replace(self._service.traits, window=self._window)
+        return dataclasses.replace(self._service.traits, window=self._window, connect=self._connect)
 
     def session(self) -> Any:
         return self._service.session()

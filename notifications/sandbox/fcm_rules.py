@@ -69,6 +69,8 @@ _ANDROID_NOTIFICATION = frozenset(
 )
 _APNS = frozenset({"headers", "payload", "live_activity_token", "fcm_options"})
 _WEBPUSH = frozenset({"headers", "data", "notification", "fcm_options"})
+_LABELS = frozenset({"analytics_label"})
+_OPTIONS = {"apns": _LABELS | {"image"}, "webpush": _LABELS | {"link"}}
 _CAMEL = re.compile(r"(?<=[a-z0-9])([A-Z])")
 
 
@@ -135,6 +137,7 @@ def _checked(value: object) -> Message:
             block = _fields(message[name], f"message.{name}", known)
             _data(block.get("headers", {}), f"message.{name}.headers", reserved=frozenset())
             _check_activity(block)
+            _check_label(block.get("fcm_options"), f"message.{name}.fcm_options", _OPTIONS[name])
     return Message(
         target=target,
         address=address,
@@ -178,10 +181,12 @@ def _check_activity(block: dict[str, Any]) -> None:
             raise _Wrong("Invalid live activity token.", where)
 
 
-def _check_label(value: object, where: str) -> None:
+def _check_label(value: object, where: str, known: frozenset[str] = _LABELS) -> None:
     if value is None:
         return
-    options = _fields(value, where, frozenset({"analytics_label"}))
+    options = _fields(value, where, known)
+    if not _text(options.get("link", "https://"), f"{where}.link").startswith("https://"):
+        raise _Wrong("Only HTTPS links are allowed.", f"{where}.link")
     label = options.get("analytics_label", "")
     if label and not _LABEL.match(_text(label, f"{where}.analytics_label")):
         raise _Wrong("Invalid analytics label.", f"{where}.analytics_label")

@@ -87,6 +87,8 @@ class Traits:
     body_bytes: int = 65_536
     window: int = 65_535
     """Bytes that may be on their way to us on one stream (HTTP/2)."""
+    connect: float = 0.0
+    """Until a new connection is spoken to, its TLS handshake included."""
 
 
 class Service(Protocol):

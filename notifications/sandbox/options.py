@@ -24,6 +24,9 @@ class SandboxOptions:
     latency_ms: float = option(
         0.0, "Milliseconds until a push is answered: the median, around which answers vary."
     )
+    connect_ms: float = option(
+        0.0, "Milliseconds that a new connection waits before anything is said, TLS included."
+    )
     window_bytes: int = option(
         65_535, "Flow-control window of one HTTP/2 stream; a real one may be smaller."
     )
@@ -33,8 +36,9 @@ class SandboxOptions:
         for name in ports:
             if not 0 <= getattr(self, name) <= 65_535:
                 raise ValueError(f"{name} must be between 0 and 65535")
-        if self.latency_ms < 0:
-            raise ValueError("latency_ms must be at least 0")
+        for name in ("latency_ms", "connect_ms"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be at least 0")
         if not 1 <= self.window_bytes <= 2**31 - 1:
             raise ValueError("window_bytes must be between 1 and 2147483647")
         for name in ("kept", "project_per_minute", "device_per_minute"):

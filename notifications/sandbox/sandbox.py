@@ -148,7 +148,12 @@ class Sandbox:
     def _far(self, service: Service) -> Distant:
         """As seen over the network that the options describe."""
         options = self._options
-        return Distant(service, latency=options.latency_ms / 1000, window=options.window_bytes)
+        return Distant(
+            service,
+            latency=options.latency_ms / 1000,
+            window=options.window_bytes,
+            connect=options.connect_ms / 1000,
+        )
 
     def trust(self, files: Files) -> None:
         """Take these credentials too, from now on."""

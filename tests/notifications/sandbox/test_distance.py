@@ -1,11 +1,19 @@
 """The network that the sandbox pretends to be behind."""
 
+from dataclasses import replace
 from statistics import median
 
 from notifications.sandbox.distance import Distant
 from notifications.sandbox.http import Request, Response, Traits
 from notifications.types import AddressKind, Verdict
-from tests.support.sandbox import apns_options, attempt, open_apns, running_sandbox
+from tests.support.sandbox import (
+    apns_options,
+    attempt,
+    fcm_options,
+    open_apns,
+    open_fcm,
+    running_sandbox,
+)
 
 
 class Near:
@@ -48,3 +56,24 @@ async def test_bodies_go_through_a_small_window(credentials, clock):
         )
 
     assert {outcome.verdict for outcome in outcomes} == {Verdict.ACCEPTED}
+
+
+async def test_a_slow_connection_carries_a_push_for_whoever_has_patience(credentials, clock):
+    async with (
+        running_sandbox(credentials.directory, clock=clock, connect_ms=20) as sandbox,
+        open_apns(apns_options(sandbox), clock=clock) as apns,
+        open_fcm(fcm_options(sandbox), clock=clock) as fcm,
+    ):
+        (pushed,) = await apns.send([attempt(AddressKind.APNS, now=clock.now())])
+        (sent,) = await fcm.send([attempt(AddressKind.FCM_TOKEN, now=clock.now())])
+
+    assert (pushed.verdict, sent.verdict) == (Verdict.ACCEPTED, Verdict.ACCEPTED)
+
+
+async def test_who_has_less_patience_has_certainly_sent_nothing(credentials, clock):
+    async with running_sandbox(credentials.directory, clock=clock, connect_ms=600_000) as sandbox:
+        hasty = replace(apns_options(sandbox), connect_within=0.3)
+        async with open_apns(hasty, clock=clock) as apns:
+            (outcome,) = await apns.send([attempt(AddressKind.APNS, now=clock.now())])
+
+    assert outcome.verdict is Verdict.NOT_SENT

@@ -241,6 +241,15 @@ GOOD: dict[str, Any] = {"token": "sandbox-phone", "data": {"k": "v"}}
         (GOOD | {"android": {"notification": {"tags": "x"}}}, "message.android.notification"),
         (GOOD | {"apns": {"headers": {"apns-priority": 5}}}, "message.apns.headers[apns-priority]"),
         (
+            GOOD | {"apns": {"fcm_options": {"analytics_label": "with space"}}},
+            "message.apns.fcm_options.analytics_label",
+        ),
+        (
+            GOOD | {"webpush": {"fcm_options": {"link": "http://app.example"}}},
+            "message.webpush.fcm_options.link",
+        ),
+        (GOOD | {"webpush": {"fcm_options": {"image": ""}}}, "message.webpush.fcm_options"),
+        (
             GOOD | {"fcm_options": {"analytics_label": "with space"}},
             "message.fcm_options.analytics_label",
         ),
