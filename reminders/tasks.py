@@ -81,7 +81,7 @@ class Tasks:
             _check_reach(due, sheet.event)
             return [task]
 
-        return await self._change(principal, event_id, task.id, decide)
+        return await self._change(event_id, task.id, decide)
 
     async def get(self, principal: Principal, event_id: UUID, task_id: UUID) -> Sheet:
         """The task with its event and the rules that touch it."""
@@ -139,7 +139,7 @@ class Tasks:
             )
             return [] if changed == task else [changed]
 
-        return await self._change(principal, event_id, task_id, decide)
+        return await self._change(event_id, task_id, decide)
 
     async def complete(self, principal: Principal, event_id: UUID, task_id: UUID) -> Task:
         """The task is done: nobody is reminded of it; one that comes again goes on to its next
@@ -153,7 +153,7 @@ class Tasks:
                 return []
             return [replanned(completed(task, sheet.event, now), now), TakeBack(task_id)]
 
-        return await self._change(principal, event_id, task_id, decide)
+        return await self._change(event_id, task_id, decide)
 
     async def reopen(self, principal: Principal, event_id: UUID, task_id: UUID) -> Task:
         """The task was not done after all: only reminders still to come are planned again."""
@@ -168,7 +168,7 @@ class Tasks:
             details = replace(before.details, reopened_at=now)
             return [replanned(replace(before, details=details), now)]
 
-        return await self._change(principal, event_id, task_id, decide)
+        return await self._change(event_id, task_id, decide)
 
     async def delete(self, principal: Principal, event_id: UUID, task_id: UUID) -> None:
         """Take the task away, for owners and whoever made it."""
@@ -190,11 +190,17 @@ class Tasks:
         ):
             raise TaskNotFound("The event has no such task to be a part of.")
 
-    async def _change(
-        self, principal: Principal, event_id: UUID, task_id: UUID, decide: Decide
-    ) -> Task:
-        await self._decide(event_id, task_id, decide)
-        return task_on(await self.get(principal, event_id, task_id))
+    async def _change(self, event_id: UUID, task_id: UUID, decide: Decide) -> Task:
+        """The task as it is kept then."""
+        kept: list[Task] = []
+
+        def decided(sheet: Sheet) -> Sequence[Change]:
+            changes = decide(sheet)
+            kept[:] = [each for each in changes if isinstance(each, Task)] or [task_on(sheet)]
+            return changes
+
+        await self._decide(event_id, task_id, decided)
+        return kept[0]
 
     async def _decide(self, event_id: UUID, task_id: UUID | None, decide: Decide) -> None:
         now = self._clock.now()

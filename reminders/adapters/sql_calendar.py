@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kernel.adapters.database import Database
 from kernel.adapters.sql_outbox import write_entries
 from kernel.ids import UserId
+from kernel.outbox import Entry
 from kernel.paging import Page
 from reminders.action import Acted, Actionable
 from reminders.adapters.action_rows import forget_acted, read_acted, read_together, write_acted
@@ -22,18 +23,17 @@ from reminders.adapters.mapping import (
     RULES,
     TASKS,
     Columns,
-    Selected,
     columns_of_event,
     columns_of_member,
     columns_of_rule,
     columns_of_task,
     event_of,
-    member_of,
-    rule_of,
     task_of,
 )
 from reminders.adapters.person_columns import columns_of_person, of_plans, person_of
 from reminders.adapters.places import place_cursor, place_of
+from reminders.adapters.revising import mark, revise
+from reminders.adapters.sheets import EVENT, HELD, sheet_of
 from reminders.adapters.sql_digests import look
 from reminders.adapters.taking_back import take_back
 from reminders.errors import IdTaken
@@ -62,19 +62,17 @@ class SqlCalendarStore:
             if owner is not None:
                 await connection.execute(MEMBERS.insert().values(columns_of_member(owner)))
                 await look(self._database, connection, [owner.user_id], event.created_at)
-            await _mark(connection, event.id, event.created_at)
+            await mark(connection, event.id, event.created_at)
         return event
 
     async def sheet(
         self, event_id: UUID, *, task_id: UUID | None = None, with_tasks: bool = False
     ) -> Sheet | None:
         async with self._database.reading() as connection:
-            found = (
-                await connection.execute(sa.select(EVENTS).where(EVENTS.c.id == event_id))
-            ).one_or_none()
+            found = (await connection.execute(EVENT, {"event_id": event_id})).one_or_none()
             if found is None:
                 return None
-            return await _sheet(connection, found, task_id, with_tasks)
+            return await sheet_of(connection, found, task_id, with_tasks=with_tasks)
 
     async def change(
         self,
@@ -101,17 +99,21 @@ class SqlCalendarStore:
         with_tasks: bool = False,
     ) -> bool:
         """`change`, as a part of a transaction that does more."""
-        holding = sa.select(EVENTS).where(EVENTS.c.id == event_id).with_for_update(key_share=True)
-        found = (await connection.execute(holding)).one_or_none()
+        found = (await connection.execute(HELD, {"event_id": event_id})).one_or_none()
         if found is None:
             return False
-        changes = decide(await _sheet(connection, found, task_id, with_tasks))
+        changes = decide(await sheet_of(connection, found, task_id, with_tasks=with_tasks))
+        entries: list[Entry] = []
         for change in changes:
-            await self._apply(connection, event_id, change, now)
+            if isinstance(change, TakeBack):
+                entries += await take_back(connection, event_id, change, now)
+            else:
+                await self._apply(connection, event_id, change, now)
         if any(not isinstance(each, Acted | TakeBack) for each in changes):
-            version = await _revise(connection, event_id, now)
-            await write_entries(connection, [event_changed(event_id, version, changes)], now)
-            await _mark(connection, event_id, now)
+            version = found.revision + 1
+            await revise(connection, event_id, version, now)
+            entries.append(event_changed(event_id, version, changes))
+        await write_entries(connection, entries, now)
         return True
 
     async def events_of(self, user_id: UserId, *, cursor: str | None, limit: int) -> Page[Event]:
@@ -221,8 +223,6 @@ class SqlCalendarStore:
                 await self._put(connection, RULES, columns_of_rule(change))
             case Acted():
                 await write_acted(self._database, connection, change)
-            case TakeBack():
-                await take_back(connection, event_id, change, now)
             case Guest():
                 names = ["answer", "answered_at"]
                 invited = self._database.upsert(GUESTS, on=["id"], update=names)
@@ -244,52 +244,3 @@ class SqlCalendarStore:
             inserted = await connection.execute(new.values(columns))
             if inserted.rowcount == 0:
                 raise IdTaken("This id is taken.", id=str(columns["id"]))
-
-
-async def _sheet(
-    connection: AsyncConnection, found: Selected, task_id: UUID | None, with_tasks: bool
-) -> Sheet:
-    event = event_of(found)
-    members = (
-        sa.select(MEMBERS)
-        .where(MEMBERS.c.event_id == event.id)
-        .order_by(MEMBERS.c.joined_at, MEMBERS.c.user_id)
-    )
-    rules = sa.select(RULES).where(RULES.c.event_id == event.id).order_by(RULES.c.id)
-    count = (
-        sa.select(sa.func.count())
-        .select_from(TASKS)
-        .where(TASKS.c.event_id == event.id, TASKS.c.deleted_at.is_(None))
-    )
-    task = None
-    if task_id is not None:
-        rules = rules.where(sa.or_(RULES.c.task_id == task_id, RULES.c.task_id.is_(None)))
-        query = sa.select(TASKS).where(TASKS.c.id == task_id, TASKS.c.event_id == event.id)
-        row = (await connection.execute(query)).one_or_none()
-        task = None if row is None else task_of(row)
-    tasks = sa.select(TASKS).where(TASKS.c.event_id == event.id)
-    return Sheet(
-        event=event,
-        members=[member_of(row) for row in await connection.execute(members)],
-        rules=[rule_of(row) for row in await connection.execute(rules)],
-        task=task,
-        task_count=(await connection.execute(count)).scalar_one(),
-        tasks=[task_of(row) for row in await connection.execute(tasks)] if with_tasks else (),
-        version=found.revision,
-    )
-
-
-async def _revise(connection: AsyncConnection, event_id: UUID, now: datetime) -> int:
-    """Something in the event was changed: whoever keeps what it said looks again. Its version."""
-    changed = (
-        EVENTS.update()
-        .where(EVENTS.c.id == event_id)
-        .values(revision=EVENTS.c.revision + 1, changed_at=now)
-        .returning(EVENTS.c.revision)
-    )
-    version: int = (await connection.execute(changed)).scalar_one()
-    return version
-
-
-async def _mark(connection: AsyncConnection, event_id: UUID, now: datetime) -> None:
-    await connection.execute(MARKS.insert().values(event_id=event_id, marked_at=now))

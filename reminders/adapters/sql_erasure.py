@@ -131,7 +131,7 @@ async def _events_naming(connection: AsyncConnection, user_id: UserId) -> Sequen
 async def _end(connection: AsyncConnection, event_id: UUID, now: datetime) -> None:
     """Delete an event that nobody decides about any more, and take back what was told of it.
     Who still was in it is told that they are no longer."""
-    await take_back(connection, event_id, TakeBack(), now)
+    recalls = await take_back(connection, event_id, TakeBack(), now)
     for table in _OF_EVENT:
         await connection.execute(table.delete().where(table.c.event_id == event_id))
     of_event = _OUTBOX.c.payload.contains(f'"event_id":"{event_id}"')
@@ -141,7 +141,7 @@ async def _end(connection: AsyncConnection, event_id: UUID, now: datetime) -> No
     left = [RemoveMember(each) for each in (await connection.execute(members)).scalars()]
     ending = EVENTS.delete().where(EVENTS.c.id == event_id).returning(EVENTS.c.revision)
     version = (await connection.execute(ending)).scalar_one() + 1
-    await write_entries(connection, [event_changed(event_id, version, left)], now)
+    await write_entries(connection, [*recalls, event_changed(event_id, version, left)], now)
 
 
 async def _forget_news(connection: AsyncConnection, user_id: UserId) -> None:

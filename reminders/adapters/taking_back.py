@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kernel.adapters.sql_outbox import write_entries
 from kernel.ids import UserId
 from kernel.notices import Recall, recall_entry
+from kernel.outbox import Entry
 from reminders.adapters.action_rows import TOGETHER
 from reminders.adapters.mapping import EVENTS, FIRINGS, LOG, TASKS
 from reminders.adapters.sql_alarms import tell_holders
@@ -26,15 +27,13 @@ CLOCKS_DIFFER = timedelta(seconds=5)
 
 async def take_back(
     connection: AsyncConnection, event_id: UUID, change: TakeBack, now: datetime
-) -> None:
-    """Remove what waits, if it is over, and recall what went off.
+) -> Sequence[Entry]:
+    """Remove what waits, if it is over; the entries that recall what went off.
 
     Removing waits for whoever has a firing in hand, so what went off meanwhile is seen below.
     """
     if change.together is not None and change.user_id is not None:
-        shared = _shared(change.user_id, change.together, change)
-        await write_entries(connection, [recall_entry(shared)], now)
-        return
+        return [recall_entry(_shared(change.user_id, change.together, change))]
     if change.over:
         removing = FIRINGS.delete().where(*_about(FIRINGS, event_id, change))
         first: dict[str, datetime] = {}
@@ -43,7 +42,18 @@ async def take_back(
         ):
             first[row.user_id] = min(row.due_at, first.get(row.user_id, row.due_at))
         await tell_holders(connection, first, now)
-    told = sa.select(LOG.c.user_id, LOG.c.dedupe_key).where(
+    told = [_alone(event_id, change, now)]
+    if change.over:
+        told.append(_all_over(event_id, change, now))
+    return [
+        recall_entry((_shared if shared else _own)(UserId(user_id), key, change))
+        for shared, user_id, key in await connection.execute(sa.union_all(*told))
+    ]
+
+
+def _alone(event_id: UUID, change: TakeBack, now: datetime) -> sa.Select[Any]:
+    """What was told in notices of its own."""
+    return sa.select(sa.literal(False).label("shared"), LOG.c.user_id, LOG.c.dedupe_key).where(
         *_about(LOG, event_id, change),
         LOG.c.outcome == str(Outcome.FIRED),
         # What was told with others has no notice of its own.
@@ -52,23 +62,9 @@ async def take_back(
         # What is handed over ahead of its time is not said yet, and judged again when it is.
         LOG.c.due_at <= now + CLOCKS_DIFFER,
     )
-    recalls = [
-        Recall(
-            user_id=UserId(row.user_id),
-            notice=notice_key(row.dedupe_key),
-            collapse_key=collapse_key(row.dedupe_key),
-            device_id=change.device_id,
-        )
-        for row in await connection.execute(told)
-    ]
-    if change.over:
-        recalls += await _all_over(connection, event_id, change, now)
-    await write_entries(connection, [recall_entry(each) for each in recalls], now)
 
 
-async def _all_over(
-    connection: AsyncConnection, event_id: UUID, change: TakeBack, now: datetime
-) -> Sequence[Recall]:
+def _all_over(event_id: UUID, change: TakeBack, now: datetime) -> sa.Select[Any]:
     """What was told with others is taken back with the last of them."""
     others, task, event = TOGETHER.alias("others"), TASKS.alias("task"), EVENTS.alias("event")
     still_open = (
@@ -85,15 +81,20 @@ async def _all_over(
             event.c.cancelled_at.is_(None),
         )
     )
-    query = (
-        sa.select(TOGETHER.c.first_key, TOGETHER.c.user_id)
+    return (
+        sa.select(sa.literal(True).label("shared"), TOGETHER.c.user_id, TOGETHER.c.first_key)
         .where(*_about(TOGETHER, event_id, change), TOGETHER.c.told_at >= now - SHOWN, ~still_open)
         .distinct()
     )
-    return [
-        _shared(UserId(row.user_id), row.first_key, change)
-        for row in await connection.execute(query)
-    ]
+
+
+def _own(user_id: UserId, key: bytes, change: TakeBack) -> Recall:
+    return Recall(
+        user_id=user_id,
+        notice=notice_key(key),
+        collapse_key=collapse_key(key),
+        device_id=change.device_id,
+    )
 
 
 def _shared(user_id: UserId, first_key: bytes, change: TakeBack) -> Recall:
