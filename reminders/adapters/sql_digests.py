@@ -9,6 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kernel.adapters.among import among
 from kernel.adapters.database import Database, table_of
 from kernel.adapters.sql_outbox import write_entries
 from kernel.ids import UserId
@@ -153,28 +154,50 @@ async def _agendas(
     )
     for row in await connection.execute(working):
         found[row.user_id].events[row.event_id] = Role(row.role)
-    plans = await _plans(connection, {key for each in found.values() for key in each.events})
+    events = {key for each in found.values() for key in each.events}
+    untold = {folded.task_id for each in found.values() for folded in each.folded}
+    plans = await _plans(connection, sorted(events), sorted(found), sorted(untold))
     return [_agenda(turn, found[turn.user_id], plans, ramadans) for turn in turns]
 
 
-async def _plans(connection: AsyncConnection, event_ids: Collection[UUID]) -> Mapping[UUID, Plan]:
+async def _plans(
+    connection: AsyncConnection,
+    event_ids: Sequence[UUID],
+    users: Sequence[str],
+    untold: Sequence[UUID],
+) -> Mapping[UUID, Plan]:
+    """What is open in the events, as far as it may be in the digest of one of these users."""
     if not event_ids:
         return {}
     members: dict[UUID, dict[UserId, Member]] = defaultdict(dict)
     for row in await connection.execute(
         sa.select(MEMBERS)
-        .where(MEMBERS.c.event_id.in_(event_ids))
+        .where(among(connection, MEMBERS.c.event_id, event_ids))
         .order_by(MEMBERS.c.joined_at, MEMBERS.c.user_id)
     ):
         members[row.event_id][UserId(row.user_id)] = member_of(row)
+    assigned = sa.exists().where(
+        MEMBERS.c.event_id == TASKS.c.event_id, MEMBERS.c.user_id == TASKS.c.assignee_id
+    )
+    # Most of a plan is somebody else's: that is not even read.
+    theirs = sa.or_(
+        TASKS.c.assignee_id.is_(None), among(connection, TASKS.c.assignee_id, users), ~assigned
+    )
+    told = sa.or_(
+        sa.and_(TASKS.c.due_kind != "none", theirs), among(connection, TASKS.c.id, untold)
+    )
     tasks = defaultdict(list)
     for row in await connection.execute(
         sa.select(TASKS).where(
-            TASKS.c.event_id.in_(event_ids), TASKS.c.done_at.is_(None), TASKS.c.deleted_at.is_(None)
+            among(connection, TASKS.c.event_id, event_ids),
+            TASKS.c.done_at.is_(None),
+            TASKS.c.deleted_at.is_(None),
+            told,
         )
     ):
         tasks[row.event_id].append(task_of(row))
-    events = await connection.execute(sa.select(EVENTS).where(EVENTS.c.id.in_(event_ids)))
+    found = sa.select(EVENTS).where(among(connection, EVENTS.c.id, event_ids))
+    events = await connection.execute(found)
     return {row.id: Plan(event_of(row), members[row.id], tasks[row.id]) for row in events}
 
 
