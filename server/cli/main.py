@@ -1,9 +1,11 @@
 """The command `zaffa`: its parser, and what becomes of errors."""
 
 import argparse
+import gc
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from types import ModuleType
 
 from kernel.errors import Refusal, Unavailable
 from server import __version__
@@ -39,10 +41,21 @@ def parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     called = next((each for each in arguments if not each.startswith("-")), "")
     for name in SENTENCES:
         if name == called:
-            import_module(f"server.cli.{name}").add_to(commands)
+            _loaded(name).add_to(commands)
         else:
             commands.add_parser(name, help=short(name))
     return made
+
+
+def _loaded(name: str) -> ModuleType:
+    """The module of a command. What it brings stays: a tenth of the time went into looking
+    through it for garbage.
+    """
+    gc.disable()
+    try:
+        return import_module(f"server.cli.{name}")
+    finally:
+        gc.enable()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
