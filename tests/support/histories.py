@@ -17,6 +17,8 @@ from kernel.ids import UserId
 QUARTER = timedelta(minutes=15)
 DAY = timedelta(days=1)
 FRIDAY = 4
+EXACT = "exact_calendar"
+"""The class of all that is foretold."""
 
 
 @cache
@@ -92,6 +94,8 @@ class Book:
     jobs: dict[UUID, Job] = field(default_factory=dict)
     settled: set[object] = field(default_factory=set)
     over: bool = False
+    paused: set[str] = field(default_factory=set)
+    """Classes of reminders that wait until an operator resumes them."""
     back: tuple[date, datetime, datetime] | None = None
     """Where it was before it was moved, since when, and until when that can be undone."""
 
@@ -133,6 +137,8 @@ class Book:
     def step(self, now: datetime) -> list[Word]:
         """What is told when everything that is due by now is looked at."""
         told: list[Word] = []
+        if EXACT in self.paused:
+            return told
         for at, until, identity, word in self.words():
             if at <= now:
                 self.settled.add(identity)

@@ -4,7 +4,7 @@ import asyncio
 import uuid
 from base64 import b32decode
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any, cast
 from uuid import UUID
@@ -16,20 +16,22 @@ from kernel.ids import UserId
 from kernel.metrics import Metrics
 from kernel.notices import Notice
 from kernel.workers import Pulse
-from reminders.adapters.mapping import FIRINGS, LOG
+from reminders.adapters.mapping import EVENTS, FIRINGS, LOG, MARKS
 from reminders.adapters.sql_digests import ITEMS
 from reminders.adapters.sql_operating import SqlOperatingStore
+from reminders.days import UNDO
 from reminders.firing import BUDGETED, Firing, FiringClass
 from reminders.handed import REMINDER
 from reminders.person import Ramadan
-from reminders.placing import POLITE
+from reminders.placing import POLICY, POLITE
+from reminders.planner import LOOK_BACK
 from reminders.rules import plan
-from reminders.scheduler import Scheduler, SchedulerOptions
+from reminders.scheduler import SWEEP_SECONDS, Scheduler, SchedulerOptions
 from reminders.types import CalendarLead, Inputs, Offset, Role
 from reminders.usual import SNOOZED
 from server.wiring.deeds import recorded
 from tests.support.clock import ManualClock
-from tests.support.factories_reminders import AMINA, BILAL, LONG_AGO, Room, room, user
+from tests.support.factories_reminders import AMINA, BILAL, Room, room, server, user
 from tests.support.fragile import Crash, Fragile
 from tests.support.histories import Book, Who, Word, clocks
 
@@ -37,6 +39,7 @@ ALGIERS = "Africa/Algiers"
 BARELY_LATE = timedelta(minutes=30)
 LEASE = timedelta(minutes=5)
 LOOK_AHEAD = timedelta(minutes=1)
+TOP_UP = timedelta(days=34)
 
 
 class Life:
@@ -60,6 +63,7 @@ class Life:
         self.pushes: Counter[tuple[UserId, date]] = Counter()
         self.taps: list[Notice] = []
         self.planned_with = self.room.almanac.known
+        self.hasty = False
 
     async def begin(self, day: date, at: time) -> None:
         async with self.database.transaction() as connection:
@@ -101,7 +105,7 @@ class Life:
         """From one moment at which something is due to the next."""
         await self.settle()
         while (now := self.clock.now()) < until:
-            coming = [until, await self._first_due(after=now), self.book.next(now)]
+            coming = [until, await self.next_due(), self.book.next(now)]
             at = min(each for each in coming if each is not None)
             if at == self.book.next(now) and at - now > timedelta(seconds=1):
                 self.move(at - timedelta(seconds=1))
@@ -112,10 +116,16 @@ class Life:
     def move(self, to: datetime) -> None:
         self.clock.move(seconds=(to - self.clock.now()).total_seconds())
 
-    async def _first_due(self, *, after: datetime = LONG_AGO) -> datetime | None:
-        query = sa.select(sa.func.min(FIRINGS.c.due_at)).where(FIRINGS.c.due_at > after)
+    async def next_due(self) -> datetime | None:
+        """When something is due next, unless its class is paused."""
+        query = self._due().where(FIRINGS.c.due_at > self.clock.now())
         async with self.database.reading() as connection:
             return cast("datetime | None", (await connection.execute(query)).scalar_one())
+
+    def _due(self) -> sa.Select[Any]:
+        return sa.select(sa.func.min(FIRINGS.c.due_at)).where(
+            FIRINGS.c.firing_class.not_in(self.book.paused)
+        )
 
     async def settle(self) -> None:
         """What is told when all workers are at rest is what the book tells."""
@@ -123,18 +133,39 @@ class Life:
         await self.hear()
 
     async def work(self) -> bool:
-        """Planner and schedulers work until nothing is left to do; whether there was anything."""
+        """Planner and schedulers work until nothing is left to do; whether there was anything.
+
+        Every other time schedulers come first, and so upon plans that are no longer so.
+        """
         busy = False
-        for _ in range(20):
-            planned = await self.room.planner.step()
-            due = await self._first_due()
-            fired = due is not None and due <= self.clock.now() + LOOK_AHEAD
-            if fired:
-                await asyncio.gather(self.second.step(), self.room.scheduler.step())
-            if not planned and not fired:
+        self.hasty = not self.hasty
+        for turn in range(20):
+            plans, due = await self._to_do()
+            if not plans and not due:
                 return busy
             busy = True
+            if plans and not (self.hasty and due and turn == 0):
+                await self.room.planner.step()
+            if due and not any(
+                await asyncio.gather(self.second.step(), self.room.scheduler.step())
+            ):
+                # What is planned late, where all was told already, is seen a little later.
+                self.clock.move(seconds=SWEEP_SECONDS)
         raise AssertionError("the workers do not come to rest")
+
+    async def _to_do(self) -> tuple[bool, bool]:
+        """Whether there are plans to make, and whether anything is due."""
+        now = self.clock.now()
+        ends = sa.select(sa.func.min(EVENTS.c.planned_until)).where(EVENTS.c.cancelled_at.is_(None))
+        query = sa.select(
+            sa.select(sa.func.count()).select_from(MARKS).scalar_subquery(),
+            ends.scalar_subquery(),
+            self._due().scalar_subquery(),
+        )
+        async with self.database.reading() as connection:
+            marks, end, due = (await connection.execute(query)).one()
+        plans = bool(marks) or (end is not None and end < now + TOP_UP)
+        return plans, due is not None and due <= now + LOOK_AHEAD
 
     async def die_working(self, until: datetime, after: int) -> None:
         """A worker dies at the end of its transaction, and others do it all again."""
@@ -143,7 +174,7 @@ class Life:
         try:
             while await self.room.planner.step() or await self.second.step():
                 pass
-        except Crash:
+        except* Crash:
             pass
         finally:
             self.database.breaks_in = -1
@@ -169,7 +200,7 @@ class Life:
         notices = await self.room.notices()
         while await self.work():
             notices += await self.room.notices()
-        rows = await self._logged()
+        rows = await self._logged() if notices else {}
         exact: list[Word] = []
         for notice in notices:
             said = [rows[key] for key in _keys(notice)]
@@ -193,6 +224,7 @@ class Life:
         who = self.book.owners[UserId(row.user_id)]
         assert not self.book.over, ("cancelled", row)
         assert not who.muted, ("muted", row)
+        assert row.firing_class not in self.book.paused, ("paused", row)
         assert row.due_at <= now, ("early", row)
         job = self.book.jobs.get(row.task_id)
         if job is not None:
@@ -202,10 +234,31 @@ class Life:
             today = now.astimezone(clocks(who.zone)).date()
             late = row.firing_class == FiringClass.NAG or snoozed
             assert late or today <= self.book.due(job), ("no longer useful", row)
+        back = self.book.back
+        if row.firing_class in POLICY and back is not None and now < back[2]:
+            assert row.due_at < back[2] - UNDO, ("told while it can be undone", row)
         if row.firing_class in POLITE and who.rests(now, self.ramadan):
             barely = now - row.due_at <= BARELY_LATE
             assert barely, ("woken", row)
             assert not who.rests(row.due_at, self.ramadan), ("woken", row)
+
+    # Operators.
+
+    async def pause(self, firing_class: FiringClass) -> None:
+        """What was handed over ahead of its time is given back, and waits with the others."""
+        await self.room.operating.pause(server(), firing_class)
+        self.book.paused.add(firing_class)
+
+    async def resume(self, firing_class: FiringClass) -> None:
+        await self.room.operating.resume(server(), firing_class)
+        self.book.paused.discard(firing_class)
+
+    async def cancel(self) -> None:
+        """From now on nothing is told."""
+        await self.room.events.cancel(*self.here)
+        self.book.over = True
+        await self.pass_time(self.clock.now() + timedelta(days=4))
+        assert await self.waiting() == {}
 
     # The event.
 
@@ -218,6 +271,10 @@ class Life:
         """What waits afterwards is what waited before."""
         await self.settle()
         before, back = await self.waiting(), self.book.day
+        # What has waited for longer is history to a plan that thinks of it anew.
+        planned = await self.desired(self.clock.now(), before.values())
+        recent = self.clock.now() - LOOK_BACK
+        kept = {key for key in before if planned[key].due_at > recent}
         await self.move_event(day)
         await self.work()
         if undo:
@@ -228,7 +285,7 @@ class Life:
             await self.move_event(back)
         await self.work()
         after = await self.waiting()
-        assert not (lost := before.keys() - after.keys()), [before[key] for key in lost]
+        assert not (lost := kept - after.keys()), [before[key] for key in lost]
         assert not (new := after.keys() - before.keys()), [after[key] for key in new]
 
     # What is left.
@@ -242,7 +299,7 @@ class Life:
         """Whatever the plan wants is told, waits, or is recorded with what became of it."""
         now = self.clock.now()
         logged, waiting = await self._logged(), await self.waiting()
-        desired = await self.desired(now)
+        desired = await self.desired(now, waiting.values())
         for key, firing in desired.items():
             near = firing.due_at < now + timedelta(days=33)
             if near and firing.due_at >= now - timedelta(hours=48):
@@ -252,7 +309,7 @@ class Life:
             assert key not in logged, ("left over", row)
             if row.due_at != desired[key].due_at and self.planned_with == self.room.almanac.known:
                 assert desired[key].due_at <= now < row.due_at, ("elsewhere", row)
-            assert row.due_at > now, ("forgotten", row)
+            assert row.due_at > now or row.firing_class in self.book.paused, ("forgotten", row)
         async with self.database.reading() as connection:
             items = set((await connection.execute(sa.select(ITEMS.c.dedupe_key))).scalars())
         for key, row in logged.items():
@@ -267,7 +324,7 @@ class Life:
         self.planned_with = self.room.almanac.known
         await self.settle()
 
-    async def desired(self, now: datetime) -> Mapping[bytes, Firing]:
+    async def desired(self, now: datetime, waiting: Iterable[Any]) -> Mapping[bytes, Firing]:
         sheet = await self.room.events.get(*self.here)
         tasks = await self.room.tasks.of(*self.here, cursor=None, limit=400)
         people = {each: await self.room.people.get(user(each)) for each in self.book.owners}
@@ -279,6 +336,7 @@ class Life:
             people=people,
             guests=(),
             ramadans=self.room.almanac.known,
+            waiting_since=min((each.due_at for each in waiting), default=None),
         )
         until = now + timedelta(days=36)
         return {each.dedupe_key: each for each in plan(inputs, until=until, since=now)}
