@@ -1,5 +1,7 @@
 """What the benchmarks of reminders stand on: tables full of firings, made by the database."""
 
+import sys
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -10,6 +12,9 @@ from benchmarks.push_ground import tables_of
 from kernel.adapters.database import Database
 from kernel.clock import SystemClock
 from reminders.adapters.mapping import FIRINGS, LOG
+
+AT_ONCE = 1_000_000
+"""Waiting firings that one statement makes."""
 
 TASKS_EACH = 90
 """Tasks of an event; each has one owner, who has a profile."""
@@ -23,19 +28,30 @@ async def filled(database: Database, *, due: int, waiting: int) -> None:
         "events": -(-due // TASKS_EACH),
         "tasks": due,
         "each": TASKS_EACH,
-        "number": waiting,
         "now": now,
         "due_at": now - timedelta(minutes=1),
     }
     await _without_indexes(database, FIRINGS)
-    for statement in (_EVENTS, _MEMBERS, _PEOPLE, _RULES, _TASKS, _DUE, _WAITING):
+    began = time.monotonic()
+    for statement in (_EVENTS, _MEMBERS, _PEOPLE, _RULES, _TASKS, _DUE):
         async with database.transaction() as connection:
             await _run(connection, statement, values)
+    for first in range(1, waiting + 1, AT_ONCE):
+        last = min(waiting, first + AT_ONCE - 1)
+        async with database.transaction() as connection:
+            await _run(connection, _WAITING, {**values, "first": first, "number": last})
+        _tell(f"{last:,} of {waiting:,} waiting", began)
     await _with_indexes(database, FIRINGS)
+    _tell("indexes built", began)
     async with database.engine.connect() as connection:
         alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
         for table in ("firings", "tasks", "events", "rules", "reminders_people", "event_members"):
             await alone.execute(sa.text(f"VACUUM (ANALYZE) {table}"))
+    _tell("filled", began)
+
+
+def _tell(what: str, began: float) -> None:
+    print(f"{time.monotonic() - began:6.0f} s  {what}", file=sys.stderr, flush=True)
 
 
 async def exact_ones(database: Database, *, tasks: int, every: timedelta, over: timedelta) -> None:
@@ -43,6 +59,7 @@ async def exact_ones(database: Database, *, tasks: int, every: timedelta, over: 
     values = {
         "now": SystemClock().now(),
         "every": every.total_seconds(),
+        "first": 1,
         "number": over // every,
         "tasks": tasks,
         "each": TASKS_EACH,
@@ -155,7 +172,7 @@ _DUE = sa.text(
 _AGAIN = """
     FROM (
         SELECT m, (m - 1) % CAST(:tasks AS int) + 1 AS n
-        FROM generate_series(1, CAST(:number AS int)) AS m
+        FROM generate_series(CAST(:first AS int), CAST(:number AS int)) AS m
     ) AS spread"""
 _WAITING = sa.text(
     _FIRING.format(
