@@ -18,6 +18,13 @@ from notifications.types import Device
 
 log = logging.getLogger(__name__)
 
+SEEN_TO = {
+    "ar": "تمّ الاطلاع عليه على جهاز آخر",
+    "fr": "Vu sur un autre appareil",
+    "en": "Seen to on another device",
+}
+"""What browsers show in the place of what is taken back."""
+
 LANDING = timedelta(seconds=10)
 """A push that is on its way gets so long to arrive before it is taken back."""
 
@@ -50,7 +57,7 @@ def taking_back(
 ) -> tuple[Notification, Sequence[Push]]:
     """What tells devices to take a notice back, those it is still on its way to a little later.
 
-    Apps find its tag, which is also its collapse id, as `recall`.
+    Apps and service workers find its tag, which is also its collapse id, as `recall`.
     """
     return dismissing(
         f"recall:{recall.notice}",
@@ -60,4 +67,5 @@ def taking_back(
         # What still waits at the provider need not arrive any more.
         collapse_key=bounded(recall.collapse_key),
         now=now,
+        in_browsers=SEEN_TO,
     )

@@ -9,9 +9,9 @@ from kernel.adapters.sql_outbox import SqlOutbox
 from kernel.notices import Recall, Urgency, recall_entry
 from notifications.adapters.push_rows import PUSHES
 from notifications.adapters.sql_recalls import RECALLED, SqlRecalls
-from notifications.coalescing.recalls import LANDING, taking_back
+from notifications.coalescing.recalls import LANDING, SEEN_TO, taking_back
 from notifications.pushes import PushState, Settlement
-from notifications.types import Outcome, PushKind, Route, Verdict
+from notifications.types import AddressKind, Outcome, Platform, PushKind, Route, Verdict
 from tests.support.factories_notifications import AMINA, Room, notice, registration
 
 LEASE = timedelta(seconds=60)
@@ -42,9 +42,9 @@ async def tell(room, *, phones=2):
     return devices
 
 
-async def claim(room):
+async def claim(room, route=Route.FCM):
     claim = await room.pushes.claim(
-        Route.FCM, Urgency.TRANSACTIONAL, now=room.clock.now(), lease=LEASE, limit=10
+        route, Urgency.TRANSACTIONAL, now=room.clock.now(), lease=LEASE, limit=10
     )
     return claim.pushes
 
@@ -148,3 +148,25 @@ def replace_device(asked, device_id):
         collapse_key=asked.collapse_key,
         device_id=device_id,
     )
+
+
+async def test_a_browser_shows_quietly_that_it_was_seen_to(room, recall):
+    """Every push must show something there: it takes the place of what was shown."""
+    browser = registration(
+        address_kind=AddressKind.WEBPUSH,
+        address='{"endpoint":"https://push.example/1"}',
+        platform=Platform.WEB,
+        locale="ar-DZ",
+    )
+    await room.register(AMINA, browser)
+    await room.tell(notice(AMINA, urgency=Urgency.TRANSACTIONAL, collapse_key="tag"))
+    ((held, _),) = await claim(room, Route.WEBPUSH)
+    await settle(room, held, Verdict.ACCEPTED, PushState.ACCEPTED)
+
+    assert await recall() == 1
+
+    ((_, quiet),) = await claim(room, Route.WEBPUSH)
+    content = quiet.content
+    assert (content.kind, content.web["silent"]) == (PushKind.ALERT, True)
+    assert content.title == SEEN_TO["ar"]
+    assert content.data["recall"] == quiet.collapse_key == "tag"
