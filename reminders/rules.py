@@ -16,7 +16,7 @@ from reminders.lateness import class_of
 from reminders.quiet import Hush, hush_of
 from reminders.series import dues_of
 from reminders.telling import Told, Window, firing_of, firings_of, nominal_of, snoozed
-from reminders.types import Event, Inputs, Member, Role, Rule, Task
+from reminders.types import FromEvent, Inputs, Member, Role, Rule, Task
 from reminders.usual import opening_rule, unpaid_rule, usual_leads, usual_rules
 
 
@@ -52,7 +52,11 @@ def plan(inputs: Inputs, *, until: datetime, since: datetime | None = None) -> l
             own = window.widened([rule.lead for rules in ruled.values() for rule in rules])
             dues = [due for due in dues if due.day in own]
             for user_id, rules in ruled.items():
-                hush, possible_from = hushes[user_id], _possible_from(event, task, members[user_id])
+                hush, member = hushes[user_id], members[user_id]
+                possible_from = max(task.planned_from, member.joined_at)
+                if isinstance(task.due, FromEvent) or task.details.opens is not None:
+                    # What has a due of its own stays as it was when the event moves.
+                    possible_from = max(possible_from, event.planned_from)
                 told = Told(user_id, hush.zone, possible_from, hush)
                 for due in dues:
                     firings += firings_of(event, task, due, told, rules, within=window)
@@ -90,7 +94,7 @@ def _opening(
         rule = opening_rule(task, event, user_id, inputs.people.get(user_id))
         if rule is None:
             continue
-        possible_from = _possible_from(event, task, members[user_id])
+        possible_from = max(event.planned_from, task.planned_from, members[user_id].joined_at)
         told = Told(user_id, hushes[user_id].zone, possible_from, hushes[user_id])
         nominal = nominal_of(rule, opens, event, told.zone)
         assert nominal is not None, "the rule has a time of day"
@@ -144,8 +148,3 @@ def rules_by_user(
         unpaid = unpaid_rule(task, inputs.event, inputs.people.get(vendor))
         by_user[vendor] += [] if unpaid is None else [unpaid]
     return by_user
-
-
-def _possible_from(event: Event, task: Task, member: Member) -> datetime:
-    """The first moment at which this user could have been reminded of this due at all."""
-    return max(event.planned_from, task.planned_from, member.joined_at)

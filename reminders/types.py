@@ -27,8 +27,8 @@ class Event:
     """Something in a calendar. Without a `day` nothing relative to it is due yet.
 
     `at` and `zone` are the wall time of the place. `sched_version` rises with every change
-    that can alter when, whether or whom a reminder tells; nothing that should have gone off
-    before `planned_from` is made up for.
+    that can alter when, whether or whom a reminder tells; nothing that hangs on the event and
+    should have gone off before `planned_from` is made up for.
     """
 
     id: UUID

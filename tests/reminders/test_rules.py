@@ -220,6 +220,17 @@ def test_a_reminder_whose_time_had_passed_before_it_could_exist_is_not_made_up_f
         assert plan(late, until=FAR) == []
 
 
+def test_what_has_a_due_of_its_own_is_told_as_before_when_the_event_moves():
+    """Its reminder may be late, or wait for the end of quiet hours, when somebody moves it."""
+    evening = datetime(2027, 7, 22, 12, tzinfo=UTC)
+    moved = event(day=date(2027, 7, 23), planned_from=evening)
+    pinned, hanging = task(moved, OnDay(date(2027, 7, 23))), task(moved)
+
+    firings = plan(inputs(moved, [pinned, hanging], [rule(moved)]), until=FAR)
+
+    assert [each.task_id for each in firings] == [pinned.id]
+
+
 def test_when_every_policy_reminder_came_too_late_one_comes_soon():
     started = datetime(2027, 7, 20, 12, tzinfo=UTC)
     wedding = event(day=date(2027, 7, 23), planned_from=started)

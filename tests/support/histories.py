@@ -122,7 +122,8 @@ class Book:
             for user in self.concerned(job):
                 zone = self.owners[user].zone
                 at = shown_at(datetime.combine(day - DAY, self.at), zone)
-                if at >= max(self.since, self.ruled, job.since):
+                hangs = not isinstance(job.due, date)
+                if at >= max(self.ruled, job.since, *([self.since] if hangs else [])):
                     until = shown_at(datetime.combine(day + DAY, time()), zone)
                     found.append((at, until, (task, user, day), ("rule", task, user)))
             for user, (action, at) in job.snoozes.items():
