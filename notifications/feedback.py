@@ -37,6 +37,14 @@ class Feedback:
         }
         if accepted:
             await self._devices.accepted(sorted(accepted), now=now)
+        for each in settled:
+            if each.push.elsewhere is not None and each.state is PushState.ACCEPTED:
+                await self._devices.found(
+                    each.push.device_id,
+                    generation=each.push.generation,
+                    environment=each.push.elsewhere,
+                )
+                log.info("device found elsewhere", extra={"device_id": each.push.device_id})
 
 
 def _long_ago(accepted_at: datetime | None, now: datetime) -> bool:

@@ -239,7 +239,8 @@ class Lane:
         held = self._gate.hold
         faults: list[TokenFault] = []
         for each in settled:
-            faults += self._gate.learn(each.push, each.outcome, now=now)
+            if _says_something_of_the_route(each):
+                faults += self._gate.learn(each.push, each.outcome, now=now)
             if each.state in (PushState.REJECTED, PushState.DEAD):
                 log.warning(
                     "push failed",
@@ -288,3 +289,11 @@ class Lane:
             await self.provider.send([attempt for _, attempt in pushes], landed=landed)
         finally:
             self._flying -= flying
+
+
+def _says_something_of_the_route(settled: Settlement) -> bool:
+    """Not what was or is to be tried in the other environment, but for an address that is in
+    neither."""
+    if settled.push.elsewhere is None:
+        return not (settled.outcome.misplaced and settled.state is PushState.RETRY)
+    return settled.outcome.misplaced

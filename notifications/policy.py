@@ -41,6 +41,9 @@ WAITS: Mapping[Route, Waits] = {
 DOUBTFUL_WAIT = (10.0, 20.0)
 """Before the one repeat of a push that may or may not have arrived, in seconds."""
 
+ELSEWHERE = "try_the_other_environment"
+"""How the reason begins of a push that is tried again in APNs' other environment, once."""
+
 LEASE_ENDED = "lease_ended"
 """The reason of an attempt whose dispatcher never told what came of it."""
 
@@ -87,6 +90,12 @@ def settlement_of(push: HeldPush, outcome: Outcome, *, now: datetime, dice: Dice
     the wait its provider wants, unless its class has run out of patience (`dead`), it would
     no longer matter by then (`expired`), or it might be shown twice (`ambiguous`).
     """
+    if push.elsewhere is None and _may_be_elsewhere(push, outcome):
+        reason = f"{ELSEWHERE}: {outcome.reason}"
+        return Settlement(push, replace(outcome, reason=reason), PushState.RETRY, now)
+    if push.elsewhere is not None and outcome.verdict is Verdict.MISCONFIGURED:
+        # What has no key for the other environment cannot find the device there.
+        return Settlement(push, outcome, PushState.REJECTED)
     final = _FINAL.get(outcome.verdict)
     if final is not None:
         return Settlement(push, outcome, final)
@@ -100,6 +109,13 @@ def settlement_of(push: HeldPush, outcome: Outcome, *, now: datetime, dice: Dice
     if outcome.verdict is not Verdict.MISCONFIGURED and _exhausted(push, outcome, due_at):
         return Settlement(push, outcome, PushState.AMBIGUOUS if doubtful else PushState.DEAD)
     return Settlement(push, outcome, PushState.RETRY, due_at)
+
+
+def _may_be_elsewhere(push: HeldPush, outcome: Outcome) -> bool:
+    """Whether the other environment is worth one try: a phone that no push ever reached may be
+    in it. It was not sent to."""
+    untold = push.accepted_at is None and push.number - push.unsent <= 1
+    return outcome.misplaced and outcome.verdict is Verdict.TOKEN_SUSPECT and untold
 
 
 def told_of(attempt: Attempt, outcome: Outcome) -> Outcome:
@@ -130,7 +146,7 @@ def _exhausted(push: HeldPush, outcome: Outcome, due_at: datetime) -> bool:
     if outcome.reason == LEASE_ENDED:
         return False
     tries = push.number - push.unsent - (outcome.verdict in UNSENT)
-    return patience.tries is not None and tries >= patience.tries
+    return any(most is not None and tries >= most for most in (patience.tries, outcome.tries))
 
 
 def _wait(push: HeldPush, outcome: Outcome, dice: Dice) -> float:

@@ -20,6 +20,7 @@ from notifications.types import (
     AddressKind,
     Attempt,
     Device,
+    Environment,
     Outcome,
     Registration,
     Route,
@@ -109,6 +110,10 @@ class DeviceStore(Protocol):
 
     async def accepted(self, device_ids: Sequence[UUID], *, now: datetime) -> None:
         """Remember, to within a day, that a provider took a push for them."""
+        ...
+
+    async def found(self, device_id: UUID, *, generation: int, environment: Environment) -> None:
+        """An address belongs to this environment, whatever its app said of it."""
         ...
 
     async def purge(

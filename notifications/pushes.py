@@ -13,6 +13,7 @@ from notifications.types import (
     AddressKind,
     Attempt,
     Content,
+    Environment,
     Outcome,
     Route,
     Verdict,
@@ -153,6 +154,8 @@ class HeldPush:
     unsent: int
     ambiguous: int
     accepted_at: datetime | None = None
+    elsewhere: Environment | None = None
+    """The environment that is tried, if it is not the one that the device said."""
     campaign_id: UUID | None = None
 
 

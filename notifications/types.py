@@ -276,3 +276,7 @@ class Outcome:
     scope: ThrottleScope | None = None
     invalid_since: datetime | None = None
     """APNs, with token_gone: when it learned that the address is invalid."""
+    misplaced: bool = False
+    """APNs: the address may belong to the other environment."""
+    tries: int | None = None
+    """After so many attempts the provider's rules let it be, when they say so."""

@@ -89,7 +89,7 @@ def outcome_of(answer: Answer, *, now: datetime) -> Outcome:
             return Outcome(verdict, reason, retry_after=wait or _DEVICE_WAIT, scope=scope)
         case Verdict.FAILED:
             return Outcome(verdict, reason, retry_after=max(wait or 0.0, _LATER))
-    return Outcome(verdict, reason)
+    return Outcome(verdict, reason, misplaced=reason == "BadDeviceToken")
 
 
 def _instant(timestamp: int | None) -> datetime | None:

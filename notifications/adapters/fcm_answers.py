@@ -32,6 +32,9 @@ _BY_CODE = {
 }
 """Verdicts by FcmError's code, the only word that speaks of the device."""
 
+_TRIES = {"UNSPECIFIED_ERROR": 2}
+"""What is worth another try and no more: FCM does not know itself what it means."""
+
 _BY_STATUS = {
     400: Verdict.REJECTED,
     401: Verdict.MISCONFIGURED,
@@ -68,7 +71,8 @@ def outcome_of(status: int, body: bytes, headers: Mapping[str, str], *, now: dat
         wait = _QUOTA_WAIT if waited is None else waited
         return Outcome(verdict, reason, retry_after=wait, scope=scope)
     if verdict is Verdict.FAILED:
-        return Outcome(verdict, reason, retry_after=_FIRST_WAIT if waited is None else waited)
+        wait = _FIRST_WAIT if waited is None else waited
+        return Outcome(verdict, reason, retry_after=wait, tries=_TRIES.get(code))
     return Outcome(verdict, reason)
 
 

@@ -11,6 +11,7 @@ from kernel.adapters.among import AMONG
 from kernel.adapters.database import table_of
 from notifications.adapters.sql_preferences import PREFERENCES
 from notifications.adapters.tables import DeviceRow
+from notifications.policy import ELSEWHERE
 from notifications.types import AddressKind, Environment, Route, route_of
 
 _DEVICES = table_of(DeviceRow)
@@ -28,7 +29,22 @@ def is_for(push: Any, device: Any, app_id: str, route: Route) -> bool:
     """Whether the device is still the one that the push of this app and route was planned for."""
     if device.user_id != push.user_id or device.app_id != app_id:
         return False
-    return route_of(AddressKind(device.address_kind), Environment(device.environment)) is route
+    kind = AddressKind(device.address_kind)
+    if route in _APNS:
+        # APNs carries to either environment: the device may have been found in the other one.
+        return kind is AddressKind.APNS
+    return route_of(kind, Environment(device.environment)) is route
+
+
+def elsewhere(push: Any, device: Any) -> Environment | None:
+    """The environment that a claimed push tries, if it is not what its device said."""
+    if device.accepted_at is not None or not push.reason.startswith(ELSEWHERE):
+        return None
+    said = Environment(device.environment)
+    return next(each for each in Environment if each is not said)
+
+
+_APNS = (Route.APNS, Route.APNS_SANDBOX)
 
 
 # Built once: SQLAlchemy takes longer to build a statement than the database to run it.

@@ -125,6 +125,15 @@ class SqlDevices:
                     DEVICES.update().where(DEVICES.c.id.in_(locked)).values(accepted_at=now)
                 )
 
+    async def found(self, device_id: UUID, *, generation: int, environment: Environment) -> None:
+        moving = (
+            DEVICES.update()
+            .where(DEVICES.c.id == device_id, DEVICES.c.generation == generation)
+            .values(environment=environment)
+        )
+        async with self._database.transaction() as connection:
+            await connection.execute(moving)
+
     async def purge(
         self, *, disabled_before: datetime, confirmed_before: datetime, limit: int
     ) -> int:
@@ -216,10 +225,16 @@ async def write_registration(
     *others, kept = known
     for other in others:
         await connection.execute(DEVICES.delete().where(DEVICES.c.id == other.id))
+    # What was taken in one environment says nothing of another.
+    is_where_it_was = DEVICES.c.environment == registration.environment
     updating = (
         DEVICES.update()
         .where(DEVICES.c.id == kept.id)
-        .values(**values, generation=DEVICES.c.generation + 1)
+        .values(
+            **values,
+            generation=DEVICES.c.generation + 1,
+            accepted_at=sa.case((is_where_it_was, DEVICES.c.accepted_at), else_=None),
+        )
     )
     return device_of((await connection.execute(updating.returning(DEVICES))).one())
 

@@ -1,6 +1,7 @@
 """The truth about pushes in tables: plan, claim, settle."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -24,7 +25,7 @@ from notifications.adapters.push_rows import (
     write_plan,
 )
 from notifications.adapters.push_settling import write_settlements
-from notifications.adapters.push_targets import devices_by_id, is_for
+from notifications.adapters.push_targets import devices_by_id, elsewhere, is_for
 from notifications.adapters.sql_recalls import RECALLED, recalled
 from notifications.adapters.sql_threads import COALESCED, paced
 from notifications.adapters.tables import (
@@ -136,11 +137,7 @@ class SqlPushes:
                     elif row.id in slots:
                         postponed.append(slotted_row(row, slots[row.id]))
                     else:
-                        held = held_of(
-                            row, generation=device.generation, accepted_at=device.accepted_at
-                        )
-                        report_id = self._report_id(row.id)
-                        found.append((held, attempt_of(row, device, report_id=report_id)))
+                        found.append(self._held(row, device))
                 except (ValueError, msgspec.MsgspecError):
                     # Claimed again and again, it would hold up its lane for good.
                     ended.append(_ended(row, PushState.DEAD, UNREADABLE, now))
@@ -152,6 +149,14 @@ class SqlPushes:
         if self._unread is not None:
             pushes = await recounted(found, rows, self._unread, now=now)
         return Claim(pushes, len(ended), len(postponed))
+
+    def _held(self, row: Any, device: Any) -> tuple[HeldPush, Attempt]:
+        held = held_of(row, generation=device.generation, accepted_at=device.accepted_at)
+        attempt = attempt_of(row, device, report_id=self._report_id(row.id))
+        if (other := elsewhere(row, device)) is not None:
+            held = replace(held, elsewhere=other)
+            attempt = replace(attempt, environment=other)
+        return held, attempt
 
     async def settle(self, settlements: Sequence[Settlement], *, now: datetime) -> frozenset[UUID]:
         async with self._database.single() as connection:

@@ -168,6 +168,29 @@ async def test_an_address_confirmed_after_it_was_said_to_be_invalid_stays(store,
     assert await store.disable([since], now=clock.now()) == 1
 
 
+async def test_a_device_is_found_in_another_environment_unless_it_registered_since(
+    store, register, clock
+):
+    device = await register(AMINA, apns())
+    await store.found(device.id, generation=2, environment=Environment.SANDBOX)
+    assert (await devices_of(store, AMINA))[0].environment is Environment.PRODUCTION
+
+    await store.found(device.id, generation=1, environment=Environment.SANDBOX)
+
+    (found,) = await devices_of(store, AMINA)
+    assert (found.environment, found.generation) == (Environment.SANDBOX, 1)
+
+
+async def test_what_was_taken_in_one_environment_says_nothing_of_another(store, register, clock):
+    device = await register(AMINA, apns())
+    await store.accepted([device.id], now=clock.now())
+
+    same = await register(AMINA, apns())
+    other = await register(AMINA, apns(environment=Environment.SANDBOX))
+
+    assert (same.accepted_at, other.accepted_at) == (clock.now(), None)
+
+
 async def test_registering_enables_a_disabled_device(store, register, clock):
     device = await register(AMINA, registration())
     await store.disable([TokenFault(device.id, 1, "UNREGISTERED")], now=clock.now())

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernel.notices import Urgency
-from notifications.policy import LEASE_ENDED, LONGEST_WAIT, PATIENCE, settlement_of
+from notifications.policy import ELSEWHERE, LEASE_ENDED, LONGEST_WAIT, PATIENCE, settlement_of
 from notifications.pushes import FINAL, PushState
-from notifications.types import UNSENT, Outcome, Route, Verdict
+from notifications.types import UNSENT, Environment, Outcome, Route, Verdict
 from tests.support.clock import START
 from tests.support.factories_notifications import held
 
@@ -144,6 +144,31 @@ def test_a_chat_push_is_tried_three_times_at_most():
     assert settle(held(number=3), Verdict.FAILED).state is PushState.DEAD
     unsent = held(number=3, unsent=1)
     assert settle(unsent, Verdict.FAILED).state is PushState.RETRY
+
+
+def test_an_address_that_no_push_ever_reached_may_be_in_the_other_environment():
+    fresh = held(route=Route.APNS)
+    misplaced = {"verdict": Verdict.TOKEN_SUSPECT, "misplaced": True, "reason": "BadDeviceToken"}
+
+    first = settle(fresh, **misplaced)
+    assert (first.state, first.due_at) == (PushState.RETRY, fresh.started_at)
+    assert first.outcome.reason == f"{ELSEWHERE}: BadDeviceToken"
+    for push in (
+        replace(fresh, accepted_at=START),
+        replace(fresh, number=2),
+        replace(fresh, number=2, elsewhere=Environment.SANDBOX),
+    ):
+        assert settle(push, **misplaced).state is PushState.REJECTED
+    assert settle(fresh, Verdict.REJECTED, misplaced=True).state is PushState.REJECTED
+    trying = replace(fresh, number=2, elsewhere=Environment.SANDBOX)
+    assert settle(trying, Verdict.MISCONFIGURED).state is PushState.REJECTED
+
+
+def test_what_the_provider_does_not_understand_itself_is_tried_once_more():
+    assert settle(patient(number=1), Verdict.FAILED, tries=2).state is PushState.RETRY
+    assert settle(patient(number=2), Verdict.FAILED, tries=2).state is PushState.DEAD
+    assert settle(patient(number=2, unsent=1), Verdict.FAILED, tries=2).state is PushState.RETRY
+    assert settle(patient(number=2), Verdict.FAILED).state is PushState.RETRY
 
 
 @pytest.mark.parametrize(

@@ -144,13 +144,71 @@ async def test_a_wrong_project_holds_the_route_and_disables_no_device(room, sand
     assert len(await enabled(room, users)) == 30
 
 
-async def test_addresses_of_the_other_environment_hold_the_route_and_disable_no_device(
+async def test_a_phone_that_said_the_wrong_environment_is_found_in_the_other(
     room, sandbox, dispatcher
+):
+    phones = [
+        await room.register(AMINA, apns(number, address=f"{ONLY_IN_SANDBOX}{number:060x}"))
+        for number in range(25)
+    ]
+    for key in ("first", "second"):
+        await room.tell(notice(AMINA, key=key))
+    while await dispatcher.step():
+        pass
+    await room.tell(notice(AMINA, key="third"))
+    while await dispatcher.step():
+        pass
+
+    found = [await room.device(each.id, AMINA) for each in phones]
+    assert await room.states() == {PushState.ACCEPTED: 75}
+    assert {each.environment for each in found} == {Environment.SANDBOX}
+    assert {each.environment for each in sandbox.arrivals.after()} == {"sandbox"}
+    assert dispatcher.gate(Route.APNS).hold is None
+    assert [number for number, _, _ in await room.attempts()].count(3) == 0
+
+
+async def test_addresses_that_are_of_no_environment_are_tried_in_both_and_hold_the_route(
+    room, sandbox, dispatcher
+):
+    sandbox.faults.add(Fault("apns", "BadDeviceToken"))
+    phones = [await room.register(AMINA, apns(number)) for number in range(25)]
+    await room.tell(notice(AMINA))
+
+    while await dispatcher.step():
+        pass
+
+    assert dispatcher.gate(Route.APNS).hold is Hold.SUSPECT_TOKENS
+    assert dispatcher.gate(Route.APNS_SANDBOX).hold is None
+    assert len(await enabled(room, [AMINA])) == len(phones)
+    assert max(number for number, _, _ in await room.attempts()) == 2
+
+
+async def test_a_key_that_is_of_one_environment_only_does_not_keep_a_push_waiting(
+    room, sandbox, dispatcher
+):
+    await room.register(AMINA, apns(1, address=f"{ONLY_IN_SANDBOX}{1:060x}"))
+    only_here = Fault("apns", "BadEnvironmentKeyInToken")
+    await room.tell(notice(AMINA))
+    await dispatcher.step()
+    sandbox.faults.add(only_here)
+
+    while await dispatcher.step():
+        pass
+
+    assert await room.states() == {PushState.REJECTED: 1}
+    assert dispatcher.gate(Route.APNS).hold is None
+    assert len(await enabled(room, [AMINA])) == 1
+
+
+async def test_addresses_of_the_other_environment_hold_the_route_and_disable_no_device(
+    room, sandbox, dispatcher, clock
 ):
     users = [UserId(f"user-{number}") for number in range(30)]
     for number, user_id in enumerate(users):
         address = f"{ONLY_IN_SANDBOX}{number:02x}".ljust(64, "0")
-        await room.register(user_id, apns(number, address=address))
+        phone = await room.register(user_id, apns(number, address=address))
+        # It took a push before: its environment is known.
+        await room.devices.accepted([phone.id], now=clock.now())
     await room.tell(notice(*users))
 
     while await dispatcher.step():

@@ -77,7 +77,8 @@ async def test_a_push_arrives_once_with_its_texts_and_id(
 async def test_every_refusal_is_told_as_what_it_is(
     reason: str, verdict: Verdict, apns: ApnsProvider, clock: ManualClock
 ) -> None:
-    assert await apns.send([push(clock, asks=reason)]) == [Outcome(verdict, reason)]
+    expected = Outcome(verdict, reason, misplaced=reason == "BadDeviceToken")
+    assert await apns.send([push(clock, asks=reason)]) == [expected]
 
 
 @pytest.mark.parametrize("reason", ["InternalServerError", "ServiceUnavailable", "Shutdown"])
