@@ -227,7 +227,13 @@ class Planner:
             if self._of_many is not None:
                 rendering, variables = self._of_many, {**variables, "count": count}
         content = rendering.content(locale, variables, beside)
+        if self._notice.exact:
+            # Somebody chose this very moment: an iPhone's focus lets it through.
+            content = replace(content, apple={**_PRESSING, **content.apple})
         return content if words.badge is None else replace(content, badge=words.badge)
+
+
+_PRESSING = {"interruption-level": "time-sensitive"}
 
 
 class _Words(msgspec.Struct, frozen=True, omit_defaults=True):

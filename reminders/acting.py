@@ -20,6 +20,7 @@ from reminders.action import (
     ActionSigner,
 )
 from reminders.authority import Act, require, task_on
+from reminders.choosing import with_choice
 from reminders.errors import (
     ActedAlready,
     ActionTokenExpired,
@@ -38,6 +39,7 @@ from reminders.series import completed_until, is_over
 from reminders.snoozing import Later, instant_of_choice, with_snooze
 from reminders.tasks import replanned
 from reminders.types import Sheet, Task
+from reminders.usual import choice_of
 
 log = logging.getLogger(__name__)
 
@@ -215,6 +217,9 @@ def _decided(
             return [], replace(acted, outcome=ActionOutcome.LATE)
         done = completed_until(task, sheet.event, grant.day, at)
         return [replanned(done, now), TakeBack(task.id, device_id=tap.device_id)], acted
+    if tap.kind is ActionKind.STOP_REMINDING:
+        quiet = replace(choice_of(task, grant.user_id), nag=False)
+        return [with_choice(task, quiet), mine], acted
     until = instant_of_choice(_LATER[tap.kind], at, zone or sheet.event.zone)
     if until + BELATED <= now or _said_since(task, grant, at):
         return [], replace(acted, outcome=ActionOutcome.LATE)

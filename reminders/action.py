@@ -23,6 +23,8 @@ class ActionKind(StrEnum):
     SNOOZE_1_HOUR = "snooze_1_hour"
     SNOOZE_THIS_EVENING = "snooze_this_evening"
     SNOOZE_TOMORROW = "snooze_tomorrow"
+    STOP_REMINDING = "stop_reminding"
+    """Nothing more is said to this person once it is overdue."""
     OPEN = "open"
     """The app was opened with it: it need not be shown elsewhere."""
 

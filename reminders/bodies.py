@@ -2,12 +2,15 @@
 
 from datetime import date, time, timedelta
 
+import msgspec
+
 from kernel.paging import Page
 from reminders import profile_schemas, schemas, shapes
 from reminders.days import Anchor
 from reminders.due import anchor_of, due_on, is_compressed
 from reminders.hijri import hijri_of
 from reminders.limits import checked_user
+from reminders.nearby import Nearby
 from reminders.person import Person, Quiet
 from reminders.types import (
     AtWall,
@@ -96,6 +99,7 @@ def details_of(body: shapes.DetailsBody | None) -> TaskDetails | None:
         if recurs is None
         # Where it began and how far it got is not the caller's to say.
         else Recurrence(recurs.rule, date.min, recurs.from_completion, tuple(recurs.except_on)),
+        nearby=tuple(msgspec.convert(body.nearby, list[Nearby], from_attributes=True)),
     )
 
 
@@ -121,6 +125,7 @@ def details_body(details: TaskDetails) -> shapes.DetailsBody:
         recurrence=None
         if recurs is None
         else shapes.RecurrenceBody(recurs.rule, recurs.from_completion, list(recurs.except_on)),
+        nearby=msgspec.convert(details.nearby, list[shapes.NearbyBody], from_attributes=True),
     )
 
 

@@ -46,7 +46,7 @@ class Choosing:
             require(principal, sheet, Act.WORK)
             if sheet.member(user) is None:
                 raise NotInEvent("The user is not in the event.", user_id=user)
-            changed = _with_choice(task_on(sheet), choice)
+            changed = with_choice(task_on(sheet), choice)
             return [] if changed == sheet.task else [changed]
 
         now = self._clock.now()
@@ -56,7 +56,8 @@ class Choosing:
         return choice
 
 
-def _with_choice(task: Task, choice: Choice) -> Task:
+def with_choice(task: Task, choice: Choice) -> Task:
+    """The task with what a user chose for it in the place of what they chose before."""
     others = tuple(each for each in task.details.choices if each.user_id != choice.user_id)
     own = () if choice == Choice(choice.user_id) else (choice,)
     choices = (*others, *own)

@@ -5,10 +5,13 @@ from datetime import timedelta
 from kernel.clock import Clock
 from kernel.workers import Stop, repeat
 from reminders.alarm_ports import AlarmStore
-from reminders.ports import CalendarStore
+from reminders.ports import CalendarStore, FiringStore
 
 KEPT = timedelta(days=30)
 """So long an action's answer can be had again; its token is over long before."""
+
+EXPLAINED = timedelta(days=396)
+"""So long after the day that a reminder was about it can be told what became of it: 13 months."""
 
 _AT_ONCE = 10_000
 _REST_SECONDS = 600.0
@@ -19,8 +22,11 @@ class Forgetting:
 
     name = "forgetting"
 
-    def __init__(self, *, store: CalendarStore, alarms: AlarmStore, clock: Clock) -> None:
+    def __init__(
+        self, *, store: CalendarStore, firings: FiringStore, alarms: AlarmStore, clock: Clock
+    ) -> None:
         self._store = store
+        self._firings = firings
         self._alarms = alarms
         self._clock = clock
 
@@ -29,6 +35,8 @@ class Forgetting:
 
     async def step(self) -> int:
         """Forget a batch of what is old; how many."""
-        before = self._clock.now() - KEPT
-        forgotten = await self._store.forget_actions(before=before, limit=_AT_ONCE)
+        now = self._clock.now()
+        forgotten = await self._store.forget_actions(before=now - KEPT, limit=_AT_ONCE)
+        explained = (now - EXPLAINED).date()
+        forgotten += await self._firings.forget(before=explained, limit=_AT_ONCE)
         return forgotten + await self._alarms.forget_syncs(limit=_AT_ONCE)

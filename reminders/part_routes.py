@@ -160,7 +160,9 @@ class _Asking:
         begun = await self._parts.begin(
             principal, asked.event_id, type_name=asked.type, locale=asked.locale
         )
-        return part_schemas.BegunAnswer(anchors=begun.anchors, tasks=begun.tasks)
+        return part_schemas.BegunAnswer(
+            anchors=begun.anchors, tasks=begun.tasks, start_here=list(begun.start_here)
+        )
 
     async def move(
         self, principal: Principal, asked: schemas.MoveEvent

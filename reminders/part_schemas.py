@@ -50,8 +50,11 @@ class ChecklistsAnswer(Reply, frozen=True, kw_only=True):
 
 
 class BegunAnswer(Reply, frozen=True, kw_only=True):
+    """What was added; `start_here` are the first tasks of a plan that had to be compressed."""
+
     anchors: int
     tasks: int
+    start_here: list[UUID]
 
 
 class ShiftBody(Reply, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from reminders.anchoring import checked_anchor, with_anchor
 from reminders.authority import Act, acting_for, require
 from reminders.checklist import Checklist, Item, checklist
 from reminders.days import MAIN, Anchor
+from reminders.due import due_on, is_compressed
 from reminders.errors import AnchorNotFound, EventFull, EventNotFound
 from reminders.ports import CalendarStore, Change, Decide
 from reminders.times import wall_of
@@ -26,6 +27,9 @@ from reminders.types import (
     TaskDetails,
 )
 
+START_HERE = 7
+"""Tasks to begin with, at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Begun:
@@ -33,6 +37,8 @@ class Begun:
 
     anchors: int
     tasks: int
+    start_here: Sequence[UUID] = ()
+    """Where the plan had to be compressed: what is to be done first."""
 
 
 class Parts:
@@ -115,11 +121,9 @@ class Parts:
             ]
             if sheet.task_count + len(tasks) > limits.TASKS:
                 raise EventFull("The event has as many tasks as it may.", limit=limits.TASKS)
-            begun.append(Begun(len(anchors), len(tasks)))
-            if not anchors and not tasks:
-                return []
-            told = replace(event, usual=True)
-            return [_with_anchors(told, (*event.anchors, *anchors), now), *tasks]
+            whole = _with_anchors(replace(event, usual=True), (*event.anchors, *anchors), now)
+            begun.append(Begun(len(anchors), len(tasks), _first_of(tasks, whole)))
+            return [whole, *tasks] if anchors or tasks else []
 
         await self._change(principal, event_id, decide)
         return begun[0]
@@ -131,6 +135,14 @@ class Parts:
         sheet = await self._store.sheet(event_id)
         assert sheet is not None, "events are not deleted"
         return sheet
+
+
+def _first_of(tasks: Sequence[Task], event: Event) -> Sequence[UUID]:
+    """A plan begun late looks like a mountain: these are where to begin."""
+    if not any(is_compressed(task, event) for task in tasks):
+        return ()
+    dated = [(due.day, task.id) for task in tasks if (due := due_on(task, event)) is not None]
+    return [task_id for _, task_id in sorted(dated)[:START_HERE]]
 
 
 def _task(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -251,6 +251,10 @@ class FiringStore(Protocol):
 
     async def backlog(self, now: datetime) -> Backlog:
         """How many marks wait to be planned."""
+        ...
+
+    async def forget(self, *, before: date, limit: int) -> int:
+        """Forget what became of firings about days before one; how many, `limit` at most."""
         ...
 
 

@@ -13,7 +13,7 @@ from kernel.notices import Notice, Urgency
 from reminders.action import LIFETIME as ACTIONABLE
 from reminders.action import TOGETHER, ActionGrant, ActionSigner
 from reminders.alarm import alarm_of
-from reminders.firing import ABOUT_EVENT, DueFiring, Firing, Outcome
+from reminders.firing import ABOUT_EVENT, OVERDUE, DueFiring, Firing, Outcome
 from reminders.handover import meaning_of
 from reminders.identity import collapse_key, notice_key, shared_key, shared_notice_key
 from reminders.placing import POLITE
@@ -90,6 +90,8 @@ def said_alone(
     firing, event, task = due.firing, due.event, _task(due)
     key = collapse_key(firing.dedupe_key)
     variables = words_of(due, now=now, default_locale=default_locale)
+    if firing.firing_class in OVERDUE:
+        variables["overdue"] = "1"
     payment = task.details.payment
     to_vendor = firing.rule_id == UNPAID and payment is not None
     if payment is not None and to_vendor:

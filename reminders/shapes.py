@@ -103,6 +103,16 @@ class RecurrenceBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     except_on: Annotated[list[date], msgspec.Meta(max_length=200)] = []
 
 
+class NearbyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a device may remind its user by itself, on arriving or `leaving`. Kept, not watched."""
+
+    label: Annotated[str, msgspec.Meta(max_length=200)]
+    latitude: Annotated[float, msgspec.Meta(ge=-90, le=90)]
+    longitude: Annotated[float, msgspec.Meta(ge=-180, le=180)]
+    radius_metres: Annotated[int, msgspec.Meta(ge=50, le=50_000)] = 200
+    leaving: bool = False
+
+
 class DetailsBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a task says beside its title and due; `usual` asks for the product's reminders, and
     `nag` for those when it is overdue."""
@@ -115,6 +125,7 @@ class DetailsBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parent_id: UUID | None = None
     payment: PaymentBody | None = None
     recurrence: RecurrenceBody | None = None
+    nearby: Annotated[list[NearbyBody], msgspec.Meta(max_length=5)] = []
 
 
 DueBody = DayDue | WallDue | EventDue

@@ -9,6 +9,7 @@ from uuid import UUID
 from kernel.ids import UserId
 from reminders.days import MAIN, Anchor, Deadline, Moved
 from reminders.guest import Guest
+from reminders.nearby import Nearby
 from reminders.person import Person, Ramadan
 
 
@@ -187,6 +188,7 @@ class TaskDetails:
     recurs: Recurrence | None = None
     snoozes: tuple[Snooze, ...] = ()
     choices: tuple[Choice, ...] = ()
+    nearby: tuple[Nearby, ...] = ()
     reopened_at: datetime | None = None
 
 

@@ -1,6 +1,6 @@
 """The templates that come with Zaffa: what rooms tell users of, and a server's own words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from notifications.templates.builtin_reminders import REMINDERS
 from notifications.templates.types import Template, Variable, VariableKind
@@ -23,6 +23,7 @@ _BUTTONS = {
     "done": {"ar": "تمّ", "fr": "Fait", "en": "Done"},
     "snooze_1_hour": {"ar": "بعد ساعة", "fr": "Dans 1 heure", "en": "In 1 hour"},
     "snooze_tomorrow": {"ar": "غدًا", "fr": "Demain", "en": "Tomorrow"},
+    "stop_reminding": {"ar": "كفى تذكيرًا", "fr": "Ne plus rappeler", "en": "Stop reminding"},
 }
 """Of a reminder, what matters most first: browsers show two; a tap beside them opens it."""
 
@@ -34,8 +35,19 @@ _REMINDING = {"category": "TASK_REMINDER", "mutable-content": 1}
 """The app registers the category's buttons; its extension may word them from `actions`."""
 
 
-def _buttons(language: str) -> tuple[Action, ...]:
-    return tuple(Action(id, titles[language]) for id, titles in _BUTTONS.items())
+_USUAL = ("done", "snooze_1_hour", "snooze_tomorrow")
+_OF_OVERDUE = ("done", "snooze_tomorrow", "stop_reminding")
+
+
+def _buttons(language: str, names: Sequence[str] = _USUAL) -> tuple[Action, ...]:
+    return tuple(Action(name, _BUTTONS[name][language]) for name in names)
+
+
+_TASK = {
+    "task": Variable(example="Essayage de la robe"),
+    "event": Variable(example="Mariage de Lina"),
+    "when": Variable(example="demain à 10 h"),
+}
 
 
 def _several(title: Mapping[str, str]) -> Template:
@@ -50,7 +62,7 @@ def _several(title: Mapping[str, str]) -> Template:
         },
         apple=_REMINDING,
         variables={
-            "event": Variable(example="Mariage de Lina"),
+            "event": Variable(example="Mariage de Lina", optional=True),
             "lines": Variable(example="Essayage de la robe · jeudi 15 juillet"),
         },
     )
@@ -105,11 +117,18 @@ BUILT_IN: Mapping[str, Template] = {
             "en": Text("Reminder: {task}", "{event}, {when}", actions=_buttons("en")),
         },
         apple=_REMINDING,
-        variables={
-            "task": Variable(example="Essayage de la robe"),
-            "event": Variable(example="Mariage de Lina"),
-            "when": Variable(example="demain à 10 h"),
+        variables={**_TASK, "overdue": Variable(example="1", optional=True)},
+    ),
+    "task.reminder+overdue": Template(
+        texts={
+            "ar": Text("متأخر: {task}", "{event}، {when}", actions=_buttons("ar", _OF_OVERDUE)),
+            "fr": Text(
+                "En retard : {task}", "{event}, {when}", actions=_buttons("fr", _OF_OVERDUE)
+            ),
+            "en": Text("Overdue: {task}", "{event}, {when}", actions=_buttons("en", _OF_OVERDUE)),
         },
+        apple={**_REMINDING, "category": "TASK_OVERDUE"},
+        variables={**_TASK, "overdue": Variable(example="1", optional=True)},
     ),
     "task.reminders": _several(dict.fromkeys(_ALL_DONE, "{event}")),
     "task.missed": _several(

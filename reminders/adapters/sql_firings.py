@@ -8,7 +8,7 @@ can be waiting for.
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +21,7 @@ from kernel.ids import UserId
 from kernel.paging import Page
 from reminders.adapters.firing_columns import firing_of
 from reminders.adapters.firing_log import settled_about
-from reminders.adapters.mapping import EVENTS, FIRINGS, MARKS, event_of
+from reminders.adapters.mapping import EVENTS, FIRINGS, LOG, MARKS, event_of
 from reminders.adapters.places import place_cursor, place_of
 from reminders.adapters.plan_inputs import inputs_of, settled_of, waiting_of
 from reminders.adapters.plan_rows import Difference, write
@@ -163,6 +163,17 @@ class SqlFiringStore:
         age = 0.0 if oldest is None else (now - oldest).total_seconds()
         reach = None if ends is None else (ends - now).total_seconds()
         return Backlog(marks, max(0.0, age), reach)
+
+    async def forget(self, *, before: date, limit: int) -> int:
+        key = sa.tuple_(LOG.c.nominal_day, LOG.c.dedupe_key)
+        old = (
+            sa.select(LOG.c.nominal_day, LOG.c.dedupe_key)
+            .where(LOG.c.nominal_day < before)
+            .order_by(LOG.c.nominal_day)
+            .limit(limit)
+        )
+        async with self._database.transaction() as connection:
+            return (await connection.execute(LOG.delete().where(key.in_(old)))).rowcount
 
     async def _fire(
         self, due: sa.Select[Any], judge: Judge, usual: Usual, now: datetime

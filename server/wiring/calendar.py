@@ -218,7 +218,9 @@ class Calendar:
             default_locale=settings.scheduler.default_locale,
             relaying=ground.relaying,
         )
-        forgetting = Forgetting(store=self._store, alarms=self._alarms, clock=ground.clock)
+        forgetting = Forgetting(
+            store=self._store, firings=self._firings, alarms=self._alarms, clock=ground.clock
+        )
         drift = DriftWatch(
             store=SqlPlanStore(ground.database),
             almanac=self._almanac,

@@ -239,3 +239,16 @@ async def test_what_users_do_not_want_is_on_record_and_counted(room, clock, metr
     assert (push.state, push.reason) == (PushState.SUPPRESSED, "opted_out")
     name = "notifications_pushes_withheld_total"
     assert value_of(metrics, name, category="chat", reason="opted_out") == 1
+
+
+@pytest.mark.parametrize(("exact", "level"), [(True, "time-sensitive"), (False, None)])
+async def test_what_somebody_timed_themselves_may_interrupt(room, exact, level):
+    await room.register(AMINA, registration())
+
+    await room.tell(notice(AMINA, urgency=Urgency.TRANSACTIONAL, exact=exact))
+
+    claim = await room.pushes.claim(
+        Route.FCM, Urgency.TRANSACTIONAL, now=room.clock.now(), lease=LEASE, limit=9
+    )
+    ((_, attempt),) = claim.pushes
+    assert attempt.content.apple.get("interruption-level") == level

@@ -325,7 +325,9 @@ async def test_a_token_is_about_one_occurrence_of_what_comes_again(room):
 
 
 async def test_an_action_is_remembered_for_a_month(room, told):
-    forgetting = Forgetting(store=room.calendar, alarms=room.alarms, clock=room.clock)
+    forgetting = Forgetting(
+        store=room.calendar, firings=room.firings, alarms=room.alarms, clock=room.clock
+    )
     acted = await room.acting.act(tap(told[AMINA]))
 
     assert await forgetting.step() == 0
@@ -333,3 +335,12 @@ async def test_an_action_is_remembered_for_a_month(room, told):
     assert await forgetting.step() == 1
 
     assert await room.calendar.acted(AMINA, acted.action_id) is None
+
+
+async def test_one_tap_and_nothing_more_is_said_when_it_is_overdue(room, told, recalls):
+    acted = await room.acting.act(tap(told[AMINA], ActionKind.STOP_REMINDING))
+
+    assert acted.outcome is ActionOutcome.APPLIED
+    (choice,) = (await the_task(room, told[AMINA])).details.choices
+    assert (choice.user_id, choice.usual, choice.nag) == (AMINA, None, False)
+    assert [each.user_id for each in await recalls()] == [AMINA]

@@ -99,7 +99,9 @@ async def test_a_token_for_all_opens_nothing_under_the_name_of_one(room):
 
 async def test_what_was_told_together_is_forgotten_with_the_actions(room):
     await told_in_one(room)
-    forgetting = Forgetting(store=room.calendar, alarms=room.alarms, clock=room.clock)
+    forgetting = Forgetting(
+        store=room.calendar, firings=room.firings, alarms=room.alarms, clock=room.clock
+    )
     room.clock.move(seconds=(KEPT + timedelta(days=1)).total_seconds())
 
     assert await forgetting.step() == 3

@@ -153,7 +153,9 @@ async def test_what_was_not_acknowledged_for_a_week_is_not_believed(anywhere):
     room = anywhere
     await wedding(room)
     await sync(room)
-    forgetting = Forgetting(store=room.calendar, alarms=room.alarms, clock=room.clock)
+    forgetting = Forgetting(
+        store=room.calendar, firings=room.firings, alarms=room.alarms, clock=room.clock
+    )
 
     room.clock.move(days=6)
     assert await room.alarms.held([AMINA])

@@ -112,11 +112,22 @@ async def test_a_checklist_begun_late_is_not_overdue_on_its_first_day(anywhere):
     dues = [due_on(each, sheet.event).day for each in tasks]
     assert min(dues) >= today
     assert "Réserver la salle" in {each.title for each in tasks}
+    first = {due_on(each, sheet.event).day for each in tasks if each.id in begun.start_here}
+    assert len(begun.start_here) == 7
+    assert max(first) <= sorted(dues)[6]
     medical = next(each for each in tasks if each.title.startswith("Certificat"))
     civil_act = anchor_of(sheet.event, "civil_act").day
     assert civil_act - timedelta(days=90) <= due_on(medical, sheet.event).day <= civil_act
     assert await room.planner.step() == 1
     assert (await room.firings.upcoming(AMINA, cursor=None, limit=100)).items
+
+
+async def test_a_checklist_begun_in_time_needs_no_place_to_start(room):
+    of = await wedding(room, DAY + timedelta(days=400))
+
+    begun = await room.parts.begin(user(AMINA), of.id, type_name="wedding", locale="fr-DZ")
+
+    assert begun.start_here == ()
 
 
 async def test_beginning_a_checklist_again_keeps_what_was_changed(anywhere):

@@ -118,5 +118,7 @@ def test_a_notice_is_exact_when_somebody_chose_its_time_and_it_is_not_late(
         for due in dues("Essayage", count)
     ]
 
+    overdue = {each.variables.get("overdue") for each in said(given)}
+    assert overdue == {"1" if count == 1 and firing_class is FiringClass.NAG else None}
     assert [each.exact for each in said(given)] == [exact]
     assert [each.exact for each in said(given, Outcome.FOLDED)] == [False]
