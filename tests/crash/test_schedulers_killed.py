@@ -21,7 +21,7 @@ from tests.support.servers import PostgresServer
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(4000)]
 
 SOAK = "ZAFFA_TEST_SOAK_SECONDS" in os.environ
-FIRINGS_DUE, KILLS = (100_000, 30) if SOAK else (300, 3)
+FIRINGS_DUE, KILLS, SCHEDULERS = (100_000, 30, 4) if SOAK else (300, 3, 2)
 WITHIN = 1200.0
 """Seconds in which a spike must be over."""
 
@@ -35,7 +35,7 @@ async def test_killed_schedulers_tell_everybody_once(
         due = [SystemClock().now() - timedelta(seconds=each) for each in range(60)]
         firings = await spike(database, number=FIRINGS_DUE, due=due)
         first = await recorded(database)
-        with at_work(Duty(database_url, batch=500 if SOAK else 50).killable(2)) as working:
+        with at_work(Duty(database_url, batch=500 if SOAK else 50).killable(SCHEDULERS)) as working:
             for moment in sorted(dice.sample(range(FIRINGS_DUE * 3 // 4), KILLS)):
                 await reached(database, first + moment)
                 victim = dice.choice(working)
