@@ -1,7 +1,7 @@
 """What operators may do: pause and resume classes of reminders, replan, and see what is coming."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -10,8 +10,12 @@ from kernel.identity import Principal, Scope
 from kernel.workers import Pulse
 from reminders.errors import EventNotFound
 from reminders.firing import FiringClass
-from reminders.oversight import Deed, Forecast, OperatingStore
+from reminders.oversight import Dead, Deed, Forecast, OperatingStore
 from reminders.ports import Backlog, FiringStore
+
+SHOWN = timedelta(days=31)
+DEAD = 100
+"""Firings that died which are listed: how far back, and how many."""
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +68,20 @@ class Operating:
         self._planning.beat()
         log.info("plans marked", extra={"plans": plans, "by": principal.key_id})
         return plans
+
+    async def dead(self, principal: Principal) -> Sequence[Dead]:
+        """The last firings that died: of what lay within a month, and a hundred at most."""
+        principal.require(Scope.REMINDERS)
+        since = (self._clock.now() - SHOWN).date()
+        return await self._store.dead(since=since, limit=DEAD)
+
+    async def revive(self, principal: Principal, event_id: UUID) -> int:
+        """Have what died in an event planned once more; what is too late for that stays gone."""
+        principal.require(Scope.REMINDERS)
+        deed = Deed(principal, "event.revived", f"event:{event_id}")
+        revived = await self._store.revive(event_id, deed=deed, now=self._clock.now())
+        self._planning.beat()
+        return revived
 
     async def backlog(self, principal: Principal) -> Backlog:
         """How far behind the plans are."""

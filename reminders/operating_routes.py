@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Annotated, Literal
+from uuid import UUID
 
 import msgspec
 
@@ -73,6 +74,28 @@ class ForecastAnswer(Reply, frozen=True, kw_only=True):
     paused: list[str]
 
 
+class DeadBody(Reply, frozen=True, kw_only=True):
+    event_id: UUID
+    task_id: UUID
+    user_id: str
+    firing_class: str
+    due_at: datetime
+    decided_at: datetime
+    reason: str
+
+
+class DeadAnswer(Reply, frozen=True, kw_only=True):
+    """The last firings that could not be judged or put into words, and why."""
+
+    dead: list[DeadBody]
+
+
+class RevivedAnswer(Reply, frozen=True, kw_only=True):
+    """So many that died are planned once more, if it is not too late for them."""
+
+    revived: int
+
+
 def operating_operations(operating: Operating) -> list[AnyOperation]:
     """For servers only."""
 
@@ -94,6 +117,13 @@ def operating_operations(operating: Operating) -> list[AnyOperation]:
 
     async def replan_all(principal: Principal, _: Nothing) -> ReplannedAnswer:
         return ReplannedAnswer(plans=await operating.replan_all(principal))
+
+    async def dead(principal: Principal, _: Nothing) -> DeadAnswer:
+        found = await operating.dead(principal)
+        return DeadAnswer(dead=msgspec.convert(found, list[DeadBody], from_attributes=True))
+
+    async def revive(principal: Principal, asked: OneEvent) -> RevivedAnswer:
+        return RevivedAnswer(revived=await operating.revive(principal, asked.event_id))
 
     async def plans(principal: Principal, _: Nothing) -> PlansAnswer:
         found = await operating.backlog(principal)
@@ -171,6 +201,26 @@ def operating_operations(operating: Operating) -> list[AnyOperation]:
             takes=Nothing,
             gives=PlansAnswer,
             run=plans,
+            scope=Scope.REMINDERS,
+        ),
+        Operation(
+            name="reminders.dead",
+            method="GET",
+            path="/admin/v1/dead-reminders",
+            summary="Reminders that could not be told, and why.",
+            takes=Nothing,
+            gives=DeadAnswer,
+            run=dead,
+            scope=Scope.REMINDERS,
+        ),
+        Operation(
+            name="reminders.revive",
+            method="POST",
+            path="/admin/v1/events/{event_id}/dead-reminders/retry",
+            summary="Plan an event's dead reminders once more; what is too late stays gone.",
+            takes=OneEvent,
+            gives=RevivedAnswer,
+            run=revive,
             scope=Scope.REMINDERS,
         ),
         Operation(

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
 from kernel.identity import Principal
+from kernel.ids import UserId
 from reminders.firing import FiringClass
 
 
@@ -40,6 +41,19 @@ class Forecast:
     overdue: int
 
 
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """A firing that could not be judged or put into words, and why."""
+
+    event_id: UUID
+    task_id: UUID
+    user_id: UserId
+    firing_class: FiringClass
+    due_at: datetime
+    decided_at: datetime
+    reason: str
+
+
 class OperatingStore(Protocol):
     """What operators decide. Every method is one whole transaction, with the deed's record."""
 
@@ -61,6 +75,14 @@ class OperatingStore(Protocol):
 
     async def mark_all(self, *, deed: Deed, now: datetime) -> int:
         """Have the plan of every event that is not cancelled made again; how many."""
+        ...
+
+    async def dead(self, *, since: date, limit: int) -> Sequence[Dead]:
+        """The firings about days from then on that died, the last one first."""
+        ...
+
+    async def revive(self, event_id: UUID, *, deed: Deed, now: datetime) -> int:
+        """Forget that firings of an event died, and have its plan made again; how many."""
         ...
 
     async def forecast(self, *, now: datetime, until: datetime) -> Forecast:

@@ -1,17 +1,18 @@
 """What operators decide about reminders, in tables."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import date, datetime
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.adapters.database import Database
-from reminders.adapters.mapping import EVENTS, FIRINGS, MARKS, PAUSES
-from reminders.firing import FiringClass
+from kernel.ids import UserId
+from reminders.adapters.mapping import EVENTS, FIRINGS, LOG, MARKS, PAUSES
+from reminders.firing import FiringClass, Outcome
 from reminders.identity import SHARDS
-from reminders.oversight import Deed, Forecast, Minute
+from reminders.oversight import Dead, Deed, Forecast, Minute
 
 Recording = Callable[[AsyncConnection, Deed, datetime], Awaitable[None]]
 """Records a deed in the transaction of a connection."""
@@ -45,6 +46,36 @@ class SqlOperatingStore:
     async def mark_all(self, *, deed: Deed, now: datetime) -> int:
         every = sa.select(EVENTS.c.id).where(EVENTS.c.cancelled_at.is_(None))
         return await self._done(_marks(every, now), deed, now)
+
+    async def dead(self, *, since: date, limit: int) -> Sequence[Dead]:
+        query = (
+            sa.select(LOG)
+            .where(LOG.c.nominal_day >= since, LOG.c.outcome == str(Outcome.DEAD))
+            .order_by(LOG.c.decided_at.desc(), LOG.c.dedupe_key)
+            .limit(limit)
+        )
+        async with self._database.reading() as connection:
+            return [
+                Dead(
+                    event_id=row.event_id,
+                    task_id=row.task_id,
+                    user_id=UserId(row.user_id),
+                    firing_class=FiringClass(row.firing_class),
+                    due_at=row.due_at,
+                    decided_at=row.decided_at,
+                    reason=row.reason,
+                )
+                for row in await connection.execute(query)
+            ]
+
+    async def revive(self, event_id: UUID, *, deed: Deed, now: datetime) -> int:
+        died = LOG.delete().where(LOG.c.event_id == event_id, LOG.c.outcome == str(Outcome.DEAD))
+        async with self._database.transaction() as connection:
+            revived = (await connection.execute(died)).rowcount
+            if revived:
+                await connection.execute(MARKS.insert().values(event_id=event_id, marked_at=now))
+                await self._recording(connection, deed, now)
+            return int(revived)
 
     async def forecast(self, *, now: datetime, until: datetime) -> Forecast:
         # Naming the shards, those of what is prompt too, lets the index give the rows.

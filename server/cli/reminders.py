@@ -3,14 +3,14 @@
 import argparse
 import asyncio
 import sys
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from kernel.clock import SystemClock
 from kernel.identity import Scope
 from server.cli.common import Commands, add_command, settings
+from server.cli.reminder_lines import forecast_lines, told_lines, trace_line
 from server.cli.users import add_address
 from server.logs import harmless
 from server.operator_client import OperatorClient, operator_client
@@ -21,6 +21,8 @@ _EXAMPLES = """\
   zaffa reminders explain-guest 0197f3a2-… djamel        why they are asked for an answer, or not
   zaffa reminders replan 0197f3a2-…                      an event's plan, once more
   zaffa reminders replan --all                           every plan, with progress
+  zaffa reminders dead                                   what could not be told, and why
+  zaffa reminders retry 0197f3a2-…                       plan that once more
   zaffa reminders forecast --hours 48                    what is coming, and its peaks
   zaffa reminders import 0197f3a2-… wedding.ics          what it would do; --commit does it
   zaffa reminders feeds amina --revoke 0197f3a4-…        end a calendar feed, and list the others
@@ -80,6 +82,9 @@ def add_to(commands: Commands) -> None:
     which = replan.add_mutually_exclusive_group(required=True)
     which.add_argument("event", nargs="?", metavar="EVENT")
     which.add_argument("--all", action="store_true", help="of every event, and say how far it is")
+    action("dead", "reminders that could not be told, and why", _dead)
+    retry = action("retry", "plan an event's dead reminders once more", _retry)
+    retry.add_argument("event", metavar="EVENT")
     forecast = action("forecast", "what goes off in the coming hours, by hour and class", _forecast)
     forecast.add_argument("--hours", type=int, default=24, help="how far ahead; up to 168")
     forecast.add_argument("--minutes", action="store_true", help="every minute that has any")
@@ -145,11 +150,11 @@ async def _explain_guest(client: OperatorClient, given: argparse.Namespace) -> i
 
 def _explained(found: Mapping[str, Any]) -> int:
     for each in found["traces"]:
-        _print(_trace(each))
+        _print(trace_line(each))
     for each in found["settled"]:
         said = f": {each['reason']}" if each["reason"] else ""
         _print(f"{each['decided_at']}  {each['outcome']}{said}  (due {each['due_at']})")
-        for line in _told(each["told"]) if each["told"] else ():
+        for line in told_lines(each["told"]) if each["told"] else ():
             _print(f"  {line}")
     for each in found["holding"]:
         stale = f", not so any more since {each['stale_at']}" if each["stale_at"] else ""
@@ -175,6 +180,25 @@ async def _replan(client: OperatorClient, given: argparse.Namespace) -> int:
             await clock.sleep(_REST)
     print(file=sys.stderr)
     _print(f"{plans} plans are made again")
+    return 0
+
+
+async def _dead(client: OperatorClient, _given: argparse.Namespace) -> int:
+    found = (await client.ask("GET", "dead-reminders"))["dead"]
+    for each in found:
+        _print(
+            f"{each['decided_at']}  {each['firing_class']} for {each['user_id']}, "
+            f"event {each['event_id']}, task {each['task_id']}: {each['reason']}"
+        )
+    if not found:
+        _print("no reminder died")
+    return 0
+
+
+async def _retry(client: OperatorClient, given: argparse.Namespace) -> int:
+    path = ("events", given.event, "dead-reminders", "retry")
+    done = await client.ask("POST", *path, body={})
+    _print(f"{done['revived']} are planned once more, if it is not too late for them")
     return 0
 
 
@@ -234,56 +258,6 @@ async def _pauses(client: OperatorClient, _given: argparse.Namespace) -> int:
     if not found:
         _print("nothing is paused")
     return 0
-
-
-def forecast_lines(found: Mapping[str, Any], *, minutes: bool) -> Iterator[str]:
-    """The forecast by hour, each with its busiest minute, or by minute; then by class."""
-    by_minute: Counter[str] = Counter()
-    by_class: Counter[str] = Counter()
-    for each in found["minutes"]:
-        by_minute[each["at"]] += each["firings"]
-        by_class[each["firing_class"]] += each["firings"]
-    if minutes:
-        yield from (f"{at}  {count:>8}" for at, count in sorted(by_minute.items()))
-    else:
-        for hour in sorted({at[:13] for at in by_minute}):
-            inside = {at: n for at, n in by_minute.items() if at.startswith(hour)}
-            peak = max(inside, key=lambda at: inside[at])
-            total = sum(inside.values())
-            yield f"{hour}:00Z  {total:>8}   busiest minute {peak[11:16]}: {inside[peak]}"
-    classes = ", ".join(f"{count} {name}" for name, count in by_class.most_common())
-    yield f"{by_minute.total()} in all" + (f": {classes}" if classes else "")
-    if found["overdue"]:
-        paused = f"; paused: {', '.join(found['paused'])}" if found["paused"] else ""
-        yield f"{found['overdue']} are due already{paused}"
-
-
-def _trace(trace: Mapping[str, Any]) -> str:
-    parts = [trace["state"], trace["reason"], f"rule {trace['rule_id']}"]
-    if trace["due"]:
-        parts.append(f"due {trace['due']}")
-    if trace["wall"]:
-        parts.append(f"meant {trace['wall']} {trace['zone']}")
-    if trace["moved_by"]:
-        parts.append(f"moved by {trace['moved_by']}")
-    if trace["jitter_seconds"]:
-        parts.append(f"spread {trace['jitter_seconds']} s")
-    if trace["due_at"]:
-        parts.append(f"at {trace['due_at']}")
-    return " · ".join(part for part in parts if part)
-
-
-def _told(told: Mapping[str, Any]) -> Iterator[str]:
-    yield " · ".join(
-        str(told[n]) for n in ("standing", "at", "notification_id", "reason") if told[n]
-    )
-    for push in told["devices"]:
-        what = f"{push['state']}, {push['reason']}" if push["reason"] else push["state"]
-        yield f"push {push['push_id']} to {push['platform'] or 'a device gone'}: {what}"
-        for each in push["attempts"]:
-            yield f"  {each['at']}  provider: {each['verdict']} {each['reason']}"
-        for each in push["reports"]:
-            yield f"  {each['at']}  device: {each['event']}"
 
 
 def _print(line: str) -> None:

@@ -9,11 +9,12 @@ from kernel.errors import Denied
 from kernel.identity import Scope
 from notifications.adapters.sql_audit import SqlAudit
 from notifications.audit.types import AuditQuery
+from reminders.adapters.mapping import TASKS
 from reminders.errors import EventNotFound
 from reminders.firing import FiringClass
 from reminders.oversight import Minute
 from reminders.types import AtWall, ElapsedLead
-from server.cli.reminders import forecast_lines
+from server.cli.reminder_lines import forecast_lines
 from tests.support.factories_reminders import AMINA, server, user
 from tests.support.metrics import value_of
 
@@ -151,3 +152,37 @@ async def test_operators_can_see_how_far_plans_reach_and_what_claims_cost(room, 
     assert "reminders_claim_firings_count 1.0" in shown
     assert 'reminders_zone_data_info{version="20' in shown
     assert value_of(metrics, "reminders_claim_seconds_count") == 1
+
+
+async def test_what_died_is_listed_and_goes_off_once_it_can(anywhere, database):
+    room = anywhere
+    event_id = await reminded(room, time(11))
+    (waiting,) = (await room.firings.upcoming(AMINA, cursor=None, limit=9)).items
+    by_id = TASKS.update().where(TASKS.c.id == waiting.task_id)
+    room.clock.move(days=8, hours=23)
+    async with database.transaction() as connection:
+        await connection.execute(by_id.values(due_zone="Africa/Atlantis"))
+    room.clock.move(hours=2)
+    await room.scheduler.step()
+    await room.notices()
+
+    (dead,) = await room.operating.dead(server())
+    async with database.transaction() as connection:
+        await connection.execute(by_id.values(due_zone="Africa/Algiers"))
+    revived = await room.operating.revive(server(), event_id)
+    await room.planner.step()
+    await room.scheduler.step()
+
+    assert (dead.event_id, dead.user_id) == (event_id, AMINA)
+    assert "Atlantis" in dead.reason
+    assert revived == 1
+    assert [each.template for each in await room.notices()] == ["task.reminder"]
+    assert await room.operating.dead(server()) == []
+    assert (await deeds(database))[0][:2] == ("event.revived", f"event:{event_id}")
+
+
+@pytest.mark.parametrize("who", [user(AMINA), server(Scope.USERS)])
+async def test_only_servers_that_look_after_reminders_see_and_revive_the_dead(room, who):
+    for asked in (room.operating.dead(who), room.operating.revive(who, uuid.uuid4())):
+        with pytest.raises(Denied):
+            await asked
