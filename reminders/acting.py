@@ -138,14 +138,15 @@ class Acting:
         earlier = await self._store.acted(grant.user_id, tap.action_id)
         if earlier is not None:
             return _same(earlier, tap, grant)
-        zone = ""
+        zone, waiting = "", 0
         if tap.kind in _LATER:
             person = await self._store.person(grant.user_id)
             zone = "" if person is None else person.zone_now
+            waiting = await self._store.snoozes_waiting(grant.user_id)
         taken: list[Acted] = []
 
         def decide(sheet: Sheet) -> Sequence[Change]:
-            changes, acted = _decided(sheet, tap, grant, zone=zone, now=now)
+            changes, acted = _decided(sheet, tap, grant, zone=zone, waiting=waiting, now=now)
             taken.append(acted)
             shared = TakeBack(
                 user_id=grant.user_id, device_id=tap.device_id, over=False, together=together
@@ -188,7 +189,7 @@ def _known_as(grant: ActionGrant) -> str:
 
 
 def _decided(
-    sheet: Sheet, tap: Tap, grant: ActionGrant, *, zone: str, now: datetime
+    sheet: Sheet, tap: Tap, grant: ActionGrant, *, zone: str, waiting: int, now: datetime
 ) -> tuple[Sequence[Change], Acted]:
     """What changes, and what is said of it. Pure; refuses what the person may not do."""
     opening = tap.kind is ActionKind.OPEN
@@ -224,7 +225,14 @@ def _decided(
     if until + BELATED <= now or _said_since(task, grant, at):
         return [], replace(acted, outcome=ActionOutcome.LATE)
     until = max(until, now)
-    snoozed = with_snooze(task, grant.user_id, action_id=tap.action_id, at=until, asked_at=at)
+    snoozed = with_snooze(
+        task,
+        grant.user_id,
+        action_id=tap.action_id,
+        at=until,
+        asked_at=at,
+        waiting=waiting,
+    )
     return [snoozed, mine], replace(acted, until=until)
 
 

@@ -106,6 +106,10 @@ class CalendarStore(Protocol):
         """The user's action with this id, while it is remembered."""
         ...
 
+    async def snoozes_waiting(self, user_id: UserId) -> int:
+        """Of how many tasks a user asked to be told again, and was not yet."""
+        ...
+
     async def told_together(self, user_id: UserId, key: bytes) -> Sequence[Actionable]:
         """What a user was told in one with the firing of this key, the first of them."""
         ...

@@ -21,6 +21,9 @@ from reminders.types import Sheet, Snooze, Task
 OFTEN = 20
 """How often a user may snooze one occurrence."""
 
+WAITING = 50
+"""Of how many tasks a user may have asked to be told again."""
+
 FARTHEST = timedelta(days=366)
 
 
@@ -54,15 +57,23 @@ def instant_of_choice(choice: Later, now: datetime, zone: str) -> datetime:
 
 
 def with_snooze(
-    task: Task, user_id: UserId, *, action_id: UUID, at: datetime, asked_at: datetime
+    task: Task,
+    user_id: UserId,
+    *,
+    action_id: UUID,
+    at: datetime,
+    asked_at: datetime,
+    waiting: int,
 ) -> Task:
     """The task of which the user is told again then, and no more when they had asked for before.
 
-    Raises `SnoozedTooOften`.
+    Raises `SnoozedTooOften`, also when as many tasks as may be are `waiting` for that already.
     """
     others = [each for each in task.details.snoozes if each.user_id != user_id]
     mine = next((each for each in task.details.snoozes if each.user_id == user_id), None)
     number = 1 if mine is None else mine.number + 1
+    if mine is None and waiting >= WAITING:
+        raise SnoozedTooOften("As many tasks are snoozed as may be.", limit=WAITING)
     if number > OFTEN:
         raise SnoozedTooOften("It was snoozed as often as it may be.", limit=OFTEN)
     snoozes = (*others, Snooze(action_id, user_id, at, number, asked_at))
@@ -102,6 +113,7 @@ class Snoozing:
         if until is not None and not now < until <= now + FARTHEST:
             raise InvalidInput("until", "must be to come, and within a year")
         person = await self._store.person(user)
+        waiting = await self._store.snoozes_waiting(user)
         told: list[datetime] = []
 
         def decide(sheet: Sheet) -> Sequence[Change]:
@@ -116,7 +128,9 @@ class Snoozing:
             zone = sheet.event.zone if person is None else person.zone_now
             at = until or instant_of_choice(choice or Later.HOUR, now, zone)
             told.append(at)
-            snoozed = with_snooze(task, user, action_id=action_id, at=at, asked_at=now)
+            snoozed = with_snooze(
+                task, user, action_id=action_id, at=at, asked_at=now, waiting=waiting
+            )
             return [snoozed, TakeBack(task_id, user_id=user, over=False)]
 
         if not await self._store.change(event_id, decide, now=now, task_id=task_id):

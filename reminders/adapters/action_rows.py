@@ -11,8 +11,10 @@ from kernel.adapters.database import Database, table_of
 from kernel.ids import UserId
 from reminders.action import Acted, Actionable, ActionKind, ActionOutcome
 from reminders.adapters.action_tables import ActionRow, ToldTogetherRow
+from reminders.adapters.mapping import FIRINGS
 from reminders.errors import ActedAlready
 from reminders.firing import Firing
+from reminders.usual import SNOOZED
 
 ACTIONS = table_of(ActionRow)
 TOGETHER = table_of(ToldTogetherRow)
@@ -74,6 +76,14 @@ async def forget_acted(connection: AsyncConnection, *, before: datetime, limit: 
     )
     acted = (await connection.execute(ACTIONS.delete().where(key.in_(old)))).rowcount
     return acted + (await connection.execute(TOGETHER.delete().where(told.in_(long_ago)))).rowcount
+
+
+async def count_snoozes(connection: AsyncConnection, user_id: UserId) -> int:
+    """How many of a user's snoozes are planned."""
+    query = sa.select(sa.func.count()).where(
+        FIRINGS.c.user_id == user_id, FIRINGS.c.rule_id == SNOOZED
+    )
+    return int((await connection.execute(query)).scalar_one())
 
 
 async def write_together(

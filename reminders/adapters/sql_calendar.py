@@ -13,7 +13,13 @@ from kernel.ids import UserId
 from kernel.outbox import Entry
 from kernel.paging import Page
 from reminders.action import Acted, Actionable
-from reminders.adapters.action_rows import forget_acted, read_acted, read_together, write_acted
+from reminders.adapters.action_rows import (
+    count_snoozes,
+    forget_acted,
+    read_acted,
+    read_together,
+    write_acted,
+)
 from reminders.adapters.guest_columns import GUESTS, columns_of_guest
 from reminders.adapters.mapping import (
     EVENTS,
@@ -161,6 +167,10 @@ class SqlCalendarStore:
     async def acted(self, user_id: UserId, action_id: UUID) -> Acted | None:
         async with self._database.reading() as connection:
             return await read_acted(connection, user_id, action_id)
+
+    async def snoozes_waiting(self, user_id: UserId) -> int:
+        async with self._database.reading() as connection:
+            return await count_snoozes(connection, user_id)
 
     async def told_together(self, user_id: UserId, key: bytes) -> Sequence[Actionable]:
         async with self._database.reading() as connection:

@@ -7,7 +7,7 @@ import pytest
 
 from kernel.errors import InvalidInput
 from reminders import errors
-from reminders.snoozing import OFTEN, Later, instant_of_choice
+from reminders.snoozing import OFTEN, WAITING, Later, instant_of_choice, with_snooze
 from reminders.times import resolve
 from reminders.types import AtWall, FromEvent, Offset, OnDay, Recurrence, Role, TaskDetails
 from tests.support.factories_reminders import AMINA, BILAL, CELIA, day_before, user
@@ -173,6 +173,21 @@ async def test_a_later_snooze_takes_the_place_of_an_earlier_and_there_is_an_end(
     assert [each.number for each in found.details.snoozes] == [OFTEN]
     with pytest.raises(errors.SnoozedTooOften):
         await room.snoozing.snooze(*here, action_id=uuid.uuid4(), choice=Later.TOMORROW)
+
+
+async def test_there_is_an_end_to_how_many_tasks_wait_for_being_told_again(anywhere):
+    room = anywhere
+    first, second = [await job(room, await wedding(room), TaskDetails()) for _ in range(2)]
+    here = user(AMINA), first.event_id, first.id
+    await room.snoozing.snooze(*here, action_id=uuid.uuid4(), choice=Later.TOMORROW)
+    await room.planner.step()
+    again = {"action_id": uuid.uuid4(), "at": room.clock.now(), "asked_at": room.clock.now()}
+    snoozed = (await room.tasks.get(*here)).task
+
+    assert await room.calendar.snoozes_waiting(AMINA) == 1
+    with pytest.raises(errors.SnoozedTooOften):
+        with_snooze(second, AMINA, **again, waiting=WAITING)
+    assert with_snooze(snoozed, AMINA, **again, waiting=WAITING).details.snoozes
 
 
 async def test_who_is_not_in_the_event_or_only_looks_cannot_snooze(room):
