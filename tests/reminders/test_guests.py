@@ -48,17 +48,8 @@ async def wedding(room):
 
 async def heard(room, day, clock):
     """What is told until a time in Algiers."""
-    told = []
-    end = resolve(datetime.combine(day, clock), ALGIERS)
-    while True:
-        await room.planner.step()
-        await room.scheduler.step()
-        told += [each for each in await room.notices() if each.category != "digests"]
-        left = end - room.clock.now()
-        if left <= timedelta(0):
-            return told
-        near = timedelta(minutes=30) if left < timedelta(hours=5) else timedelta(hours=4)
-        room.clock.move(seconds=min(near, left).total_seconds())
+    told = await room.told_until(resolve(datetime.combine(day, clock), ALGIERS))
+    return [each for each in told if each.category != "digests"]
 
 
 def who(told):

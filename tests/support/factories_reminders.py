@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
+import sqlalchemy as sa
+
 from kernel.adapters.database import Database
+from kernel.adapters.outbox_claims import OUTBOX
 from kernel.adapters.sql_outbox import SqlOutbox
 from kernel.errors import Denied
 from kernel.identity import Principal, Scope
@@ -16,6 +19,7 @@ from kernel.outbox import Claimed
 from kernel.workers import Pulse
 from reminders.acting import Acting
 from reminders.action import ActionSigner
+from reminders.adapters.mapping import FIRINGS
 from reminders.adapters.sql_alarms import SqlAlarmStore
 from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_digests import SqlDigestStore
@@ -178,6 +182,7 @@ def person(user_id: UserId, zone: str = "Africa/Algiers", locale: str = "fr-DZ")
 class Room:
     """The whole room on one database, driven by hand."""
 
+    database: Database
     clock: ManualClock
     calendar: SqlCalendarStore
     firings: SqlFiringStore
@@ -221,6 +226,28 @@ class Room:
         await self.announce()
         return [notice_of(entry.payload) for entry in await self.taken(NOTICE)]
 
+    async def told_until(self, end: datetime) -> list[Notice]:
+        """All that is told on the way, from one moment at which something is due to the next."""
+        told: list[Notice] = []
+        while True:
+            await self.planner.step()
+            await self.scheduler.step()
+            told += await self.notices()
+            if self.clock.now() >= end:
+                return told
+            at = min([end, *await self.coming()])
+            self.clock.move(seconds=(at - self.clock.now()).total_seconds())
+
+    async def coming(self) -> list[datetime]:
+        """When the next firing is due, and the next of what was handed over ahead."""
+        now = self.clock.now()
+        found: list[datetime | None] = []
+        async with self.database.reading() as connection:
+            for due_at in (FIRINGS.c.due_at, OUTBOX.c.due_at):
+                query = sa.select(sa.func.min(due_at)).where(due_at > now)
+                found.append((await connection.execute(query)).scalar_one())
+        return [each for each in found if each is not None]
+
     async def taken(self, kind: str) -> list[Claimed]:
         """What waits in the outbox and is due."""
         return await self.outbox.claim(
@@ -238,6 +265,7 @@ def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
     planning, relaying = Pulse(), Pulse()
     parts = {"store": calendar, "clock": clock, "planning": planning}
     return Room(
+        database=database,
         clock=clock,
         calendar=calendar,
         firings=firings,
