@@ -41,7 +41,7 @@ async def test_operators_see_what_will_be_said_and_why_and_hold_it_back(tmp_path
         event = await ask("POST", "events", title="عرس", zone="Africa/Algiers", day="2099-06-20")
         here = f"events/{event['id']}"
         begun = await ask("POST", f"{here}/checklist", type="wedding", locale="ar-DZ")
-        assert begun == {"anchors": 3, "tasks": 24}
+        assert begun == {"anchors": 3, "tasks": 24, "start_here": []}
         soon = {"kind": "elapsed", "minutes": 60}
         # In days rather than decades, so that the plan reaches it.
         due = {"kind": "wall", "day": _in_days(9), "at": "20:00", "zone": "Africa/Algiers"}
@@ -54,9 +54,12 @@ async def test_operators_see_what_will_be_said_and_why_and_hold_it_back(tmp_path
 
         upcoming = await zaffa(house, "upcoming", "amina")
         explained = await zaffa(house, "explain", event["id"], task["id"], "amina")
+        await ask("PUT", f"{here}/guests/djamel")
+        of_guest = await zaffa(house, "explain-guest", event["id"], "djamel")
         paused = await zaffa(house, "pause", "policy_far")
 
         assert f"{_in_days(9)}T19:00:00 Africa/Algiers" in upcoming
         assert "planned" in explained
         assert rule in explained
+        assert "nobody said by when to answer" in of_guest
         assert paused.startswith("policy_far paused since ")
