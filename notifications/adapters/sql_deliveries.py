@@ -40,6 +40,8 @@ class SqlDeliveries:
 
     async def gather(self, *, now: datetime, limit: int) -> int:
         async with self._database.transaction() as connection:
+            if not await webhook_news.is_any(connection):
+                return 0
             most = 0
             # Held, so that what is gathered after something was gathered before it also.
             webhooks = await _enabled(connection)

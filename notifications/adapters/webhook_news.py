@@ -28,6 +28,13 @@ class News:
 _CHOSEN_BY = (PUSHES.c.send_id, PUSHES.c.campaign_id, PUSHES.c.urgency, PUSHES.c.category)
 
 
+async def is_any(connection: AsyncConnection) -> bool:
+    """Whether there may be anything that nobody was told of."""
+    pushes = sa.exists().select_from(PUSHES).where(sa.text(UNTOLD))
+    reports = sa.exists().select_from(REPORTS).where(sa.text("reports.untold"))
+    return bool(await connection.scalar(sa.select(sa.or_(pushes, reports))))
+
+
 async def outcomes(connection: AsyncConnection, limit: int) -> Sequence[News]:
     """Pushes that came to their end and nobody was told of; from now on they are told."""
     untold = (
