@@ -172,7 +172,9 @@ class ApnsProvider:
                 marketing = attempt.urgency is Urgency.MARKETING
                 pool = self._pools[attempt.environment, marketing]
                 authority = pool.host.encode()
-                volley.send(pool, number, _Sending(request, authority, self._token, self._clock))
+                again = attempt.number > 1
+                sending = _Sending(request, authority, self._token, self._clock, again)
+                volley.send(pool, number, sending)
                 pools.add(pool)
         for pool in pools:
             pool.pump()
@@ -188,6 +190,8 @@ class _Sending:
     authority: bytes
     token: ProviderToken
     clock: Clock
+    again: bool
+    """Whether it was tried before."""
     authorization: str = ""
 
     @property
@@ -207,4 +211,7 @@ class _Sending:
             reason = "ExpiredProviderToken: check this machine's clock"
             return Judged(Outcome(Verdict.MISCONFIGURED, reason))
         ends = said.reason in ENDS_CONNECTION
+        if said.reason == "UnrelatedKeyIdInToken" and self.again:
+            # A new connection did not help: it is the key.
+            return Judged(Outcome(Verdict.MISCONFIGURED, said.reason), ends)
         return Judged(outcome_of(said, now=self.clock.now()), ends)

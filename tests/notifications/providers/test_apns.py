@@ -303,3 +303,13 @@ def test_options_that_cannot_work_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match=r"must be|needs"):
             ApnsOptions(**wrong)  # type: ignore[arg-type]
+
+
+async def test_a_key_that_a_new_connection_does_not_take_either_is_wrong(
+    apns: ApnsProvider, clock: ManualClock
+) -> None:
+    first = push(clock, asks="UnrelatedKeyIdInToken")
+
+    outcomes = await apns.send([first]) + await apns.send([replace(first, number=2)])
+
+    assert [each.verdict for each in outcomes] == [Verdict.NOT_SENT, Verdict.MISCONFIGURED]
