@@ -1,6 +1,6 @@
 """What is told of an event itself: eve, day, a vendor's call, a move, a payment that is open."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 
 import pytest
 
@@ -41,17 +41,9 @@ async def wedding(room):
 
 
 async def heard(room, day, clock):
-    """What is told until a time in Algiers: (template, user) pairs, and the notices."""
-    told = []
-    end = resolve(datetime.combine(day, clock), ALGIERS)
-    while True:
-        await room.planner.step()
-        await room.scheduler.step()
-        told += [each for each in await room.notices() if each.category != "digests"]
-        left = end - room.clock.now()
-        if left <= timedelta(0):
-            return told
-        room.clock.move(seconds=min(timedelta(minutes=30), left).total_seconds())
+    """What is told until a time in Algiers."""
+    told = await room.told_until(resolve(datetime.combine(day, clock), ALGIERS))
+    return [each for each in told if each.category != "digests"]
 
 
 def who(told):
