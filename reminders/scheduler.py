@@ -42,7 +42,7 @@ MANY_TIMEOUTS, SMALL_BATCH, SMALL_SECONDS = 3, 100, 60.0
 """After so many batches in a row that took too long they are smaller for a while."""
 
 
-ONE_WRITER_BATCH = 200
+ONE_WRITER_BATCH = 100
 """The batch, at most, where whoever else writes waits for it to end."""
 
 
