@@ -106,6 +106,11 @@ class Scheduler:
         self._outcomes = metrics.counter(
             "reminders_firings_total", "What became of due firings.", ["class", "outcome"]
         )
+        self._conflicts = metrics.counter(
+            "reminders_dedupe_conflicts_total",
+            "Firings that a race planned again and that were settled before: they do nothing.",
+            ["class"],
+        )
         self._oldest = metrics.gauge(
             "reminders_oldest_due_age_seconds", "How long the oldest due firing has waited."
         )
@@ -207,13 +212,18 @@ class Scheduler:
         return count
 
     def _counted(self, tallies: Sequence[Tally]) -> int:
+        count = 0
         for tally in tallies:
+            if tally.outcome is None:
+                self._conflicts.labels(tally.firing_class).inc(len(tally.lateness))
+                continue
+            count += len(tally.lateness)
             self._outcomes.labels(tally.firing_class, tally.outcome).inc(len(tally.lateness))
             if tally.outcome is Outcome.FIRED:
                 lateness = self._lateness.labels(tally.firing_class)
                 for seconds in tally.lateness:
                     lateness.observe(max(0.0, seconds))
-        return sum(len(tally.lateness) for tally in tallies)
+        return count
 
     def _in_turn(self, shards: Collection[int]) -> list[int]:
         """The shards, each scheduler beginning elsewhere: so they rarely want the same one."""

@@ -8,6 +8,13 @@ from sqlmodel import Field
 
 from kernel.adapters.database import BIG_ID, JSON_TEXT, Instant, Row
 
+VACUUMED_OFTEN = {
+    "autovacuum_vacuum_scale_factor": "0.01",
+    "autovacuum_vacuum_cost_limit": "2000",
+}
+"""How PostgreSQL keeps a table that is filled and emptied all the time: looked after once a
+hundredth of it has died, and ten times as fast as others."""
+
 
 class InstallationRow(Row, table=True):
     """The one row that names this life of the database: its streams' epoch."""
@@ -40,7 +47,7 @@ class OutboxRow(Row, table=True):
         sa.Index("ix_outbox_settled_at", "settled_at"),
         # Row ids are a cursor there, so the id of a pruned entry must not come again. Each entry is
         # rewritten when a relay takes it; free space in the page keeps the indexes out of that.
-        {"sqlite_autoincrement": True, "postgresql_with": {"fillfactor": 50}},
+        {"sqlite_autoincrement": True, "postgresql_with": {"fillfactor": 50, **VACUUMED_OFTEN}},
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)

@@ -117,14 +117,14 @@ async def settle(
     final = [each for each in judged if each[1].outcome not in UNSETTLED]
     first = await _record(database, connection, final, now)
     entries: list[Entry] = []
-    tallies: dict[tuple[FiringClass, Outcome], list[float]] = defaultdict(list)
+    tallies: dict[tuple[FiringClass, Outcome | None], list[float]] = defaultdict(list)
     for row, judgement in judged:
-        if judgement.outcome in UNSETTLED or row.dedupe_key in first:
-            if judgement.outcome in _HANDED_OVER:
-                due_at = max(row.due_at, now)
-                entries.append(Entry(REMINDER, handed_payload(firing_of(row)), due_at=due_at))
-            kind = FiringClass(row.firing_class), judgement.outcome
-            tallies[kind].append((now - row.due_at).total_seconds())
+        news = judgement.outcome in UNSETTLED or row.dedupe_key in first
+        if news and judgement.outcome in _HANDED_OVER:
+            due_at = max(row.due_at, now)
+            entries.append(Entry(REMINDER, handed_payload(firing_of(row)), due_at=due_at))
+        kind = FiringClass(row.firing_class), judgement.outcome if news else None
+        tallies[kind].append((now - row.due_at).total_seconds())
     await write_entries(connection, entries, now)
     if stale:
         marks = [{"event_id": key, "marked_at": now} for key in {row.event_id for row in stale}]

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from kernel.adapters.database import BIG_ID, JSON_TEXT, Instant, Row
+from kernel.adapters.tables import VACUUMED_OFTEN
 
 USER = sa.String(128)
 ZONE = sa.String(64)
@@ -156,6 +157,7 @@ class FiringRow(Row, table=True):
         sa.Index("ix_firings_due", "shard", "due_at", "id"),
         sa.Index("ix_firings_event_id", "event_id"),
         sa.Index("ix_firings_user_id", "user_id", "due_at", "id"),
+        {"postgresql_with": VACUUMED_OFTEN},
     )
 
     id: UUID = Field(primary_key=True)

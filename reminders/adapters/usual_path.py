@@ -87,9 +87,10 @@ async def settle_usual(
     for row in await dialect.settle(connection, values):
         if row.outcome == LEFT:
             remain = True
-        elif row.outcome != KNOWN:
-            lateness = dialect.numbers_of(row.lateness)
-            tallies.append(Tally(FiringClass(row.firing_class), Outcome(row.outcome), lateness))
+            continue
+        outcome = None if row.outcome == KNOWN else Outcome(row.outcome)
+        lateness = dialect.numbers_of(row.lateness)
+        tallies.append(Tally(FiringClass(row.firing_class), outcome, lateness))
     return tallies, remain
 
 

@@ -5,11 +5,12 @@ import uuid
 from datetime import date, time
 
 import pytest
+import sqlalchemy as sa
 
 from kernel.errors import Denied
 from kernel.identity import Scope
 from kernel.workers import Stop
-from reminders.adapters.mapping import TASKS
+from reminders.adapters.mapping import FIRINGS, TASKS
 from reminders.errors import EventNotFound
 from reminders.firing import FiringClass
 from reminders.person import Ramadan
@@ -54,6 +55,26 @@ async def test_a_rule_becomes_a_notice_at_its_minute_and_not_before(anywhere, no
         "when": "الثلاثاء 10 مارس",
     }
     assert await room.scheduler.step() == 0
+
+
+async def test_what_a_race_planned_twice_goes_off_once_and_is_counted(
+    anywhere, notices, database, metrics
+):
+    room = anywhere
+    await job(room, await wedding(room))
+    await room.planner.step()
+    async with database.reading() as connection:
+        waiting = (await connection.execute(sa.select(FIRINGS))).mappings().one()
+    room.clock.move(days=8)
+    await room.scheduler.step()
+    async with database.transaction() as connection:
+        await connection.execute(FIRINGS.insert(), {**waiting, "id": uuid.uuid4()})
+
+    assert await room.scheduler.step() == 0
+
+    assert len(await notices()) == 1
+    kind = {"class": "exact_calendar"}
+    assert value_of(metrics, "reminders_dedupe_conflicts_total", **kind) == 1
 
 
 async def test_planner_and_scheduler_work_by_themselves(anywhere, notices):
