@@ -1,5 +1,6 @@
 """Values to columns and back, for both stores."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Protocol
@@ -55,6 +56,8 @@ _anchors = msgspec.json.Decoder(tuple[Anchor, ...])
 _deadlines = msgspec.json.Decoder(tuple[Deadline, ...])
 _moved = msgspec.json.Decoder(Moved)
 _details = lru_cache(maxsize=1024)(msgspec.json.Decoder(TaskDetails).decode)
+_offset: Callable[..., Offset] = lru_cache(maxsize=1024)(Offset)
+_from_event: Callable[..., FromEvent] = lru_cache(maxsize=1024)(FromEvent)
 """Tasks made from one template say the same."""
 
 
@@ -198,8 +201,8 @@ def _due_of(row: Selected) -> DueSpec:
         case "wall":
             return AtWall(row.due_day, row.due_time, row.due_zone)
         case "event":
-            return FromEvent(
-                Offset(row.off_months, row.off_weeks, row.off_days),
+            return _from_event(
+                _offset(row.off_months, row.off_weeks, row.off_days),
                 row.due_time,
                 row.due_anchor,
                 row.due_span,
