@@ -179,9 +179,9 @@ def _keep_for_good() -> None:
     """Let the collector leave alone what was loaded, and look less often at what comes.
 
     Connections are many, long-lived, and end without its help. With Python's own threshold of 700
-    new objects it takes 5 % of the time in which clients connect.
+    new objects it takes 5 % of the time in which clients connect. What is garbage by now stays as
+    well: 3,000 of 230,000 objects, and to find them takes 0.2 s.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
 

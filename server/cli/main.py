@@ -55,6 +55,7 @@ def _loaded(name: str) -> ModuleType:
     try:
         return import_module(f"server.cli.{name}")
     finally:
+        gc.freeze()
         gc.enable()
 
 
