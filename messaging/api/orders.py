@@ -9,7 +9,7 @@ from kernel.errors import Denied, InvalidInput
 from kernel.identity import Principal
 from kernel.ids import UserId
 from messaging.access import Access, Answer
-from messaging.api.filters import labels_wanted
+from messaging.api.filters import checked
 from messaging.api.names import options_of
 from messaging.api.requests import (
     Addressed,
@@ -23,6 +23,7 @@ from messaging.api.results import Done
 from messaging.channels.namespaces import Namespaces
 from messaging.nodes import control
 from messaging.protocol.codes import DisconnectCode, UnsubscribeCode
+from messaging.protocol.values import FilterNode
 from messaging.tokens import payload_of
 
 _FIRST_CODE = 3000
@@ -117,7 +118,7 @@ class _Whom(TypedDict):
     client: str
     session: str
     everybody: bool
-    labels: dict[str, str]
+    label_filter: FilterNode | None
 
 
 def _addressed(asked: Addressed) -> _Whom:
@@ -126,7 +127,7 @@ def _addressed(asked: Addressed) -> _Whom:
         client=asked.client or "",
         session=asked.session or "",
         everybody=bool(asked.all_users),
-        labels=labels_wanted(asked.label_filter),
+        label_filter=checked(asked.label_filter),
     )
 
 

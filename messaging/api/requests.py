@@ -32,7 +32,7 @@ User: TypeAlias = Annotated[
 
 LabelFilter: TypeAlias = Annotated[
     FilterNode | None,
-    Meta(description="Only those with these labels: comparisons `eq`, joined by `and`."),
+    Meta(description="Only those whose labels pass it: a tree of comparisons."),
 ]
 
 

@@ -8,7 +8,7 @@ from msgspec import UNSET
 from kernel.errors import InvalidInput, Unavailable
 from kernel.identity import Principal
 from kernel.ids import UserId
-from messaging.api.filters import labels_wanted
+from messaging.api.filters import checked
 from messaging.api.results import (
     ConnectionInfo,
     ConnectionsResult,
@@ -48,11 +48,11 @@ class ApiUsers:
         """The live connections of a user, or with some labels, on all nodes."""
         if asked.expression:
             raise Declined(ErrorCode.NOT_AVAILABLE, "connections are found by user and labels only")
-        labels = labels_wanted(asked.label_filter)
-        if not asked.user and not labels:
+        label_filter = checked(asked.label_filter)
+        if not asked.user and label_filter is None:
             raise InvalidInput("user", "is required, or else a label_filter")
         user_id = UserId(asked.user) if asked.user else None
-        found = await self._connections.find(Wanted(user_id=user_id, labels=labels))
+        found = await self._connections.find(Wanted(user_id=user_id, label_filter=label_filter))
         if found.missing:
             raise Unavailable("Not every node answered.")
         if found.more:

@@ -13,12 +13,14 @@ from kernel.errors import Unavailable
 from kernel.identity import Principal
 from kernel.ids import UserId
 from messaging.connections.connection import Connection
-from messaging.connections.labels import META, is_labelled, labels_of
+from messaging.connections.label_filters import fits
+from messaging.connections.labels import META, labels_of
 from messaging.connections.roster import Roster
 from messaging.nodes.control import Disconnect, publication_of_order
 from messaging.nodes.surveys import Surveys
 from messaging.protocol.codes import DisconnectCode
 from messaging.protocol.requests import ConnectRequest
+from messaging.protocol.values import FilterNode
 from messaging.types import Caller
 
 audit = logging.getLogger("messaging.audit")
@@ -59,6 +61,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
     user_id: UserId | None = None
     labels: dict[str, str] = {}
+    label_filter: FilterNode | None = None
     app_name: str = ""
     limit: int = AT_MOST
 
@@ -178,7 +181,10 @@ def _fits(connection: Connection, wanted: Wanted) -> bool:
         return False
     if wanted.app_name and caller.app_name != wanted.app_name:
         return False
-    return is_labelled(principal, wanted.labels)
+    labels = labels_of(principal)
+    if wanted.labels and not wanted.labels.items() <= labels.items():
+        return False
+    return wanted.label_filter is None or fits(wanted.label_filter, labels)
 
 
 def _issued(seconds: object) -> datetime | None:

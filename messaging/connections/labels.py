@@ -1,7 +1,5 @@
 """The labels of connections: texts that their tokens say, which clients cannot change."""
 
-from collections.abc import Mapping
-
 from kernel.identity import Principal
 
 META, LABELS = "meta", "labels"
@@ -16,13 +14,3 @@ def labels_of(principal: Principal) -> dict[str, str]:
         if isinstance(said, dict):
             labels.update((name, text) for name, text in said.items() if isinstance(text, str))
     return labels
-
-
-def is_labelled(principal: Principal | None, wanted: Mapping[str, str]) -> bool:
-    """Whether a connection has all of these labels."""
-    if not wanted:
-        return True
-    if principal is None:
-        return False
-    labels = labels_of(principal)
-    return all(labels.get(name) == text for name, text in wanted.items())

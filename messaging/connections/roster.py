@@ -7,7 +7,8 @@ from functools import partial
 from kernel.ids import UserId
 from kernel.metrics import Metrics
 from messaging.connections.connection import Connection
-from messaging.connections.labels import is_labelled
+from messaging.connections.label_filters import fits
+from messaging.connections.labels import labels_of
 from messaging.nodes.control import Addressed
 
 CROWD = 8
@@ -98,7 +99,7 @@ class Roster:
             for each in meant
             if order.client in ("", each.client)
             and order.session in ("", each.wire.session)
-            and is_labelled(each.principal, order.labels)
+            and _passes(each, order)
         ]
 
     def listeners(self, channels: Collection[str] | None) -> Mapping[str, frozenset[UserId]]:
@@ -110,3 +111,10 @@ class Roster:
                     if channels is None or channel in channels:
                         found[channel].add(user_id)
         return {channel: frozenset(user_ids) for channel, user_ids in found.items()}
+
+
+def _passes(connection: Connection, order: Addressed) -> bool:
+    if order.label_filter is None:
+        return True
+    principal = connection.principal
+    return principal is not None and fits(order.label_filter, labels_of(principal))

@@ -10,6 +10,7 @@ from kernel.bus import Publication
 from kernel.ids import UserId
 from messaging.channels.grants import Override
 from messaging.protocol.codes import UnsubscribeCode
+from messaging.protocol.values import FilterNode
 
 CONTROL = "\0control"
 """The channel every hub follows; no client can name it."""
@@ -30,15 +31,15 @@ def node_channel(node_id: str) -> str:
 class Addressed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Whom an order is about: a user's connections, or only the one of this client or session.
 
-    With `everybody`, and no user, it is about all connections there are; with `labels`, only
-    about those that have all of them.
+    With `everybody`, and no user, it is about all connections there are; with a filter, only
+    about those whose labels pass it.
     """
 
     user_id: UserId
     client: str = ""
     session: str = ""
     everybody: bool = False
-    labels: dict[str, str] = {}
+    label_filter: FilterNode | None = None
 
 
 class Unsubscribe(Addressed, frozen=True, kw_only=True, omit_defaults=True, tag="unsubscribe"):

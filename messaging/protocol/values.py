@@ -51,7 +51,7 @@ class StreamPosition(Value, frozen=True):
 
 
 class FilterNode(Value, frozen=True):
-    """A filter on publications' tags. We understand it only to decline it."""
+    """A comparison of tags or labels, or several joined. Tag filters are declined."""
 
     op: str = ""
     key: str = ""

@@ -357,7 +357,10 @@ async def test_the_connections_of_a_user_are_found(
         expression="",
         label_filter={
             "op": "and",
-            "nodes": [{"key": "device", "cmp": "eq", "val": "phone"}],
+            "nodes": [
+                {"key": "device", "cmp": "in", "vals": ["phone", "tablet"]},
+                {"op": "not", "nodes": [{"key": "device", "cmp": "eq", "val": "tablet"}]},
+            ],
         },
     )
 
