@@ -157,6 +157,8 @@ class Database:
                 options.url.replace("postgresql://", "postgresql+asyncpg://", 1),
                 pool_size=options.pool_size,
                 max_overflow=0,
+                # Of a few that are used all the time PostgreSQL finds what it needs in its caches.
+                pool_use_lifo=True,
                 pool_timeout=options.timeout_seconds,
                 json_serializer=_dump,
                 hide_parameters=True,
