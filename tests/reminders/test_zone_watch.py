@@ -8,7 +8,7 @@ import pytest
 
 from kernel.errors import Unavailable
 from kernel.workers import Pulse
-from reminders import times
+from reminders import telling, times
 from reminders.adapters.sql_zones import SqlZoneStore
 from reminders.types import FromEvent, Offset
 from reminders.zone_state import ZoneState
@@ -19,6 +19,13 @@ from tests.support.metrics import value_of
 CASABLANCA = "Africa/Casablanca"
 BEFORE = Path(__file__).parent / "data" / "casablanca-2026a.tzif"
 """The zone as the release 2026a of the tz database had it (public domain)."""
+
+
+def forget():
+    """The process starts again: nothing that was found from the zone data is remembered."""
+    for each in (times.zone_named, *vars(telling).values()):
+        if hasattr(each, "cache_clear"):
+            each.cache_clear()
 
 
 @pytest.fixture
@@ -35,10 +42,10 @@ def old_data(tmp_path, monkeypatch):
 
     def updated():
         monkeypatch.undo()
-        times.zone_named.cache_clear()
+        forget()
 
     monkeypatch.setattr(times, "DATA", tmp_path)
-    times.zone_named.cache_clear()
+    forget()
     yield updated
     updated()
 
