@@ -69,6 +69,7 @@ class Replay:
         self._clock = clock
         self._channel = ""
         self._away: frozenset[str] = frozenset()
+        self._told: set[tuple[str, int]] = set()
         self._run = new_id(clock.now()).hex[:12]
 
     async def run(self, allowances: Allowances | None = None) -> Verdict:
@@ -226,7 +227,10 @@ class Replay:
 
     def _arrived(self, push: Arrived) -> None:
         self.seen.pushes.append(push)
-        if push.address in self._away:
+        told = push.address, push.offset
+        if push.address in self._away and told not in self._told:
+            # A copy brings nothing that was not told: what is missing may still come.
+            self._told.add(told)
             self.progress.pushes += push.messages
 
     def _is_complete(self) -> bool:
