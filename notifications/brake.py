@@ -19,7 +19,13 @@ _FAILED = frozenset({Verdict.REJECTED, Verdict.FAILED, Verdict.AMBIGUOUS, Verdic
 
 @dataclass(frozen=True, slots=True)
 class CampaignOptions:
-    """When a campaign pauses by itself: all dispatchers judge it together."""
+    """When a campaign begins, and when it pauses by itself: all dispatchers judge it together."""
+
+    beside_quarters: bool = option(
+        True,
+        "A campaign to more than 1,000 devices that starts within two minutes of a quarter of an"
+        " hour tells the others after these: providers are busiest then.",
+    )
 
     stop_after_refusals: int = option(
         50,

@@ -1,11 +1,13 @@
 """From a campaign to notifications and pushes. Pure: the same input, the same ids."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from kernel.ids import UserId
 from kernel.notices import Notice, Urgency, Variables
+from notifications.calm import calm_from
 from notifications.campaign import Campaign
 from notifications.deciding.categories import MARKETING, USUAL, Rulebook
 from notifications.deciding.types import Said
@@ -30,9 +32,13 @@ def plan_of(
     *,
     now: datetime,
     rulebook: Rulebook = USUAL,
+    beside_quarters: bool = False,
 ) -> tuple[Sequence[Notification], Sequence[Push]]:
-    """What a running campaign means for some devices: nothing for who has not agreed to it."""
-    if campaign.expires_at is None:
+    """What a running campaign means for some devices: nothing for who has not agreed to it.
+
+    `beside_quarters` lets all but its first devices wait for a calm moment.
+    """
+    if campaign.expires_at is None or campaign.started_at is None:
         raise ValueError("a campaign that was not started has no plan")
     planner = _planner_of(campaign, variables_of, campaign.expires_at, now=now, rulebook=rulebook)
     notifications: dict[UserId, Notification] = {}
@@ -44,6 +50,10 @@ def plan_of(
             if not push.suppressed:
                 notifications[device.user_id] = notification
                 pushes.append(push)
+    if beside_quarters and campaign.cursor is not None:
+        calm = calm_from(campaign.started_at, campaign.id)
+        if calm > now:
+            pushes = [replace(each, due_at=max(each.due_at or calm, calm)) for each in pushes]
     return list(notifications.values()), pushes
 
 

@@ -229,9 +229,11 @@ class CampaignWorker:
         pulse: Pulse,
         planned: Pulse,
         rulebook: Rulebook = USUAL,
+        beside_quarters: bool = False,
     ) -> None:
         self._store = store
         self._rulebook = rulebook
+        self._beside_quarters = beside_quarters
         self._clock = clock
         self._pulse = pulse
         self._planned = planned
@@ -244,7 +246,12 @@ class CampaignWorker:
         now = self._clock.now()
         followed = await self._store.follow(now=now, limit=CHUNK)
         planned = await self._store.expand(
-            partial(plan_of, now=now, rulebook=self._rulebook),
+            partial(
+                plan_of,
+                now=now,
+                rulebook=self._rulebook,
+                beside_quarters=self._beside_quarters,
+            ),
             fresh=FRESH[Urgency.MARKETING],
             limit=CHUNK,
         )

@@ -219,6 +219,7 @@ class Pushes:
             pulse=self._expanding,
             planned=self._sending,
             rulebook=self.choices.rulebook,
+            beside_quarters=settings.campaigns.beside_quarters,
         )
         fleet = Fleet(
             book=self._providers.book,

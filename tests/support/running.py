@@ -104,6 +104,8 @@ class RunningHouse:
             "ZAFFA_CONNECTIONS_PING_SECONDS": str(self.ping_seconds),
             "ZAFFA_CONNECTIONS_PONG_SECONDS": "1",
             "ZAFFA_SERVER_DRAIN_SPREAD_SECONDS": "0.2",
+            # Tests begin when they do.
+            "ZAFFA_CAMPAIGNS_BESIDE_QUARTERS": "false",
             **self.settings,
         }
 
