@@ -15,6 +15,7 @@ from notifications.adapters.push_rows import PUSHES
 from notifications.adapters.sql_reports import REPORTS
 from notifications.adapters.tables import NO_DEVICE, UNTOLD
 from notifications.adapters.webhook_listening import origin_of_push
+from notifications.reports.types import ReportEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,10 @@ class News:
 
 
 _CHOSEN_BY = (PUSHES.c.send_id, PUSHES.c.campaign_id, PUSHES.c.urgency, PUSHES.c.category)
+
+_IN_ORDER = sa.case(
+    {event.value: place for place, event in enumerate(ReportEvent)}, value=REPORTS.c.event
+)
 
 
 async def is_any(connection: AsyncConnection) -> bool:
@@ -84,7 +89,8 @@ async def outcomes(connection: AsyncConnection, limit: int) -> Sequence[News]:
 async def reports(connection: AsyncConnection, limit: int) -> Sequence[News]:
     """Reports that nobody was told of; from now on they are told.
 
-    Those of a push of whose outcome somebody is still to be told come after it.
+    Those of a push of whose outcome somebody is still to be told come after it; those that came
+    at the same time, as devices send what they kept, in the order of a push's life.
     """
     untold = (
         sa.select(
@@ -92,7 +98,7 @@ async def reports(connection: AsyncConnection, limit: int) -> Sequence[News]:
         )
         .join_from(REPORTS, PUSHES, PUSHES.c.id == REPORTS.c.push_id)
         .where(sa.text("reports.untold"), ~PUSHES.c.untold)
-        .order_by(REPORTS.c.reported_at, REPORTS.c.push_id, REPORTS.c.event)
+        .order_by(REPORTS.c.reported_at, REPORTS.c.push_id, _IN_ORDER)
         .limit(limit)
         .with_for_update(skip_locked=True, of=REPORTS)
     )

@@ -131,6 +131,22 @@ async def test_reports_wait_for_those_before_them_and_outcomes_for_nothing(
     }
 
 
+async def test_reports_of_one_moment_are_told_in_the_order_of_a_pushs_life(
+    sent, report, take, answer
+):
+    provider, dispatcher = await sent()
+    await dispatcher.step()
+    (outcome,) = await take()
+    await answer(outcome)
+
+    for event in reversed(EVENTS):
+        await report(provider.attempts[0].push_id, event)
+    (reports,) = await take()
+
+    told = msgspec.json.decode(reports.delivery.body)
+    assert [each["event"] for each in told] == list(EVENTS)
+
+
 async def test_news_that_is_never_taken_holds_up_the_others_for_a_while_only(
     sent, report, take, answer
 ):
