@@ -12,7 +12,7 @@ from kernel.notices import Urgency
 from kernel.workers import Pulse, Stop, rest
 from notifications.app_pace import AppPace
 from notifications.braking import Brakes
-from notifications.device_pace import DevicePace
+from notifications.device_pace import DEVICE_BUSY, DevicePace
 from notifications.feedback import Feedback
 from notifications.gate import Gate
 from notifications.lane_metrics import LaneMetrics
@@ -181,17 +181,16 @@ class Lane:
         if self._device_pace is None or not claimed:
             return claimed
         outcomes = await self._device_pace.held_back([push.device_id for push, _ in claimed])
-        now = self._clock.now()
-        late = [
-            settlement_of(push, outcome, now=now, dice=random.uniform)
-            for (push, _), outcome in zip(claimed, outcomes, strict=True)
-            if outcome is not None
-        ]
-        if not late:
-            return claimed
-        await self._store.settle(late, now=now)
-        self._metrics.held_back.labels(*self.key).inc(len(late))
-        return [each for each, held in zip(claimed, outcomes, strict=True) if held is None]
+        free: list[tuple[HeldPush, Attempt]] = []
+        for each, outcome in zip(claimed, outcomes, strict=True):
+            if outcome is None:
+                free.append(each)
+            else:
+                self._landed.append((each[0], outcome))
+        if late := len(claimed) - len(free):
+            self._metrics.held_back.labels(*self.key).inc(late)
+            self._touchdown.beat()
+        return free
 
     def _give_back(self, unused: int, now: float) -> None:
         if self._pace is not None:
@@ -216,19 +215,21 @@ class Lane:
         # Only now: had the store failed, they would be settled by the next run.
         del self._landed[: len(landed)]
         self.pulse.beat()
-        self._count(landed)
         settled = [each for each in settlements if each.push.id in ids]
         if len(settled) < len(landed):
             self._metrics.lost.labels(*self.key).inc(len(landed) - len(settled))
             log.warning("push leases lost", extra={"pushes": len(landed) - len(settled)})
+        # Nobody was asked about what we held back, so it teaches nothing.
+        self._count([outcome for _, outcome in landed if outcome.reason != DEVICE_BUSY])
+        settled = [each for each in settled if each.outcome.reason != DEVICE_BUSY]
         await self._feedback.learn(settled, faults=self._lessons(settled))
         if self._brakes is not None:
             await self._brakes.learn(settled, hold=self._gate.hold)
         await self._share(settled)
         return len(landed)
 
-    def _count(self, landed: Sequence[tuple[HeldPush, Outcome]]) -> None:
-        for verdict, times in collections.Counter(outcome.verdict for _, outcome in landed).items():
+    def _count(self, answers: Sequence[Outcome]) -> None:
+        for verdict, times in collections.Counter(each.verdict for each in answers).items():
             labels = (self.app_id, self.provider.name, self.urgency, verdict)
             self._metrics.attempts.labels(*labels).inc(times)
         self._in_flight.set(self._flying)

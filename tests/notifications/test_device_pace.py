@@ -12,6 +12,7 @@ from notifications.pushes import PushState
 from notifications.sends.limits import LocalLimits, SendOptions
 from notifications.types import AddressKind
 from tests.support.factories_notifications import AMINA, Room, apns, planned
+from tests.support.failing_store import FailingStore
 from tests.support.providers import FakeProvider
 
 PER_MINUTE = 24.0
@@ -29,9 +30,9 @@ def pace(clock):
     return lambda: DevicePace(limits, per_minute=PER_MINUTE, clock=clock)
 
 
-async def waiting(room: Room, device, number: int) -> None:
+async def waiting(room: Room, device, number: int, urgency=Urgency.TRANSACTIONAL) -> None:
     now = room.clock.now()
-    pairs = [planned(device, urgency=Urgency.TRANSACTIONAL, now=now) for _ in range(number)]
+    pairs = [planned(device, urgency=urgency, now=now) for _ in range(number)]
     await room.pushes.plan([each for each, _ in pairs], [each for _, each in pairs])
 
 
@@ -76,6 +77,24 @@ async def test_what_is_held_back_says_so_and_is_no_try(room, pace):
 
     assert (await room.attempts())[-1] == (1, "not_sent", DEVICE_BUSY)
     assert Counter(reason for _, _, reason in await room.attempts()) == {"": 24, DEVICE_BUSY: 1}
+
+
+async def test_what_is_held_back_while_the_database_goes_away_is_sent_later(room, pace, clock):
+    (phone,) = await room.phones(1)
+    await waiting(room, phone, 30, urgency=Urgency.MARKETING)
+    room.pushes = FailingStore(room.pushes)
+    provider = FakeProvider()
+    dispatcher = room.dispatcher(provider, device_pace=pace())
+
+    with pytest.raises(ConnectionError):
+        await dispatcher.step()
+    await dispatcher.step()
+
+    assert await room.states() == {PushState.ACCEPTED: 24, PushState.RETRY: 6}
+    clock.move(minutes=2)
+    await dispatcher.step()
+    assert await room.states() == {PushState.ACCEPTED: 30}
+    assert set(provider.copies.values()) == {1}
 
 
 async def test_iphones_are_not_counted(room, pace):

@@ -9,6 +9,7 @@ from kernel.workers import Stop
 from notifications.adapters.sql_pushes import SqlPushes
 from notifications.pushes import PushState
 from tests.support.factories_notifications import Room
+from tests.support.failing_store import FailingStore
 from tests.support.providers import FakeProvider
 from tests.support.told_users import crowd, until
 
@@ -118,23 +119,6 @@ async def test_what_was_in_the_air_is_settled_when_the_dispatcher_stops(room, fc
     await running
 
     assert await room.states() == {PushState.ACCEPTED: 5}
-
-
-class FailingStore:
-    """The store, but one settlement fails."""
-
-    def __init__(self, store):
-        self._store = store
-        self.failed = asyncio.Event()
-
-    def __getattr__(self, name):
-        return getattr(self._store, name)
-
-    async def settle(self, settlements, *, now):
-        if not self.failed.is_set():
-            self.failed.set()
-            raise ConnectionError("the database went away")
-        return await self._store.settle(settlements, now=now)
 
 
 async def test_an_outcome_the_database_refused_is_settled_by_the_next_run(room, fcm):
