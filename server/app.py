@@ -208,6 +208,7 @@ def _documents(house: House) -> list[BaseRoute]:
     }
     if house.api is not None:
         makers[DOCUMENT] = partial(api_document, house.api, version=__version__)
+    makers = {path: cache(make) for path, make in makers.items()}
 
     @cache
     def reference() -> str:
