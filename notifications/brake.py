@@ -4,7 +4,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from kernel.options import option
+from notifications.campaign import CampaignOptions
 from notifications.types import Outcome, Verdict
 
 WINDOW = 1000
@@ -15,34 +15,6 @@ LEAST = 200
 
 _FAILED = frozenset({Verdict.REJECTED, Verdict.FAILED, Verdict.AMBIGUOUS, Verdict.MISCONFIGURED})
 """What is held against a campaign. Addresses that are gone are nobody's fault."""
-
-
-@dataclass(frozen=True, slots=True)
-class CampaignOptions:
-    """When a campaign begins, and when it pauses by itself: all dispatchers judge it together."""
-
-    beside_quarters: bool = option(
-        True,
-        "A campaign to more than 1,000 devices that starts within two minutes of a quarter of an"
-        " hour tells the others after these: providers are busiest then.",
-    )
-
-    stop_after_refusals: int = option(
-        50,
-        "So many refusals for one reason among the last 1,000 attempts of each dispatcher pause a"
-        " campaign.",
-    )
-    stop_at_error_share: float = option(
-        0.3,
-        "This share of failures among the last 1,000 attempts of each dispatcher (200 at least"
-        " together) pauses a campaign.",
-    )
-
-    def __post_init__(self) -> None:
-        if self.stop_after_refusals < 1:
-            raise ValueError("stop_after_refusals must be at least 1")
-        if not 0 < self.stop_at_error_share <= 1:
-            raise ValueError("stop_at_error_share must be above 0 and at most 1")
 
 
 @dataclass(frozen=True, slots=True)

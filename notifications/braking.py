@@ -9,9 +9,9 @@ from uuid import UUID
 from kernel.clock import Clock
 from kernel.metrics import Metrics
 from notifications.audit.types import SYSTEM, Deed
-from notifications.brake import Brake, CampaignOptions
+from notifications.brake import Brake
 from notifications.breaker import Hold
-from notifications.campaign import CampaignState
+from notifications.campaign import CampaignOptions, CampaignState
 from notifications.campaign_ports import CampaignStore, TallyStore
 from notifications.pushes import Settlement
 from notifications.types import Verdict

@@ -1,4 +1,4 @@
-"""A campaign's values."""
+"""A campaign's values, and what operators choose for all of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,36 @@ from enum import StrEnum
 from uuid import UUID
 
 from kernel.notices import Variables
+from kernel.options import option
 from notifications.types import Text
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignOptions:
+    """When a campaign begins, and when it pauses by itself: all dispatchers judge it together."""
+
+    beside_quarters: bool = option(
+        True,
+        "A campaign to more than 1,000 devices that starts within two minutes of a quarter of an"
+        " hour tells the others after these: providers are busiest then.",
+    )
+
+    stop_after_refusals: int = option(
+        50,
+        "So many refusals for one reason among the last 1,000 attempts of each dispatcher pause a"
+        " campaign.",
+    )
+    stop_at_error_share: float = option(
+        0.3,
+        "This share of failures among the last 1,000 attempts of each dispatcher (200 at least"
+        " together) pauses a campaign.",
+    )
+
+    def __post_init__(self) -> None:
+        if self.stop_after_refusals < 1:
+            raise ValueError("stop_after_refusals must be at least 1")
+        if not 0 < self.stop_at_error_share <= 1:
+            raise ValueError("stop_at_error_share must be above 0 and at most 1")
 
 
 class CampaignState(StrEnum):

@@ -27,7 +27,7 @@ from notifications.adapters.apns import ApnsOptions
 from notifications.adapters.fcm import FcmOptions
 from notifications.adapters.webpush import WebPushOptions
 from notifications.apps.options import CredentialOptions
-from notifications.brake import CampaignOptions
+from notifications.campaign import CampaignOptions
 from notifications.coalescing.options import CoalescingOptions
 from notifications.deciding.categories import PreferenceOptions
 from notifications.devices import DeviceOptions

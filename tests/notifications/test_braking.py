@@ -10,10 +10,10 @@ from kernel.workers import Pulse
 from notifications.adapters.sql_audit import SqlAudit
 from notifications.adapters.sql_tallies import SqlTallies
 from notifications.audit.types import AuditQuery
-from notifications.brake import LEAST, WINDOW, Brake, CampaignOptions
+from notifications.brake import LEAST, WINDOW, Brake
 from notifications.braking import Brakes
 from notifications.breaker import MISCONFIGURED_IN_A_ROW
-from notifications.campaign import CampaignState
+from notifications.campaign import CampaignOptions, CampaignState
 from notifications.campaigns import Campaigns, CampaignWorker
 from notifications.pushes import PushState, Settlement
 from notifications.types import Outcome, Text, Verdict
