@@ -4,9 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from kernel.identity import Scope
 from kernel.metrics import Metrics
-from kernel.workers import Pulse
 from notifications.adapters.sql_audit import SqlAudit
 from notifications.adapters.sql_tallies import SqlTallies
 from notifications.audit.types import AuditQuery
@@ -14,13 +12,13 @@ from notifications.brake import LEAST, WINDOW, Brake
 from notifications.braking import Brakes
 from notifications.breaker import MISCONFIGURED_IN_A_ROW
 from notifications.campaign import CampaignOptions, CampaignState
-from notifications.campaigns import Campaigns, CampaignWorker
+from notifications.campaigns import Campaigns
 from notifications.pushes import PushState, Settlement
-from notifications.types import Outcome, Text, Verdict
-from tests.support.factories_notifications import AMINA, Room, held, notice, server
+from notifications.types import Outcome, Verdict
+from tests.support.advertising import OPERATOR, advertised, campaigns_in
+from tests.support.factories_notifications import AMINA, Room, held, notice
 from tests.support.providers import ACCEPTED, FakeProvider
 
-OPERATOR = server(Scope.CAMPAIGNS)
 REFUSED = Outcome(Verdict.REJECTED, "INVALID_ARGUMENT: message.android.ttl")
 WRONG = Outcome(Verdict.MISCONFIGURED, "THIRD_PARTY_AUTH_ERROR")
 
@@ -95,24 +93,7 @@ def room(database, clock, metrics):
 
 
 async def started(room: Room) -> tuple[Campaigns, object]:
-    campaigns = Campaigns(store=room.campaigns, shelf=room.shelf, clock=room.clock, pulse=Pulse())
-    written = await campaigns.create(
-        OPERATOR,
-        name="Salon",
-        texts={"fr": Text("Salon", "Vendredi")},
-        locales=(),
-        link="",
-        data={},
-        expires_after=3600.0,
-        idempotency_key="k",
-    )
-    await campaigns.start(OPERATOR, written.campaign.id)
-    worker = CampaignWorker(
-        store=room.campaigns, clock=room.clock, pulse=Pulse(), planned=room.pulse
-    )
-    while await worker.step():
-        pass
-    return campaigns, written.campaign.id
+    return campaigns_in(room), (await advertised(room)).id
 
 
 def braking(room: Room, node_id: str = "one", **options) -> Brakes:

@@ -5,16 +5,12 @@ from uuid import UUID
 
 import pytest
 
-from kernel.identity import Scope
-from kernel.workers import Pulse
 from notifications.calm import SPREAD, calm_from
-from notifications.campaigns import Campaigns, CampaignWorker
 from notifications.pushes import PushState
-from notifications.types import Text
-from tests.support.factories_notifications import Room, server
+from tests.support.advertising import advertised
+from tests.support.factories_notifications import Room
 from tests.support.providers import FakeProvider
 
-OPERATOR = server(Scope.CAMPAIGNS)
 TEN = datetime(2026, 11, 27, 10, tzinfo=UTC)
 
 
@@ -53,27 +49,7 @@ async def test_all_but_the_first_of_a_campaign_wait_for_a_calm_moment(
     room, provider = Room(database, clock, metrics), FakeProvider()
     assert clock.now().minute == 0
     await room.phones(5)
-    campaigns = Campaigns(store=room.campaigns, shelf=room.shelf, clock=clock, pulse=Pulse())
-    created = await campaigns.create(
-        OPERATOR,
-        name="Salon",
-        texts={"fr": Text("Salon", "Vendredi")},
-        locales=(),
-        link="",
-        data={},
-        expires_after=3600.0,
-        idempotency_key="k",
-    )
-    await campaigns.start(OPERATOR, created.campaign.id)
-    worker = CampaignWorker(
-        store=room.campaigns,
-        clock=clock,
-        pulse=Pulse(),
-        planned=room.pulse,
-        beside_quarters=True,
-    )
-    while await worker.step():
-        pass
+    await advertised(room, beside_quarters=True)
 
     await room.dispatcher(provider).step()
     assert await room.states() == {PushState.ACCEPTED: 2, PushState.QUEUED: 3}

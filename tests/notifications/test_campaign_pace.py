@@ -2,16 +2,13 @@
 
 import pytest
 
-from kernel.identity import Scope
 from kernel.workers import Pulse
-from notifications.campaigns import Campaigns, CampaignWorker
+from notifications.campaigns import CampaignWorker
 from notifications.errors import IdempotencyMismatch
 from notifications.pushes import PushState
-from notifications.types import Text
-from tests.support.factories_notifications import Room, server
+from tests.support.advertising import OPERATOR, advertised, campaigns_in
+from tests.support.factories_notifications import Room
 from tests.support.providers import FakeProvider
-
-OPERATOR = server(Scope.CAMPAIGNS)
 
 
 @pytest.fixture
@@ -21,7 +18,7 @@ def room(database, clock, metrics):
 
 @pytest.fixture
 def campaigns(room):
-    return Campaigns(store=room.campaigns, shelf=room.shelf, clock=room.clock, pulse=Pulse())
+    return campaigns_in(room)
 
 
 @pytest.fixture
@@ -30,26 +27,11 @@ def worker(room):
 
 
 @pytest.fixture
-def begun(campaigns, worker):
+def begun(room):
     """Starts a campaign and plans all of it."""
 
     async def begun(key="k", **words):
-        written = await campaigns.create(
-            OPERATOR,
-            name="Salon",
-            texts={"fr": Text("Salon", "Vendredi")},
-            locales=(),
-            link="",
-            data={},
-            expires_after=3600.0,
-            idempotency_key=key,
-            **words,
-        )
-        campaign = written.campaign
-        if campaign.started_at is None:
-            await campaigns.start(OPERATOR, campaign.id)
-            await settled(worker)
-        return campaign.id
+        return (await advertised(room, idempotency_key=key, **words)).id
 
     return begun
 

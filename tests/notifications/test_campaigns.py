@@ -12,7 +12,7 @@ from kernel.workers import Pulse
 from notifications.adapters.sql_audit import SqlAudit
 from notifications.audit.types import AuditQuery
 from notifications.campaign import CampaignState
-from notifications.campaigns import Campaigns, CampaignWorker
+from notifications.campaigns import CampaignWorker
 from notifications.errors import (
     CampaignNotFound,
     CampaignOver,
@@ -28,10 +28,9 @@ from notifications.types import (
     Text,
     Verdict,
 )
+from tests.support.advertising import OPERATOR, campaign_words, campaigns_in
 from tests.support.factories_notifications import AMINA, Room, registration, server
 from tests.support.providers import ACCEPTED, FakeProvider
-
-OPERATOR = server(Scope.CAMPAIGNS)
 
 
 @pytest.fixture
@@ -40,8 +39,8 @@ def room(database, clock, metrics):
 
 
 @pytest.fixture
-def campaigns(room, clock):
-    return Campaigns(store=room.campaigns, shelf=room.shelf, clock=clock, pulse=Pulse())
+def campaigns(room):
+    return campaigns_in(room)
 
 
 @pytest.fixture
@@ -52,16 +51,9 @@ def worker(room, clock):
 @pytest.fixture
 def create(campaigns):
     async def create(*, key="k", principal=OPERATOR, **changes):
-        words = {
-            "name": "Salon",
-            "texts": {"fr": Text("Salon", "Vendredi"), "ar": Text("صالون", "الجمعة")},
-            "locales": (),
-            "link": "",
-            "data": {},
-            "expires_after": 3600.0,
-            "idempotency_key": key,
-        }
-        return await campaigns.create(principal, **{**words, **changes})
+        texts = {"fr": Text("Salon", "Vendredi"), "ar": Text("صالون", "الجمعة")}
+        words = campaign_words(**{"texts": texts, "idempotency_key": key, **changes})
+        return await campaigns.create(principal, **words)
 
     return create
 

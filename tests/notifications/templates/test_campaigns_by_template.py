@@ -9,7 +9,7 @@ from kernel.identity import Scope
 from kernel.ids import UserId
 from kernel.workers import Pulse
 from notifications.audit.types import Deed
-from notifications.campaigns import Campaigns, CampaignWorker
+from notifications.campaigns import CampaignWorker
 from notifications.errors import (
     CampaignNotFound,
     CampaignStarted,
@@ -22,6 +22,7 @@ from notifications.errors import (
 )
 from notifications.templates.types import Template, Variable, VariableKind
 from notifications.types import Action, Text
+from tests.support.advertising import OPERATOR, campaign_words, campaigns_in
 from tests.support.factories_notifications import (
     AMINA,
     KARIM,
@@ -33,7 +34,6 @@ from tests.support.factories_notifications import (
 )
 from tests.support.providers import FakeProvider
 
-OPERATOR = server(Scope.CAMPAIGNS)
 NOBODY = UUID(int=1)
 SALE = Template(
     texts={
@@ -55,8 +55,8 @@ def room(sqlite_database, clock, metrics):
 
 
 @pytest.fixture
-def campaigns(room, clock):
-    return Campaigns(store=room.campaigns, shelf=room.shelf, clock=clock, pulse=Pulse())
+def campaigns(room):
+    return campaigns_in(room)
 
 
 @pytest.fixture
@@ -74,16 +74,12 @@ def publish(room, clock):
 def create(campaigns):
     async def create(*, key="k", **changes):
         words = {
-            "name": "Salon",
+            "texts": None,
             "template": "sale",
             "variables": {"who": "Madame, Monsieur", "off": 10},
-            "locales": (),
-            "link": "",
-            "data": {},
-            "expires_after": 3600.0,
             "idempotency_key": key,
         }
-        return (await campaigns.create(OPERATOR, **{**words, **changes})).campaign
+        return (await campaigns.create(OPERATOR, **campaign_words(**{**words, **changes}))).campaign
 
     return create
 

@@ -7,23 +7,21 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from kernel.identity import Scope
 from kernel.notices import Urgency
 from notifications.adapters.push_rows import PUSHES
 from notifications.adapters.sql_dead_pushes import SqlDeadPushes
 from notifications.adapters.sql_reports import SqlReports
 from notifications.audit.types import SYSTEM, Deed
-from notifications.campaigns import Campaigns, CampaignWorker
 from notifications.dead.types import DeadQuery, Redrive
 from notifications.reports.types import Report, ReportEvent
-from notifications.types import AddressKind, Outcome, Text, Verdict
+from notifications.types import AddressKind, Outcome, Verdict
 from notifications.webhooks.types import NewsKind, Origin, Selection
-from tests.support.factories_notifications import AMINA, notice, registration, server
+from tests.support.advertising import advertised
+from tests.support.factories_notifications import AMINA, notice, registration
 from tests.support.providers import ACCEPTED, FakeProvider
-from tests.support.sending import SendingRoom, request, to_topic
+from tests.support.sending import request, to_topic
 from tests.support.telling import BOTH, SERVER, House, events
 
-OPERATOR = server(Scope.CAMPAIGNS)
 EVERYTHING = Selection(origins=frozenset(Origin))
 DEED = Deed(SYSTEM, "push.redriven", "pushes")
 
@@ -50,29 +48,6 @@ async def everything_pushed(house: House) -> FakeProvider:
     await room.dispatcher(provider).step()
     assert len(provider.attempts) == 4
     return provider
-
-
-async def advertised(room: SendingRoom) -> None:
-    """Plan a campaign for everybody."""
-    campaigns = Campaigns(
-        store=room.campaigns, shelf=room.shelf, clock=room.clock, pulse=room.pulse
-    )
-    written = await campaigns.create(
-        OPERATOR,
-        name="Salon",
-        texts={"fr": Text("Salon", "Vendredi")},
-        locales=(),
-        link="",
-        data={},
-        expires_after=3600.0,
-        idempotency_key="k",
-    )
-    await campaigns.start(OPERATOR, written.campaign.id)
-    worker = CampaignWorker(
-        store=room.campaigns, clock=room.clock, pulse=room.pulse, planned=room.pulse
-    )
-    while await worker.step():
-        pass
 
 
 async def told_of(house: House) -> list[tuple[str, str, str]]:
