@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -55,7 +56,7 @@ def free_port() -> int:
     raise CannotStart("no free port between 20000 and 32000")
 
 
-class _Server:
+class _Server(ABC):
     """A child process that listens on one port for as long as it lives."""
 
     def __init__(self, name: str, *, directory: Path, user: int | None, port: int | None) -> None:
@@ -102,8 +103,9 @@ class _Server:
                 raise CannotStart(f"{self._name} does not answer:\n{self.log()}")
             time.sleep(0.01)
 
+    @abstractmethod
     def _answers(self) -> bool:
-        raise NotImplementedError
+        """Whether it takes connections."""
 
     def _end(self, how: signal.Signals) -> None:
         if self._process is None:
