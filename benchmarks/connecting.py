@@ -16,8 +16,8 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 
 from benchmarks.fanout import server_named
-from benchmarks.load import Load, cpu_seconds, resident_bytes
-from benchmarks.machine import LOAD_CORE, alone, report, table
+from benchmarks.load import Load
+from benchmarks.machine import LOAD_CORE, alone, cpu_seconds, report, resident_bytes, table
 from benchmarks.servers import Server
 
 NAMES = ("zaffa", "zaffa, stored", "socket.io", "ws")

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from benchmarks.machine import cpu_seconds
+
 CONNECTING_AT_ONCE = 64
 DEADLINE = 120.0
 """Seconds after which opening connections counts as failed."""
@@ -294,15 +296,3 @@ def _all(text: bytes, part: bytes) -> list[int]:
 
 def _percentile(ordered: Sequence[int], share: float) -> float:
     return ordered[int(len(ordered) * share)] / 1e6 if ordered else float("nan")
-
-
-def cpu_seconds(pid: int) -> float:
-    """Processor time of a process and its threads so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def resident_bytes(pid: int) -> int:
-    """Memory of a process that is in RAM."""
-    statm = Path(f"/proc/{pid}/statm").read_text("ascii")
-    return int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE")

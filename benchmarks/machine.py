@@ -44,6 +44,18 @@ async def peer(name: str) -> AsyncIterator[tuple[int, int]]:
         process.stdout.close()
 
 
+def cpu_seconds(pid: int) -> float:
+    """Processor time of a process and its threads so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_bytes(pid: int) -> int:
+    """Memory of a process that is in RAM."""
+    statm = Path(f"/proc/{pid}/statm").read_text("ascii")
+    return int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 @contextmanager
 def alone(pid: int, *, among: Sequence[int]) -> Iterator[None]:
     """Let only one of these processes run: even an idle server takes a few percent of a core."""
