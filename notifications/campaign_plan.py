@@ -68,9 +68,6 @@ def check_campaign(
     checked_data(campaign.data)
     if not campaign.texts:
         raise TemplateInvalid("A campaign needs a text in at least one language.")
-    for text in campaign.texts.values():
-        if not text.title.strip() and not text.body.strip():
-            raise TemplateInvalid("A text needs a title or a body.")
     now = campaign.created_at
     _planner_of(campaign, variables_of or {}, now, now=now).check()
 

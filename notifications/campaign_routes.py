@@ -26,7 +26,7 @@ from notifications.errors import (
 from notifications.pushes import PushState
 from notifications.types import Text
 
-_FILLING = (VariableMissing, VariableUnknown, VariableUnfit, PushTooLarge)
+_FILLING = (TemplateInvalid, VariableMissing, VariableUnknown, VariableUnfit, PushTooLarge)
 
 
 def operations(campaigns: Campaigns) -> list[AnyOperation]:
@@ -104,7 +104,6 @@ def operations(campaigns: Campaigns) -> list[AnyOperation]:
             refusals=(
                 InvalidInput,
                 IdempotencyMismatch,
-                TemplateInvalid,
                 TemplateNotFound,
                 *_FILLING,
                 Denied,

@@ -15,6 +15,7 @@ from notifications.errors import (
     PushTooLarge,
     SendNotFound,
     SendsLimited,
+    TemplateInvalid,
     TemplateNotFound,
     VariableMissing,
 )
@@ -27,6 +28,7 @@ _UNSENDABLE: tuple[type[Refusal], ...] = (
     InvalidInput,
     AppNotFound,
     TemplateNotFound,
+    TemplateInvalid,
     VariableMissing,
     PushTooLarge,
     DeviceNotFound,

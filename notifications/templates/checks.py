@@ -146,8 +146,6 @@ def _of_example(
             yield _problem(refusal, locale=locale)
             continue
         title, body = rendering.words(locale, examples)
-        if not (title.strip() or body.strip()):
-            yield Problem("template.invalid", "A text needs a title or a body.", locale)
         for field, whole, shown in (("title", title, content.title), ("body", body, content.body)):
             if whole != shown:
                 size = f"{len(whole.encode())} bytes are cut to {len(shown.encode())}"

@@ -86,7 +86,8 @@ class Rendering:
     def content(self, locale: str, variables: Mapping[str, Value], beside: Beside) -> Content:
         """What a device of this locale shows, in the nearest language and within the limits.
 
-        Raises `VariableMissing`, `VariableUnfit` or `PushTooLarge`.
+        Raises `VariableMissing`, `VariableUnfit`, `TemplateInvalid` for one that says nothing,
+        or `PushTooLarge`.
         """
         nearest = self.nearest(locale)
         values = self._values(nearest, variables)

@@ -25,7 +25,7 @@ from notifications.templates.page import preview_page
 from notifications.templates.preview import Preview
 from notifications.templates.types import Problem, Standing, Template, VariableKind
 
-_FILLING = (VariableMissing, VariableUnknown, VariableUnfit, PushTooLarge)
+_FILLING = (TemplateInvalid, VariableMissing, VariableUnknown, VariableUnfit, PushTooLarge)
 
 
 def operations(templates: Templates) -> list[AnyOperation]:
@@ -103,7 +103,7 @@ def operations(templates: Templates) -> list[AnyOperation]:
             gives=schemas.PreviewList,
             run=asked.preview,
             page=preview_page,
-            refusals=(InvalidInput, TemplateNotFound, TemplateInvalid, *_FILLING, Denied),
+            refusals=(InvalidInput, TemplateNotFound, *_FILLING, Denied),
         ),
         on_admin(
             name="templates.try",

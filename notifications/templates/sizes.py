@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 import msgspec
 from icu4py.breakers import CharacterBreaker
 
-from notifications.errors import PushTooLarge
+from notifications.errors import PushTooLarge, TemplateInvalid
 from notifications.templates.scanning import FSI, PDI
 from notifications.types import Content, PushKind
 
@@ -28,12 +28,15 @@ _encoder = msgspec.json.Encoder()
 def fitted(content: Content, *, limit: int = PAYLOAD_BYTES) -> Content:
     """The same content, its body and if need be its title shortened to a provider's limit.
 
-    Raises `PushTooLarge` when what travels beside them leaves no room.
+    Raises `TemplateInvalid` when it says nothing, and `PushTooLarge` when what travels beside
+    its words leaves no room for them.
     """
+    if not _speaks(content):
+        raise TemplateInvalid("A text needs a title or a body.")
     room = limit - ENVELOPE_BYTES
     if len(_encoder.encode(content)) + _said_twice(content) <= room:
         # With the fields that say nothing it weighs more than it does, so this is enough.
-        return content if _speaks(content) else _refused(room)
+        return content
     # A byte of text weighs at least one byte in JSON, so what is removed is enough.
     excess = _weight(content) - room
     if excess > 0:
@@ -44,7 +47,7 @@ def fitted(content: Content, *, limit: int = PAYLOAD_BYTES) -> Content:
         kept = max(0, len(content.title.encode()) - excess)
         content = replace(content, title=shortened(content.title, kept))
     if _weight(content) > room or not _speaks(content):
-        return _refused(room)
+        raise PushTooLarge("The data of a push leaves no room for its text.", limit=room)
     return content
 
 
@@ -108,7 +111,7 @@ def _open_isolates(text: str) -> int:
 
 def _speaks(content: Content) -> bool:
     """Whether it has words, where words are what it is for."""
-    return content.kind is not PushKind.ALERT or bool(content.title or content.body)
+    return content.kind is not PushKind.ALERT or bool(f"{content.title}{content.body}".strip())
 
 
 def _weight(content: Content) -> int:
@@ -134,7 +137,3 @@ def _said_twice(content: Content) -> int:
 def _graphemes(text: str) -> Iterator[str]:
     """What is shown as one character, each (UAX 29, by ICU)."""
     return iter(CharacterBreaker(text, "root"))
-
-
-def _refused(room: int) -> Content:
-    raise PushTooLarge("The data of a push leaves no room for its text.", limit=room)

@@ -17,6 +17,7 @@ from notifications.errors import (
     NotificationNotFound,
     SendNotFound,
     SendsLimited,
+    TemplateInvalid,
 )
 from notifications.pushes import PushState
 from notifications.sends.drafting import notifications_of
@@ -217,6 +218,13 @@ async def test_each_of_many_is_taken_or_refused_by_itself(room):
     ]
     assert answers[0] == answers[5]
     assert len(await room.deeds()) == 3
+
+
+async def test_a_send_that_says_nothing_is_refused_as_that(room):
+    with pytest.raises(TemplateInvalid):
+        await room.sends.send(SERVER, request(variables={"title": "", "body": " "}))
+
+    assert await room.deeds() == []
 
 
 async def test_a_thousand_at_once_are_taken_and_one_more_is_not(room):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from icu4py.breakers import CharacterBreaker
 
 from notifications.adapters.apns_message import request_of
-from notifications.errors import PushTooLarge
+from notifications.errors import PushTooLarge, TemplateInvalid
 from notifications.templates.rendering import Beside, Rendering
 from notifications.templates.sizes import (
     BODY_BYTES,
@@ -138,6 +138,14 @@ def test_buttons_and_links_take_room_as_well():
 def test_data_that_leaves_no_room_is_refused():
     with pytest.raises(PushTooLarge):
         fitted(Content(title="t", body="b", data={"k": "v" * 3600}))
+
+
+@pytest.mark.parametrize(("title", "body"), [("", ""), (" ", "\n")])
+def test_what_says_nothing_is_refused_as_that(title, body):
+    with pytest.raises(TemplateInvalid) as refused:
+        fitted(Content(title=title, body=body))
+
+    assert "needs a title or a body" in refused.value.message
 
 
 def test_a_smaller_limit_can_be_named():
