@@ -5,7 +5,7 @@ the invitation's.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -78,8 +78,8 @@ def news_of(inputs: Inputs) -> list[Firing]:
         person = inputs.people.get(member.user_id)
         for news in _to_member(event, member, person, hush):
             # Where the event is now, vendors hear when everybody does.
-            at_any_hour = replace(hush, works_in=None) if news.rule_id == MOVED else hush
-            firings += _placed(event, member.user_id, at_any_hour, news)
+            when = _hush(inputs, member.user_id) if news.rule_id == MOVED else hush
+            firings += _placed(event, member.user_id, when, news)
     for guest in inputs.guests:
         hush = _hush(inputs, guest.user_id)
         deadline = deadline_of(event, guest.part)
