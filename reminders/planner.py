@@ -45,6 +45,9 @@ LOOK_BACK = timedelta(hours=48)
 """A firing that is first thought of later than this is history, not late."""
 
 
+SOON = timedelta(seconds=61)
+"""What is due within this is for the scheduler's next look: it looks a minute ahead."""
+
 TOGETHER, LANES = 8, 2
 """So many events are planned in one transaction, and so many transactions are under way: while
 the database works for one, the next is planned."""
@@ -52,7 +55,7 @@ the database works for one, the next is planned."""
 
 class Planner:
     """Safe to run many times: an event is planned by one at a time. Beating `scheduling` tells
-    the scheduler of this process that something may be due soon."""
+    schedulers that something is due within `soon`."""
 
     name = "planner"
 
@@ -66,6 +69,7 @@ class Planner:
         options: PlannerOptions,
         pulse: Pulse,
         scheduling: Pulse | None = None,
+        soon: timedelta = SOON,
         together: int = TOGETHER,
         lanes: int = LANES,
     ) -> None:
@@ -75,6 +79,7 @@ class Planner:
         self._options = options
         self._pulse = pulse
         self._scheduling = scheduling
+        self._soon = soon
         self._together = together
         self._lanes = lanes
         self._failed: dict[UUID, float] = {}
@@ -128,8 +133,6 @@ class Planner:
         async with asyncio.TaskGroup() as group:
             for _ in range(self._lanes):
                 group.create_task(work())
-        if events and self._scheduling is not None:
-            self._scheduling.beat()
         backlog = await self._store.backlog(now)
         self._marks.set(backlog.marks)
         self._marks_age.set(backlog.oldest_age)
@@ -167,6 +170,14 @@ class Planner:
         self._reconciled.labels("added").inc(done.added)
         self._reconciled.labels("moved").inc(done.moved)
         self._reconciled.labels("removed").inc(done.removed)
+        self._tell(done)
+
+    def _tell(self, done: Reconciled) -> None:
+        """Wake schedulers for what is due before they look again by themselves."""
+        if self._scheduling is None or done.soonest is None:
+            return
+        if done.soonest <= self._clock.now() + self._soon:
+            self._scheduling.beat()
 
     def _set_aside(self, event_id: UUID) -> None:
         self._failed[event_id] = self._clock.monotonic() + self._options.retry_seconds

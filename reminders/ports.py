@@ -175,6 +175,8 @@ class Reconciled:
     added: int = 0
     moved: int = 0
     removed: int = 0
+    soonest: datetime | None = None
+    """When the first of what was added or moved is due."""
 
     @property
     def writes(self) -> int:

@@ -75,7 +75,14 @@ async def write(connection: AsyncConnection, difference: Difference, now: dateti
     if difference.removed:
         await connection.execute(writes.remove, {"ids": difference.removed})
     await tell_holders(connection, difference.first, now)
-    return Reconciled(len(difference.added), len(difference.moved), len(difference.removed))
+    return Reconciled(
+        len(difference.added),
+        len(difference.moved),
+        len(difference.removed),
+        soonest=min(
+            (row["due_at"] for row in (*difference.added, *difference.moved)), default=None
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

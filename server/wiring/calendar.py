@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from kernel.ids import UserId
@@ -60,6 +60,9 @@ from server.wiring.aftermath import SqlAftermath
 from server.wiring.deeds import recorded
 from server.wiring.ground import Ground, OpenedPart
 
+PLAN, SCHEDULE = "plan", "schedule"
+"""What the planners and schedulers of other processes are woken by."""
+
 
 class Calendar:
     """Reminders' stores and use cases, on any role."""
@@ -71,11 +74,12 @@ class Calendar:
         self._opting = OptOutSigner(
             ground.settings.credentials.keys, base=ground.settings.server.public_url
         )
-        self._planning = Pulse(ground.relaying)
+        self._planner_woken, self._scheduler_woken = Pulse(), Pulse()
+        self._planning = Pulse(self._planner_woken, ground.relaying, ground.waking.beyond(PLAN))
         """Beats when something that reminders depend on was changed in this process: plans
-        follow, and what is told of the change."""
-        self._scheduling = Pulse()
-        """Beats when something was planned in this process that may be due soon."""
+        follow, wherever they are made, and what is told of the change."""
+        self._scheduling = Pulse(self._scheduler_woken, ground.waking.beyond(SCHEDULE))
+        """Beats when something was planned in this process that is due soon."""
         clock, planning = ground.clock, self._planning
         self._almanac = _Almanac(SqlPreferences(ground.database))
         self._firings = SqlFiringStore(ground.database)
@@ -184,8 +188,11 @@ class Calendar:
             clock=ground.clock,
             metrics=ground.metrics,
             options=settings.planner,
-            pulse=self._planning,
+            pulse=self._planner_woken,
             scheduling=self._scheduling,
+            soon=timedelta(
+                seconds=settings.scheduler.look_ahead_seconds + settings.scheduler.poll_seconds
+            ),
             **one_writer,
         )
         options = settings.scheduler
@@ -199,8 +206,10 @@ class Calendar:
             metrics=ground.metrics,
             options=options,
             relaying=ground.relaying,
-            pulse=self._scheduling,
+            pulse=self._scheduler_woken,
         )
+        ground.waking.feel(PLAN, self._planner_woken)
+        ground.waking.feel(SCHEDULE, self._scheduler_woken)
         zones = ZoneWatch(
             store=SqlZoneStore(ground.database),
             clock=ground.clock,

@@ -6,10 +6,12 @@ from uuid import uuid4
 
 from redis.asyncio import Redis, RedisCluster
 
+from kernel.adapters.bus_wakes import BusWakes
 from kernel.adapters.database import Database
 from kernel.adapters.database_clock import DatabaseClock
 from kernel.adapters.jwt import JwtVerifier
 from kernel.adapters.memory_bus import MemoryBus
+from kernel.adapters.postgres_wakes import PostgresWakes
 from kernel.adapters.redis_bus import RedisBus
 from kernel.adapters.redis_client import RedisClient
 from kernel.adapters.sql_api_keys import SqlApiKeys
@@ -19,6 +21,7 @@ from kernel.clock import Clock, SystemClock
 from kernel.metrics import Metrics
 from kernel.operations import AnyOperation
 from kernel.outbox import Handler
+from kernel.waking import Waking
 from kernel.workers import Pulse, Worker
 from server.house import Part
 from server.rates import Rates
@@ -88,6 +91,17 @@ class Ground:
             client = RedisClient(settings.redis)
             self.redis = client.redis
             self.closes(client.close)
+        alone = self.database.is_sqlite
+        by_bus = alone or self.redis is not None
+        self.waking = Waking(
+            BusWakes(self.bus) if by_bus else PostgresWakes(self.database, self.clock),
+            node_id=self.node_id,
+            clock=self.clock,
+            metrics=self.metrics,
+        )
+        """Wakes workers of other processes, where there can be any."""
+        if not alone:
+            self.workers.append(self.waking)
         self.handlers: dict[str, Handler] = {}
         self.operations: list[AnyOperation] = []
 

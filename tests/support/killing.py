@@ -47,6 +47,12 @@ class Killable:
         self._process: BaseProcess | None = None
         self._ours: Connection | None = None
 
+    @property
+    def ours(self) -> Connection:
+        """Our end of its pipe."""
+        assert self._ours is not None
+        return self._ours
+
     def spawn(self) -> None:
         self._ours, theirs = self._context.Pipe()
         self._process = self._context.Process(  # type: ignore[attr-defined]
