@@ -1,7 +1,7 @@
 """What reminders need from the outside. Guarantees here, mechanics in `adapters/`."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
@@ -175,7 +175,7 @@ class Reconciled:
     added: int = 0
     moved: int = 0
     removed: int = 0
-    soonest: datetime | None = None
+    soonest: datetime | None = field(default=None, compare=False)
     """When the first of what was added or moved is due."""
 
     @property
@@ -199,8 +199,9 @@ class FiringStore(Protocol):
     async def to_plan(
         self, *, top_up_before: datetime, limit: int, without: Collection[UUID]
     ) -> Sequence[UUID]:
-        """Events whose plan is marked, the longest waiting first; then those whose plan ends
-        before `top_up_before`. None of those in `without`."""
+        """Events whose plan is marked, the longest waiting first, but what was marked together
+        with very many others after the rest; then those whose plan ends before `top_up_before`.
+        None of those in `without`."""
         ...
 
     async def reconcile(

@@ -41,11 +41,11 @@ class SqlOperatingStore:
 
     async def mark(self, event_id: UUID, *, deed: Deed, now: datetime) -> bool:
         one = sa.select(EVENTS.c.id).where(EVENTS.c.id == event_id)
-        return await self._done(_marks(one, now), deed, now) > 0
+        return await self._done(_marks(one, now, bulk=False), deed, now) > 0
 
     async def mark_all(self, *, deed: Deed, now: datetime) -> int:
         every = sa.select(EVENTS.c.id).where(EVENTS.c.cancelled_at.is_(None))
-        return await self._done(_marks(every, now), deed, now)
+        return await self._done(_marks(every, now, bulk=True), deed, now)
 
     async def dead(self, *, since: date, limit: int) -> Sequence[Dead]:
         query = (
@@ -104,6 +104,8 @@ class SqlOperatingStore:
             return int(changed)
 
 
-def _marks(events: sa.Select[UUID], now: datetime) -> sa.Insert:
-    marked = events.add_columns(sa.literal(now, MARKS.c.marked_at.type))
-    return MARKS.insert().from_select(["event_id", "marked_at"], marked)
+def _marks(events: sa.Select[UUID], now: datetime, *, bulk: bool) -> sa.Insert:
+    marked = events.add_columns(
+        sa.literal(now, MARKS.c.marked_at.type), sa.true() if bulk else sa.false()
+    )
+    return MARKS.insert().from_select(["event_id", "marked_at", "bulk"], marked)

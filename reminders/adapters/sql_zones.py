@@ -63,9 +63,11 @@ class SqlZoneStore:
             if not changed:
                 return 0
             marked = sa.select(
-                _touched_by(changed).c.event_id, sa.literal(now, MARKS.c.marked_at.type)
+                _touched_by(changed).c.event_id,
+                sa.literal(now, MARKS.c.marked_at.type),
+                sa.true(),
             )
-            marks = MARKS.insert().from_select(["event_id", "marked_at"], marked)
+            marks = MARKS.insert().from_select(["event_id", "marked_at", "bulk"], marked)
             return (await connection.execute(marks)).rowcount
 
 

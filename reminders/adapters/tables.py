@@ -208,11 +208,15 @@ class PauseRow(Row, table=True):
 
 class PlanMarkRow(Row, table=True):
     """An event's plan may no longer be right. Marks are only ever added, so that whoever
-    makes one never waits for the planner."""
+    makes one never waits for the planner. `bulk` are those of very many events at once."""
 
     __tablename__ = "plan_dirty"
-    __table_args__ = (sa.Index("ix_plan_dirty_event_id", "event_id"),)
+    __table_args__ = (
+        sa.Index("ix_plan_dirty_event_id", "event_id"),
+        sa.Index("ix_plan_dirty_bulk", "bulk", "id"),
+    )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
     event_id: UUID
     marked_at: datetime = Field(sa_type=Instant)
+    bulk: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})

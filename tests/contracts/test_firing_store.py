@@ -14,12 +14,15 @@ from kernel.adapters.tables import OutboxRow
 from reminders.adapters.mapping import FIRINGS, LOG
 from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_firings import SqlFiringStore
+from reminders.adapters.sql_operating import SqlOperatingStore
 from reminders.firing import FiringClass, Judgement, Look, Outcome, Tally
 from reminders.handed import REMINDER, handed_of, handed_payload
 from reminders.identity import shard_of
+from reminders.oversight import Deed
 from reminders.ports import Reconciled
 from reminders.rules import plan
 from reminders.types import FromEvent, Offset
+from server.wiring.deeds import recorded
 from tests.support.clock import START
 from tests.support.factories_reminders import (
     AMINA,
@@ -31,6 +34,7 @@ from tests.support.factories_reminders import (
     member,
     person,
     rule,
+    server,
     task,
 )
 
@@ -224,6 +228,21 @@ async def test_a_marked_plan_is_to_be_made_until_it_is(store, calendar):
 
     await reconcile(store, wedding)
     assert await to_plan() == [other.id]
+
+
+async def test_what_somebody_changed_is_planned_before_what_was_marked_with_everything(
+    store, calendar, database
+):
+    first, second = await wedding_with(calendar), await wedding_with(calendar)
+    await reconcile(store, first)
+    await reconcile(store, second)
+    deed = Deed(server(), "reminders.replanned", "reminders:all")
+    await SqlOperatingStore(database, recorded).mark_all(deed=deed, now=START)
+
+    await calendar.change(second.id, lambda _: [task(second)], now=START)
+
+    marked = await store.to_plan(top_up_before=LONG_BEFORE, limit=10, without=())
+    assert marked == [second.id, first.id]
 
 
 async def test_a_plan_that_ends_soon_is_to_be_made_further(store, calendar):
