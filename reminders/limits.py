@@ -77,7 +77,9 @@ def checked_due(due: DueSpec) -> DueSpec:
         case AtWall(day, _, zone):
             checked_day(day, field="due.day")
             checked_zone(zone, field="due.zone")
-        case FromEvent(offset, _):
+        case FromEvent(offset, start=start):
+            if start is not None:
+                checked_day(start, field="due.start")
             if abs(_days(offset)) > _days(LEAD):
                 raise InvalidInput("due", "must lie within 24 months of the event")
     return due

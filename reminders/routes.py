@@ -36,6 +36,7 @@ _TASK = "/events/{event_id}/tasks/{task_id}"
 _IN_EVENT = (errors.EventNotFound, errors.RoleTooLow)
 _CHANGING = (InvalidInput, *_IN_EVENT, errors.EventCancelled)
 _IN_TASK = (*_CHANGING, errors.TaskNotFound)
+_FITTING = (*_IN_TASK, errors.NotInEvent, errors.AnchorNotFound)
 
 
 def operations(
@@ -171,7 +172,7 @@ def _tasks(asking: Asking) -> list[AnyOperation]:
             schemas.CreateTask,
             answer,
             asking.create_task,
-            (*_CHANGING, errors.NotInEvent, errors.EventFull, errors.IdTaken),
+            (*_FITTING, errors.EventFull, errors.IdTaken),
             status=201,
         ),
         *both(
@@ -202,7 +203,7 @@ def _tasks(asking: Asking) -> list[AnyOperation]:
             schemas.UpdateTask,
             answer,
             asking.update_task,
-            (*_IN_TASK, errors.NotInEvent),
+            _FITTING,
         ),
         *both(
             "tasks.complete",

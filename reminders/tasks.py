@@ -12,24 +12,11 @@ from kernel.paging import Page
 from kernel.workers import Pulse
 from reminders import limits
 from reminders.authority import Act, acting_for, require, task_on
-from reminders.due import due_of
-from reminders.errors import (
-    EventFull,
-    EventNotFound,
-    IdTaken,
-    NotInEvent,
-    TaskNotFound,
-)
+from reminders.errors import EventFull, EventNotFound, IdTaken
+from reminders.fitting import check_assignee, check_due, check_parent, check_vendor
 from reminders.ports import CalendarStore, Change, Decide, TakeBack
 from reminders.series import begun, completed, reopened
-from reminders.times import checked_day
-from reminders.types import (
-    DueSpec,
-    Event,
-    Sheet,
-    Task,
-    TaskDetails,
-)
+from reminders.types import DueSpec, Sheet, Task, TaskDetails
 
 
 class Tasks:
@@ -66,7 +53,6 @@ class Tasks:
             details=limits.checked_details(replace(details, snoozes=(), choices=()), due),
         )
         task = begun(task, None)
-        await self._check_parent(task)
 
         def decide(sheet: Sheet) -> Sequence[Change]:
             require(principal, sheet, Act.WORK)
@@ -76,12 +62,17 @@ class Tasks:
                 return []
             if sheet.task_count >= limits.TASKS:
                 raise EventFull("The event has as many tasks as it may.", limit=limits.TASKS)
-            _check_assignee(sheet, assignee_id)
-            _check_vendor(sheet, task.details)
-            _check_reach(due, sheet.event)
+            check_assignee(sheet, assignee_id)
+            check_vendor(sheet, task.details)
+            check_due(due, sheet.event)
+            check_due(task.details.opens, sheet.event)
+            if task.details.parent_id is not None:
+                check_parent(sheet, task)
             return [task]
 
-        return await self._change(event_id, task.id, decide)
+        return await self._change(
+            event_id, task.id, decide, with_tasks=details.parent_id is not None
+        )
 
     async def get(self, principal: Principal, event_id: UUID, task_id: UUID) -> Sheet:
         """The task with its event and the rules that touch it."""
@@ -118,17 +109,21 @@ class Tasks:
         if details is not None:
             limits.checked_details(details, due)
         limits.checked_due(due)
+        parts = details is not None and details.parent_id is not None
         now = self._clock.now()
 
         def decide(sheet: Sheet) -> Sequence[Change]:
             require(principal, sheet, Act.WORK)
             task = task_on(sheet)
+            # What it says already may have stopped to fit, and is no reason to refuse the rest.
             if assignee_id != task.assignee_id:
-                _check_assignee(sheet, assignee_id)
+                check_assignee(sheet, assignee_id)
             if details is not None and details.payment != task.details.payment:
-                _check_vendor(sheet, details)
+                check_vendor(sheet, details)
+            if details is not None and details.opens != task.details.opens:
+                check_due(details.opens, sheet.event)
             if due != task.due:
-                _check_reach(due, sheet.event)
+                check_due(due, sheet.event)
             changed = revised(
                 task,
                 title=title,
@@ -137,9 +132,11 @@ class Tasks:
                 details=task.details if details is None else details,
                 now=now,
             )
+            if changed.details.parent_id not in (None, task.details.parent_id):
+                check_parent(sheet, changed)
             return [] if changed == task else [changed]
 
-        return await self._change(event_id, task_id, decide)
+        return await self._change(event_id, task_id, decide, with_tasks=parts)
 
     async def complete(self, principal: Principal, event_id: UUID, task_id: UUID) -> Task:
         """The task is done: nobody is reminded of it; one that comes again goes on to its next
@@ -183,14 +180,9 @@ class Tasks:
 
         await self._decide(event_id, task_id, decide)
 
-    async def _check_parent(self, task: Task) -> None:
-        parent = task.details.parent_id
-        if parent is not None and (
-            parent == task.id or parent not in await self._store.task_ids(task.event_id)
-        ):
-            raise TaskNotFound("The event has no such task to be a part of.")
-
-    async def _change(self, event_id: UUID, task_id: UUID, decide: Decide) -> Task:
+    async def _change(
+        self, event_id: UUID, task_id: UUID, decide: Decide, *, with_tasks: bool = False
+    ) -> Task:
         """The task as it is kept then."""
         kept: list[Task] = []
 
@@ -199,12 +191,16 @@ class Tasks:
             kept[:] = [each for each in changes if isinstance(each, Task)] or [task_on(sheet)]
             return changes
 
-        await self._decide(event_id, task_id, decided)
+        await self._decide(event_id, task_id, decided, with_tasks=with_tasks)
         return kept[0]
 
-    async def _decide(self, event_id: UUID, task_id: UUID | None, decide: Decide) -> None:
+    async def _decide(
+        self, event_id: UUID, task_id: UUID | None, decide: Decide, *, with_tasks: bool = False
+    ) -> None:
         now = self._clock.now()
-        if not await self._store.change(event_id, decide, now=now, task_id=task_id):
+        if not await self._store.change(
+            event_id, decide, now=now, task_id=task_id, with_tasks=with_tasks
+        ):
             raise EventNotFound("There is no such event.")
         self._planning.beat()
 
@@ -246,22 +242,3 @@ def _keeping(kept: TaskDetails, details: TaskDetails) -> TaskDetails:
 def replanned(task: Task, now: datetime) -> Task:
     """The task as one whose reminders are planned anew, and none made up for."""
     return replace(task, sched_version=task.sched_version + 1, planned_from=now)
-
-
-def _check_assignee(sheet: Sheet, assignee_id: UserId | None) -> None:
-    if assignee_id is not None and sheet.member(assignee_id) is None:
-        raise NotInEvent("The assignee is not in the event.", user_id=assignee_id)
-
-
-def _check_vendor(sheet: Sheet, details: TaskDetails) -> None:
-    payment = details.payment
-    vendor = None if payment is None else payment.vendor_id
-    if vendor is not None and sheet.member(vendor) is None:
-        raise NotInEvent("The vendor is not in the event.", user_id=vendor)
-
-
-def _check_reach(due: DueSpec, event: Event) -> None:
-    """Refuse a relative due whose day would be one that nobody can mean."""
-    resolved = due_of(due, event)
-    if resolved is not None:
-        checked_day(resolved.day, field="due")
