@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.crash, pytest.mark.timeout(4000)]
 
 SOAK = "ZAFFA_TEST_SOAK_SECONDS" in os.environ
 FIRINGS_DUE, KILLS, SCHEDULERS = (100_000, 30, 4) if SOAK else (300, 3, 2)
+BATCH, LEASE_SECONDS = (500, 30.0) if SOAK else (50, 2.0)
 WITHIN = 1200.0
 """Seconds in which a spike must be over."""
 
@@ -37,7 +38,8 @@ async def test_killed_schedulers_tell_everybody_once(
         due = [SystemClock().now() - timedelta(seconds=each) for each in range(60)]
         firings = await spike(database, number=FIRINGS_DUE, due=due)
         first = await recorded(database)
-        with at_work(Duty(database_url, batch=500 if SOAK else 50).killable(SCHEDULERS)) as working:
+        duty = Duty(database_url, batch=BATCH, lease_seconds=LEASE_SECONDS)
+        with at_work(duty.killable(SCHEDULERS)) as working:
             for moment in sorted(dice.sample(range(FIRINGS_DUE * 3 // 4), KILLS)):
                 await reached(database, first + moment)
                 victim = dice.choice(working)
