@@ -61,3 +61,12 @@ class Moved:
     """Where everybody else believes it to be."""
     planned_from: datetime | None = None
     """From when on it was planned there: back there, it is again."""
+    first_until: datetime | None = None
+    """Until when the first of several moves in a row could be undone: they are told as one."""
+    untold: "Moved | None" = None
+    """The move before these, if not everybody was surely told of it: where everybody believes
+    the event to be, it is what is news."""
+
+    @property
+    def place(self) -> Place:
+        return Place(self.day, self.at, self.zone)

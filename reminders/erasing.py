@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from kernel.ids import UserId
+from reminders.days import Moved
 from reminders.ports import Change, DropRule, RemoveMember
 from reminders.types import Event, Member, Role, Sheet, Task, TaskDetails
 
@@ -41,11 +42,15 @@ def _is_only_owner(sheet: Sheet, user_id: UserId) -> bool:
 
 
 def _unnamed(event: Event, user_id: UserId) -> Event:
-    moved = event.moved
-    if moved is not None and moved.by == user_id:
-        moved = replace(moved, by=None)
     created_by = None if event.created_by == user_id else event.created_by
-    return replace(event, created_by=created_by, moved=moved)
+    return replace(event, created_by=created_by, moved=_moved_by_nobody(event.moved, user_id))
+
+
+def _moved_by_nobody(moved: Moved | None, user_id: UserId) -> Moved | None:
+    if moved is None:
+        return None
+    by = None if moved.by == user_id else moved.by
+    return replace(moved, by=by, untold=_moved_by_nobody(moved.untold, user_id))
 
 
 def _task_without(task: Task, user_id: UserId) -> Task:

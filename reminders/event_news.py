@@ -118,9 +118,12 @@ def spoken_as(event: Event, rule_id: UUID) -> str:
     return names.get(rule_id) or (f"how the answers stand: {part}" if part else "to a guest")
 
 
-def is_elsewhere(event: Event, moved: Moved) -> bool:
-    """Whether the event is not where everybody believes it to be."""
-    return moved.known is not None and moved.known != Place(event.day, event.at, event.zone)
+def news_of_move(event: Event) -> Moved | None:
+    """The move that is news; none while the event is where everybody believes it to be."""
+    moved = event.moved
+    if moved is None or moved.known is None:
+        return None
+    return moved.untold if moved.known == Place(event.day, event.at, event.zone) else moved
 
 
 def _to_member(event: Event, member: Member, person: Person | None, hush: Hush) -> Iterator[News]:
@@ -144,8 +147,8 @@ def _to_member(event: Event, member: Member, person: Person | None, hush: Hush) 
                 possible_from=max(since, own_since or since),
                 occurrence=f"call:{id_of(lead)}",
             )
-    moved = event.moved
-    if moved is not None and moved.by != member.user_id and is_elsewhere(event, moved):
+    moved = news_of_move(event)
+    if moved is not None and moved.by != member.user_id:
         day = event.day or moved.day or wall_of(moved.until, event.zone).date()
         yield News(
             rule_id=MOVED,
@@ -154,8 +157,9 @@ def _to_member(event: Event, member: Member, person: Person | None, hush: Hush) 
             about=Due(day),
             nominal=Nominal(moved.until, hush.zone, wall_of(moved.until, hush.zone)),
             useful_until=moved.until + MOVED_FOR,
-            possible_from=since,
-            occurrence=f"moved:{moved.until.isoformat()}",
+            # Whatever else was moved since: where the event is now they do not know.
+            possible_from=member.joined_at,
+            occurrence=f"moved:{(moved.first_until or moved.until).isoformat()}",
         )
     if member.role is Role.OWNER:
         for deadline in event.deadlines:

@@ -8,6 +8,7 @@ from uuid import UUID
 from kernel.clock import Clock
 from kernel.errors import InvalidInput
 from kernel.identity import Principal
+from kernel.ids import UserId
 from kernel.workers import Pulse
 from reminders import limits
 from reminders.anchoring import checked_anchor, with_anchor
@@ -15,7 +16,7 @@ from reminders.authority import Act, require
 from reminders.days import UNDO, Anchor, Moved, Place
 from reminders.due import anchor_of, due_on
 from reminders.errors import EventNotFound, NotMoved
-from reminders.event_news import is_elsewhere
+from reminders.event_news import MOVED_FOR, news_of_move
 from reminders.ports import CalendarStore, Change, Decide
 from reminders.times import checked_day, checked_zone, wall_of
 from reminders.types import Due, Event, Sheet, Task
@@ -114,16 +115,7 @@ class Moving:
             moved = replace(event, day=day, at=at, zone=zone or event.zone)
             if moved == event:
                 return []
-            before = Place(event.day, event.at, event.zone)
-            back = Moved(
-                day=event.day,
-                at=event.at,
-                zone=event.zone,
-                until=now + UNDO,
-                by=principal.user_id,
-                known=_known(event, now) or before,
-                planned_from=event.planned_from,
-            )
+            back = _back(event, now, principal.user_id)
             return [_replanned(replace(moved, moved=back), _since(event, moved, now))]
 
         await self._change(event_id, decide, now)
@@ -138,15 +130,12 @@ class Moving:
             back = sheet.event.moved
             if back is None or now >= back.until:
                 raise NotMoved("The event was not moved within the last ten minutes.")
-            there = replace(sheet.event, day=back.day, at=back.at, zone=back.zone, moved=None)
-            known = back.known
-            if known is not None and is_elsewhere(there, back):
+            there = replace(sheet.event, day=back.day, at=back.at, zone=back.zone)
+            known, news = back.known, back.untold
+            if known is not None and known != back.place:
                 # It was moved twice: who was not told of either is told of the first.
-                again = replace(
-                    back, day=known.day, at=known.at, zone=known.zone, planned_from=None
-                )
-                there = replace(there, moved=again)
-            return [_replanned(there, back.planned_from or now)]
+                news = replace(back, day=known.day, at=known.at, zone=known.zone, planned_from=None)
+            return [_replanned(replace(there, moved=news), back.planned_from or now)]
 
         await self._change(event_id, decide, now)
         return await self._sheet(event_id)
@@ -193,10 +182,25 @@ def checked_move(day: date | None, at: time | None, zone: str | None) -> None:
         checked_zone(zone)
 
 
-def _known(event: Event, now: datetime) -> Place | None:
-    """Where everybody believes an event to be that was moved just before."""
-    moved = event.moved
-    return None if moved is None or now >= moved.until else moved.known
+def _back(event: Event, now: datetime, user_id: UserId | None) -> Moved:
+    """What is kept of where an event is that the user moves now."""
+    until, last = now + UNDO, event.moved
+    back = Moved(
+        day=event.day,
+        at=event.at,
+        zone=event.zone,
+        until=until,
+        by=user_id,
+        planned_from=event.planned_from,
+    )
+    if last is not None and last.known is not None and now < last.until:
+        # Nobody was told of the last move, nor is anybody now.
+        first = last.first_until or last.until
+        return replace(back, known=last.known, first_until=first, untold=last.untold)
+    news = news_of_move(event)
+    if news is not None:
+        news = None if now >= news.until + MOVED_FOR else replace(news, untold=None)
+    return replace(back, known=back.place, first_until=until, untold=news)
 
 
 def _since(event: Event, moved: Event, now: datetime) -> datetime:
@@ -205,8 +209,7 @@ def _since(event: Event, moved: Event, now: datetime) -> datetime:
     back = event.moved
     if back is None or back.planned_from is None or now >= back.until:
         return now
-    there = (moved.day, moved.at, moved.zone) == (back.day, back.at, back.zone)
-    return back.planned_from if there else now
+    return back.planned_from if Place(moved.day, moved.at, moved.zone) == back.place else now
 
 
 def _replanned(event: Event, since: datetime) -> Event:

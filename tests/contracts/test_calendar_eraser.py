@@ -107,7 +107,9 @@ async def live_in(here, database, wedding):
     await here.snoozing.snooze(
         me, wedding, task.id, action_id=uuid4(), choice=Later.TOMORROW, until=None
     )
-    await here.moving.move(me, wedding, day=day + timedelta(days=1), at=None)
+    for days in (2, 1):
+        here.clock.move(minutes=11)
+        await here.moving.move(me, wedding, day=day + timedelta(days=days), at=None)
     await here.planner.step()
     until = here.clock.now() + timedelta(days=9)
     await here.local_alarms.acknowledge(me, PHONE, alarms=["a"], until=until)

@@ -221,6 +221,61 @@ async def test_of_two_moves_undoing_the_second_leaves_the_first_to_be_told(room,
     assert told[0].variables["when"] == "Friday 24 April at 19:00"
 
 
+@pytest.fixture
+async def untold(room, wedding):
+    """It was moved at night: nobody else is told of that before the morning."""
+    room.clock.move(hours=13)
+    await room.moving.move(user(AMINA), wedding, day=date(2026, 4, 24), at=time(19))
+    assert await heard(room, date(2026, 4, 3), time(22, 30)) == []
+    return wedding
+
+
+async def back_by_undoing(room, event_id):
+    await room.moving.move(user(AMINA), event_id, day=date(2026, 5, 1), at=time(19))
+    room.clock.move(minutes=5)
+    await room.moving.undo(user(AMINA), event_id)
+
+
+async def back_by_moving(room, event_id):
+    await room.moving.move(user(AMINA), event_id, day=date(2026, 5, 1), at=time(19))
+    room.clock.move(minutes=5)
+    await room.moving.move(user(AMINA), event_id, day=date(2026, 4, 24), at=time(19))
+
+
+async def back_by_undoing_twice(room, event_id):
+    await room.moving.move(user(AMINA), event_id, day=date(2026, 5, 8), at=time(19))
+    await back_by_undoing(room, event_id)
+    room.clock.move(minutes=1)
+    await room.moving.undo(user(AMINA), event_id)
+
+
+async def elsewhere_by_parts(room, event_id):
+    await room.parts.put(user(AMINA), event_id, code="henna", day=date(2026, 4, 20))
+
+
+@pytest.mark.parametrize(
+    "meanwhile", [back_by_undoing, back_by_moving, back_by_undoing_twice, elsewhere_by_parts]
+)
+async def test_a_move_that_waits_for_the_morning_is_told_whatever_is_tried_at_night(
+    room, untold, meanwhile
+):
+    await meanwhile(room, untold)
+
+    told = await heard(room, date(2026, 4, 4), time(12))
+
+    assert who(told) == [("event.moved", BILAL), ("event.moved", CELIA)]
+    assert told[0].variables["when"] == "Friday 24 April at 19:00"
+
+
+async def test_a_move_that_was_told_is_not_told_again_when_another_is_undone(room, wedding):
+    await room.moving.move(user(AMINA), wedding, day=date(2026, 4, 24), at=time(19))
+    assert len(await heard(room, date(2026, 4, 3), time(12))) == 2
+    await back_by_undoing(room, wedding)
+    await back_by_moving(room, wedding)
+
+    assert await heard(room, date(2026, 4, 4), time(12)) == []
+
+
 async def test_an_event_that_lost_its_day_is_told_of_too(room, wedding):
     await room.moving.move(user(AMINA), wedding, day=None, at=None)
 

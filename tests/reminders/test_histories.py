@@ -99,6 +99,19 @@ def test_what_waits_for_the_end_of_the_feast_waits_for_it_when_the_event_is_move
         history.move_there_and_back(30, undo)
 
 
+@pytest.mark.parametrize("undo", [True, False])
+@pytest.mark.parametrize("minutes", [1, 15])
+def test_a_move_that_waits_to_be_told_waits_for_it_when_another_is_taken_back(
+    history, minutes, undo
+):
+    """Until ten in the morning it is quiet; the second move may come while the first can be
+    undone, or later."""
+    history.move(31)
+    history.life.clock.move(minutes=minutes)
+    history.move_there_and_back(14, undo)
+    history.wait(3)
+
+
 def test_who_flies_west_after_it_was_told_is_not_told_again(history):
     history.create(1, False, False, None)
     history.wait(10)
