@@ -7,15 +7,19 @@ horizon: a rule that never comes true costs what one that does.
 
 import calendar
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from kernel.errors import InvalidInput
+from reminders.hijri_years import HijriYearly, Skip
 from reminders.times import LAST_YEAR, wall_of
 
 TEXT = 512
 """Characters of a rule."""
+
+HIJRI = "ISLAMIC-UMALQURA"
+"""The calendar beside our own that rules may be of, as CLDR calls it."""
 
 COUNT = 1000
 INTERVAL = 400
@@ -144,8 +148,9 @@ class Recurring:
         return any((nth, day.weekday()) in self.by_day for nth in nths)
 
 
-def recurring(text: str, *, zone: str | None = None) -> Recurring:
+def recurring(text: str, *, zone: str | None = None) -> Recurring | HijriYearly:
     """The rule that a text such as FREQ=WEEKLY;BYDAY=MO means. Refuses all that we do not keep.
+    With RSCALE (RFC 7529) it is one of each year in the Hijri calendar.
 
     `until` in UTC is the day that the clocks of `zone` show then.
     """
@@ -154,6 +159,8 @@ def recurring(text: str, *, zone: str | None = None) -> Recurring:
     parts = dict(part.partition("=")[::2] for part in text.upper().strip().split(";"))
     if len(parts) != len(text.strip().split(";")):
         raise _refused("names something twice")
+    if "RSCALE" in parts:
+        return _hijri_yearly(parts, zone)
     known = {
         "FREQ", "INTERVAL", "COUNT", "UNTIL", "BYDAY", "BYMONTHDAY", "BYMONTH", "BYSETPOS", "WKST",
     }  # fmt: skip
@@ -187,7 +194,32 @@ def recurring(text: str, *, zone: str | None = None) -> Recurring:
     )
 
 
-def checked_recurrence(text: str, start: date, *, zone: str | None) -> Recurring:
+def _hijri_yearly(parts: Mapping[str, str], zone: str | None) -> HijriYearly:
+    known = {
+        "RSCALE", "FREQ", "INTERVAL", "COUNT", "UNTIL", "BYMONTH", "BYMONTHDAY", "SKIP",
+    }  # fmt: skip
+    if unknown := set(parts) - known:
+        raise _refused(f"cannot have {min(unknown) or 'an empty part'} with RSCALE")
+    if parts["RSCALE"] != HIJRI or parts.get("FREQ") != "YEARLY":
+        raise _refused(f"can have RSCALE={HIJRI} alone, with FREQ=YEARLY")
+    if "COUNT" in parts and "UNTIL" in parts:
+        raise _refused("cannot have both COUNT and UNTIL")
+    if ("BYMONTH" in parts) != ("BYMONTHDAY" in parts):
+        raise _refused("must have both BYMONTH and BYMONTHDAY, or neither, with RSCALE")
+    skip = parts.get("SKIP", "OMIT")
+    if skip not in set(Skip):
+        raise _refused("must have a SKIP of OMIT, BACKWARD or FORWARD")
+    return HijriYearly(
+        interval=_number(parts.get("INTERVAL", "1"), "INTERVAL", INTERVAL),
+        count=_number(parts["COUNT"], "COUNT", COUNT) if "COUNT" in parts else None,
+        until=_until(parts["UNTIL"], zone) if "UNTIL" in parts else None,
+        month=_number(parts["BYMONTH"], "BYMONTH", 12) if "BYMONTH" in parts else None,
+        day=_number(parts["BYMONTHDAY"], "BYMONTHDAY", 30) if "BYMONTHDAY" in parts else None,
+        skip=Skip(skip),
+    )
+
+
+def checked_recurrence(text: str, start: date, *, zone: str | None) -> Recurring | HijriYearly:
     """The rule, if it comes true soon enough after `start` and ends within ten years or never."""
     rule = recurring(text, zone=zone)
     if rule.until is not None and not start <= rule.until <= start + UNTIL:

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from itertools import islice
 
 from reminders.due import due_on
+from reminders.hijri_years import HijriYearly
 from reminders.recurrence import Recurring, checked_recurrence, recurring
 from reminders.times import wall_of
 from reminders.types import AtWall, Due, Event, OnDay, Recurrence, Task
@@ -22,11 +23,11 @@ def dues_of(task: Task, event: Event, *, first: date, last: date) -> list[Due]:
     if recurs is None or recurs.from_completion:
         return [due]
     rule = recurring(recurs.rule, zone=due.zone)
-    days = [due.day]
-    for day in islice(rule.days(recurs.start, since=max(due.day, first)), AT_ONCE):
+    days, after = [due.day], open_on(recurs, due.day)
+    for day in islice(rule.days(recurs.start, since=max(after, first)), AT_ONCE):
         if day > last:
             break
-        if day > due.day and day not in recurs.except_on:
+        if day > after and day not in recurs.except_on:
             days.append(day)
     return [replace(due, day=day) for day in days]
 
@@ -80,28 +81,46 @@ def reopened(task: Task) -> Task:
     )
 
 
-def begun(task: Task, earlier: Recurrence | None) -> Task:
-    """The task with its series begun at its due, or going on if only other things changed.
+def begun(task: Task, before: Task | None = None) -> Task:
+    """The task with its series begun at its due, or going on if only other things changed than
+    the rule. What the open occurrence is moved to is no day of the series: the next one is as
+    it was.
 
     Refuses rules that we do not keep. The due must be a day or an appointment.
     """
     recurs = task.details.recurs
+    earlier = None if before is None else before.details.recurs
     if recurs is None:
         return task
     assert isinstance(task.due, OnDay | AtWall), "limits refuse others"
     zone = task.due.zone if isinstance(task.due, AtWall) else None
-    checked_recurrence(recurs.rule, task.due.day, zone=zone)
-    if earlier is not None and (earlier.rule, earlier.from_completion) == (
-        recurs.rule,
-        recurs.from_completion,
+    rule = checked_recurrence(recurs.rule, task.due.day, zone=zone)
+    if (
+        before is not None
+        and earlier is not None
+        and isinstance(before.due, OnDay | AtWall)
+        and (earlier.rule, earlier.from_completion) == (recurs.rule, recurs.from_completion)
     ):
         going_on = replace(earlier, except_on=recurs.except_on)
+        day = task.due.day
+        if day == next(rule.days(earlier.start, since=day), None):
+            going_on = replace(going_on, meant_on=None)
+        elif day != before.due.day:
+            meant_on = open_on(earlier, before.due.day)
+            going_on = replace(going_on, meant_on=meant_on)
     else:
         going_on = Recurrence(recurs.rule, task.due.day, recurs.from_completion, recurs.except_on)
     return replace(task, details=replace(task.details, recurs=going_on))
 
 
-def _next(recurs: Recurrence, rule: Recurring, done: date, today: date) -> date | None:
+def open_on(recurs: Recurrence, day: date) -> date:
+    """Where in the series the open occurrence is, which was perhaps moved to this day."""
+    return day if recurs.meant_on is None else max(day, recurs.meant_on)
+
+
+def _next(
+    recurs: Recurrence, rule: Recurring | HijriYearly, done: date, today: date
+) -> date | None:
     if recurs.from_completion:
         start = max(done, today)
         # Its count goes on; everything else begins anew with the day on which it was done.
@@ -109,8 +128,9 @@ def _next(recurs: Recurrence, rule: Recurring, done: date, today: date) -> date 
             return None
         return next((day for day in replace(rule, count=None).days(start) if day > start), None)
     found = None
-    for day in rule.days(recurs.start, since=done):
-        if day <= done or day in recurs.except_on:
+    after = open_on(recurs, done)
+    for day in rule.days(recurs.start, since=after):
+        if day <= after or day in recurs.except_on:
             continue
         if found is not None and day > today:
             break

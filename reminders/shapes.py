@@ -96,7 +96,8 @@ class PaymentBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class RecurrenceBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A rule of RFC 5545, such as FREQ=MONTHLY;BYMONTHDAY=-1, for a due that is a day or an
-    appointment. `from_completion` counts from the day on which it was done."""
+    appointment; each year in the Hijri calendar is RSCALE=ISLAMIC-UMALQURA;FREQ=YEARLY.
+    `from_completion` counts from the day on which it was done."""
 
     rule: Annotated[str, msgspec.Meta(max_length=512, examples=["FREQ=WEEKLY;BYDAY=SA"])]
     from_completion: bool = False

@@ -52,7 +52,7 @@ class Tasks:
             planned_from=now,
             details=limits.checked_details(replace(details, snoozes=(), choices=()), due),
         )
-        task = begun(task, None)
+        task = begun(task)
 
         def decide(sheet: Sheet) -> Sequence[Change]:
             require(principal, sheet, Act.WORK)
@@ -217,7 +217,7 @@ def revised(
     """The task as somebody wants it now; planned anew only if that can alter its reminders."""
     kept = task.details
     changed = replace(task, title=title, details=_keeping(kept, details))
-    changed = begun(replace(changed, due=due), kept.recurs)
+    changed = begun(replace(changed, due=due), task)
     planned = (due, assignee_id, of_plans(changed.details))
     if planned != (task.due, task.assignee_id, of_plans(task.details)):
         return replanned(replace(changed, assignee_id=assignee_id), now)

@@ -148,6 +148,8 @@ class Recurrence:
     done: int = 0
     last_on: date | None = None
     """The occurrence that was done last, while that can be taken back."""
+    meant_on: date | None = None
+    """The day of the rule that the open occurrence was on before it was moved to another."""
 
 
 @dataclass(frozen=True, slots=True)

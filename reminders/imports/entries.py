@@ -12,7 +12,7 @@ from reminders.imports.moments import Places, Unreadable
 from reminders.imports.types import Draft, Entry, Reading, Refused
 from reminders.imports.zones import Zones
 from reminders.limits import EXCEPTIONS, NOTES, TITLE
-from reminders.recurrence import FIRST_WITHIN, checked_recurrence, recurring
+from reminders.recurrence import FIRST_WITHIN, HIJRI, checked_recurrence, recurring
 from reminders.types import AtWall, OnDay, Priority
 
 ENTRIES = 1000
@@ -178,6 +178,8 @@ def _rule(component: Component) -> str:
     if not rules:
         return ""
     parts = rules[0].value.strip().upper().rstrip(";").split(";")
+    if f"RSCALE={HIJRI}" in parts:
+        return ";".join(parts)
     kept: list[str] = []
     for part in parts:
         name, _, value = part.partition("=")

@@ -104,7 +104,7 @@ def _task(
             planned_from=importer.now,
             details=details,
         )
-        return begun(new, None)
+        return begun(new)
     details = replace(present.details, notes=draft.notes, priority=draft.priority, recurs=recurs)
     due = draft.due
     earlier = present.details.recurs

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
 from kernel.errors import InvalidInput
+from reminders.hijri_years import HijriYearly
 from reminders.imports.components import Component
 from reminders.recurrence import recurring
 from reminders.times import zone_names
@@ -98,7 +99,9 @@ def _onsets(zone: Component, year: int) -> Sequence[Onset]:
 
 def _yearly(text: str, start: datetime, year: int) -> list[datetime]:
     rule = recurring(text)
-    if len(text) > RULE or rule.freq != "YEARLY" or rule.count is not None:
+    if len(text) > RULE or isinstance(rule, HijriYearly) or rule.freq != "YEARLY":
+        raise ValueError(text)
+    if rule.count is not None:
         raise ValueError(text)
     since = max(start.date(), date(year - 1, 1, 1))
     last = min(rule.until or date.max, date(year, 12, 31))

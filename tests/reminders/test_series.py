@@ -107,6 +107,29 @@ async def test_an_occurrence_can_be_left_out(room):
     assert done.due == OnDay(date(2026, 3, 16))
 
 
+@pytest.mark.parametrize(
+    ("to", "then"),
+    [
+        (date(2026, 3, 8), [date(2026, 3, 8), date(2026, 3, 16)]),
+        (date(2026, 3, 10), [date(2026, 3, 10), date(2026, 3, 16)]),
+        (date(2026, 3, 16), [date(2026, 3, 16), date(2026, 3, 23)]),
+    ],
+    ids=["a day earlier", "a day later", "to the day of the next"],
+)
+async def test_an_occurrence_that_is_moved_is_there_once(anywhere, told, to, then):
+    room = anywhere
+    task = await job(room, await wedding(room), weekly(), OnDay(date(2026, 3, 9)))
+    here = user(AMINA), task.event_id, task.id
+
+    await room.tasks.update(*here, title=task.title, due=OnDay(to), assignee_id=None)
+    await room.tasks.update(*here, title="Le lundi", due=OnDay(to), assignee_id=None)
+    await room.planner.step()
+
+    firings = (await room.firings.upcoming(AMINA, cursor=None, limit=2)).items
+    assert [each.nominal_day for each in firings] == then
+    assert (await room.tasks.complete(*here)).due == OnDay(then[1])
+
+
 async def test_an_appointment_keeps_its_wall_time_across_a_change_of_the_clocks(anywhere, told):
     room = anywhere
     due = AtWall(date(2026, 3, 22), time(10), "Europe/Paris")

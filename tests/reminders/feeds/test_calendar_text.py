@@ -261,6 +261,28 @@ def test_a_series_is_told_from_its_beginning(recurs, due, first, more):
     assert {"RRULE", "EXDATE", "RDATE"} & set(found) == more
 
 
+def test_calendars_are_told_the_days_of_what_comes_again_each_hijri_year():
+    yearly = Recurrence("RSCALE=ISLAMIC-UMALQURA;FREQ=YEARLY;COUNT=4", date(2026, 6, 16))
+    one = replace(task(WEDDING, OnDay(date(2026, 6, 16))), details=TaskDetails(recurs=yearly))
+
+    found = entries(written(one))[-1]
+
+    days = [each.dt for listed in found["RDATE"] for each in listed.dts]
+    assert found["DTSTART"].dt == date(2026, 6, 16)
+    assert days == [date(2027, 6, 6), date(2028, 5, 25), date(2029, 5, 14)]
+    assert "RRULE" not in found
+
+
+def test_what_an_occurrence_was_moved_from_is_left_out():
+    moved = Recurrence("FREQ=WEEKLY", date(2026, 5, 1), meant_on=date(2026, 5, 8))
+    one = replace(task(WEDDING, OnDay(date(2026, 5, 7))), details=TaskDetails(recurs=moved))
+
+    found = entries(written(one))[-1]
+
+    assert found["EXDATE"].dts[0].dt == date(2026, 5, 8)
+    assert found["RDATE"].dts[0].dt == date(2026, 5, 7)
+
+
 def test_a_series_at_a_wall_time_ends_at_an_instant():
     recurs = Recurrence("FREQ=WEEKLY;UNTIL=20260601", date(2026, 5, 1))
     due = AtWall(date(2026, 5, 1), time(9), "Africa/Algiers")

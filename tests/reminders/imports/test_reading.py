@@ -117,6 +117,10 @@ def test_a_described_zone_may_name_the_place_it_means():
         ),
         (["DTSTART:20260501T090000", "RRULE:RSCALE=CHINESE;FREQ=YEARLY"], "calendar CHINESE"),
         (
+            ["DTSTART:20260501T090000", "RRULE:RSCALE=ISLAMIC-UMALQURA;FREQ=MONTHLY"],
+            "with FREQ=YEARLY",
+        ),
+        (
             ["DTSTART:20260501T090000", "RRULE:RSCALE=GREGORIAN;FREQ=MONTHLY;SKIP=FORWARD"],
             "moves days",
         ),
@@ -150,6 +154,12 @@ def test_rules_of_the_usual_calendar_are_what_they_are_without_saying_so():
     found = read("DTSTART:20260501T090000", "RRULE:RSCALE=GREGORIAN;FREQ=MONTHLY;SKIP=OMIT")
 
     assert found.rule == "FREQ=MONTHLY"
+
+
+def test_what_comes_again_each_hijri_year_does_so_here():
+    rule = "RSCALE=ISLAMIC-UMALQURA;FREQ=YEARLY;SKIP=BACKWARD"
+
+    assert read("DTSTART;VALUE=DATE:20260501", f"RRULE:{rule}").rule == rule
 
 
 def test_what_comes_again_in_utc_stays_there():
