@@ -72,6 +72,11 @@ class ThrottleOptions:
             raise ValueError("webpush_per_second must be above 0")
 
     @property
+    def phones_per_second(self) -> float:
+        """What every provider of phones takes."""
+        return min(self.fcm_per_second, self.apns_per_second)
+
+    @property
     def rates(self) -> Mapping[Route, float]:
         """Pushes a second on each route."""
         return {

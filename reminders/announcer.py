@@ -12,7 +12,7 @@ from reminders.action import ActionSigner
 from reminders.budget import OVER_BUDGET, Ask, rank_of
 from reminders.event_saying import Around, news_notice
 from reminders.firing import ABOUT_EVENT, DueFiring, FiringClass, Judgement, Outcome
-from reminders.folding import parted
+from reminders.folding import WHILE_AWAY, caught_up, parted
 from reminders.handed import handed_of
 from reminders.handover import judge
 from reminders.opting import OptOutSigner
@@ -83,7 +83,13 @@ class Announcer:
             self._said.labels(due.firing.firing_class, judgement.outcome).inc()
             if judgement.outcome is not recorded:
                 otherwise.append((due, judgement))
-        at_once, for_digest = parted(said, now=now)
+        late = caught_up(said, now=now)
+        otherwise += [
+            (now_said.due, Judgement(now_said.outcome, WHILE_AWAY))
+            for before, now_said in zip(said, late, strict=True)
+            if now_said.outcome is not before.outcome
+        ]
+        at_once, for_digest = parted(late, now=now)
         pushes = said_together(
             at_once, now=now, default_locale=self._default_locale, signer=self._signer
         )

@@ -158,3 +158,5 @@ class Look:
     until: datetime
     since: datetime | None = None
     paused: Collection[FiringClass] = ()
+    by_user: bool = False
+    """With the first ones everything else of the same users: so it can be told in one."""

@@ -1,15 +1,55 @@
 """What is told in the next digest instead of at once. Pure."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
+from kernel.ids import UserId
+from reminders.catching_up import BEHIND
 from reminders.firing import PAYMENTS, FiringClass, Outcome
 from reminders.person import Digests
 from reminders.saying import Said
 
+WHILE_AWAY = "late by an outage; told in one with others"
+
+_RANKS = {
+    FiringClass.PAYMENT: 0,
+    FiringClass.PAYMENT_LATE: 0,
+    FiringClass.POLICY_NEAR: 1,
+    FiringClass.POLICY_FAR: 2,
+    FiringClass.NAG: 3,
+}
+"""What is told of tasks at no time that anybody typed: what matters more comes first."""
+
 MATTERS_LITTLE = "not worth a push; the next digest tells it"
 TOO_LATE = "too late for a push of its own; the next digest tells it"
+
+
+def caught_up(said: Sequence[Said], *, now: datetime) -> list[Said]:
+    """The same, with what an outage made late for one user folded: all but the one of the
+    highest class, if there is one such.
+
+    Two are told by themselves; and so is what users timed, and the event's own news.
+    """
+    late: dict[UserId, list[Said]] = defaultdict(list)
+    for each in said:
+        firing = each.due.firing
+        if firing.firing_class in _RANKS and now - firing.due_at > BEHIND:
+            late[firing.user_id].append(each)
+    folded = {each.due.firing.dedupe_key for ranked in late.values() for each in _rest(ranked)}
+    return [
+        replace(each, outcome=Outcome.FOLDED) if each.due.firing.dedupe_key in folded else each
+        for each in said
+    ]
+
+
+def _rest(late: Sequence[Said]) -> Sequence[Said]:
+    """What is told in one, of what is late for one user."""
+    ranks = [_RANKS[each.due.firing.firing_class] for each in late]
+    first = min(ranks) if ranks.count(min(ranks)) == 1 else None
+    rest = [each for each, rank in zip(late, ranks, strict=True) if rank != first]
+    return rest if len(rest) > 1 else []
 
 
 def parted(said: Sequence[Said], *, now: datetime) -> tuple[list[Said], list[tuple[Said, str]]]:

@@ -13,7 +13,14 @@ from kernel.notices import Notice, Urgency
 from reminders.action import LIFETIME as ACTIONABLE
 from reminders.action import TOGETHER, ActionGrant, ActionSigner
 from reminders.alarm import alarm_of
-from reminders.firing import ABOUT_EVENT, OVERDUE, DueFiring, Firing, Outcome
+from reminders.firing import (
+    ABOUT_EVENT,
+    OVERDUE,
+    DueFiring,
+    Firing,
+    FiringClass,
+    Outcome,
+)
 from reminders.handover import meaning_of
 from reminders.identity import collapse_key, notice_key, shared_key, shared_notice_key
 from reminders.placing import POLITE
@@ -107,11 +114,21 @@ def said_alone(
         variables=variables,
         collapse_key=key,
         alarms=() if to_vendor else (alarm_of(due),),
-        exact=firing.firing_class not in POLITE,
+        exact=_is_timed(firing, now),
         thread=f"event:{event.id}",
         link=f"/events/{event.id}/tasks/{task.id}",
         data=data_of(firing, signer, now=now),
     )
+
+
+def _is_timed(firing: Firing, now: datetime) -> bool:
+    """Whether it comes at the time that somebody chose, and so may disturb them.
+
+    What was to come on a day at a time, and is late, is at none that anybody chose.
+    """
+    if firing.firing_class is FiringClass.EXACT_CALENDAR:
+        return now - firing.due_at <= firing.grace
+    return firing.firing_class not in POLITE
 
 
 def words_of(due: DueFiring, *, now: datetime, default_locale: str) -> dict[str, str | int | float]:
@@ -176,7 +193,7 @@ def _one_for_all(
         collapse_key=key,
         alarms=tuple(alarm_of(due) for due in dues),
         # What comes late is at no time that anybody chose.
-        exact=not folded and any(due.firing.firing_class not in POLITE for due in dues),
+        exact=not folded and any(_is_timed(due.firing, now) for due in dues),
         thread=f"event:{first.event.id}",
         link=f"/events/{first.event.id}",
         data=data,

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from kernel.clock import Clock
@@ -10,6 +10,7 @@ from kernel.errors import Unavailable
 from kernel.metrics import Metrics
 from kernel.options import option
 from kernel.workers import Pulse, Stop, repeat
+from reminders.catching_up import BEHIND, LateTurn
 from reminders.firing import DueFiring, FiringClass, Judgement, Look, Outcome, Tally
 from reminders.handover import judge, needs_a_look
 from reminders.identity import SHARDS
@@ -56,6 +57,11 @@ class SchedulerOptions:
         60.0, "How early firings are handed to the outbox, which keeps them until they are due."
     )
     default_locale: str = option("en", "For the days in texts to users without a profile.")
+    late_share: float = option(
+        0.25,
+        "How much of what is sent to phones in a second may be policy reminders that an outage"
+        " made late by more than 15 minutes.",
+    )
 
     def __post_init__(self) -> None:
         if not 1 <= self.batch <= 1000:
@@ -64,6 +70,8 @@ class SchedulerOptions:
             raise ValueError("poll_seconds must be above 0")
         if not 0 <= self.look_ahead_seconds <= 300:
             raise ValueError("look_ahead_seconds must be between 0 and 300")
+        if not 0 < self.late_share <= 1:
+            raise ValueError("late_share must be above 0 and at most 1")
 
 
 class Scheduler:
@@ -85,6 +93,7 @@ class Scheduler:
         relaying: Pulse,
         pulse: Pulse | None = None,
         first_shard: int = 0,
+        late: LateTurn | None = None,
     ) -> None:
         self._store = store
         self._operating = operating
@@ -94,6 +103,8 @@ class Scheduler:
         self._relaying = relaying
         self._pulse = pulse
         self._first_shard = first_shard % SHARDS
+        self._late = late
+        self._is_behind = False
         self._latest: datetime | None = None
         self._paused: Collection[FiringClass] = ()
         self._drained: datetime | None = None
@@ -113,6 +124,10 @@ class Scheduler:
         )
         self._oldest = metrics.gauge(
             "reminders_oldest_due_age_seconds", "How long the oldest due firing has waited."
+        )
+        self._behind = metrics.gauge(
+            "reminders_catching_up",
+            "1 while policy reminders that are late by an outage are held to their share.",
         )
         self._seconds = metrics.histogram(
             "reminders_claim_seconds", "Time to claim, judge and hand over one batch."
@@ -146,19 +161,55 @@ class Scheduler:
         ramadans = await self._almanac.ramadans() if shards else ()
         prompt = [shard for shard in shards if shard >= SHARDS]
         ordinary = [shard for shard in shards if shard < SHARDS]
-        count, began, drained = 0, self._clock.monotonic(), True
+        late = [shard for shard in ordinary if shards[shard] < now - BEHIND]
+        fresh, behind = look, self._late is not None and bool(late)
+        if behind:
+            fresh = replace(look, since=now - BEHIND)
+            ordinary = [each for each in await self._store.due_shards(fresh) if each < SHARDS]
+        self._tell(behind, now - oldest)
+        count, began, drained = 0, self._clock.monotonic(), not behind
         for shard in (*self._in_turn(prompt), *self._in_turn(ordinary)):
             if shard < SHARDS and self._clock.monotonic() - began > LONGEST_LOOK:
                 self._first_shard, drained = shard, False
                 break
-            settled = await self._fire(shard, ramadans, look)
+            settled = await self._fire(shard, ramadans, look if shard >= SHARDS else fresh)
             count += settled
             drained = drained and settled < self._batch
+        if behind:
+            count += await self._fire_late(late, ramadans, replace(look, until=now - BEHIND))
         if drained:
             self._drained = look.until - DRAINED_SLACK
+        elif self._drained is not None and oldest < self._drained:
+            # What was found further back must be seen at the next look as well.
+            self._drained = None
         if count:
             self._relaying.beat()
         return count
+
+    async def _fire_late(
+        self, shards: Collection[int], ramadans: Sequence[Ramadan], look: Look
+    ) -> int:
+        """Let go off what is late, as much of it as may, and all of one user's at once."""
+        assert self._late is not None, "without a turn nothing is late"
+        count, began = 0, self._clock.monotonic()
+        for shard in self._in_turn(shards):
+            allowed = await self._late.allowed()
+            if allowed == 0 or self._clock.monotonic() - began > LONGEST_LOOK:
+                break
+            settled = await self._fire(
+                shard, ramadans, replace(look, by_user=True), limit=min(allowed, self._batch)
+            )
+            self._late.took(settled)
+            count += settled
+        return count
+
+    def _tell(self, behind: bool, age: timedelta) -> None:
+        self._behind.set(behind)
+        if behind and not self._is_behind:
+            log.warning("catching up", extra={"oldest_seconds": int(age.total_seconds())})
+        elif self._is_behind and not behind:
+            log.info("caught up")
+        self._is_behind = behind
 
     async def _look(self, now: datetime) -> Look:
         """What is looked at now: with the look ahead, and once in a while everything behind."""
@@ -175,7 +226,9 @@ class Scheduler:
         small = self._clock.monotonic() < self._small_until
         return min(SMALL_BATCH, self._options.batch) if small else self._options.batch
 
-    async def _fire(self, shard: int, ramadans: Sequence[Ramadan], look: Look) -> int:
+    async def _fire(
+        self, shard: int, ramadans: Sequence[Ramadan], look: Look, *, limit: int | None = None
+    ) -> int:
         now = self._clock.now()
 
         def judged(due: DueFiring) -> Judgement:
@@ -198,7 +251,7 @@ class Scheduler:
         began = self._clock.monotonic()
         try:
             tallies = await self._store.fire_due(
-                shard, judged, usual, look=look, now=now, limit=self._batch
+                shard, judged, usual, look=look, now=now, limit=limit or self._batch
             )
         except Unavailable:
             self._timeouts += 1

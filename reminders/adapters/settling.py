@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -116,16 +117,19 @@ async def settle(
     deferred = [each for each in judged if each[1].outcome is Outcome.DEFERRED]
     final = [each for each in judged if each[1].outcome not in UNSETTLED]
     first = await _record(database, connection, final, now)
-    entries: list[Entry] = []
+    entries: list[tuple[tuple[datetime, str], Entry]] = []
     tallies: dict[tuple[FiringClass, Outcome | None], list[float]] = defaultdict(list)
     for row, judgement in judged:
         news = judgement.outcome in UNSETTLED or row.dedupe_key in first
         if news and judgement.outcome in _HANDED_OVER:
             due_at = max(row.due_at, now)
-            entries.append(Entry(REMINDER, handed_payload(firing_of(row)), due_at=due_at))
+            entry = Entry(REMINDER, handed_payload(firing_of(row)), due_at=due_at)
+            entries.append(((due_at, row.user_id), entry))
         kind = FiringClass(row.firing_class), judgement.outcome if news else None
         tallies[kind].append((now - row.due_at).total_seconds())
-    await write_entries(connection, entries, now)
+    # What is said at once to one user is said together, if the relay takes it together.
+    entries.sort(key=itemgetter(0))
+    await write_entries(connection, [entry for _, entry in entries], now)
     if stale:
         marks = [{"event_id": key, "marked_at": now} for key in {row.event_id for row in stale}]
         await connection.execute(MARKS.insert(), marks)

@@ -254,7 +254,8 @@ def _seen(look: Look) -> Iterator[sa.ColumnElement[bool]]:
 
 def _due(shard: int, look: Look, limit: int) -> sa.Select[Any]:
     # One shard, so that the index gives the order and the cost does not grow with the backlog.
-    return (
+    seen = (FIRINGS.c.shard == shard, *_seen(look))
+    due = (
         sa.select(
             FIRINGS.c.id,
             FIRINGS.c.event_id,
@@ -262,8 +263,18 @@ def _due(shard: int, look: Look, limit: int) -> sa.Select[Any]:
             FIRINGS.c.rule_id,
             FIRINGS.c.firing_class,
         )
-        .where(FIRINGS.c.shard == shard, *_seen(look))
+        .where(*seen)
         .order_by(FIRINGS.c.due_at, FIRINGS.c.id)
-        .limit(limit)
         .with_for_update(of=FIRINGS, skip_locked=True)
     )
+    if not look.by_user:
+        return due.limit(limit)
+    first = (
+        sa.select(FIRINGS.c.user_id)
+        .where(*seen)
+        .order_by(FIRINGS.c.due_at, FIRINGS.c.id)
+        .limit(limit)
+        .cte("first")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
+    return due.where(FIRINGS.c.user_id.in_(sa.select(first.c.user_id)))

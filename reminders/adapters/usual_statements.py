@@ -85,7 +85,7 @@ _HAND_OVER = """
                         fence, attempts)
     SELECT 'reminder', {payload}, '', 0, {transaction}, {now}, {released}, 0, 0
     FROM judged WHERE outcome IN ('fired', 'folded')
-    ORDER BY judged.due_at, judged.id
+    ORDER BY {released}, judged.user_id, judged.due_at, judged.id
 """
 
 _MARK = """

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
+from zlib import crc32
 
+from kernel.adapters.sql_leases import SqlLeases
 from kernel.ids import UserId
 from kernel.workers import Pulse
 from messaging.standing.checks import Standing
@@ -29,6 +31,7 @@ from reminders.alarm_news import AlarmNews
 from reminders.alarms import LocalAlarms
 from reminders.announcer import Announcer
 from reminders.cards import Cards
+from reminders.catching_up import LateTurn
 from reminders.choosing import Choosing
 from reminders.defaults import Defaults
 from reminders.digests.digester import Digester
@@ -207,6 +210,14 @@ class Calendar:
             options=options,
             relaying=ground.relaying,
             pulse=self._scheduler_woken,
+            # Each begins elsewhere.
+            first_shard=crc32(ground.node_id.encode()),
+            late=LateTurn(
+                SqlLeases(ground.database),
+                node_id=ground.node_id,
+                clock=ground.clock,
+                per_second=options.late_share * settings.throttle.phones_per_second,
+            ),
         )
         ground.waking.feel(PLAN, self._planner_woken)
         ground.waking.feel(SCHEDULE, self._scheduler_woken)

@@ -167,7 +167,7 @@ async def test_three_reminders_a_day_are_enough_and_the_digest_tells_the_others(
     payment = Payment(10_000, "DZD")
     await task(room, wedding, "Acompte", OnDay(date(2026, 4, 13)), usual=True, payment=payment)
 
-    told = await heard(room, MONDAY, time(20))
+    told = await heard(room, MONDAY, time(9, 6))
     (digest,) = [each for each in await heard(room, TUESDAY, time(9)) if "digest" in each.template]
 
     assert len([each for each in told if each.variables["task"] == "Salle"]) == 3
