@@ -20,10 +20,17 @@ from kernel.clock import SystemClock
 from kernel.identity import Principal, Scope
 from kernel.workers import Pulse
 from reminders.adapters.sql_calendar import SqlCalendarStore
+from reminders.scheduler import SchedulerOptions
 from reminders.tasks import Tasks
 from tests.support.servers import PostgresServer, running
 
 SCHEDULERS = 2
+
+COMPLETED = 10_000
+"""Tasks that there are to be completed: more than any spike lasts for."""
+
+Batch = tuple[float, int, float]
+"""When it was done, how many firings it was, and how long it took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +40,10 @@ class HandedOver:
     due: int
     waiting: int
     per_second: float
-    first_fifth: float
-    last_fifth: float
+    per_second_by_fifth: Sequence[float]
+    last_fifth_to_first: float
     claim_p50_ms: float
+    """Of full batches."""
     claim_p99_ms: float
     cpu_us: float
     """Of the schedulers, for each firing; the database's is not in it."""
@@ -56,7 +64,7 @@ def spike(due: int, waiting: int) -> HandedOver:
 async def _spike(url: str, due: int, waiting: int) -> HandedOver:
     database = Database(DatabaseOptions(url=url, statement_seconds=3600))
     await filled(database, due=due, waiting=waiting)
-    tasks = await open_tasks(database, 2000)
+    tasks = await open_tasks(database, COMPLETED)
     schedulers = [
         subprocess.Popen(  # noqa: ASYNC220 - nothing else runs meanwhile
             [sys.executable, "-m", "benchmarks.reminders_worker", url, str(number)],
@@ -83,23 +91,19 @@ async def _spike(url: str, due: int, waiting: int) -> HandedOver:
     completing.cancel()
     with suppress(asyncio.CancelledError):
         await completing
-    batches = sorted(
-        # What comes due meanwhile comes in small ones.
-        (at, count, took)
-        for one in told
-        for at, count, took in one["batches"]
-        if count >= 250
-    )
+    batches = sorted((at, count, took) for one in told for at, count, took in one["batches"])
     exact = await lateness_of_exact(database)
     await database.close()
     total = sum(count for _, count, _ in batches)
-    claims = [took * 1000 for _, _, took in batches]
+    full = SchedulerOptions().batch
+    claims = [took * 1000 for _, count, took in batches if count == full]
+    fifths = rates_by_fifth(batches)
     return HandedOver(
         due=due,
         waiting=waiting,
         per_second=round(total / (batches[-1][0] - began), 1),
-        first_fifth=_rate([(began, 0, 0.0), *batches], 0.0, 0.2),
-        last_fifth=_rate(batches, 0.8, 1.0),
+        per_second_by_fifth=fifths,
+        last_fifth_to_first=round(fifths[-1] / fifths[0], 3),
         claim_p50_ms=quantile(claims, 50),
         claim_p99_ms=quantile(claims, 99),
         cpu_us=round(sum(one["cpu"] for one in told) / total * 1e6, 1),
@@ -122,15 +126,23 @@ async def _complete(database: Database, tasks: Sequence[object], done: list[floa
         await asyncio.sleep(max(0.0, 0.02 - took))
 
 
-def _last_line(process: "subprocess.Popen[str]") -> dict[str, list[tuple[float, int, float]]]:
+def _last_line(process: "subprocess.Popen[str]") -> dict[str, list[Batch]]:
     out, _ = process.communicate(timeout=900)
     return json.loads(out)
 
 
-def _rate(batches: Sequence[tuple[float, int, float]], first: float, last: float) -> float:
-    """Firings in a second within a part of the batches."""
-    part = batches[int(len(batches) * first) : max(2, int(len(batches) * last))]
-    return round(sum(count for _, count, _ in part[1:]) / (part[-1][0] - part[0][0]), 1)
+def rates_by_fifth(batches: Sequence[Batch]) -> Sequence[float]:
+    """Firings in a second while each fifth of all was handed over, the small batches with which
+    the shards end among them. The first begins with the first claim."""
+    at, count, took = batches[0]
+    total, done, since = sum(each[1] for each in batches), 0, (at - took, 0)
+    rates: list[float] = []
+    for at, count, _ in batches:
+        done += count
+        if done * 5 >= total * (len(rates) + 1):
+            rates.append(round((done - since[1]) / (at - since[0]), 1))
+            since = at, done
+    return rates
 
 
 def quantile(values: Sequence[float], percent: int) -> float:

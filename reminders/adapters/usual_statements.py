@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.adapters.database import Instant
+from kernel.adapters.plans import once
 from reminders.guest import EVERYWHERE
 from reminders.usual import FIRST_USUAL, LAST_USUAL
 
@@ -20,11 +21,16 @@ LEFT = "left"
 KNOWN = "known"
 """The outcome of what a race planned again after it was settled."""
 
+# Whether something is there is asked row by row, by its key. For EXISTS, and for joins, PostgreSQL
+# may read the whole table once, which it takes to be cheaper than some hundred keys; and each
+# join takes longer to plan.
 _JUDGED = """
     SELECT firing.*,
         NOT {over} AS alive,
         CASE
-            WHEN settled.dedupe_key IS NOT NULL THEN 'known'
+            WHEN (SELECT 1 FROM firing_log AS settled
+                WHERE settled.nominal_day = firing.nominal_day
+                    AND settled.dedupe_key = firing.dedupe_key) IS NOT NULL THEN 'known'
             WHEN {over} OR {not_standing} THEN 'gone'
             WHEN task.done_at IS NOT NULL THEN 'done'
             WHEN task.sched_version <> firing.task_version
@@ -37,18 +43,10 @@ _JUDGED = """
                 AND {grace_over} THEN 'folded'
             ELSE 'fired'
         END AS outcome
-    FROM firings AS firing
+    FROM {taken}
     JOIN events AS event ON event.id = firing.event_id
     LEFT JOIN tasks AS task ON task.id = firing.task_id
-    LEFT JOIN rules AS rule ON rule.id = firing.rule_id
     LEFT JOIN reminders_people AS person ON person.user_id = firing.user_id
-    LEFT JOIN event_members AS member
-        ON member.event_id = firing.event_id AND member.user_id = firing.user_id
-    LEFT JOIN event_guests AS guest
-        ON guest.id = firing.task_id AND firing.firing_class = 'guest'
-    LEFT JOIN firing_log AS settled
-        ON settled.nominal_day = firing.nominal_day AND settled.dedupe_key = firing.dedupe_key
-    WHERE {taken}
 """
 
 _OVER = """(event.cancelled_at IS NOT NULL
@@ -57,13 +55,18 @@ _OVER = """(event.cancelled_at IS NOT NULL
 
 # A guest is asked twice at most, whatever was moved meanwhile.
 _NOT_STANDING = """CASE WHEN firing.firing_class = 'guest' THEN
-        guest.id IS NULL OR guest.answer <> 'invited'
+        (SELECT guest.answer FROM event_guests AS guest
+            WHERE guest.id = firing.task_id AND guest.answer = 'invited') IS NULL
         OR EXISTS (SELECT 1 FROM guest_opt_outs AS opted WHERE opted.user_id = firing.user_id
             AND opted.event_id IN (firing.event_id, {everywhere}))
         OR 2 <= (SELECT count(*) FROM firing_log AS asked
             WHERE asked.event_id = firing.event_id AND asked.task_id = firing.task_id
                 AND asked.outcome = 'fired')
-    ELSE member.user_id IS NULL OR (rule.id IS NULL AND NOT {usual}) END"""
+    ELSE (SELECT member.user_id FROM event_members AS member
+            WHERE member.event_id = firing.event_id AND member.user_id = firing.user_id) IS NULL
+        OR NOT ({usual}
+            OR (SELECT rule.id FROM rules AS rule WHERE rule.id = firing.rule_id) IS NOT NULL)
+    END"""
 
 _RECORD = """
     INSERT INTO firing_log (nominal_day, dedupe_key, event_id, task_id, rule_id, user_id,
@@ -107,7 +110,7 @@ _ON_POSTGRESQL = {
             BETWEEN CAST('{FIRST_USUAL}' AS uuid) AND CAST('{LAST_USUAL}' AS uuid)""",
     ),
     "left": "firing.id = ANY (CAST(:left AS uuid[]))",
-    "taken": "firing.id = ANY (CAST(:taken AS uuid[]))",
+    "taken": "given JOIN firings AS firing ON firing.id = given.id",
     "grace_over": "firing.due_at + make_interval(secs => firing.grace_seconds) < :now",
     "now": ":now",
     "released": "greatest(due_at, :now)",
@@ -119,8 +122,11 @@ _ON_POSTGRESQL = {
     ) AS text)""",
 }
 
+# A plan that was made while the log was short would read all of it for each batch.
 _ALL = """
-    WITH judged AS MATERIALIZED ({judged}), recorded AS ({record}), handed AS ({hand_over}),
+    WITH given AS MATERIALIZED (
+        SELECT id FROM {once} CROSS JOIN unnest(CAST(:taken AS uuid[])) AS given (id)
+    ), judged AS MATERIALIZED ({judged}), recorded AS ({record}), handed AS ({hand_over}),
         marked AS ({mark}), removed AS ({remove})
     SELECT outcome, firing_class,
         array_agg(CAST(extract(epoch FROM :now - due_at) AS float8)) AS lateness
@@ -129,6 +135,7 @@ _ALL = """
 
 _SETTLE_ON_POSTGRESQL = sa.text(
     _ALL.format(
+        once=once(":once"),
         judged=_JUDGED.format(**_ON_POSTGRESQL),
         record=_RECORD.format(**_ON_POSTGRESQL),
         hand_over=_HAND_OVER.format(**_ON_POSTGRESQL),
@@ -142,7 +149,7 @@ async def settle_on_postgresql(
     connection: AsyncConnection, values: Mapping[str, Any]
 ) -> sa.CursorResult[Any]:
     """Settle the firings `taken`: per outcome and class, how late each was."""
-    return await connection.execute(_SETTLE_ON_POSTGRESQL, values)
+    return await connection.execute(_SETTLE_ON_POSTGRESQL, {**values, "once": 1})
 
 
 # --- SQLite: one after the other, over a table of its own -------------------------------------
@@ -154,7 +161,8 @@ _ON_SQLITE = {
         usual=f"firing.rule_id BETWEEN '{FIRST_USUAL.hex}' AND '{LAST_USUAL.hex}'",
     ),
     "left": "firing.id IN (SELECT value FROM json_each(:left))",
-    "taken": "firing.id IN (SELECT value FROM json_each(:taken))",
+    # Written so that SQLite goes from the ids to the firings.
+    "taken": "json_each(:taken) AS taken CROSS JOIN firings AS firing ON firing.id = taken.value",
     "grace_over": "firing.due_at + firing.grace_seconds * 1000000 < :now",
     "now": ":now",
     "released": "max(due_at, :now)",

@@ -1,5 +1,6 @@
 """What does much at once is planned for the tables as they are, not as they were."""
 
+import uuid
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
@@ -15,7 +16,14 @@ from messaging.adapters.sql_conversations import SqlConversations
 from messaging.adapters.sql_messages import SqlMessages
 from messaging.facts import MESSAGE_SENT, message_sent
 from messaging.types import Message
+from reminders.adapters.firing_columns import columns_of_firing
+from reminders.adapters.mapping import FIRINGS
+from reminders.adapters.sql_calendar import SqlCalendarStore
+from reminders.adapters.usual_path import Taken, settle_usual
+from reminders.firing import Firing, FiringClass
+from tests.support.clock import START
 from tests.support.factories_messaging import AMINA, draft, group, members
+from tests.support.factories_reminders import event, member, rule, task
 
 pytestmark = pytest.mark.external
 
@@ -57,3 +65,55 @@ async def test_messages_are_stored_and_entries_settled_by_plans_of_their_own(dat
     assert [each.kept for each in plans] == [0, 0]
     assert sum(each.made for each in plans) == 2 * ROUNDS
     await store.close()
+
+
+_LONG_LOG = sa.text("""
+    INSERT INTO firing_log (nominal_day, dedupe_key, event_id, task_id, rule_id, user_id,
+                            firing_class, due_at, decided_at, outcome, reason)
+    SELECT CURRENT_DATE, CAST(md5(CAST(n AS text)) AS bytea), id, id, id, 'user', 'nag', now(),
+           now(), 'fired', ''
+    FROM generate_series(1, 5000) AS n, gen_random_uuid() AS id
+""")
+_READ_WHOLE = sa.text("""
+    SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'firing_log'
+""")
+
+
+async def test_of_a_log_that_has_grown_long_only_what_is_due_is_read(database):
+    about = event()
+    job, what = task(about), rule(about)
+    calendar = SqlCalendarStore(database)
+    await calendar.create(about, member(about, AMINA))
+    await calendar.change(about.id, lambda _: [job, what], now=START)
+
+    async def fire(number: int) -> int:
+        """Settle so many; how often the log was read from its beginning to its end."""
+        due = Firing(
+            dedupe_key=b"",
+            due_at=START,
+            nominal_day=START.date(),
+            event_id=about.id,
+            task_id=job.id,
+            rule_id=what.id,
+            user_id=AMINA,
+            firing_class=FiringClass.POLICY_NEAR,
+            grace=timedelta(hours=2),
+            useful_until=START + timedelta(days=1),
+            zone=about.zone,
+            event_version=1,
+            task_version=1,
+        )
+        ids = [uuid.uuid4() for _ in range(number)]
+        rows = [{**columns_of_firing(due), "id": id_, "dedupe_key": id_.bytes} for id_ in ids]
+        async with database.transaction() as connection:
+            await connection.execute(FIRINGS.insert(), rows)
+            [tally], _ = await settle_usual(connection, Taken(ids, []), START)
+            assert len(tally.lateness) == number
+            return (await connection.execute(_READ_WHOLE)).scalar_one()
+
+    for _ in range(ROUNDS):
+        await fire(1)
+    async with database.transaction() as connection:
+        await connection.execute(_LONG_LOG)
+
+    assert await fire(200) == 0
