@@ -14,13 +14,14 @@ from reminders.aftermath import Aftermath, Told
 from reminders.alarm import AlarmSync
 from reminders.alarm_ports import AlarmStore
 from reminders.authority import Act, acting_for, require, task_on
+from reminders.deriving import due_by, zone_by
 from reminders.due import due_on, nominal
 from reminders.errors import EventNotFound, NotInEvent, NotInvited
 from reminders.firing import Firing, Settled
 from reminders.guest import guest_id
 from reminders.guest_tracing import guest_traces, without_place
 from reminders.guests.ports import GuestStore
-from reminders.identity import ONCE, SOON, dedupe_key
+from reminders.identity import ONCE, SOON, collapse_key, dedupe_key
 from reminders.lateness import class_of, useful_until_of
 from reminders.placing import POLICY, Placement, place
 from reminders.ports import Almanac, CalendarStore, FiringStore
@@ -194,7 +195,10 @@ def layer_of(inputs: Inputs, task: Task, rule: Rule, user_id: UserId) -> Layer:
 def trace(inputs: Inputs, task: Task, rule: Rule, user_id: UserId, now: datetime) -> Trace:
     """One rule's way from the task's due to an instant for this user. Pure."""
     found = _traced(inputs, task, rule, user_id, now)
-    return replace(found, layer=layer_of(inputs, task, rule, user_id))
+    layer = layer_of(inputs, task, rule, user_id)
+    if found.due is None:
+        return replace(found, layer=layer)
+    return replace(found, layer=layer, due_by=due_by(task, inputs.event))
 
 
 def _traced(inputs: Inputs, task: Task, rule: Rule, user_id: UserId, now: datetime) -> Trace:
@@ -226,7 +230,8 @@ def _traced(inputs: Inputs, task: Task, rule: Rule, user_id: UserId, now: dateti
         hush=hush_of(person, event_zone=event.zone, ramadans=inputs.ramadans, at_work=at_work),
         useful_until=useful_until_of(firing_class, due, found.zone, at=found.at),
     )
-    state, reason, due_at = _state(inputs, task, rule, user_id, due, placed, now)
+    state, reason, firing = _state(inputs, task, rule, user_id, due, placed, now)
+    key = dedupe_key(rule.id, task.id, user_id, occurrence=ONCE, due=due)
     return Trace(
         rule_id=rule.id,
         state=state,
@@ -235,9 +240,11 @@ def _traced(inputs: Inputs, task: Task, rule: Rule, user_id: UserId, now: dateti
         wall=found.wall,
         zone=found.zone,
         utc_offset=offset_of(found.at, found.zone),
-        due_at=due_at or placed.at,
+        due_at=placed.at if firing is None else firing.due_at,
         moved_by=placed.moved_by or ("the due is earlier" if placed.clamped else None),
         jitter=placed.jitter,
+        zone_by=zone_by(rule, person),
+        key=collapse_key(key if firing is None else firing.dedupe_key),
     )
 
 
@@ -249,7 +256,7 @@ def _state(
     due: Due,
     placed: Placement,
     now: datetime,
-) -> tuple[State, str, datetime | None]:
+) -> tuple[State, str, Firing | None]:
     planned = [
         firing
         for firing in plan(inputs, until=datetime.max.replace(tzinfo=now.tzinfo))
@@ -258,10 +265,10 @@ def _state(
     for firing in planned:
         if firing.dedupe_key == dedupe_key(rule.id, task.id, user_id, occurrence=ONCE, due=due):
             if firing.due_at <= now:
-                return State.PASSED, "its time has come", firing.due_at
-            return State.PLANNED, "", firing.due_at
+                return State.PASSED, "its time has come", firing
+            return State.PLANNED, "", firing
         if firing.dedupe_key == dedupe_key(rule.id, task.id, user_id, occurrence=SOON, due=due):
-            return State.PLANNED, "soon, because its own time had passed already", firing.due_at
+            return State.PLANNED, "soon, because its own time had passed already", firing
     if class_of(rule, task) in POLICY and any(
         firing.firing_class in POLICY and timedelta(0) <= firing.due_at - placed.at < MERGED
         for firing in planned

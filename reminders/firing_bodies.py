@@ -19,6 +19,7 @@ def firings_answer(page: Page[Firing]) -> schemas.FiringsAnswer:
             task_id=firing.task_id,
             rule_id=firing.rule_id,
             user_id=firing.user_id,
+            firing_class=str(firing.firing_class),
         )
         for firing in page.items
     ]
@@ -84,12 +85,15 @@ def _trace_body(trace: Trace) -> schemas.TraceBody:
     offset = trace.utc_offset
     return schemas.TraceBody(
         rule_id=trace.rule_id,
+        firing=trace.key,
         layer=str(trace.layer),
         state=str(trace.state),
         reason=trace.reason,
         due=trace.due,
+        due_by=trace.due_by,
         wall=None if trace.wall is None else trace.wall.isoformat(),
         zone=trace.zone,
+        zone_by=trace.zone_by,
         utc_offset_seconds=None if offset is None else int(offset.total_seconds()),
         due_at=trace.due_at,
         moved_by=trace.moved_by,

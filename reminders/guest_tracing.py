@@ -7,6 +7,7 @@ from datetime import datetime
 from reminders.event_days import deadline_of
 from reminders.event_news import GUESTS_DAYS, asking_id, news_of
 from reminders.guest import ASKED, Answer, Invitation
+from reminders.identity import collapse_key
 from reminders.person import Person, Ramadan
 from reminders.times import offset_of, wall_of
 from reminders.tracing import Layer, State, Trace
@@ -47,6 +48,7 @@ def guest_traces(
                 utc_offset=offset_of(firing.due_at, firing.zone),
                 due_at=firing.due_at,
                 layer=Layer.PRODUCT,
+                key=collapse_key(firing.dedupe_key),
             )
         )
     return traces

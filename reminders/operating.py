@@ -80,6 +80,8 @@ class Operating:
         principal.require(Scope.REMINDERS)
         deed = Deed(principal, "event.revived", f"event:{event_id}")
         revived = await self._store.revive(event_id, deed=deed, now=self._clock.now())
+        if revived is None:
+            raise EventNotFound("There is no such event.")
         self._planning.beat()
         return revived
 

@@ -222,6 +222,7 @@ def operating_operations(operating: Operating) -> list[AnyOperation]:
             gives=RevivedAnswer,
             run=revive,
             scope=Scope.REMINDERS,
+            refusals=(errors.EventNotFound,),
         ),
         Operation(
             name="reminders.forecast",

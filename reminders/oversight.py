@@ -81,8 +81,9 @@ class OperatingStore(Protocol):
         """The firings about days from then on that died, the last one first."""
         ...
 
-    async def revive(self, event_id: UUID, *, deed: Deed, now: datetime) -> int:
-        """Forget that firings of an event died, and have its plan made again; how many."""
+    async def revive(self, event_id: UUID, *, deed: Deed, now: datetime) -> int | None:
+        """Forget that firings of an event died, and have its plan made again; how many. None if
+        there is no such event."""
         ...
 
     async def forecast(self, *, now: datetime, until: datetime) -> Forecast:

@@ -244,6 +244,7 @@ class FiringBody(Reply, frozen=True, kw_only=True):
     task_id: UUID
     rule_id: UUID
     user_id: str
+    firing_class: str
 
 
 class FiringsAnswer(Reply, frozen=True, kw_only=True):
@@ -255,12 +256,15 @@ class TraceBody(Reply, frozen=True, kw_only=True):
     """Why one rule reminds this user, or does not."""
 
     rule_id: UUID
+    firing: str
     layer: str
     state: str
     reason: str
     due: str | None
+    due_by: str
     wall: str | None
     zone: str | None
+    zone_by: str
     utc_offset_seconds: int | None
     due_at: datetime | None
     moved_by: str | None

@@ -8,6 +8,7 @@ from uuid import UUID
 from kernel.ids import UserId
 from reminders.event_days import DAY, EVE, days_told
 from reminders.event_news import news_of, spoken_as
+from reminders.identity import collapse_key
 from reminders.person import Occasion
 from reminders.times import offset_of, wall_of
 from reminders.types import Inputs
@@ -53,6 +54,12 @@ class Trace:
     """What it gives way to, if anything."""
     jitter: timedelta | None = None
     layer: Layer = Layer.TASK
+    due_by: str = ""
+    """What makes the task due when it is."""
+    zone_by: str = ""
+    """Why the wall is that of the zone."""
+    key: str = ""
+    """The identity of the firing, as devices and notices know it."""
 
 
 def news_traces(inputs: Inputs, user_id: UserId, now: datetime) -> list[Trace]:
@@ -69,6 +76,7 @@ def news_traces(inputs: Inputs, user_id: UserId, now: datetime) -> list[Trace]:
             utc_offset=offset_of(firing.due_at, firing.zone),
             due_at=firing.due_at,
             layer=Layer.PRODUCT,
+            key=collapse_key(firing.dedupe_key),
         )
         for firing in news_of(inputs)
         if firing.user_id == user_id

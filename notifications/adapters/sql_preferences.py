@@ -86,6 +86,12 @@ class SqlPreferences:
             )
             await write_audit(connection, [deed], now)
 
+    async def forget_ramadan(self, year: int, *, deed: Deed, now: datetime) -> None:
+        known = _RAMADANS.delete().where(_RAMADANS.c.year == year)
+        async with self._database.transaction() as connection:
+            if (await connection.execute(known)).rowcount:
+                await write_audit(connection, [deed], now)
+
     async def _change(
         self,
         connection: AsyncConnection,

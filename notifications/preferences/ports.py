@@ -52,6 +52,10 @@ class RamadanStore(Protocol):
         """Set the dates of a year."""
         ...
 
+    async def forget_ramadan(self, year: int, *, deed: Deed, now: datetime) -> None:
+        """Know no more of a year than the calendar does. What was not known is no deed."""
+        ...
+
 
 class Mutes(Protocol):
     """Who wants to hear nothing of a thread. Another room knows."""

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
+from hijridate import Hijri
+
 from kernel.clock import Clock
 from kernel.errors import InvalidInput
 from kernel.identity import Principal, Scope
@@ -10,9 +12,14 @@ from notifications.audit.types import deed_of
 from notifications.deciding.types import Ramadan
 from notifications.preferences.ports import RamadanStore
 
-YEARS = (1400, 1600)
+YEARS = (1400, 1500)
 LENGTH = (timedelta(days=28), timedelta(days=29))
 """From the first day to the last: a month of the Hijri calendar has 29 or 30 days."""
+
+APART = timedelta(days=3)
+"""The moon is seen so many days from when the calendar has it, and no more."""
+
+_RAMADAN = 9
 
 
 def _estimate(year: int, starts_on: date, days: int) -> Ramadan:
@@ -59,6 +66,9 @@ class Ramadans:
             raise InvalidInput("year", "must be a year of the Hijri calendar, such as 1448")
         if not LENGTH[0] <= ramadan.ends_on - ramadan.starts_on <= LENGTH[1]:
             raise InvalidInput("ends_on", "must make a month of 29 or 30 days")
+        computed = date(*Hijri(ramadan.year, _RAMADAN, 1).to_gregorian().datetuple())
+        if abs(ramadan.starts_on - computed) > APART:
+            raise InvalidInput("starts_on", f"must be within {APART.days} days of {computed}")
         deed = deed_of(
             principal,
             "ramadan.changed",
@@ -69,3 +79,9 @@ class Ramadans:
         )
         await self._store.put_ramadan(ramadan, deed=deed, now=self._clock.now())
         return ramadan
+
+    async def forget(self, principal: Principal, year: int) -> None:
+        """Go by the calendar again. Doing so twice is harmless."""
+        principal.require(Scope.PUSHES)
+        deed = deed_of(principal, "ramadan.forgotten", f"ramadan:{year}")
+        await self._store.forget_ramadan(year, deed=deed, now=self._clock.now())

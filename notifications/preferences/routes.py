@@ -234,6 +234,10 @@ def _of_ramadan(ramadans: Ramadans) -> list[AnyOperation]:
         dates = Ramadan(body.year, body.starts_on, body.ends_on, body.announced)
         return bodies.ramadan_body(await ramadans.put(principal, dates))
 
+    async def forget(principal: Principal, body: schemas.OneRamadan) -> Nothing:
+        await ramadans.forget(principal, body.year)
+        return Nothing()
+
     return [
         Operation(
             name="ramadans.list",
@@ -254,6 +258,17 @@ def _of_ramadan(ramadans: Ramadans) -> list[AnyOperation]:
             takes=schemas.PutRamadan,
             gives=schemas.RamadanBody,
             run=put,
+            scope=Scope.PUSHES,
+            refusals=(InvalidInput, Denied),
+        ),
+        Operation(
+            name="ramadans.forget",
+            method="DELETE",
+            path="/admin/v1/ramadans/{year}",
+            summary="Go by the calendar's estimate again in a year.",
+            takes=schemas.OneRamadan,
+            gives=Nothing,
+            run=forget,
             scope=Scope.PUSHES,
             refusals=(InvalidInput, Denied),
         ),

@@ -172,6 +172,12 @@ class PutRamadan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     announced: bool = True
 
 
+class OneRamadan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Names a year of the Hijri calendar."""
+
+    year: Annotated[int, msgspec.Meta(ge=1, le=9999)]
+
+
 class RamadanList(msgspec.Struct, frozen=True):
     """Every year that there are dates for."""
 

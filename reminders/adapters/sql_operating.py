@@ -68,14 +68,16 @@ class SqlOperatingStore:
                 for row in await connection.execute(query)
             ]
 
-    async def revive(self, event_id: UUID, *, deed: Deed, now: datetime) -> int:
+    async def revive(self, event_id: UUID, *, deed: Deed, now: datetime) -> int | None:
         died = LOG.delete().where(LOG.c.event_id == event_id, LOG.c.outcome == str(Outcome.DEAD))
         async with self._database.transaction() as connection:
             revived = (await connection.execute(died)).rowcount
             if revived:
                 await connection.execute(MARKS.insert().values(event_id=event_id, marked_at=now))
                 await self._recording(connection, deed, now)
-            return int(revived)
+                return int(revived)
+            there = sa.select(EVENTS.c.id).where(EVENTS.c.id == event_id)
+            return None if (await connection.execute(there)).first() is None else 0
 
     async def forecast(self, *, now: datetime, until: datetime) -> Forecast:
         # Naming the shards, those of what is prompt too, lets the index give the rows.

@@ -27,20 +27,44 @@ def forecast_lines(found: Mapping[str, Any], *, minutes: bool) -> Iterator[str]:
         yield f"{found['overdue']} are due already{paused}"
 
 
-def trace_line(trace: Mapping[str, Any]) -> str:
-    """One rule's way to an instant, or why it has none."""
-    parts = [trace["state"], trace["reason"], f"rule {trace['rule_id']}"]
+def firing_line(firing: Mapping[str, Any]) -> str:
+    """One coming reminder; about the event itself, or a guest's answer, it has no task."""
+    about = f"event {firing['event_id']}"
+    if firing["firing_class"] not in _NO_TASK:
+        about += f"  task {firing['task_id']}"
+    wall = f"{firing['wall']} {firing['zone']}"
+    return f"{firing['due_at']}  {wall}  {firing['firing_class']}  {about}"
+
+
+_NO_TASK = ("event", "event_day", "guest")
+
+
+def trace_lines(trace: Mapping[str, Any]) -> Iterator[str]:
+    """One rule's way to an instant, or why it has none; then what that came from."""
+    parts = [trace["state"], trace["reason"], f"{trace['layer']} rule {trace['rule_id']}"]
     if trace["due"]:
         parts.append(f"due {trace['due']}")
     if trace["wall"]:
-        parts.append(f"meant {trace['wall']} {trace['zone']}")
+        parts.append(f"meant {trace['wall']} {trace['zone']}{_offset(trace)}")
     if trace["moved_by"]:
         parts.append(f"moved by {trace['moved_by']}")
     if trace["jitter_seconds"]:
         parts.append(f"spread {trace['jitter_seconds']} s")
     if trace["due_at"]:
         parts.append(f"at {trace['due_at']}")
-    return " · ".join(part for part in parts if part)
+    yield " · ".join(part for part in parts if part)
+    reasons = [("due", "due_by"), ("zone", "zone_by"), ("firing", "firing")]
+    said = [f"{name}: {trace[field]}" for name, field in reasons if trace[field]]
+    if said:
+        yield f"    {' · '.join(said)}"
+
+
+def _offset(trace: Mapping[str, Any]) -> str:
+    seconds = trace["utc_offset_seconds"]
+    if seconds is None:
+        return ""
+    sign, minutes = "-" if seconds < 0 else "+", abs(seconds) // 60
+    return f" (UTC{sign}{minutes // 60:02}:{minutes % 60:02})"
 
 
 def told_lines(told: Mapping[str, Any]) -> Iterator[str]:

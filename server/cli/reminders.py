@@ -10,7 +10,8 @@ from typing import Any
 from kernel.clock import SystemClock
 from kernel.identity import Scope
 from server.cli.common import Commands, add_command, settings
-from server.cli.reminder_lines import forecast_lines, told_lines, trace_line
+from server.cli.reminder_days import add_dates, ramadans
+from server.cli.reminder_lines import firing_line, forecast_lines, told_lines, trace_lines
 from server.cli.users import add_address
 from server.logs import harmless
 from server.operator_client import OperatorClient, operator_client
@@ -29,6 +30,7 @@ _EXAMPLES = """\
   zaffa reminders pause policy_far                       until resumed
   zaffa reminders resume policy_far
   zaffa reminders pauses
+  zaffa reminders ramadans --set 1448 2027-02-09 2027-03-09     as it was announced
 
 A running node is asked, by default the one on this machine; without --key, a key is made in the
 database and revoked afterwards.
@@ -51,6 +53,8 @@ CLASSES = (
 
 _PAGE = 100
 _REST = 1.0
+_PATIENCE = 20
+"""So often it is looked how far something is before that is said to stand still."""
 _Act = Callable[[OperatorClient, argparse.Namespace], Awaitable[int]]
 
 
@@ -61,7 +65,7 @@ def add_to(commands: Commands) -> None:
 
     def action(name: str, about: str, act: _Act) -> argparse.ArgumentParser:
         made = actions.add_parser(name, help=about)
-        made.set_defaults(act=act)
+        made.set_defaults(act=act, scope=Scope.REMINDERS)
         return made
 
     upcoming = action("upcoming", "what a user will be told, the next first", _upcoming)
@@ -101,6 +105,9 @@ def add_to(commands: Commands) -> None:
     ):
         action(name, about, act).add_argument("firing_class", choices=CLASSES, metavar="CLASS")
     action("pauses", "the classes that wait", _pauses)
+    dates = action("ramadans", "when Ramadan is, as announced or estimated", ramadans)
+    dates.set_defaults(scope=Scope.PUSHES)
+    add_dates(dates)
 
 
 def _run(given: argparse.Namespace) -> int:
@@ -109,27 +116,28 @@ def _run(given: argparse.Namespace) -> int:
 
 async def _act(given: argparse.Namespace) -> int:
     loaded = settings(given)
-    async with operator_client(
-        loaded, url=given.url, key=given.key, scope=Scope.REMINDERS
-    ) as client:
+    async with operator_client(loaded, url=given.url, key=given.key, scope=given.scope) as client:
         act: _Act = given.act
         return await act(client, given)
 
 
 async def _upcoming(client: OperatorClient, given: argparse.Namespace) -> int:
-    cursor = None
+    cursor, told = None, 0
     while True:
         query = [("user_id", given.user), ("limit", str(_PAGE))]
         query += [("cursor", cursor)] if cursor else []
         page = await client.ask("GET", "firings", query=query)
         for each in page["firings"]:
-            _print(
-                f"{each['due_at']}  {each['wall']} {each['zone']}  "
-                f"event {each['event_id']}  task {each['task_id']}"
-            )
+            _print(firing_line(each))
+        told += len(page["firings"])
         cursor = page["cursor"]
         if cursor is None or not given.all:
-            return 0
+            break
+    if cursor is not None:
+        print("there are more, which --all lists", file=sys.stderr)
+    if not told:
+        _print(f"nothing is planned for {given.user}; explain says why for a task")
+    return 0
 
 
 async def _explain(client: OperatorClient, given: argparse.Namespace) -> int:
@@ -150,7 +158,10 @@ async def _explain_guest(client: OperatorClient, given: argparse.Namespace) -> i
 
 def _explained(found: Mapping[str, Any]) -> int:
     for each in found["traces"]:
-        _print(trace_line(each))
+        for line in trace_lines(each):
+            _print(line)
+    if not found["traces"]:
+        _print("no rule speaks of it to this user")
     for each in found["settled"]:
         said = f": {each['reason']}" if each["reason"] else ""
         _print(f"{each['decided_at']}  {each['outcome']}{said}  (due {each['due_at']})")
@@ -169,13 +180,18 @@ def _explained(found: Mapping[str, Any]) -> int:
 async def _replan(client: OperatorClient, given: argparse.Namespace) -> int:
     if not given.all:
         await client.ask("POST", "events", given.event, "replan", body={})
-        _print("its plan is made again")
+        _print("its plan is about to be made again")
         return 0
     plans = (await client.ask("POST", "reminder-plans", body={}))["plans"]
-    clock, waiting = SystemClock(), plans
+    clock, waiting, still = SystemClock(), plans, 0
     while waiting:
-        waiting = (await client.ask("GET", "reminder-plans"))["waiting"]
+        before, waiting = waiting, (await client.ask("GET", "reminder-plans"))["waiting"]
         print(f"\r{max(0, plans - waiting)} of {plans} plans", end="", file=sys.stderr, flush=True)
+        still = still + 1 if waiting == before else 0
+        if still == _PATIENCE:
+            print(
+                "  nobody makes plans: does a scheduler run?", end="", file=sys.stderr, flush=True
+            )
         if waiting:
             await clock.sleep(_REST)
     print(file=sys.stderr)
@@ -198,7 +214,11 @@ async def _dead(client: OperatorClient, _given: argparse.Namespace) -> int:
 async def _retry(client: OperatorClient, given: argparse.Namespace) -> int:
     path = ("events", given.event, "dead-reminders", "retry")
     done = await client.ask("POST", *path, body={})
-    _print(f"{done['revived']} are planned once more, if it is not too late for them")
+    _print(
+        f"{done['revived']} are planned once more, if it is not too late for them"
+        if done["revived"]
+        else "no reminder of this event died"
+    )
     return 0
 
 

@@ -132,6 +132,18 @@ async def test_an_operator_knows_better_than_the_calendar(store, clock):
     assert known == {each.year: each for each in ESTIMATES} | {1448: announced}
 
 
+async def test_what_an_operator_knew_is_forgotten_once(store, room, clock):
+    announced = Ramadan(1448, date(2027, 2, 9), date(2027, 3, 9), announced=True)
+    await store.put_ramadan(announced, deed=DEED, now=clock.now())
+    before = len(await deeds(room))
+
+    for _ in range(2):
+        await store.forget_ramadan(1448, deed=DEED, now=clock.now())
+
+    assert await store.ramadans() == list(ESTIMATES)
+    assert len(await deeds(room)) == before + 1
+
+
 async def claim(room, urgency=Urgency.TRANSACTIONAL):
     return await room.pushes.claim(Route.FCM, urgency, now=room.clock.now(), lease=LEASE, limit=100)
 

@@ -107,10 +107,21 @@ async def test_only_servers_know_and_set_when_ramadan_is(ramadans):
             await ramadans.put(who, ramadan)
         with pytest.raises(Denied):
             await ramadans.all(who)
+        with pytest.raises(Denied):
+            await ramadans.forget(who, 1448)
+    await ramadans.forget(server(Scope.PUSHES), 1448)
+    assert ramadan not in await ramadans.all(server(Scope.PUSHES))
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"year": 2027}, {"ends_on": date(2027, 2, 9)}, {"ends_on": date(2027, 4, 9)}]
+    "wrong",
+    [
+        {"year": 2027},
+        {"year": 1449},
+        {"ends_on": date(2027, 2, 9)},
+        {"ends_on": date(2027, 4, 9)},
+        {"starts_on": date(2027, 2, 12), "ends_on": date(2027, 3, 12)},
+    ],
 )
 async def test_dates_that_cannot_be_ramadan_are_refused(ramadans, wrong):
     ramadan = Ramadan(1448, date(2027, 2, 9), date(2027, 3, 9))

@@ -1,0 +1,91 @@
+"""Explanations begin with where a due and a wall come from, and end with the firing's name."""
+
+from dataclasses import replace
+from datetime import date, time
+
+import pytest
+
+from reminders.deriving import due_by, zone_by
+from reminders.identity import collapse_key
+from reminders.person import Person
+from reminders.types import (
+    AtWall,
+    FromEvent,
+    Offset,
+    OnDay,
+    Recurrence,
+    TaskDetails,
+    ZonePolicy,
+)
+from tests.support.factories_reminders import AMINA, event, person, rule, task, user
+from tests.support.weddings import job, wedding
+
+OF = event(day=date(2027, 7, 23))
+LATE = FromEvent(Offset(days=-200), span=300, start=date(2027, 6, 23))
+ABROAD = replace(person(AMINA), device_zone="Europe/Paris")
+
+
+@pytest.mark.parametrize(
+    ("due", "details", "said"),
+    [
+        (OnDay(date(2027, 6, 1)), {}, "as it was typed"),
+        (AtWall(date(2027, 6, 1), time(9), "Europe/Paris"), {}, "as it was typed"),
+        (
+            OnDay(date(2027, 6, 1)),
+            {"recurs": Recurrence("FREQ=WEEKLY", date(2027, 6, 1))},
+            "as it was typed, comes again by FREQ=WEEKLY",
+        ),
+        (
+            FromEvent(Offset(months=-1, days=-3)),
+            {},
+            "1 months 3 days before main on 2027-07-23: 2027-06-20",
+        ),
+        (FromEvent(Offset()), {}, "on the day of main on 2027-07-23: 2027-07-23"),
+        (
+            FromEvent(Offset(months=-1, weeks=1)),
+            {},
+            "1 months before and 1 weeks after main on 2027-07-23: 2027-06-30",
+        ),
+        (FromEvent(Offset(days=-1), anchor="henna"), {}, "1 days before henna, which has no day"),
+        (
+            LATE,
+            {},
+            "200 days before main on 2027-07-23: 2027-01-04,"
+            " drawn together because the plan was begun late",
+        ),
+        (
+            FromEvent(Offset(days=-120)),
+            {"opens": FromEvent(Offset(days=-90))},
+            "120 days before main on 2027-07-23: 2027-03-25, not before 2027-04-24",
+        ),
+    ],
+)
+def test_a_due_says_what_makes_it_so(due, details, said):
+    assert due_by(replace(task(OF, due), details=TaskDetails(**details)), OF) == said
+
+
+@pytest.mark.parametrize(
+    ("changes", "who", "said"),
+    [
+        ({}, person(AMINA), "the user's profile"),
+        ({}, ABROAD, "where the user's device is"),
+        ({}, replace(ABROAD, follow_device=False), "the user's profile"),
+        ({}, None, "the event's zone, for the user has no profile"),
+        ({"zone_policy": ZonePolicy.EVENT}, person(AMINA), "the event's zone"),
+        ({"zone_policy": ZonePolicy.FIXED, "zone": "UTC"}, ABROAD, "the rule's own zone"),
+    ],
+)
+def test_a_wall_says_why_it_is_that_one(changes, who: Person | None, said):
+    assert zone_by(rule(OF, **changes), who) == said
+
+
+async def test_an_explanation_names_the_firing_that_is_planned(room):
+    one = await job(room, await wedding(room))
+    await room.planner.step()
+
+    (traced,) = (await room.explain.of(user(AMINA), one.event_id, one.id)).traces
+
+    (firing,) = (await room.firings.upcoming(AMINA, cursor=None, limit=9)).items
+    assert traced.key == collapse_key(firing.dedupe_key)
+    assert traced.due_by == "on the day of main on 2026-03-10: 2026-03-10"
+    assert traced.zone_by == "the event's zone, for the user has no profile"
