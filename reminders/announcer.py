@@ -15,10 +15,12 @@ from reminders.firing import ABOUT_EVENT, DueFiring, FiringClass, Judgement, Out
 from reminders.folding import WHILE_AWAY, caught_up, parted
 from reminders.handed import handed_of
 from reminders.handover import judge
+from reminders.lateness import LATENESS_BUCKETS
 from reminders.opting import OptOutSigner
 from reminders.oversight import OperatingStore
 from reminders.person import Ramadan
 from reminders.ports import Almanac, SayingStore
+from reminders.reasons import PAUSED, word_of
 from reminders.saying import WITH_OTHERS, Push, Said, said_alone, said_together
 from reminders.times import wall_of
 
@@ -28,9 +30,6 @@ _AROUND = frozenset({FiringClass.EVENT, FiringClass.EVENT_DAY})
 """Classes that are told of with more than the event itself."""
 
 _SAID = frozenset({Outcome.FIRED, Outcome.FOLDED})
-
-
-PAUSED = "paused"
 
 
 class Announcer:
@@ -61,8 +60,14 @@ class Announcer:
         self._opting = opting
         self._said = metrics.counter(
             "reminders_said_total",
-            "What became of firings when they were put into words.",
-            ["class", "outcome"],
+            "What became of firings when they were put into words, and why.",
+            ["class", "outcome", "reason"],
+        )
+        self._lateness = metrics.histogram(
+            "reminders_said_lateness_seconds",
+            "Put into words minus due, of what is told by itself or in time with others.",
+            ["class"],
+            buckets=LATENESS_BUCKETS,
         )
 
     async def handle(self, entries: Sequence[Claimed]) -> Sequence[Entry]:
@@ -70,7 +75,14 @@ class Announcer:
         now = self._clock.now()
         ramadans, paused = await self._almanac.ramadans(), await self._operating.paused()
         said: list[Said] = []
-        otherwise: list[tuple[DueFiring, Judgement]] = []
+        ends: dict[bytes, tuple[DueFiring, Judgement]] = {}
+        changed: set[bytes] = set()
+
+        def ends_as(due: DueFiring, judgement: Judgement) -> None:
+            key = due.firing.dedupe_key
+            ends[key] = due, judgement
+            changed.add(key)
+
         handed = await self._store.handed([handed_of(entry.payload) for entry in entries])
         news = {due.event.id for due, _ in handed if due.firing.firing_class in _AROUND}
         around = await self._store.around(news) if news else {}
@@ -80,15 +92,13 @@ class Announcer:
             else:
                 about = around.get(due.event.id, Around())
                 judgement = self._judged(due, now, ramadans, said, about)
-            self._said.labels(due.firing.firing_class, judgement.outcome).inc()
+            ends[due.firing.dedupe_key] = due, judgement
             if judgement.outcome is not recorded:
-                otherwise.append((due, judgement))
+                changed.add(due.firing.dedupe_key)
         late = caught_up(said, now=now)
-        otherwise += [
-            (now_said.due, Judgement(now_said.outcome, WHILE_AWAY))
-            for before, now_said in zip(said, late, strict=True)
-            if now_said.outcome is not before.outcome
-        ]
+        for before, each in zip(said, late, strict=True):
+            if each.outcome is not before.outcome:
+                ends_as(each.due, Judgement(each.outcome, WHILE_AWAY))
         at_once, for_digest = parted(late, now=now)
         pushes = said_together(
             at_once, now=now, default_locale=self._default_locale, signer=self._signer
@@ -102,19 +112,26 @@ class Announcer:
             if _key(push) in spared:
                 for_digest += [(each, OVER_BUDGET) for each in push.says]
             elif len(push.says) > 1:
-                otherwise += [
-                    (each.due, Judgement(each.outcome, WITH_OTHERS))
-                    for each in push.says
-                    if each.outcome is Outcome.FIRED
-                ]
-        otherwise += [
-            (each.due, Judgement(Outcome.FOLDED, reason, for_digest=True))
-            for each, reason in for_digest
-        ]
+                for each in push.says:
+                    if each.outcome is Outcome.FIRED:
+                        ends_as(each.due, Judgement(each.outcome, WITH_OTHERS))
+        for each, reason in for_digest:
+            ends_as(each.due, Judgement(Outcome.FOLDED, reason, for_digest=True))
         together = [[each.due.firing for each in push.says] for push in told if len(push.says) > 1]
-        if otherwise or together:
-            await self._store.amend(otherwise, together=together, now=now)
+        if changed or together:
+            amended = [ends[key] for key in ends if key in changed]
+            await self._store.amend(amended, together=together, now=now)
+        for due, judgement in ends.values():
+            self._count(due, judgement, now)
         return [entry_of(push.notice) for push in told]
+
+    def _count(self, due: DueFiring, judgement: Judgement, now: datetime) -> None:
+        firing = due.firing
+        word = word_of(judgement.reason)
+        self._said.labels(firing.firing_class, judgement.outcome, word).inc()
+        if judgement.outcome is Outcome.FIRED:
+            seconds = (now - firing.due_at).total_seconds()
+            self._lateness.labels(firing.firing_class).observe(max(0.0, seconds))
 
     def _judged(
         self,

@@ -142,12 +142,13 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many firings of a class came to the same end: how late each was, in seconds. Without
-    one they had come to it before: a race planned them again."""
+    """How many firings of a class came to the same end for the same reason: how late each was, in
+    seconds. Without one they had come to it before: a race planned them again."""
 
     firing_class: FiringClass
     outcome: Outcome | None
     lateness: Sequence[float]
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,9 @@ OVER = "task or event gone"
 NOT_STANDING = "rule or membership gone"
 NO_LONGER_USEFUL = "no longer useful"
 LATER_THAN_GRACE = "later than its grace"
+IN_THE_MORNING = "guests are asked in the morning"
+UNTIL_USELESS = " until it is no longer useful"
+"""What it is quiet for, when that is too long."""
 
 
 def judge(due: DueFiring, *, now: datetime, ramadans: Sequence[Ramadan] = ()) -> Judgement:
@@ -104,7 +107,7 @@ def _hushed(due: DueFiring, now: datetime, ramadans: Sequence[Ramadan]) -> Judge
     if until is None or until >= latest:
         if firing.firing_class in PAYMENTS:
             return Judgement(Outcome.FOLDED, LATER_THAN_GRACE)
-        return Judgement(Outcome.EXPIRED, f"{reason} until it is no longer useful")
+        return Judgement(Outcome.EXPIRED, f"{reason}{UNTIL_USELESS}")
     return Judgement(Outcome.DEFERRED, reason, until=until)
 
 
@@ -118,7 +121,7 @@ def _until_morning(due: DueFiring, now: datetime, ramadans: Sequence[Ramadan]) -
     until = next_allowed(resolve(datetime.combine(tomorrow, CLOCK), hush.zone), hush)
     if until is None or until >= firing.useful_until:
         return Judgement(Outcome.EXPIRED, NO_LONGER_USEFUL)
-    return Judgement(Outcome.DEFERRED, "guests are asked in the morning", until=until)
+    return Judgement(Outcome.DEFERRED, IN_THE_MORNING, until=until)
 
 
 def _hush_of(due: DueFiring, ramadans: Sequence[Ramadan]) -> Hush:

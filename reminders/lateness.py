@@ -8,6 +8,9 @@ from reminders.firing import OVERDUE, PAYMENTS, FiringClass
 from reminders.times import resolve, wall_of
 from reminders.types import Due, ElapsedLead, Lead, Offset, Priority, Rule, Task
 
+LATENESS_BUCKETS = (0.1, 0.5, 1.0, 2.0, 5.0, 15.0, 30.0, 60.0, 300.0, 1800.0, 7200.0, 86400.0)
+"""Of lateness in seconds, from "on the second" to "a day"."""
+
 FOLDS = frozenset({FiringClass.POLICY_FAR, FiringClass.NAG}) | PAYMENTS
 """Classes that are not worth a push of their own once their grace is over."""
 

@@ -14,15 +14,14 @@ from reminders.catching_up import BEHIND, LateTurn
 from reminders.firing import DueFiring, FiringClass, Judgement, Look, Outcome, Tally
 from reminders.handover import judge, needs_a_look
 from reminders.identity import SHARDS
+from reminders.lateness import LATENESS_BUCKETS
 from reminders.oversight import OperatingStore
 from reminders.person import Ramadan
 from reminders.ports import Almanac, FiringStore
 from reminders.quiet import Habits
+from reminders.reasons import word_of
 
 log = logging.getLogger(__name__)
-
-LATENESS = (0.1, 0.5, 1.0, 2.0, 5.0, 15.0, 30.0, 60.0, 300.0, 1800.0, 7200.0, 86400.0)
-"""Buckets of lateness in seconds, from "on the second" to "a day"."""
 
 BATCHES = (1, 10, 50, 100, 250, 500, 1000)
 """Buckets of the size of a batch."""
@@ -112,10 +111,15 @@ class Scheduler:
         self._timeouts = 0
         self._small_until = float("-inf")
         self._lateness = metrics.histogram(
-            "reminders_lateness_seconds", "Handed over minus due.", ["class"], buckets=LATENESS
+            "reminders_lateness_seconds",
+            "Handed over minus due.",
+            ["class"],
+            buckets=LATENESS_BUCKETS,
         )
         self._outcomes = metrics.counter(
-            "reminders_firings_total", "What became of due firings.", ["class", "outcome"]
+            "reminders_firings_total",
+            "What became of due firings, and why.",
+            ["class", "outcome", "reason"],
         )
         self._conflicts = metrics.counter(
             "reminders_dedupe_conflicts_total",
@@ -271,7 +275,8 @@ class Scheduler:
                 self._conflicts.labels(tally.firing_class).inc(len(tally.lateness))
                 continue
             count += len(tally.lateness)
-            self._outcomes.labels(tally.firing_class, tally.outcome).inc(len(tally.lateness))
+            end = tally.firing_class, tally.outcome, word_of(tally.reason)
+            self._outcomes.labels(*end).inc(len(tally.lateness))
             if tally.outcome is Outcome.FIRED:
                 lateness = self._lateness.labels(tally.firing_class)
                 for seconds in tally.lateness:

@@ -118,14 +118,15 @@ async def settle(
     final = [each for each in judged if each[1].outcome not in UNSETTLED]
     first = await _record(database, connection, final, now)
     entries: list[tuple[tuple[datetime, str], Entry]] = []
-    tallies: dict[tuple[FiringClass, Outcome | None], list[float]] = defaultdict(list)
+    tallies: dict[tuple[FiringClass, Outcome | None, str], list[float]] = defaultdict(list)
     for row, judgement in judged:
         news = judgement.outcome in UNSETTLED or row.dedupe_key in first
         if news and judgement.outcome in _HANDED_OVER:
             due_at = max(row.due_at, now)
             entry = Entry(REMINDER, handed_payload(firing_of(row)), due_at=due_at)
             entries.append(((due_at, row.user_id), entry))
-        kind = FiringClass(row.firing_class), judgement.outcome if news else None
+        end = (judgement.outcome, judgement.reason) if news else (None, "")
+        kind = FiringClass(row.firing_class), *end
         tallies[kind].append((now - row.due_at).total_seconds())
     # What is said at once to one user is said together, if the relay takes it together.
     entries.sort(key=itemgetter(0))
@@ -141,7 +142,10 @@ async def settle(
         )
     over = [row.id for row, judgement in judged if judgement.outcome is not Outcome.DEFERRED]
     await connection.execute(FIRINGS.delete().where(FIRINGS.c.id.in_(over)))
-    return [Tally(*kind, lateness) for kind, lateness in tallies.items()]
+    return [
+        Tally(firing_class, outcome, lateness, reason)
+        for (firing_class, outcome, reason), lateness in tallies.items()
+    ]
 
 
 async def _record(

@@ -90,7 +90,8 @@ async def settle_usual(
             continue
         outcome = None if row.outcome == KNOWN else Outcome(row.outcome)
         lateness = dialect.numbers_of(row.lateness)
-        tallies.append(Tally(FiringClass(row.firing_class), outcome, lateness))
+        reason = "" if outcome is None else row.reason
+        tallies.append(Tally(FiringClass(row.firing_class), outcome, lateness, reason))
     return tallies, remain
 
 

@@ -68,18 +68,19 @@ _NOT_STANDING = """CASE WHEN firing.firing_class = 'guest' THEN
             OR (SELECT rule.id FROM rules AS rule WHERE rule.id = firing.rule_id) IS NOT NULL)
     END"""
 
-_RECORD = """
-    INSERT INTO firing_log (nominal_day, dedupe_key, event_id, task_id, rule_id, user_id,
-                            firing_class, due_at, decided_at, outcome, reason)
-    SELECT nominal_day, dedupe_key, event_id, task_id, rule_id, user_id, firing_class, due_at,
-        {now}, outcome,
-        CASE
+_REASON = """CASE
             WHEN outcome = 'gone' AND alive THEN 'rule or membership gone'
             WHEN outcome = 'gone' THEN 'task or event gone'
             WHEN outcome = 'expired' THEN 'no longer useful'
             WHEN outcome = 'folded' THEN 'later than its grace'
             ELSE ''
-        END
+        END"""
+
+_RECORD = """
+    INSERT INTO firing_log (nominal_day, dedupe_key, event_id, task_id, rule_id, user_id,
+                            firing_class, due_at, decided_at, outcome, reason)
+    SELECT nominal_day, dedupe_key, event_id, task_id, rule_id, user_id, firing_class, due_at,
+        {now}, outcome, {reason}
     FROM judged WHERE outcome NOT IN ('known', 'left', 'stale_replanned')
 """
 
@@ -113,6 +114,7 @@ _ON_POSTGRESQL = {
     "taken": "given JOIN firings AS firing ON firing.id = given.id",
     "grace_over": "firing.due_at + make_interval(secs => firing.grace_seconds) < :now",
     "now": ":now",
+    "reason": _REASON,
     "released": "greatest(due_at, :now)",
     "transaction": "CAST(CAST(pg_current_xact_id() AS text) AS bigint)",
     "payload": """CAST(json_build_object(
@@ -128,15 +130,16 @@ _ALL = """
         SELECT id FROM {once} CROSS JOIN unnest(CAST(:taken AS uuid[])) AS given (id)
     ), judged AS MATERIALIZED ({judged}), recorded AS ({record}), handed AS ({hand_over}),
         marked AS ({mark}), removed AS ({remove})
-    SELECT outcome, firing_class,
+    SELECT outcome, firing_class, {reason} AS reason,
         array_agg(CAST(extract(epoch FROM :now - due_at) AS float8)) AS lateness
-    FROM judged GROUP BY outcome, firing_class
+    FROM judged GROUP BY outcome, firing_class, reason
 """
 
 _SETTLE_ON_POSTGRESQL = sa.text(
     _ALL.format(
         once=once(":once"),
         judged=_JUDGED.format(**_ON_POSTGRESQL),
+        reason=_REASON,
         record=_RECORD.format(**_ON_POSTGRESQL),
         hand_over=_HAND_OVER.format(**_ON_POSTGRESQL),
         mark=_MARK.format(**_ON_POSTGRESQL),
@@ -165,6 +168,7 @@ _ON_SQLITE = {
     "taken": "json_each(:taken) AS taken CROSS JOIN firings AS firing ON firing.id = taken.value",
     "grace_over": "firing.due_at + firing.grace_seconds * 1000000 < :now",
     "now": ":now",
+    "reason": _REASON,
     "released": "max(due_at, :now)",
     "transaction": "0",
     "payload": """json_object(
@@ -180,10 +184,12 @@ _JUDGE_ON_SQLITE = sa.text(
 _WRITE_ON_SQLITE = [
     sa.text(each.format(**_ON_SQLITE)).bindparams(_NOW) for each in (_RECORD, _HAND_OVER, _MARK)
 ]
-_TELL_ON_SQLITE = sa.text("""
-    SELECT outcome, firing_class, json_group_array((:now - due_at) / 1e6) AS lateness
-    FROM judged GROUP BY outcome, firing_class
-""").bindparams(_NOW)
+_TELL = """
+    SELECT outcome, firing_class, {reason} AS reason,
+        json_group_array((:now - due_at) / 1e6) AS lateness
+    FROM judged GROUP BY outcome, firing_class, reason
+"""
+_TELL_ON_SQLITE = sa.text(_TELL.format(**_ON_SQLITE)).bindparams(_NOW)
 
 
 async def settle_on_sqlite(

@@ -141,7 +141,9 @@ async def test_what_a_pause_held_back_goes_no_faster_either(room, schedulers):
 
 
 @on_sqlite
-async def test_one_user_is_told_the_most_important_by_itself_and_the_rest_in_one(room, schedulers):
+async def test_one_user_is_told_the_most_important_by_itself_and_the_rest_in_one(
+    room, schedulers, metrics
+):
     here = await wedding(room)
     await task(room, here, days=1, title="Robe")
     late = [await task(room, here, at=time(11, minute)) for minute in (0, 10, 20)]
@@ -159,6 +161,10 @@ async def test_one_user_is_told_the_most_important_by_itself_and_the_rest_in_one
             "folded",
             "late by an outage; told in one with others",
         )
+    folded = {"class": "policy_far", "outcome": "folded", "reason": "outage"}
+    assert value_of(metrics, "reminders_said_total", **folded) == 3
+    near = {"class": "policy_near"}
+    assert value_of(metrics, "reminders_said_lateness_seconds_count", **near) == 1
 
 
 @on_sqlite

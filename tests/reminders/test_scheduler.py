@@ -204,8 +204,9 @@ async def test_after_downtime_a_reminder_comes_late_while_it_helps_and_then_neve
     (missed,) = await room.firings.settled(later.id, AMINA)
     assert (missed.outcome, missed.reason) == ("expired", "no longer useful")
     labels = {"class": "exact_calendar"}
-    assert value_of(metrics, "reminders_firings_total", outcome="fired", **labels) == 1
-    assert value_of(metrics, "reminders_firings_total", outcome="expired", **labels) == 1
+    fired, expired = {"outcome": "fired", "reason": ""}, {"outcome": "expired", "reason": "useless"}
+    assert value_of(metrics, "reminders_firings_total", **fired, **labels) == 1
+    assert value_of(metrics, "reminders_firings_total", **expired, **labels) == 1
     assert value_of(metrics, "reminders_lateness_seconds_sum", **labels) == 27 * 3600
 
 
@@ -387,7 +388,7 @@ async def test_after_downtime_what_came_too_late_is_told_in_one(anywhere, notice
     (notice,) = await notices()
     assert notice.template == "task.missed"
     assert (notice.data["count"], notice.variables["lines"].splitlines()[-1]) == ("7", "+2")
-    labels = {"class": "policy_far", "outcome": "folded"}
+    labels = {"class": "policy_far", "outcome": "folded", "reason": "late"}
     assert value_of(metrics, "reminders_firings_total", **labels) == 7
 
 

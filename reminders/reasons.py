@@ -1,0 +1,46 @@
+"""Why something else became of firings than that they went off: as words for metrics. Pure."""
+
+from reminders.budget import OVER_BUDGET
+from reminders.folding import MATTERS_LITTLE, TOO_LATE, WHILE_AWAY
+from reminders.handover import (
+    IN_THE_MORNING,
+    LATER_THAN_GRACE,
+    NO_LONGER_USEFUL,
+    NOT_STANDING,
+    OVER,
+    UNTIL_USELESS,
+)
+from reminders.saying import WITH_OTHERS
+
+PAUSED = "paused"
+
+OTHER = "other"
+"""What has no word: an error says what went wrong, and there is no end to that."""
+
+_WORDS = {
+    "": "",
+    OVER: "over",
+    NOT_STANDING: "not_standing",
+    NO_LONGER_USEFUL: "useless",
+    LATER_THAN_GRACE: "late",
+    TOO_LATE: "late",
+    WHILE_AWAY: "outage",
+    WITH_OTHERS: "with_others",
+    MATTERS_LITTLE: "low",
+    OVER_BUDGET: "budget",
+    IN_THE_MORNING: "morning",
+    PAUSED: "paused",
+    "quiet hours": "quiet",
+    "friday": "friday",
+    "ramadan": "ramadan",
+    "iftar": "iftar",
+    "eid": "eid",
+    "weekend": "weekend",
+    "public holiday": "holiday",
+    "working hours": "off_work",
+}
+
+
+def word_of(reason: str) -> str:
+    """One of few words for a reason that is told in a sentence."""
+    return _WORDS.get(reason.removesuffix(UNTIL_USELESS), OTHER)
