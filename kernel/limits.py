@@ -22,7 +22,10 @@ class TokenBucket:
         `now` is monotonic seconds. A cost above `burst` waits for a full bucket.
         """
         if now > self.at:
-            self._fill(now)
+            # As `_fill` does, without the call: this is asked for every command.
+            tokens = self.tokens + (now - self.at) * self.rate
+            self.tokens = tokens if tokens < self.burst else self.burst
+            self.at = now
         if cost <= self.tokens:
             self.tokens -= cost
             return 0.0

@@ -15,6 +15,18 @@ def test_what_is_counted_is_exposed(metrics):
     assert value_of(metrics, "kernel_length_seconds_bucket", le="2.0") == 1
 
 
+def test_what_is_tallied_counts_with_the_rest(metrics):
+    counter = metrics.counter("kernel_things_total", "Things.", ["kind"]).labels("a")
+    tally = metrics.tally(counter)
+    tally.count += 2
+    counter.inc()
+
+    assert value_of(metrics, "kernel_things_total", kind="a") == 3
+    tally.count += 1
+    assert value_of(metrics, "kernel_things_total", kind="a") == 4
+    assert value_of(metrics, "kernel_things_total", kind="a") == 4
+
+
 def test_asking_for_a_name_again_gives_the_same_one(metrics):
     assert metrics.counter("a_total", "A.") is metrics.counter("a_total", "A.")
 
