@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kernel.options import option
+from messaging.connections.frame_io import IN_PYTHON, FrameIO
 from messaging.connections.framing import frame_of
-from messaging.connections.sending import IN_PYTHON, Writers
 from messaging.connections.tapping import Tap
 from messaging.protocol.codec import Codec
 from messaging.protocol.codes import close_reason
@@ -40,7 +40,7 @@ class WireOptions:
         5.0, "How long a client may take to answer that its connection is closed."
     )
     compiled: bool = option(
-        True, "Whether to write to sockets with the part in C, where it was compiled."
+        True, "Whether to read and write frames with the part in C, where it was compiled."
     )
 
     def __post_init__(self) -> None:
@@ -201,11 +201,11 @@ class Wire(ABC):
 class Departures:
     """Everything that leaves at the end of this turn of the event loop."""
 
-    __slots__ = ("_fanouts", "_hopeless", "_loop", "_scheduled", "_wires", "_writers", "tap")
+    __slots__ = ("_fanouts", "_hopeless", "_loop", "_scheduled", "_wires", "frame_io", "tap")
 
-    def __init__(self, writers: Writers = IN_PYTHON) -> None:
+    def __init__(self, frame_io: FrameIO = IN_PYTHON) -> None:
         self.tap: Tap | None = None
-        self._writers = writers
+        self.frame_io = frame_io
         self._wires: list[Wire] = []
         self._fanouts: list[Fanout] = []
         self._hopeless: list[Wire] = []
@@ -233,7 +233,7 @@ class Departures:
         """Write a batch to these now; those that have more to say keep it for later in the turn."""
         sockets = [-1 if wire.due else wire.socket for wire in wires]
         frame = batch.framed
-        for index, written in self._writers.to_all(sockets, frame):
+        for index, written in self.frame_io.to_all(sockets, frame):
             wire = wires[index]
             if wire.due:
                 wire.append(batch)
@@ -259,7 +259,7 @@ class Departures:
             elif frame := wire.framed():
                 straight.append(wire)
                 frames.append(frame)
-        for index, written in self._writers.to_each([each.socket for each in straight], frames):
+        for index, written in self.frame_io.to_each([each.socket for each in straight], frames):
             straight[index].fell_short(frames[index], written)
         hopeless, self._hopeless = self._hopeless, []
         for wire in hopeless:

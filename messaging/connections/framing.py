@@ -1,6 +1,6 @@
 """WebSocket frames of both directions (RFC 6455, 5 and 7.4), without I/O."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import IntEnum
 from typing import Final
 
@@ -53,9 +53,11 @@ class FrameReader:
     before its payload is awaited, so a reader never holds more than a message and a header.
     """
 
-    __slots__ = ("_message", "_opcode", "_rest")
+    __slots__ = ("_message", "_opcode", "_rest", "_whole_message")
 
-    def __init__(self) -> None:
+    def __init__(self, whole: Callable[[bytes, int], bytes | None] | None = None) -> None:
+        """`whole` does what `whole_message` does."""
+        self._whole_message = whole or whole_message
         self._rest: bytes | bytearray = b""
         self._message: bytearray | None = None
         self._opcode = 0
@@ -65,20 +67,9 @@ class FrameReader:
 
         None, and nothing taken, when `feed` must see it.
         """
-        if self._rest or self._message is not None or len(data) < 6:
+        if self._rest or self._message is not None:
             return None
-        first, length = data[0], data[1] - _MASKED
-        start = 6
-        if length == 126:
-            start, length = 8, int.from_bytes(data[2:4], "big")
-        elif not 0 <= length < 126:
-            return None
-        if first not in _WHOLE or length > limit or len(data) != start + length:
-            return None
-        payload = apply_mask(data[start:], data[start - 4 : start])
-        if first == _TEXT and not payload.isascii():
-            _check_utf8(payload)
-        return payload
+        return self._whole_message(data, limit)
 
     def feed(self, data: bytes, *, limit: int) -> Iterator[tuple[int, bytes]]:
         """What is complete now: text, binary, close, ping and pong, each with its payload.
@@ -157,20 +148,50 @@ class FrameReader:
             self._message = bytearray(payload)
             self._opcode = opcode
             return None
-        if opcode == Opcode.TEXT and not payload.isascii():
+        if opcode == Opcode.TEXT:
             _check_utf8(payload)
         return opcode, payload
 
 
+def whole_message(data: bytes, limit: int) -> bytes | None:
+    """The message that `data` is, if it is one whole frame of `limit` bytes at most.
+
+    None for everything else, also for text that is not UTF-8.
+    """
+    if len(data) < 6:
+        return None
+    first, length = data[0], data[1] - _MASKED
+    start = 6
+    if length == 126:
+        start, length = 8, int.from_bytes(data[2:4], "big")
+    elif not 0 <= length < 126:
+        return None
+    if first not in _WHOLE or length > limit or len(data) != start + length:
+        return None
+    payload = apply_mask(data[start:], data[start - 4 : start])
+    return payload if first != _TEXT or _is_utf8(payload) else None
+
+
+def _head(size: int, *, binary: bool) -> bytes:
+    first = b"\x82" if binary else b"\x81"
+    if size < 126:
+        return first + size.to_bytes(1, "big")
+    if size < 65_536:
+        return first + b"\x7e" + size.to_bytes(2, "big")
+    return first + b"\x7f" + size.to_bytes(8, "big")
+
+
+_TEXT_HEADS: Final = [_head(size, binary=False) for size in range(2048)]
+_BINARY_HEADS: Final = [_head(size, binary=True) for size in range(2048)]
+"""Nearly every frame is as short as that."""
+
+
 def frame_of(payload: bytes, *, binary: bool) -> bytes:
     """One unfragmented, unmasked WebSocket frame, as a server sends it."""
-    first = b"\x82" if binary else b"\x81"
     size = len(payload)
-    if size < 126:
-        return b"%b%c%b" % (first, size, payload)
-    if size < 65_536:
-        return b"%b\x7e%b%b" % (first, size.to_bytes(2, "big"), payload)
-    return b"%b\x7f%b%b" % (first, size.to_bytes(8, "big"), payload)
+    if size < 2048:
+        return (_BINARY_HEADS if binary else _TEXT_HEADS)[size] + payload
+    return _head(size, binary=binary) + payload
 
 
 def close_frame(code: int, reason: str = "") -> bytes:
@@ -200,7 +221,14 @@ def close_code_of(payload: bytes) -> int:
 
 
 def _check_utf8(text: bytes) -> None:
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        raise FrameViolation(CloseCode.INVALID_DATA, "text must be UTF-8") from None
+    if not _is_utf8(text):
+        raise FrameViolation(CloseCode.INVALID_DATA, "text must be UTF-8")
+
+
+def _is_utf8(text: bytes) -> bool:
+    if not text.isascii():
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            return False
+    return True

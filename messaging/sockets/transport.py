@@ -44,7 +44,7 @@ class SocketWire(Wire, asyncio.Protocol):
         self.native_pings = native_pings
         self.options = options
         self._wheel = wheel
-        self._reader = FrameReader()
+        self._reader = FrameReader(departures.frame_io.whole_message)
         self._fd = -1
         self._backlog = False
         self._closing = 0.0

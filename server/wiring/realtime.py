@@ -23,9 +23,9 @@ from messaging.commands.server_side import ServerSide
 from messaging.commands.servers import BackEnds
 from messaging.commands.subscriptions import Subscriptions
 from messaging.connections.departures import Departures, WireOptions
+from messaging.connections.frame_io import frame_io
 from messaging.connections.quotas import ConnectionOptions
 from messaging.connections.rates import RateOptions, RateTable
-from messaging.connections.sending import writers
 from messaging.connections.user_rates import RateStore, UserRates
 from messaging.connections.wheel import TimerWheel
 from messaging.delivery.following import Following, HubOptions
@@ -128,7 +128,7 @@ class RealtimeParts:
         self.publishing = Publishing(
             store=ports.publications, bus=bus, namespaces=namespaces, clock=clock
         )
-        self.departures = Departures(writers(compiled=options.wire.compiled))
+        self.departures = Departures(frame_io(compiled=options.wire.compiled))
         self.wheel = TimerWheel(clock=clock)
         self.following = Following(
             streams=self.streams,

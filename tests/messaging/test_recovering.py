@@ -18,7 +18,7 @@ from kernel.bus import Publication, StreamPosition
 from kernel.clock import SystemClock
 from kernel.metrics import Metrics
 from messaging.connections.departures import Departures
-from messaging.connections.sending import writers
+from messaging.connections.frame_io import frame_io
 from messaging.delivery.following import Following, HubOptions
 from messaging.delivery.live import LiveChannel
 from messaging.hub import Hub
@@ -69,7 +69,7 @@ class World:
         clock, metrics = SystemClock(), Metrics()
         self.log = Log(size)
         self.hints: list[Publication] = []
-        departures = Departures(writers(compiled=False))
+        departures = Departures(frame_io(compiled=False))
         following = Following(
             streams=self.log,
             departures=departures,

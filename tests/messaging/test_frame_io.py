@@ -1,4 +1,4 @@
-"""Writing to many sockets does the same in C and in Python."""
+"""Reading frames and writing to many sockets is the same in C and in Python."""
 
 import os
 import shlex
@@ -10,32 +10,35 @@ import sysconfig
 from collections.abc import Iterator
 from importlib.machinery import ExtensionFileLoader
 from importlib.util import module_from_spec, spec_from_loader
-from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hatch_build import compiled
-from messaging.connections.sending import IN_PYTHON, Writers, writers
+from messaging.connections.frame_io import IN_PYTHON, FrameIO, frame_io
+from tests.support.rawsocket import masked
 
 COMPILER = shlex.split(sysconfig.get_config_var("CC") or "cc")[0]
 WAYS = ["in Python"] + ["compiled"] * bool(shutil.which(COMPILER))
+LIMIT = 1000
 MUCH = b"x" * 10_000_000
 MANY = 100
 """Enough for the compiled way to let other threads run meanwhile."""
 
 
-@pytest.fixture(params=WAYS)
-def way(request: pytest.FixtureRequest, tmp_path: Path) -> Writers:
+@pytest.fixture(params=WAYS, scope="module")
+def way(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> FrameIO:
     if request.param == "in Python":
         return IN_PYTHON
-    built = tmp_path / "native.abi3.so"
+    built = tmp_path_factory.mktemp("compiled") / "native.abi3.so"
     assert compiled(built) == ""
     spec = spec_from_loader("native", ExtensionFileLoader("native", str(built)))
     assert spec is not None
     assert spec.loader is not None
     native = module_from_spec(spec)
     spec.loader.exec_module(native)
-    return Writers(to_all=native.write_to_all, to_each=native.write_to_each)
+    return FrameIO(native.whole_message, native.write_to_all, native.write_to_each)
 
 
 class Pair:
@@ -124,17 +127,61 @@ def test_what_makes_no_sense_is_refused_before_anything_is_written(way, pairs):
         way.to_each([one.fd], ["text"])
 
 
+@given(
+    payload=st.text(max_size=300).map(str.encode)
+    | st.binary(max_size=300)
+    | st.binary(min_size=999),
+    opcode=st.sampled_from([0, 1, 2, 8, 9]),
+    fin=st.booleans(),
+    rsv=st.sampled_from([0, 0, 0, 4]),
+    mask=st.sampled_from([True, True, True, False]),
+    more=st.sampled_from([b"", b"", b"x", masked(b"another")]),
+    cut=st.sampled_from([0, 0, 1, 7]),
+)
+def test_a_whole_frame_is_told_from_everything_else(
+    way, payload, opcode, fin, rsv, mask, more, cut
+):
+    data = masked(payload, opcode=opcode, fin=fin, rsv=rsv, mask=mask)
+    data = data[: len(data) - cut] if cut else data + more
+
+    is_whole = fin and not rsv and mask and not more and not cut
+    is_message = opcode == 2 or (opcode == 1 and _is_text(payload))
+    expected = payload if is_whole and is_message and len(payload) <= LIMIT else None
+    assert way.whole_message(data, LIMIT) == expected
+
+
+def _is_text(payload: bytes) -> bool:
+    return payload.decode(errors="replace").encode() == payload
+
+
+@given(data=st.binary(max_size=20))
+def test_the_first_bytes_of_anything_are_no_whole_frame_or_the_same_one(way, data):
+    assert way.whole_message(data, LIMIT) == IN_PYTHON.whole_message(data, LIMIT)
+
+
+@pytest.mark.parametrize("size", [0, 1, 7, 8, 9, 125, 126, 65_535])
+def test_every_size_is_unmasked_to_the_last_byte(way, size):
+    payload = bytes(at * 7 % 251 for at in range(size))
+
+    assert way.whole_message(masked(payload, opcode=2), 65_535) == payload
+
+
+def test_what_is_no_frame_at_all_is_refused(way):
+    with pytest.raises(TypeError):
+        way.whole_message("text, not bytes", LIMIT)
+
+
 def test_without_the_compiled_part_everything_is_written_in_python(monkeypatch):
     monkeypatch.setitem(sys.modules, "messaging.native", None)
 
-    assert writers(compiled=True) is IN_PYTHON
+    assert frame_io(compiled=True) is IN_PYTHON
 
 
 def test_the_compiled_part_is_used_unless_it_is_not_wanted():
-    assert writers(compiled=False) is IN_PYTHON
+    assert frame_io(compiled=False) is IN_PYTHON
 
 
-SANITIZED = """
+SANITIZED = r"""
 import socket, sys
 from importlib.machinery import ExtensionFileLoader
 from importlib.util import module_from_spec, spec_from_loader
@@ -155,6 +202,21 @@ for arguments in [(fds, b"", 1), (7, b""), (["fd"], b""), ([2**70], b""), (fds, 
     try:
         native.write_to_all(*arguments)
     except (TypeError, OverflowError, SystemError):
+        continue
+    raise AssertionError(arguments)
+mask, text = bytes(range(4)), bytes(range(97, 123)) * 9
+for size in range(200):
+    body = bytes(byte ^ mask[at % 4] for at, byte in enumerate(text[:size]))
+    head = bytes([0x81, 0x80 | size]) if size < 126 else bytes([0x81, 0xFE, 0, size])
+    frame = head + mask + body
+    assert native.whole_message(frame, 200) == text[:size]
+    for end in range(len(frame)):
+        assert native.whole_message(frame[:end], 200) is None
+assert native.whole_message(b"\x81\x81\0\0\0\0\xff", 200) is None
+for arguments in [(), (b"",), ("text", 1), (b"x" * 9, "1"), (b"x" * 9, 2**70), (b"", 1, 2)]:
+    try:
+        native.whole_message(*arguments)
+    except (TypeError, OverflowError):
         continue
     raise AssertionError(arguments)
 for arguments in [(fds, []), (fds, 7), (fds, ["x"] * 100), (fds, [b"x"] * 99 + [None])]:

@@ -1,4 +1,4 @@
-"""Writing to many sockets: in C where that was compiled, in Python everywhere.
+"""Reading a frame and writing to many sockets: in C where compiled, in Python everywhere.
 
 Both ways do the same. Sockets are file descriptors that do not block; a negative one is left
 out. What is returned is told of those only that did not take all of it: their place in the
@@ -10,27 +10,34 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from messaging.connections.framing import whole_message
+
 Shortfall = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Writers:
-    """The two ways in which many are written to."""
+class FrameIO:
+    """What is done for every frame that comes and goes."""
 
+    whole_message: Callable[[bytes, int], bytes | None]
+    """The message that these bytes are, if they are one whole frame of so many bytes at most.
+
+    None for everything else, be it a fragment, several frames or a violation.
+    """
     to_all: Callable[[list[int], bytes], list[Shortfall]]
     """The same frame to each socket."""
     to_each: Callable[[list[int], list[bytes]], list[Shortfall]]
     """To each socket its own frame."""
 
 
-def writers(*, compiled: bool) -> Writers:
-    """The compiled ones if they are wanted and there, else those in Python."""
+def frame_io(*, compiled: bool) -> FrameIO:
+    """The compiled way if it is wanted and there, else the one in Python."""
     if compiled:
         try:
             native = importlib.import_module("messaging.native")
         except ImportError:
             return IN_PYTHON
-        return Writers(to_all=native.write_to_all, to_each=native.write_to_each)
+        return FrameIO(native.whole_message, native.write_to_all, native.write_to_each)
     return IN_PYTHON
 
 
@@ -55,4 +62,4 @@ def _write_to_all(sockets: list[int], frame: bytes) -> list[Shortfall]:
     return _write_to_each(sockets, [frame] * len(sockets))
 
 
-IN_PYTHON = Writers(to_all=_write_to_all, to_each=_write_to_each)
+IN_PYTHON = FrameIO(whole_message, _write_to_all, _write_to_each)
