@@ -10,7 +10,7 @@ import os
 import msgspec
 
 from kernel.identity import Principal
-from kernel.operations import Operation
+from kernel.operations import Operation, awaited
 from server import logs, migrations
 from server.roles import ALL
 from server.serving import listening_socket, run
@@ -30,7 +30,7 @@ class Echo(msgspec.Struct, frozen=True):
 def bench_echo() -> Operation[Echo, Echo]:
     """An answer that needs no database."""
 
-    async def echo(_principal: Principal, asked: Echo) -> Echo:
+    def echo(_principal: Principal, asked: Echo) -> Echo:
         return asked
 
     return Operation(
@@ -40,9 +40,9 @@ def bench_echo() -> Operation[Echo, Echo]:
         summary="Give back what is given.",
         takes=Echo,
         gives=Echo,
-        run=echo,
+        run=awaited(echo),
+        at_once=echo,
         rpc=True,
-        instant=True,
     )
 
 

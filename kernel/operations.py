@@ -66,8 +66,9 @@ class Operation(Generic[I, O]):
     open: bool = False
     """Anybody may ask, and who asks is not looked at: what is taken proves enough by itself."""
 
-    instant: bool = False
-    """`run` never waits: over RPC it is answered in the very turn in which it was asked."""
+    at_once: Callable[[Principal, I], O] | None = None
+    """What `run` does, if it never waits: over RPC it is answered in the very turn it was asked in.
+    """
 
     streams: bool = False
     """`run` gives an asynchronous iterator: over HTTP each of its values, as `gives` describes
@@ -100,6 +101,15 @@ class Operation(Generic[I, O]):
 
 
 AnyOperation = Operation[Any, Any]
+
+
+def awaited(at_once: Callable[[Principal, I], O]) -> Callable[[Principal, I], Awaitable[O]]:
+    """`run` of an operation that never waits."""
+
+    async def run(principal: Principal, asked: I) -> O:
+        return at_once(principal, asked)
+
+    return run
 
 
 def invalid_input(error: msgspec.ValidationError) -> InvalidInput:

@@ -1,7 +1,8 @@
 """Protocol command -> use case -> reply, and every way in which that can fail."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from kernel.clock import Clock
 from kernel.errors import Refusal
@@ -101,7 +102,9 @@ class Commands:
             "messaging_commands_total", "Commands by what was asked and how it ended.",
             ["command", "outcome"],
         )  # fmt: skip
-        self._done = {kind: self._handled.labels(_name_of(kind), "done") for kind in KINDS}
+        self._done = {
+            kind: metrics.tally(self._handled.labels(_name_of(kind), "done")) for kind in KINDS
+        }
         self._servers = Servers(self, back_ends, hub=hub, gate=gate)
 
     # --- what a connection needs of its node ---------------------------------------------------
@@ -113,31 +116,28 @@ class Commands:
         request = command.request
         if self._user_rates is not None and self._user_rates.concern(request):
             return False
-        if type(request) is RPCRequest and request.method in self._procedures.instant:
-            answering = self._rpc(connection, command, request)
-        elif type(request) is PublishRequest and self._publishing.is_passing(request.channel):
-            answering = self._publish(connection, command, request)
-        elif (
-            type(request) is SubscribeRequest
-            and self._gate.has_room
-            and self._subscriptions.is_quick(request)
-        ):
-            answering = self._subscriptions.subscribe(connection, command, request)
-        elif (
-            type(request) is ConnectRequest
-            and not is_api_key(request.token)
-            and self._connecting.at_once(connection, command, request)
-        ):
-            self._done[ConnectRequest].inc()
-            return True
+        if type(request) is RPCRequest:
+            if request.method not in self._procedures.never_wait:
+                return False
+            result = self._procedures.call_at_once(_principal(connection), request)
+            connection.reply(command, result)
+        elif type(request) is PublishRequest:
+            if not self._publishing.is_passing(request.channel):
+                return False
+            _at_once(self._publish(connection, command, request))
+        elif type(request) is SubscribeRequest:
+            if not (self._gate.has_room and self._subscriptions.is_quick(request)):
+                return False
+            _at_once(self._subscriptions.subscribe(connection, command, request))
+        elif type(request) is ConnectRequest:
+            if is_api_key(request.token):
+                return False
+            if not self._connecting.at_once(connection, command, request):
+                return False
         else:
             return False
-        try:
-            answering.send(None)
-        except StopIteration:
-            self._done[type(request)].inc()
-            return True
-        raise AssertionError(f"{request} was to be answered at once, and waits")
+        self._done[type(request)].count += 1
+        return True
 
     async def handle(self, connection: Connection, command: Command) -> None:
         if self._user_rates is not None:
@@ -176,7 +176,7 @@ class Commands:
 
     def done(self, command: Command) -> None:
         """Count a command that was answered."""
-        self._done[type(command.request)].inc()
+        self._done[type(command.request)].count += 1
 
     def failed(self, connection: Connection, command: Command, error: BaseException) -> None:
         if isinstance(error, ProtocolViolation):
@@ -244,6 +244,15 @@ def _name(command: Command) -> str:
 
 def _name_of(kind: type) -> str:
     return kind.__name__.removesuffix("Request").lower()
+
+
+def _at_once(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine that never waits."""
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return
+    raise AssertionError(f"{coroutine} was to be done at once, and waits")
 
 
 def _principal(connection: Connection) -> Principal:

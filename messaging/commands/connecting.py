@@ -187,7 +187,7 @@ class Connecting:
         result = RefreshResult(
             client=connection.client, version=self._version, expires=ttl > 0, ttl=ttl
         )
-        connection.reply(command, result)
+        connection.refreshed(command, result)
 
     def obey(self, connection: Connection, order: control.Refresh) -> None:
         """Let a connection expire at another time, or now, because the application says so."""

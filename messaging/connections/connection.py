@@ -15,7 +15,7 @@ from messaging.connections.host import Host
 from messaging.connections.rates import Spent
 from messaging.protocol.codes import DisconnectCode, ErrorCode, ProtocolViolation, disconnect_for
 from messaging.protocol.events import Refresh, Subscribe, Unsubscribe
-from messaging.protocol.frames import Command, Push, Result
+from messaging.protocol.frames import Command, Event, Push, Result
 from messaging.protocol.requests import ConnectRequest, RPCRequest, SubscribeRequest, Unfit
 from messaging.protocol.results import ConnectResult, Error, RefreshResult, SubscribeResult
 from messaging.protocol.server import Phase, ServerProtocol
@@ -79,10 +79,9 @@ class Connection:
         except ProtocolViolation as violation:
             self.disconnect(violation.code, violation.reason)
             return
-        if commands:
-            if len(commands) == 1 and self._waiting is None and self._running is None:
-                self._start(commands[0])
-                return
+        if len(commands) == 1 and self._waiting is None and self._running is None:
+            self._start(commands[0])
+        elif commands:
             self._kept += len(frame)
             self._waiting = self._waiting or deque()
             self._waiting.extend(commands)
@@ -145,10 +144,14 @@ class Connection:
     def reply(self, command: Command, result: Result) -> None:
         """Answer a command."""
         if self.is_open:
+            self.wire.send(self.protocol.reply(command, result))
+
+    def refreshed(self, command: Command, result: RefreshResult) -> None:
+        """Answer `refresh`."""
+        if self.is_open:
             now = self.host.clock.monotonic()
-            self.wire.send(self.protocol.reply(command, result, now=now))
-            if type(result) is RefreshResult:
-                self.host.wheel.by(self.wire, self.protocol.deadline)
+            self.wire.send(self.protocol.refreshed(command, result, now=now))
+            self.host.wheel.by(self.wire, self.protocol.deadline)
 
     def refuse(self, command: Command, error: Error) -> None:
         """Answer a command with an error. After a refused `connect` nothing else is done."""
@@ -166,20 +169,16 @@ class Connection:
 
     def unsubscribed(self, channel: str, code: int, reason: str) -> None:
         """Tell the client that the server ended a subscription."""
-        if self.is_open:
-            push = Push(Unsubscribe(code, reason), channel)
-            self.wire.send(self.wire.codec.encode_push(push))
+        self._push(Unsubscribe(code, reason), channel)
 
     def subscribed(self, channel: str, result: SubscribeResult) -> None:
         """Tell the client that the server subscribed it to a channel, and what it missed."""
-        if self.is_open:
-            encode = self.wire.codec.encode_push
-            event = Subscribe(
-                result.recoverable, result.epoch, result.offset, result.positioned, result.data
-            )
-            self.wire.send(encode(Push(event, channel)))
-            for publication in result.publications:
-                self.wire.send(encode(Push(publication, channel)))
+        event = Subscribe(
+            result.recoverable, result.epoch, result.offset, result.positioned, result.data
+        )
+        self._push(event, channel)
+        for publication in result.publications:
+            self._push(publication, channel)
 
     def prolong(self, seconds: float | None) -> None:
         """Let the connection expire in so many seconds, or never; the client is told.
@@ -189,8 +188,7 @@ class Connection:
         if self.is_open and self.protocol.phase is Phase.CONNECTED:
             now = self.host.clock.monotonic()
             self.protocol.expire(None if seconds is None else now + seconds)
-            event = Refresh(seconds is not None, math.ceil(seconds or 0))
-            self.wire.send(self.wire.codec.encode_push(Push(event)))
+            self._push(Refresh(seconds is not None, math.ceil(seconds or 0)))
             self.host.wheel.by(self.wire, self.protocol.deadline)
 
     def expire_subscription(self, subscription: Subscription, seconds: float) -> None:
@@ -209,6 +207,10 @@ class Connection:
                 self.wire.departures.tap.closed(self.wire, code, reason)
             self.wire.close(code, reason)
             self.lost()
+
+    def _push(self, event: Event, channel: str = "") -> None:
+        if self.is_open:
+            self.wire.send(self.wire.codec.encode_push(Push(event, channel)))
 
     def _end_expired(self, now: float) -> None:
         """End the subscriptions whose time is over, and see which is the next."""
@@ -245,13 +247,9 @@ class Connection:
         return request.method, command.id if self.host.overlaps(request.method) else 0
 
     def _is_free(self, lane: Lane | None) -> bool:
-        running = self._running
-        assert running is not None
-        if None in running:
-            return False
-        return lane is None or (
-            lane not in running and len(running) < self.host.options.rpcs_at_once
-        )
+        running = self._running or {}
+        has_room = lane not in running and len(running) < self.host.options.rpcs_at_once
+        return None not in running and (lane is None or has_room)
 
     def _start(self, command: Command) -> None:
         if (declined := self._limit(command)) is not None:
@@ -285,16 +283,16 @@ class Connection:
     def _limit(self, command: Command) -> Error | None:
         """Why a command is refused before anybody looks into it."""
         request = command.request
-        if type(request) is Unfit:
-            return Error(request.code, request.message)
         if type(request) is ConnectRequest:
             return None
+        if type(request) is Unfit:
+            return Error(request.code, request.message)
         if type(request) is SubscribeRequest and self.subscriptions is not None:
             if request.channel in self.subscriptions:
                 return Error.of(ErrorCode.ALREADY_SUBSCRIBED)
             if len(self.subscriptions) >= self.host.options.channels:
                 return Error.of(ErrorCode.LIMIT_EXCEEDED)
-        rates, now = self.host.rates, self.host.clock.monotonic
-        if rates is not None and rates.refuses(self, request, now()):
+        host = self.host
+        if host.rates is not None and host.rates.refuses(self, request, host.clock.monotonic()):
             return Error.of(ErrorCode.TOO_MANY_REQUESTS)
         return None

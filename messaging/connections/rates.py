@@ -138,6 +138,14 @@ class RateTable:
         return any(limited)
 
     @property
+    def only_total(self) -> bool:
+        """Whether every command takes from one and the same bucket, and from no other."""
+        drawn = [*self._by_type.values(), *self._by_method.values()]
+        return all(each == self._total for each in drawn) and [
+            len(buckets) for _, buckets in self._total
+        ] == [1]
+
+    @property
     def longest(self) -> float:
         """The longest interval of all buckets, in seconds."""
         groups = (*self._by_type.values(), *self._by_method.values(), self.errors, self._total)
@@ -205,6 +213,7 @@ class ConnectionRates:
             table.setdefault(TOTAL, total)
         self.error_code = next(each for each in ERROR_CODES if each == options.error_code)
         self._table = RateTable(table)
+        self._only_total = self._table.only_total
         self._refused = metrics.counter(*REFUSALS).labels("connection")
 
     def __bool__(self) -> bool:
@@ -212,7 +221,12 @@ class ConnectionRates:
 
     def refuses(self, account: Account, request: Request | None, now: float) -> bool:
         """Whether a command comes too soon; if not, it is counted."""
-        refused = _overdraws(account, self._table.draws(request), now)
+        if self._only_total and account.spent is not None and TOTAL in account.spent:
+            # The same, sooner: it is so unless an operator says otherwise.
+            [bucket] = account.spent[TOTAL]
+            refused = bucket.take(now) > 0.0
+        else:
+            refused = _overdraws(account, self._table.draws(request), now)
         if refused:
             self._refused.inc()
         return refused

@@ -21,7 +21,8 @@ The contract of the server's side::
 
     commands = protocol.receive(frame)             # what arrived, as values and in order
     protocol.accept(command, result, now=now, first_ping=0.73)   # -> bytes: answers `connect`
-    protocol.reply(command, result, now=now)       # -> bytes: answers anything else
+    protocol.refreshed(command, result, now=now)   # -> bytes: answers `refresh`
+    protocol.reply(command, result)                # -> bytes: answers anything else
     protocol.refuse(command, error, now=now)       # -> bytes: an error instead of a result
     protocol.tick(now)                             # at protocol.deadline: -> a ping, or None
     JSON.encode_push(push)                         # -> bytes: once per format for everybody

@@ -14,6 +14,7 @@ PAYLOAD_DEPTH = 64
 """Payloads nested deeper are refused, so that nobody who decodes one later runs out of stack."""
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+[_ARRAY] = b"["
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _json_text = msgspec.json.Decoder(msgspec.Raw)
 
@@ -90,6 +91,10 @@ def is_payload(data: bytes) -> bool:
 
 def is_shallow(data: bytes) -> bool:
     """Whether a JSON text is not nested too deep."""
+    # The usual ones are too short for it: a level below another takes five bytes, `{"":}`, or
+    # two where there are arrays.
+    if len(data) <= (2 if _ARRAY in data else 5) * PAYLOAD_DEPTH:
+        return True
     if data.count(b"[") + data.count(b"{") <= PAYLOAD_DEPTH:
         return True
     return _depth(data) <= PAYLOAD_DEPTH

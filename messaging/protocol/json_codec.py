@@ -24,6 +24,8 @@ from messaging.protocol.results import Error, HistoryResult, RPCResult
 from messaging.protocol.shapes import EVENTS, REQUESTS, RESULTS
 from messaging.protocol.values import ClientInfo, Publication, Uint32, Value
 
+# Looking for a byte by its number takes a fraction of the time that looking for b"\n" does.
+_LINE_FEED, _CARRIAGE_RETURN = b"\n\r"
 _encode = msgspec.json.Encoder().encode
 _text = msgspec.json.Decoder(str)
 
@@ -41,11 +43,10 @@ class JsonCodec:
     def decode_commands(self, frame: bytes, *, limit: int) -> list[Command]:
         if frame == self.pong:
             return [PONG]
-        ends = frame.count(b"\n")
-        if not ends:
+        if _LINE_FEED not in frame:
             return [_command(_decoded(_command_line, frame))]
         # Before anything is made of them; some lines may be empty.
-        if ends > 2 * limit:
+        if frame.count(b"\n") > 2 * limit:
             raise ProtocolViolation(DisconnectCode.BAD_REQUEST, "too many lines in a frame")
         lines = _lines(_command_line, frame)
         if len(lines) > limit:
@@ -133,7 +134,7 @@ def _history(result: HistoryResult) -> bytes:
 
 def _one_line(text: bytes) -> bytes:
     """Valid JSON has line ends only between its tokens, where a space says the same."""
-    if b"\n" in text or b"\r" in text:
+    if _LINE_FEED in text or _CARRIAGE_RETURN in text:
         return text.replace(b"\n", b" ").replace(b"\r", b" ")
     return text
 

@@ -2,7 +2,7 @@
 
 from kernel.errors import InvalidInput, Unavailable
 from kernel.identity import Principal, Scope
-from kernel.operations import AnyOperation, Nothing, Operation
+from kernel.operations import AnyOperation, Nothing, Operation, awaited
 from messaging.errors import NothingStands
 from messaging.standing import schemas
 from messaging.standing.activity import Activity
@@ -37,9 +37,9 @@ def operations(
             summary="Say that you use the application right now. Call it as often as you like.",
             takes=Nothing,
             gives=Nothing,
-            run=users.active,
+            run=awaited(users.active),
+            at_once=users.active,
             rpc=True,
-            instant=True,
             also_called=("update_user_status",),
         ),
         Operation(
@@ -155,7 +155,7 @@ class _ForUsers:
         found = await self._statuses.seen_by(principal.user, asked.user_ids)
         return schemas.statuses_answer(found)
 
-    async def active(self, principal: Principal, _: Nothing) -> Nothing:
+    def active(self, principal: Principal, _: Nothing) -> Nothing:
         self._activity.note(principal.user)
         return Nothing()
 

@@ -1,7 +1,7 @@
 """Every command, every way it can go wrong: a clear error or the right code, and on it goes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from typing import Any
 
 import msgspec
@@ -11,7 +11,7 @@ from kernel.adapters.database import Database
 from kernel.errors import Kind, RateLimited, Unavailable
 from kernel.identity import Principal
 from kernel.ids import UserId
-from kernel.operations import Operation
+from kernel.operations import Operation, awaited
 from messaging.commands.gate import GateOptions
 from messaging.connections.quotas import ConnectionOptions
 from messaging.nodes.control import CONTROL, Disconnect, publication_of_order
@@ -36,26 +36,29 @@ class Count(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     number: int = 0
 
 
-async def _double(_: Principal, count: Count) -> Count:
+Answer = Callable[[Principal, Count], Count]
+
+
+def _double(_: Principal, count: Count) -> Count:
     return Count(count.number * 2)
 
 
-async def _burst(_: Principal, __: Count) -> Count:
+def _burst(_: Principal, __: Count) -> Count:
     raise RuntimeError("a bug")
 
 
-async def _busy(_: Principal, __: Count) -> Count:
+def _busy(_: Principal, __: Count) -> Count:
     raise Unavailable("The database is away.")
 
 
-async def _limited(_: Principal, __: Count) -> Count:
+def _limited(_: Principal, __: Count) -> Count:
     raise RateLimited("Not so fast.", retry_after=3.0)
 
 
-def _operation(name: str, run: Any, *, instant: bool = False) -> Operation[Count, Count]:
+def _operation(name: str, does: Answer, *, at_once: bool = False) -> Operation[Count, Count]:
     return Operation(
         name=name, method="POST", path=f"/v1/{name}", summary=name, takes=Count, gives=Count,
-        run=run, rpc=True, instant=instant,
+        run=awaited(does), at_once=does if at_once else None, rpc=True,
     )  # fmt: skip
 
 
@@ -64,9 +67,9 @@ OPERATIONS = [
     _operation("test.burst", _burst),
     _operation("test.busy", _busy),
     _operation("test.limited", _limited),
-    _operation("instant.double", _double, instant=True),
-    _operation("instant.burst", _burst, instant=True),
-    _operation("instant.limited", _limited, instant=True),
+    _operation("instant.double", _double, at_once=True),
+    _operation("instant.burst", _burst, at_once=True),
+    _operation("instant.limited", _limited, at_once=True),
 ]
 
 

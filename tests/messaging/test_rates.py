@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from kernel.adapters.database import Database
 from kernel.identity import Principal
-from kernel.operations import Nothing, Operation
+from kernel.operations import Nothing, Operation, awaited
 from messaging.connections.quotas import ConnectionOptions
 from messaging.connections.rates import KINDS, Bucket, RateOptions, RateTable, Spent, take
 from messaging.protocol import requests
@@ -87,6 +87,22 @@ def test_a_refused_command_takes_nothing():
     allowed(rates, PUBLISH, spent, times=1000, now=0.0)
 
     assert allowed(rates, RPC, spent, times=100, now=0.0) == 9
+
+
+@pytest.mark.parametrize(
+    ("buckets", "expected"),
+    [
+        ({"total": [(3, 1.0)]}, True),
+        ({}, False),
+        ({"total": [(3, 1.0), (9, 60.0)]}, False),
+        ({"total": [(3, 1.0)], "rpc": [(2, 1.0)]}, False),
+        ({"total": [(3, 1.0)], "rpc:m": [(2, 1.0)]}, False),
+        ({"total": [(3, 1.0)], "error": [(2, 1.0)]}, True),
+        ({"default": [(3, 1.0)]}, False),
+    ],
+)
+def test_the_short_way_is_for_one_bucket_that_all_commands_share(buckets, expected):
+    assert table(**buckets).only_total is expected
 
 
 @given(
@@ -240,12 +256,12 @@ async def test_a_user_may_connect_only_so_often(sqlite_database):
 
 
 async def test_what_waits_for_nothing_is_counted_all_the_same(sqlite_database):
-    async def greet(_: Principal, nothing: Nothing) -> Nothing:
+    def greet(_: Principal, nothing: Nothing) -> Nothing:
         return nothing
 
     greeting = Operation(
         name="greet", method="POST", path="/v1/greet", summary="Greet.", takes=Nothing,
-        gives=Nothing, run=greet, rpc=True, instant=True,
+        gives=Nothing, run=awaited(greet), at_once=greet, rpc=True,
     )  # fmt: skip
     node = Node(
         sqlite_database,

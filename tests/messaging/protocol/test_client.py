@@ -319,11 +319,11 @@ class ConnectionPair:
                 result = ConnectResult("c", "zaffa 1.0")
                 return self.server.accept(command, result, now=0.0, first_ping=0.75)
             case SubscribeRequest() as request:
-                return self.server.reply(command, self._subscribe(request), now=0.0)
+                return self.server.reply(command, self._subscribe(request))
             case RPCRequest(data=data):
-                return self.server.reply(command, RPCResult(data), now=0.0)
+                return self.server.reply(command, RPCResult(data))
             case UnsubscribeRequest():
-                return self.server.reply(command, UnsubscribeResult(), now=0.0)
+                return self.server.reply(command, UnsubscribeResult())
             case request:
                 return self.server.refuse(command, request, now=0.0)
 

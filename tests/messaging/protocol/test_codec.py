@@ -236,6 +236,17 @@ def test_brackets_in_texts_and_side_by_side_are_not_depth():
     assert is_payload(b"[" * PAYLOAD_DEPTH + b"]" * PAYLOAD_DEPTH)
 
 
+@given(
+    st.lists(st.sampled_from([(b"[", b"]"), (b'{"":', b"}"), (b'{"a[":', b"}")]), min_size=60),
+    st.sampled_from([b"{}", b"[]", b"1"]),
+)
+def test_the_shortest_payload_that_is_too_deep_is_none(levels, innermost):
+    opened = b"".join(begin for begin, _ in levels)
+    data = opened + innermost + b"".join(end for _, end in reversed(levels))
+
+    assert is_payload(data) is (len(levels) + (innermost != b"1") <= PAYLOAD_DEPTH)
+
+
 @given(json_texts)
 def test_what_is_no_payload_to_us_is_none_to_json(text):
     assert is_payload(text)

@@ -202,10 +202,10 @@ def test_a_refresh_prolongs_the_connection():
     protocol = opened(result=SHORT, ping_every=0, expiry_grace=25)
     refresh = Command(2, RefreshRequest("t"))
 
-    protocol.reply(refresh, RefreshResult(expires=True, ttl=100), now=50)
+    protocol.refreshed(refresh, RefreshResult(expires=True, ttl=100), now=50)
     assert protocol.deadline == 175
 
-    protocol.reply(refresh, RefreshResult(), now=60)
+    protocol.refreshed(refresh, RefreshResult(), now=60)
     assert protocol.deadline == inf
 
 
@@ -366,7 +366,7 @@ def test_nothing_a_client_says_does_more_than_violate_the_protocol(codec, sent, 
 @both
 @given(answer=st.builds(RPCResult, data=st.just(b'"\xc2\xa0"')), id=st.integers(1, 2**32 - 1))
 def test_replies_carry_the_id_of_their_command(codec, answer, id):
-    encoded = opened(codec).reply(Command(id, RPCRequest("m")), answer, now=0)
+    encoded = opened(codec).reply(Command(id, RPCRequest("m")), answer)
 
     assert codec.decode_answers(encoded) == [Reply(id, answer)]
 
@@ -378,7 +378,7 @@ def test_answering_at_the_wrong_time_is_a_bug_of_ours():
     command = Command(2, RPCRequest("m"))
     for protocol in (fresh(), connecting()):
         with pytest.raises(AssertionError):
-            protocol.reply(command, RPCResult(), now=0)
+            protocol.reply(command, RPCResult())
     for protocol in (fresh(), opened()):
         with pytest.raises(AssertionError):
             protocol.accept(CONNECT, HELLO, now=0, first_ping=1)
