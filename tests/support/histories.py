@@ -28,6 +28,7 @@ def clocks(zone: str) -> ZoneInfo:
         return ZoneInfo.from_file(file, key=zone)
 
 
+@cache
 def shown_at(wall: datetime, zone: str) -> datetime:
     """The first quarter of an hour at which the clocks show `wall` or more."""
     at = wall.replace(tzinfo=UTC) - timedelta(hours=16)

@@ -12,9 +12,10 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from kernel.adapters.database import Row
+from kernel.adapters.outbox_claims import OUTBOX, WAITING
 from kernel.ids import UserId
 from kernel.metrics import Metrics
-from kernel.notices import Notice
+from kernel.notices import NOTICE, Notice
 from kernel.workers import Pulse
 from reminders.adapters.mapping import EVENTS, FIRINGS, LOG, MARKS
 from reminders.adapters.sql_digests import ITEMS
@@ -64,6 +65,7 @@ class Life:
         self.taps: list[Notice] = []
         self.planned_with = self.room.almanac.known
         self.hasty = False
+        self.unheard = False
 
     async def begin(self, day: date, at: time) -> None:
         async with self.database.transaction() as connection:
@@ -118,14 +120,10 @@ class Life:
 
     async def next_due(self) -> datetime | None:
         """When something is due next, unless its class is paused."""
-        query = self._due().where(FIRINGS.c.due_at > self.clock.now())
+        named = {"now": self.clock.now(), "paused": list(self.book.paused)}
         async with self.database.reading() as connection:
-            return cast("datetime | None", (await connection.execute(query)).scalar_one())
-
-    def _due(self) -> sa.Select[Any]:
-        return sa.select(sa.func.min(FIRINGS.c.due_at)).where(
-            FIRINGS.c.firing_class.not_in(self.book.paused)
-        )
+            found = (await connection.execute(_NEXT_DUE, named)).scalar_one()
+            return cast("datetime | None", found)
 
     async def settle(self) -> None:
         """What is told when all workers are at rest is what the book tells."""
@@ -140,7 +138,7 @@ class Life:
         busy = False
         self.hasty = not self.hasty
         for turn in range(20):
-            plans, due = await self._to_do()
+            plans, due, self.unheard = await self._to_do()
             if not plans and not due:
                 return busy
             busy = True
@@ -153,19 +151,14 @@ class Life:
                 self.clock.move(seconds=SWEEP_SECONDS)
         raise AssertionError("the workers do not come to rest")
 
-    async def _to_do(self) -> tuple[bool, bool]:
-        """Whether there are plans to make, and whether anything is due."""
+    async def _to_do(self) -> tuple[bool, bool, bool]:
+        """Whether there are plans to make, whether anything is due, and whether to be heard."""
         now = self.clock.now()
-        ends = sa.select(sa.func.min(EVENTS.c.planned_until)).where(EVENTS.c.cancelled_at.is_(None))
-        query = sa.select(
-            sa.select(sa.func.count()).select_from(MARKS).scalar_subquery(),
-            ends.scalar_subquery(),
-            self._due().scalar_subquery(),
-        )
+        named = {"now": now, "paused": list(self.book.paused)}
         async with self.database.reading() as connection:
-            marks, end, due = (await connection.execute(query)).one()
-        plans = bool(marks) or (end is not None and end < now + TOP_UP)
-        return plans, due is not None and due <= now + LOOK_AHEAD
+            marked, end, due, unheard = (await connection.execute(_TO_DO, named)).one()
+        plans = marked or (end is not None and end < now + TOP_UP)
+        return plans, due is not None and due <= now + LOOK_AHEAD, unheard
 
     async def die_working(self, until: datetime, after: int) -> None:
         """A worker dies at the end of its transaction, and others do it all again."""
@@ -196,10 +189,11 @@ class Life:
 
     async def hear(self) -> None:
         now, expected = self.clock.now(), self.book.step(self.clock.now())
-        # What is given back is planned and goes off anew, within the same moment.
-        notices = await self.room.notices()
-        while await self.work():
+        notices: list[Notice] = []
+        while self.unheard:
             notices += await self.room.notices()
+            # What is given back is planned and goes off anew, within the same moment.
+            await self.work()
         rows = await self._logged() if notices else {}
         exact: list[Word] = []
         for notice in notices:
@@ -352,6 +346,26 @@ class Life:
     async def _logged(self) -> dict[bytes, Any]:
         async with self.database.reading() as connection:
             return {row.dedupe_key: row for row in await connection.execute(sa.select(LOG))}
+
+
+_PLANNED = sa.select(sa.func.min(FIRINGS.c.due_at)).where(
+    FIRINGS.c.firing_class.not_in(sa.bindparam("paused", expanding=True))
+)
+_NOW: sa.BindParameter[datetime] = sa.bindparam("now", type_=FIRINGS.c.due_at.type)
+_NEXT_DUE = _PLANNED.where(FIRINGS.c.due_at > _NOW)
+_TO_DO = sa.select(
+    sa.exists().select_from(MARKS),
+    sa.select(sa.func.min(EVENTS.c.planned_until))
+    .where(EVENTS.c.cancelled_at.is_(None))
+    .scalar_subquery(),
+    _PLANNED.scalar_subquery(),
+    sa.exists().where(
+        WAITING,
+        OUTBOX.c.kind.in_([REMINDER, NOTICE]),
+        OUTBOX.c.due_at <= _NOW,
+        sa.or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= _NOW),
+    ),
+)
 
 
 def _keys(notice: Notice) -> list[bytes]:
