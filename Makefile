@@ -4,6 +4,7 @@ VENV   ?= .venv
 # Tests wait for half of their time: for servers, deadlines, and what must not happen.
 WORKERS ?= 3
 FUZZ_SECONDS ?= 60
+SOAK_SECONDS ?= 3600
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
@@ -11,15 +12,15 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast check format lint types contracts bench soak fuzz migration \
-        protocol lock build clean
+.PHONY: help run test test-fast check format lint types contracts bench soak soak-crash \
+        soak-reminders fuzz migration protocol lock build clean
 
 help:
 	@echo "make run        the server with demo data, on http://127.0.0.1:8000"
 	@echo "make test       every test, on SQLite, PostgreSQL and Valkey, with the official clients"
 	@echo "make check      format, lint, types, import contracts and the fast tests"
 	@echo "make bench      the benchmarks, peers beside us in the same run"
-	@echo "make soak       the crash tests for an hour, and the long forms of reminders' tests"
+	@echo "make soak       the long forms: soak-crash for SOAK_SECONDS=3600, then soak-reminders"
 	@echo "make fuzz       the coverage-guided fuzzer, for FUZZ_SECONDS=60; on Linux"
 	@echo "make migration m='Say what changes.'   a new migration from the tables"
 	@echo "make build      wheel and source distribution, in dist/"
@@ -82,9 +83,15 @@ check: lint types contracts test-fast
 bench: $(VENV)/.development
 	$(BIN)/python -m benchmarks
 
-soak: $(VENV)/.development
-	ZAFFA_TEST_SOAK_SECONDS=3600 $(BIN)/pytest -s -m crash --timeout 7200 tests/crash
-	ZAFFA_TEST_SOAK_SECONDS=3600 $(BIN)/pytest --timeout 7200 tests/reminders
+# CONTRIBUTING.md says what each of them proves, and how long it takes.
+soak: soak-crash soak-reminders
+
+soak-crash: $(VENV)/.development
+	ZAFFA_TEST_SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/pytest -s -m crash --timeout 7200 tests/crash
+
+soak-reminders: $(VENV)/.development
+	ZAFFA_TEST_SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/pytest -n $(WORKERS) --timeout 7200 \
+	  tests/reminders tests/flows/test_reminders_bad_input.py
 
 fuzz: $(VENV)/.fuzzing
 	$(BIN)/python -m tests.fuzz.guided --seconds $(FUZZ_SECONDS)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from kernel.ids import new_id
 from reminders.adapters.firing_columns import columns_of_firing
-from reminders.adapters.mapping import FIRINGS, LOG
+from reminders.adapters.mapping import FIRINGS, LOG, MARKS
 from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_firings import SqlFiringStore
 from reminders.days import MAIN
@@ -38,6 +38,7 @@ async def test_sql_and_the_rules_judge_alike(database, seed):
     async with database.transaction() as connection:
         rows = [{"id": new_id(START), **columns_of_firing(each.firing)} for each in given]
         await connection.execute(FIRINGS.insert(), rows)
+        await connection.execute(MARKS.delete())
 
     def usual(firing_class, habits):
         return not needs_a_look(firing_class, habits, START, ())
@@ -57,9 +58,16 @@ async def test_sql_and_the_rules_judge_alike(database, seed):
     async with database.reading() as connection:
         found = list(await connection.execute(sa.select(LOG)))
         waiting = set((await connection.execute(sa.select(FIRINGS.c.dedupe_key))).scalars())
+        marked = set((await connection.execute(sa.select(MARKS.c.event_id))).scalars())
     assert {each.dedupe_key: (each.outcome, each.reason) for each in found} == recorded
     assert waiting == {
         key for key, judgement in expected.items() if judgement.outcome is Outcome.DEFERRED
+    }
+    # A planner may have looked before it was removed: so the plan is made once more.
+    assert marked == {
+        each.firing.event_id
+        for each in given
+        if expected[each.firing.dedupe_key].outcome is Outcome.STALE
     }
     assert len(Counter(each.outcome for each in expected.values())) >= 6
 
@@ -77,7 +85,7 @@ async def due_firing(calendar, dice, number):
     role = dice.choice([Role.OWNER, Role.VENDOR])
     await calendar.create(about, member(about, who, role))
     await calendar.change(about.id, lambda _: [job, what], now=START)
-    due_at = START - timedelta(minutes=dice.choice([0, 5, 20, 40, 300, 1500]))
+    due_at = START - timedelta(minutes=dice.choice([0, 5, 10, 20, 40, 60, 300, 1500]))
     zone = dice.choice(ZONES)
     firing = Firing(
         dedupe_key=uuid.uuid4().bytes,
