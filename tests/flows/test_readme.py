@@ -2,48 +2,22 @@
 
 import asyncio
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.running import ROOT, RunningHouse
+from tests.support.pages import SERVER, shell, tour
+from tests.support.running import RunningHouse
 
 pytestmark = pytest.mark.external
-
-SERVER = "http://127.0.0.1:8000"
-
-
-def tour() -> list[str]:
-    """The blocks of the README that are marked as parts of the tour."""
-    text = (ROOT / "README.md").read_text("utf-8")
-    return re.findall(r"<!-- tour -->\n```bash\n(.*?)```", text, re.DOTALL)
-
-
-def shell(house: RunningHouse, script: str) -> str:
-    """Run a script as a newcomer would, in the folder of the server; what it printed."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script.replace(SERVER, house.url)],
-        cwd=house.folder,
-        env={**house.environment(), "PATH": path, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=90,
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    return done.stdout
 
 
 async def test_the_tour_ends_with_a_campaign_sent_and_a_reminder_planned(tmp_path: Path) -> None:
     async with RunningHouse.start(tmp_path) as house:
         await asyncio.to_thread(shell, house, "zaffa demo")
 
-        said = await asyncio.to_thread(shell, house, "\n".join(tour()))
+        said = await asyncio.to_thread(shell, house, "\n".join(tour("README.md")))
 
         assert "زفاف لينا وكريم" in said
         assert await accepted(house, campaign_of(said)) == 3
