@@ -27,6 +27,8 @@ class Anchor:
     zone: str | None = None
     of: str = MAIN
     """Which part's day the `days` are counted from."""
+    since: datetime | None = None
+    """From when on it is planned there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Deadline:
     part: str
     day: date | None = None
     days: int | None = None
+    since: datetime | None = None
+    """From when on this was said."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """From what was asked for to what is due, and when. Pure."""
 
 import calendar
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
@@ -76,6 +76,22 @@ def anchor_of(event: Event, code: str) -> Due | None:
         base = anchor_of(event, anchor.of)
         day = None if base is None else base.day + timedelta(days=anchor.days)
     return None if day is None else Due(day, anchor.at, anchor.zone or event.zone)
+
+
+def part_since(event: Event, code: str) -> datetime:
+    """From when on a part of the event is planned where it is."""
+    anchor = next((each for each in event.anchors if each.code == code), None)
+    if anchor is None:
+        return event.planned_from
+    since = anchor.since or event.planned_from
+    # A day of its own it keeps when the event moves.
+    return since if anchor.days is None else max(since, part_since(event, anchor.of))
+
+
+def hung_since(task: Task, event: Event) -> Sequence[datetime]:
+    """From when on everything that a task's days hang on is planned where it is."""
+    specs = (task.due, task.details.opens)
+    return [part_since(event, each.anchor) for each in specs if isinstance(each, FromEvent)]
 
 
 def is_compressed(task: Task, event: Event) -> bool:

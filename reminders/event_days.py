@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
 from reminders.days import MAIN, Deadline
-from reminders.due import anchor_of
+from reminders.due import anchor_of, part_since
 from reminders.types import Due, Event, Member
 from reminders.usual import usual_id
 
@@ -26,6 +26,8 @@ class DayTold:
     """When the first of it begins."""
     eve: UUID
     today: UUID
+    since: datetime
+    """From when on it is told of so."""
     parts: Sequence[str] = ()
 
 
@@ -34,7 +36,9 @@ def days_told(event: Event) -> Sequence[DayTold]:
     told: list[DayTold] = []
     own = anchor_of(event, MAIN)
     if own is not None:
-        told.append(DayTold(own.day, own, EVE, DAY))
+        told.append(DayTold(own.day, own, EVE, DAY, event.planned_from))
+    # What becomes of one part may change which other leads its day.
+    since = max((part_since(event, each.code) for each in event.anchors), default=None)
     by_day: dict[date, list[tuple[time, str, Due]]] = {}
     for anchor in event.anchors:
         part = anchor_of(event, anchor.code)
@@ -45,7 +49,7 @@ def days_told(event: Event) -> Sequence[DayTold]:
         _, first, start = parts[0]
         codes = [code for _, code, _ in parts]
         eve, today = usual_id(f"eve {first}"), usual_id(f"day {first}")
-        told.append(DayTold(day, start, eve, today, codes))
+        told.append(DayTold(day, start, eve, today, since or event.planned_from, codes))
     return told
 
 
@@ -62,6 +66,15 @@ def deadline_of(event: Event, part: str) -> Due | None:
     """By when the guests of a part answer; None if nobody said so, or the part has no day."""
     found = next((each for each in event.deadlines if each.part == part), None)
     return None if found is None else day_of(event, found)
+
+
+def deadline_since(event: Event, part: str) -> datetime:
+    """From when on the guests of a part are to answer by that day."""
+    found = next((each for each in event.deadlines if each.part == part), None)
+    if found is None:
+        return event.planned_from
+    since = found.since or event.planned_from
+    return since if found.days is None else max(since, part_since(event, part))
 
 
 def parts_answered(event: Event) -> Mapping[UUID, str]:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from kernel.ids import UserId
 from reminders.days import Moved, Place
-from reminders.due import day_over, earlier, instant_of
+from reminders.due import day_over, earlier, instant_of, part_since
 from reminders.event_days import (
     DAY,
     EVE,
@@ -20,6 +20,7 @@ from reminders.event_days import (
     day_of,
     days_told,
     deadline_of,
+    deadline_since,
     parts_answered,
 )
 from reminders.firing import Firing, FiringClass
@@ -96,7 +97,7 @@ def news_of(inputs: Inputs) -> list[Firing]:
                     CalendarLead(Offset(days=days), clock_of(None)), deadline, hush.zone
                 ),
                 useful_until=day_over(deadline, hush.zone),
-                possible_from=max(guest.invited_at, event.planned_from),
+                possible_from=max(guest.invited_at, deadline_since(event, guest.part)),
             )
             firings += _placed(event, guest.user_id, hush, news)
     return firings
@@ -129,13 +130,14 @@ def news_of_move(event: Event) -> Moved | None:
 def _to_member(event: Event, member: Member, person: Person | None, hush: Hush) -> Iterator[News]:
     if member.role is Role.GUEST:
         return
-    since = max(event.planned_from, member.joined_at)
     if event.usual:
         for told in days_told(event):
             # A vendor of one part has nothing to do with the others.
             if not told.parts or member.role is not Role.VENDOR or member.part in told.parts:
+                since = max(told.since, member.joined_at)
                 yield from _eve_and_day(event, told, person, hush, since)
     if member.role is Role.VENDOR and (call := call_of(event, member)) is not None:
+        since = max(part_since(event, member.part), member.joined_at)
         for lead, own_since in leads_of(Occasion.VENDOR_CALL, person):
             yield News(
                 rule_id=CALL,
@@ -173,7 +175,7 @@ def _to_member(event: Event, member: Member, person: Person | None, hush: Hush) 
                     about=due,
                     nominal=_nominal(lead, due, hush.zone),
                     useful_until=day_over(due, hush.zone),
-                    possible_from=since,
+                    possible_from=max(deadline_since(event, deadline.part), member.joined_at),
                 )
 
 

@@ -68,9 +68,11 @@ class Parts:
 
         def decide(sheet: Sheet) -> Sequence[Change]:
             require(principal, sheet, Act.DECIDE)
-            if anchor in sheet.event.anchors:
+            event = sheet.event
+            if any(replace(each, since=None) == anchor for each in event.anchors):
                 return []
-            return [_with_anchors(sheet.event, with_anchor(sheet.event.anchors, anchor), now)]
+            anchors = with_anchor(event.anchors, replace(anchor, since=now))
+            return [_with_anchors(event, anchors, event.planned_from)]
 
         return await self._change(principal, event_id, decide)
 
@@ -109,7 +111,7 @@ class Parts:
             event = sheet.event
             codes = {each.code for each in event.anchors}
             anchors = [
-                Anchor(code, days=part.days)
+                Anchor(code, days=part.days, since=now)
                 for code, part in chosen.anchors.items()
                 if code not in codes
             ]
@@ -164,6 +166,6 @@ def _task(
     )
 
 
-def _with_anchors(event: Event, anchors: tuple[Anchor, ...], now: datetime) -> Event:
+def _with_anchors(event: Event, anchors: tuple[Anchor, ...], since: datetime) -> Event:
     version = event.sched_version + 1
-    return replace(event, anchors=anchors, sched_version=version, planned_from=now)
+    return replace(event, anchors=anchors, sched_version=version, planned_from=since)

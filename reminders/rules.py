@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 
 from kernel.ids import UserId
-from reminders.due import due_of, due_on
+from reminders.due import due_of, due_on, hung_since
 from reminders.event_news import news_of
 from reminders.firing import Firing
 from reminders.lateness import class_of
 from reminders.quiet import Hush, hush_of
 from reminders.series import dues_of
 from reminders.telling import Told, Window, firing_of, firings_of, nominal_of, snoozed
-from reminders.types import FromEvent, Inputs, Member, Role, Rule, Task
+from reminders.types import Inputs, Member, Role, Rule, Task
 from reminders.usual import opening_rule, unpaid_rule, usual_leads, usual_rules
 
 
@@ -51,12 +51,11 @@ def plan(inputs: Inputs, *, until: datetime, since: datetime | None = None) -> l
             ruled = rules_by_user(inputs, task, members)
             own = window.widened([rule.lead for rules in ruled.values() for rule in rules])
             dues = [due for due in dues if due.day in own]
+            hung = hung_since(task, event)
             for user_id, rules in ruled.items():
                 hush, member = hushes[user_id], members[user_id]
-                possible_from = max(task.planned_from, member.joined_at)
-                if isinstance(task.due, FromEvent) or task.details.opens is not None:
-                    # What has a due of its own stays as it was when the event moves.
-                    possible_from = max(possible_from, event.planned_from)
+                # What has a due of its own stays as it was when the event moves.
+                possible_from = max(task.planned_from, member.joined_at, *hung)
                 told = Told(user_id, hush.zone, possible_from, hush)
                 for due in dues:
                     firings += firings_of(event, task, due, told, rules, within=window)
@@ -94,7 +93,7 @@ def _opening(
         rule = opening_rule(task, event, user_id, inputs.people.get(user_id))
         if rule is None:
             continue
-        possible_from = max(event.planned_from, task.planned_from, members[user_id].joined_at)
+        possible_from = max(task.planned_from, members[user_id].joined_at, *hung_since(task, event))
         told = Told(user_id, hushes[user_id].zone, possible_from, hushes[user_id])
         nominal = nominal_of(rule, opens, event, told.zone)
         assert nominal is not None, "the rule has a time of day"

@@ -14,7 +14,7 @@ from icalendar import Todo as CalendarTodo
 
 from reminders.checklist import part_name
 from reminders.days import MAIN
-from reminders.due import anchor_of, due_of, due_on
+from reminders.due import anchor_of, due_of, due_on, hung_since
 from reminders.feeds.series import repeat
 from reminders.feeds.types import Chapter, Feed, Reading, Shown, Whose
 from reminders.feeds.words import ALL_EVENTS, NOT_BEFORE, payment_text
@@ -94,7 +94,7 @@ class _Writing:
             if self._feed.whose is Whose.MINE and not self._is_mine(task, chapter.role):
                 continue
             due = due_on(task, event)
-            changed = max(changed_at, event.planned_from)
+            changed = max(changed_at, event.planned_from, *hung_since(task, event))
             if self._feed.shown is Shown.TODOS:
                 yield self._todo(event, task, due, changed)
             elif due is not None and task.done_at is None:

@@ -78,13 +78,15 @@ class Guests:
             require(principal, sheet, Act.DECIDE)
             _check_part(sheet, part)
             event = sheet.event
-            own = () if day is None and days is None else (Deadline(part, day, days),)
-            deadlines = (*(each for each in event.deadlines if each.part != part), *own)
+            own = [] if day is None and days is None else [Deadline(part, day, days)]
+            others = [each for each in event.deadlines if each.part != part]
+            before = [each for each in event.deadlines if each.part == part]
+            deadlines = (*others, *(replace(each, since=now) for each in own))
             put.append(deadlines)
-            if set(deadlines) == set(event.deadlines):
+            if own == [replace(each, since=None) for each in before]:
                 return []
             version = event.sched_version + 1
-            return [replace(event, deadlines=deadlines, sched_version=version, planned_from=now)]
+            return [replace(event, deadlines=deadlines, sched_version=version)]
 
         await self._change(event_id, decide)
         return put[0]

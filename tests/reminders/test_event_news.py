@@ -9,7 +9,7 @@ from kernel.ids import UserId
 from reminders.defaults import Own
 from reminders.errors import AnchorNotFound, EventNotFound, NotInEvent
 from reminders.firing import FiringClass
-from reminders.person import Digests, Occasion, UsualLead
+from reminders.person import Digests, Occasion, Ramadan, UsualLead
 from reminders.times import resolve, wall_of
 from reminders.tracing import State
 from reminders.types import OnDay, Payment, Role, TaskDetails
@@ -265,6 +265,45 @@ async def test_a_move_that_waits_for_the_morning_is_told_whatever_is_tried_at_ni
 
     assert who(told) == [("event.moved", BILAL), ("event.moved", CELIA)]
     assert told[0].variables["when"] == "Friday 24 April at 19:00"
+
+
+@pytest.fixture
+async def eve(room, wedding):
+    """Seven in the evening before: until half past eight they are at their tables, so what was
+    to be told at six waits."""
+    room.almanac.known = [Ramadan(1447, date(2026, 4, 1), date(2026, 4, 30))]
+    room.clock.move(days=12)
+    told = await heard(room, date(2026, 4, 16), time(19))
+    assert ("event.eve", AMINA) not in who(told)
+    return wedding
+
+
+@pytest.mark.parametrize("meanwhile", ["a part", "an answer"])
+async def test_what_waits_to_be_told_waits_for_it_when_something_else_is_arranged(
+    room, eve, meanwhile
+):
+    if meanwhile == "a part":
+        await room.parts.put(user(AMINA), eve, code="henna", day=date(2026, 4, 20))
+    else:
+        await room.guests.put_deadline(user(AMINA), eve, part="main", day=None, days=0)
+
+    told = await heard(room, date(2026, 4, 16), time(21))
+
+    assert who(told) == [("event.eve", AMINA), ("event.eve", CELIA)]
+
+
+async def test_an_eve_that_was_told_is_not_told_again_when_another_part_leaves_its_day(
+    room, wedding
+):
+    for code, at in (("fatiha", time(10)), ("henna", time(15))):
+        await room.parts.put(user(AMINA), wedding, code=code, day=date(2026, 4, 20), at=at)
+    room.clock.move(days=16)
+    told = await heard(room, date(2026, 4, 19), time(19))
+    assert ("event.eve", AMINA) in who(told)
+
+    await room.parts.put(user(AMINA), wedding, code="fatiha", day=date(2026, 4, 25), at=time(10))
+
+    assert await heard(room, date(2026, 4, 19), time(22)) == []
 
 
 async def test_a_move_that_was_told_is_not_told_again_when_another_is_undone(room, wedding):
