@@ -18,11 +18,13 @@ from reminders.deriving import due_by, zone_by
 from reminders.due import due_on, nominal
 from reminders.errors import EventNotFound, NotInEvent, NotInvited
 from reminders.firing import Firing, Settled
+from reminders.further_tracing import further_traces
 from reminders.guest import guest_id
 from reminders.guest_tracing import guest_traces, without_place
 from reminders.guests.ports import GuestStore
 from reminders.identity import ONCE, SOON, collapse_key, dedupe_key
 from reminders.lateness import class_of, useful_until_of
+from reminders.person import Occasion
 from reminders.placing import POLICY, Placement, place
 from reminders.ports import Almanac, CalendarStore, FiringStore
 from reminders.quiet import hush_of
@@ -30,7 +32,7 @@ from reminders.rules import plan, recipients, rules_by_user
 from reminders.telling import MERGED, nominal_of
 from reminders.times import offset_of
 from reminders.tracing import Layer, State, Trace, news_traces
-from reminders.types import Due, Inputs, Role, Rule, Task
+from reminders.types import CalendarLead, Due, Inputs, Role, Rule, Task
 from reminders.usual import left_out, occasion_of
 
 SKEW = timedelta(seconds=5)
@@ -163,6 +165,7 @@ class Explain:
             Trace(rule.id, State.OFF, reason, layer=layer_of(inputs, task, rule, user))
             for rule, reason in left_out(task, sheet.event, user, person, ruled=len(sheet.rules))
         ]
+        traces += further_traces(inputs, user, traces, now)
         return await self._explained(traces, await self._firings.settled(task_id, user), user)
 
     async def _explained(
@@ -188,7 +191,10 @@ def layer_of(inputs: Inputs, task: Task, rule: Rule, user_id: UserId) -> Layer:
     if any(rule.id == stored.id for stored in inputs.rules):
         return Layer.EVENT if rule.task_id is None else Layer.TASK
     person = inputs.people.get(user_id)
-    said = None if person is None else person.usual.get(occasion_of(task, inputs.event))
+    occasion = occasion_of(task, inputs.event)
+    if isinstance(rule.lead, CalendarLead) and rule.lead.before.days < 0:
+        occasion = Occasion.OVERDUE
+    said = None if person is None else person.usual.get(occasion)
     return Layer.PRODUCT if said is None or said.leads is None else Layer.USER
 
 

@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 from datetime import date, time
+from uuid import uuid4
 
 import pytest
 
+from reminders.defaults import Own
 from reminders.deriving import due_by, zone_by
 from reminders.identity import collapse_key
-from reminders.person import Person
+from reminders.person import Occasion, Person, UsualLead
+from reminders.snoozing import Later
 from reminders.types import (
     AtWall,
     FromEvent,
@@ -89,3 +92,52 @@ async def test_an_explanation_names_the_firing_that_is_planned(room):
     assert traced.key == collapse_key(firing.dedupe_key)
     assert traced.due_by == "on the day of main on 2026-03-10: 2026-03-10"
     assert traced.zone_by == "the event's zone, for the user has no profile"
+
+
+DUES = ("2026-03-09", "2026-03-09T-@~", "2026-03-04")
+"""The open occurrence, as rules have it and as firings have it, and when the other may be done."""
+
+
+async def test_what_no_rule_says_is_explained_too(room):
+    event_id = await wedding(room)
+    await room.events.rename(user(AMINA), event_id, title="Noces", usual=True)
+    weekly = TaskDetails(usual=True, recurs=Recurrence("FREQ=WEEKLY;COUNT=2", date.min))
+    opening = TaskDetails(usual=True, opens=FromEvent(Offset(days=-6)))
+    again = await room.tasks.create(
+        user(AMINA), event_id, title="Fleurs", due=OnDay(date(2026, 3, 9)), details=weekly
+    )
+    later = await room.tasks.create(
+        user(AMINA), event_id, title="Certificat", due=OnDay(date(2026, 3, 9)), details=opening
+    )
+    snoozed = {"action_id": uuid4(), "choice": Later.TOMORROW, "until": None}
+    await room.snoozing.snooze(user(AMINA), event_id, again.id, **snoozed)
+
+    async def reasons(task):
+        found = await room.explain.of(user(AMINA), event_id, task.id)
+        assert len({each.key for each in found.traces}) == len(found.traces)
+        assert {each.due for each in found.traces} <= {None, "2026-03-16", *DUES}
+        return {(each.layer, each.reason) for each in found.traces}
+
+    assert await reasons(again) >= {
+        ("user", "the user asked to be told again"),
+        ("product", "a later occurrence"),
+    }
+    assert ("product", "it can be done from then on") in await reasons(later)
+
+
+async def test_what_is_overdue_is_said_by_the_product_whatever_leads_a_user_chose(room):
+    one = await room.tasks.create(
+        user(AMINA),
+        await wedding(room),
+        title="Salle",
+        due=OnDay(date(2026, 3, 9)),
+        details=TaskDetails(usual=True),
+    )
+    await room.people.put(user(AMINA), zone="Africa/Algiers", locale="fr-DZ")
+    own = {Occasion.NORMAL: Own(leads=(UsualLead(3),))}
+    await room.defaults.put(user(AMINA), clock=None, occasions=own)
+
+    traces = (await room.explain.of(user(AMINA), one.event_id, one.id)).traces
+
+    by_layer = [(each.wall.day, each.layer) for each in traces if each.wall and each.due_at]
+    assert by_layer[:2] == [(6, "user"), (10, "product")]

@@ -1,0 +1,57 @@
+"""What is planned of a task beside its rules' open occurrence: it was asked for again, it can be
+done from a day on, it comes again. Pure."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from kernel.ids import UserId
+from reminders.firing import Firing
+from reminders.identity import collapse_key
+from reminders.rules import plan
+from reminders.times import offset_of, wall_of
+from reminders.tracing import Layer, State, Trace
+from reminders.types import Inputs
+from reminders.usual import OPENS, SNOOZED
+
+AHEAD = timedelta(days=35)
+"""As far as plans reach by default: what comes again for ever is not told for ever."""
+
+
+def further_traces(
+    inputs: Inputs, user_id: UserId, known: Sequence[Trace], now: datetime
+) -> list[Trace]:
+    """The firings for the user that are to come and that no trace is about yet, in order."""
+    layers = {each.rule_id: each.layer for each in known}
+    keys = {each.key for each in known}
+    tasks = {each.id for each in inputs.tasks}
+    coming = sorted(
+        (
+            each
+            for each in plan(inputs, until=now + AHEAD)
+            if each.user_id == user_id and each.task_id in tasks and each.due_at > now
+        ),
+        key=lambda each: each.due_at,
+    )
+    return [_traced(each, layers) for each in coming if collapse_key(each.dedupe_key) not in keys]
+
+
+def _traced(firing: Firing, layers: Mapping[UUID, Layer]) -> Trace:
+    if firing.rule_id == SNOOZED:
+        layer, reason = Layer.USER, "the user asked to be told again"
+    elif firing.rule_id == OPENS:
+        layer, reason = Layer.PRODUCT, "it can be done from then on"
+    else:
+        layer, reason = layers.get(firing.rule_id, Layer.TASK), "a later occurrence"
+    return Trace(
+        rule_id=firing.rule_id,
+        state=State.PLANNED,
+        reason=reason,
+        due=firing.nominal_day.isoformat(),
+        wall=wall_of(firing.due_at, firing.zone),
+        zone=firing.zone,
+        utc_offset=offset_of(firing.due_at, firing.zone),
+        due_at=firing.due_at,
+        layer=layer,
+        key=collapse_key(firing.dedupe_key),
+    )
