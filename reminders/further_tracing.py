@@ -1,5 +1,4 @@
-"""What is planned of a task beside its rules' open occurrence: it was asked for again, it can be
-done from a day on, it comes again. Pure."""
+"""What is planned of a task by no rule of its own, or of its later occurrences. Pure."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
