@@ -19,6 +19,9 @@ class StandbyServer(PostgresServer):
     def attach(self) -> None:
         """Let the primary tell nobody of a commit that is not here as well."""
         self._primary.psql("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        # A primary that was killed would else throw away what the standby has not read yet, and
+        # wait for ever for it to have read that.
+        self._primary.psql("ALTER SYSTEM SET wal_keep_size = '1GB'")
         self._primary.psql("SELECT pg_reload_conf()")
 
     def promote(self) -> None:
