@@ -54,10 +54,11 @@ class DriftWatch:
     async def step(self) -> int:
         """Look at the next event; always 0, for there is no hurry."""
         now = self._clock.now()
-        ramadans = await self._almanac.ramadans()
+        ramadans, spread = await self._almanac.ramadans(), await self._almanac.spread()
 
         def planned(inputs: Inputs, until: datetime) -> Sequence[Firing]:
-            return plan(replace(inputs, ramadans=ramadans), until=until, since=now)
+            known = replace(inputs, ramadans=ramadans, spread=spread)
+            return plan(known, until=until, since=now)
 
         found = await self._store.compare(self._after, planned, now=now)
         if found is None:

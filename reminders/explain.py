@@ -160,6 +160,7 @@ class Explain:
         ramadans = await self._almanac.ramadans()
         people = {} if person is None else {user: person}
         inputs = Inputs(sheet.event, sheet.members, [task], sheet.rules, people, ramadans)
+        inputs = replace(inputs, spread=await self._almanac.spread())
         traces = [trace(inputs, task, rule, user, now) for rule in _touching(inputs, task, user)]
         traces += [
             Trace(rule.id, State.OFF, reason, layer=layer_of(inputs, task, rule, user))
@@ -235,6 +236,7 @@ def _traced(inputs: Inputs, task: Task, rule: Rule, user_id: UserId, now: dateti
         user_id=user_id,
         hush=hush_of(person, event_zone=event.zone, ramadans=inputs.ramadans, at_work=at_work),
         useful_until=useful_until_of(firing_class, due, found.zone, at=found.at),
+        at_least=inputs.spread,
     )
     state, reason, firing = _state(inputs, task, rule, user_id, due, placed, now)
     key = dedupe_key(rule.id, task.id, user_id, occurrence=ONCE, due=due)

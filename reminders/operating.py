@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from kernel.clock import Clock
+from kernel.errors import InvalidInput
 from kernel.identity import Principal, Scope
 from kernel.workers import Pulse
 from reminders.errors import EventNotFound
 from reminders.firing import FiringClass
 from reminders.oversight import Dead, Deed, Forecast, OperatingStore
+from reminders.placing import LONGEST_SPREAD, USUAL_SPREAD
 from reminders.ports import Backlog, FiringStore
 
 SHOWN = timedelta(days=31)
@@ -67,6 +69,23 @@ class Operating:
         plans = await self._store.mark_all(deed=deed, now=self._clock.now())
         self._planning.beat()
         log.info("plans marked", extra={"plans": plans, "by": principal.key_id})
+        return plans
+
+    async def spread(self, principal: Principal) -> timedelta:
+        """Over how long policy reminders of one moment spread."""
+        principal.require(Scope.REMINDERS)
+        return max(USUAL_SPREAD, await self._store.spread())
+
+    async def put_spread(self, principal: Principal, seconds: int) -> int:
+        """Spread them over so long, and no less than usual; how many plans are made again."""
+        principal.require(Scope.REMINDERS)
+        spread = timedelta(seconds=seconds)
+        if not USUAL_SPREAD <= spread <= LONGEST_SPREAD:
+            raise InvalidInput("seconds", "must be between 240 and 3600")
+        deed = Deed(principal, "reminders.spread", f"reminders:{seconds}")
+        plans = await self._store.put_spread(spread, deed=deed, now=self._clock.now())
+        self._planning.beat()
+        log.info("reminders spread", extra={"seconds": seconds, "by": principal.key_id})
         return plans
 
     async def dead(self, principal: Principal) -> Sequence[Dead]:

@@ -55,6 +55,16 @@ class ReplannedAnswer(Reply, frozen=True, kw_only=True):
     plans: int
 
 
+class SpreadBody(Ask, frozen=True, kw_only=True):
+    """Over how long policy reminders of one moment spread."""
+
+    seconds: int
+
+
+class SpreadAnswer(Reply, frozen=True, kw_only=True):
+    seconds: int
+
+
 class AskForecast(Ask, frozen=True, kw_only=True):
     hours: Annotated[int, msgspec.Meta(ge=1, le=168)] = 24
 
@@ -117,6 +127,12 @@ def operating_operations(operating: Operating) -> list[AnyOperation]:
 
     async def replan_all(principal: Principal, _: Nothing) -> ReplannedAnswer:
         return ReplannedAnswer(plans=await operating.replan_all(principal))
+
+    async def spread(principal: Principal, _: Nothing) -> SpreadAnswer:
+        return SpreadAnswer(seconds=int((await operating.spread(principal)).total_seconds()))
+
+    async def put_spread(principal: Principal, asked: SpreadBody) -> ReplannedAnswer:
+        return ReplannedAnswer(plans=await operating.put_spread(principal, asked.seconds))
 
     async def dead(principal: Principal, _: Nothing) -> DeadAnswer:
         found = await operating.dead(principal)
@@ -201,6 +217,26 @@ def operating_operations(operating: Operating) -> list[AnyOperation]:
             takes=Nothing,
             gives=PlansAnswer,
             run=plans,
+            scope=Scope.REMINDERS,
+        ),
+        Operation(
+            name="reminders.spread",
+            method="GET",
+            path="/admin/v1/reminder-spread",
+            summary="Over how long policy reminders of one moment spread.",
+            takes=Nothing,
+            gives=SpreadAnswer,
+            run=spread,
+            scope=Scope.REMINDERS,
+        ),
+        Operation(
+            name="reminders.put_spread",
+            method="PUT",
+            path="/admin/v1/reminder-spread",
+            summary="Spread them over longer, from 4 minutes up to an hour.",
+            takes=SpreadBody,
+            gives=ReplannedAnswer,
+            run=put_spread,
             scope=Scope.REMINDERS,
         ),
         Operation(

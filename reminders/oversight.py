@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -75,6 +75,14 @@ class OperatingStore(Protocol):
 
     async def mark_all(self, *, deed: Deed, now: datetime) -> int:
         """Have the plan of every event that is not cancelled made again; how many."""
+        ...
+
+    async def spread(self) -> timedelta:
+        """Over how long policy spreads, as somebody wanted it; 0 is as usual."""
+        ...
+
+    async def put_spread(self, spread: timedelta, *, deed: Deed, now: datetime) -> int:
+        """Spread policy so, and have every plan made again that is not cancelled; how many."""
         ...
 
     async def dead(self, *, since: date, limit: int) -> Sequence[Dead]:

@@ -22,12 +22,15 @@ BEFORE_DUE = timedelta(minutes=60)
 EVENING_BEFORE = time(18)
 """Where that is quiet: on the evening before."""
 
+USUAL_SPREAD, LONGEST_SPREAD = timedelta(minutes=4), timedelta(hours=1)
+"""Of policy that comes before a due; operators may want more."""
+
 SPREAD = {
-    FiringClass.POLICY_FAR: timedelta(minutes=4),
-    FiringClass.POLICY_NEAR: timedelta(minutes=4),
-    FiringClass.POLICY_LOW: timedelta(minutes=4),
-    FiringClass.PAYMENT: timedelta(minutes=4),
-    FiringClass.EVENT: timedelta(minutes=4),
+    FiringClass.POLICY_FAR: USUAL_SPREAD,
+    FiringClass.POLICY_NEAR: USUAL_SPREAD,
+    FiringClass.POLICY_LOW: USUAL_SPREAD,
+    FiringClass.PAYMENT: USUAL_SPREAD,
+    FiringClass.EVENT: USUAL_SPREAD,
     FiringClass.GUEST: timedelta(minutes=10),
     FiringClass.NAG: timedelta(minutes=10),
     FiringClass.PAYMENT_LATE: timedelta(minutes=10),
@@ -80,10 +83,11 @@ def place(
     user_id: UserId,
     hush: Hush,
     useful_until: datetime,
+    at_least: timedelta = timedelta(0),
 ) -> Placement:
     """When a firing goes off. Exact ones keep their time, unless the due itself is earlier."""
     calm = calmed(nominal, due, firing_class, hush=hush, useful_until=useful_until)
-    return spread(calm, firing_class, user_id=user_id, hush=hush)
+    return spread(calm, firing_class, user_id=user_id, hush=hush, at_least=at_least)
 
 
 def calmed(
@@ -108,11 +112,15 @@ def calmed(
     return Calm(at, latest, clamped, moved_by)
 
 
-def spread(calm: Calm, firing_class: FiringClass, *, user_id: UserId, hush: Hush) -> Placement:
-    """Where one user's own part of the minutes after puts it."""
+def spread(
+    calm: Calm, firing_class: FiringClass, *, user_id: UserId, hush: Hush, at_least: timedelta
+) -> Placement:
+    """Where one user's own part of the minutes after puts it: policy's are `at_least` so long."""
     jitter = SPREAD.get(firing_class)
     if jitter is None:
         return Placement(calm.at, calm.clamped)
+    if firing_class in POLICY:
+        jitter = max(jitter, at_least)
     later = jitter_of(user_id, jitter)
     # Spreading must not push anybody into quiet, or past the point.
     if calm.at + later >= calm.latest or hush.reason(wall_of(calm.at + later, hush.zone)):

@@ -124,11 +124,12 @@ class Planner:
             without=self._left_alone(),
         )
         ramadans = await self._almanac.ramadans() if events else ()
+        spread = await self._almanac.spread() if events else timedelta(0)
         batches = (events[at : at + self._together] for at in range(0, len(events), self._together))
 
         async def work() -> None:
             for batch in batches:
-                await self._plan(batch, ramadans)
+                await self._plan(batch, ramadans, spread)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(self._lanes):
@@ -140,29 +141,37 @@ class Planner:
             self._lag.set(max(0.0, horizon.total_seconds() - backlog.reach))
         return len(events)
 
-    async def reconcile(self, event_ids: Sequence[UUID], ramadans: Sequence[Ramadan]) -> Reconciled:
+    async def reconcile(
+        self,
+        event_ids: Sequence[UUID],
+        ramadans: Sequence[Ramadan],
+        spread: timedelta = timedelta(0),
+    ) -> Reconciled:
         """Make what waits for the events equal to their plans: for all of them, or none."""
         now = self._clock.now()
         until = now + timedelta(days=self._options.horizon_days)
 
         def planned(inputs: Inputs) -> Sequence[Firing]:
-            return plan(replace(inputs, ramadans=ramadans), until=until, since=now)
+            known = replace(inputs, ramadans=ramadans, spread=spread)
+            return plan(known, until=until, since=now)
 
         return await self._store.reconcile(
             event_ids, planned, since=now - LOOK_BACK, until=until, now=now
         )
 
-    async def _plan(self, event_ids: Sequence[UUID], ramadans: Sequence[Ramadan]) -> None:
+    async def _plan(
+        self, event_ids: Sequence[UUID], ramadans: Sequence[Ramadan], spread: timedelta
+    ) -> None:
         began = self._clock.monotonic()
         try:
-            done = await self.reconcile(event_ids, ramadans)
+            done = await self.reconcile(event_ids, ramadans, spread)
         except (ValueError, LookupError, TypeError):
             # One event that cannot be planned must not hold back all others.
             if len(event_ids) == 1:
                 self._set_aside(event_ids[0])
             else:
                 for each in event_ids:
-                    await self._plan([each], ramadans)
+                    await self._plan([each], ramadans, spread)
             return
         took = self._clock.monotonic() - began
         for _ in event_ids:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -143,6 +143,10 @@ class Almanac(Protocol):
 
     async def ramadans(self) -> Sequence[Ramadan]:
         """When Ramadan is, in the years that somebody knows of."""
+        ...
+
+    async def spread(self) -> timedelta:
+        """Over how long policy spreads, as operators want it; 0 is as usual."""
         ...
 
 

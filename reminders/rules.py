@@ -56,7 +56,7 @@ def plan(inputs: Inputs, *, until: datetime, since: datetime | None = None) -> l
                 hush, member = hushes[user_id], members[user_id]
                 # What has a due of its own stays as it was when the event moves.
                 possible_from = max(task.planned_from, member.joined_at, *hung)
-                told = Told(user_id, hush.zone, possible_from, hush)
+                told = Told(user_id, hush.zone, possible_from, hush, inputs.spread)
                 for due in dues:
                     firings += firings_of(event, task, due, told, rules, within=window)
         firings += snoozed(event, task, hushes)
@@ -94,7 +94,8 @@ def _opening(
         if rule is None:
             continue
         possible_from = max(task.planned_from, members[user_id].joined_at, *hung_since(task, event))
-        told = Told(user_id, hushes[user_id].zone, possible_from, hushes[user_id])
+        hush = hushes[user_id]
+        told = Told(user_id, hush.zone, possible_from, hush, inputs.spread)
         nominal = nominal_of(rule, opens, event, told.zone)
         assert nominal is not None, "the rule has a time of day"
         if nominal.at >= possible_from:

@@ -29,6 +29,7 @@ class Told:
     zone: str
     possible_from: datetime
     hush: Hush
+    spread: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ def firing_of(
 ) -> Firing:
     """The rule's firing about `due`; it is of use until `useful`, or until that."""
     useful_until, calm = _calmed(nominal, useful or due, firing_class, told.hush)
-    placed = spread(calm, firing_class, user_id=told.user_id, hush=told.hush)
+    placed = spread(calm, firing_class, user_id=told.user_id, hush=told.hush, at_least=told.spread)
     grace = grace_of(firing_class, placed.at, nominal.zone)
     if useful_until <= placed.at:
         # The due day does not exist on this wall: the reminder came later, but still comes.

@@ -14,8 +14,7 @@ from reminders.person import Person, Ramadan
 
 
 class Role(StrEnum):
-    """Owners decide about the event and who is in it; collaborators and vendors work on its
-    tasks; guests look."""
+    """Owners decide who is in; they, collaborators and vendors work on its tasks; guests look."""
 
     OWNER = "owner"
     COLLABORATOR = "collaborator"
@@ -275,6 +274,8 @@ class Inputs:
     """Those who have not answered, and may be asked."""
     waiting_since: datetime | None = None
     """When the first of the firings that wait already is due."""
+    spread: timedelta = timedelta(0)
+    """Over how long policy spreads, if operators want more than is usual."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from reminders.adapters.tables import (
     PersonRow,
     PlanMarkRow,
     RuleRow,
+    SpreadRow,
     TaskRow,
     ZoneStateRow,
 )
@@ -49,6 +50,7 @@ LOG = table_of(FiringLogRow)
 MARKS = table_of(PlanMarkRow)
 ZONE_STATES = table_of(ZoneStateRow)
 PAUSES = table_of(PauseRow)
+SPREADS = table_of(SpreadRow)
 
 Columns = dict[str, Any]
 

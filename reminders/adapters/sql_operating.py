@@ -1,7 +1,7 @@
 """What operators decide about reminders, in tables."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.adapters.database import Database
 from kernel.ids import UserId
-from reminders.adapters.mapping import EVENTS, FIRINGS, LOG, MARKS, PAUSES
+from reminders.adapters.mapping import EVENTS, FIRINGS, LOG, MARKS, PAUSES, SPREADS
 from reminders.firing import FiringClass, Outcome
 from reminders.identity import SHARDS
 from reminders.oversight import Dead, Deed, Forecast, Minute
@@ -44,8 +44,21 @@ class SqlOperatingStore:
         return await self._done(_marks(one, now, bulk=False), deed, now) > 0
 
     async def mark_all(self, *, deed: Deed, now: datetime) -> int:
-        every = sa.select(EVENTS.c.id).where(EVENTS.c.cancelled_at.is_(None))
-        return await self._done(_marks(every, now, bulk=True), deed, now)
+        return await self._done(_marks(_STANDING, now, bulk=True), deed, now)
+
+    async def spread(self) -> timedelta:
+        async with self._database.reading() as connection:
+            seconds = (await connection.execute(sa.select(SPREADS.c.seconds))).scalar_one_or_none()
+        return timedelta(seconds=seconds or 0)
+
+    async def put_spread(self, spread: timedelta, *, deed: Deed, now: datetime) -> int:
+        put = self._database.upsert(SPREADS, on=["id"], update=["seconds", "set_at"])
+        row = {"id": 1, "seconds": int(spread.total_seconds()), "set_at": now}
+        async with self._database.transaction() as connection:
+            await connection.execute(put.values(row))
+            plans = (await connection.execute(_marks(_STANDING, now, bulk=True))).rowcount
+            await self._recording(connection, deed, now)
+            return int(plans)
 
     async def dead(self, *, since: date, limit: int) -> Sequence[Dead]:
         query = (
@@ -104,6 +117,9 @@ class SqlOperatingStore:
             if changed > 0:
                 await self._recording(connection, deed, now)
             return int(changed)
+
+
+_STANDING = sa.select(EVENTS.c.id).where(EVENTS.c.cancelled_at.is_(None))
 
 
 def _marks(events: sa.Select[UUID], now: datetime, *, bulk: bool) -> sa.Insert:

@@ -206,6 +206,16 @@ class PauseRow(Row, table=True):
     paused_at: datetime = Field(sa_type=Instant)
 
 
+class SpreadRow(Row, table=True):
+    """Over how long policy spreads, where operators want more than is usual: one row."""
+
+    __tablename__ = "reminder_spread"
+
+    id: int = Field(primary_key=True)
+    seconds: int
+    set_at: datetime = Field(sa_type=Instant)
+
+
 class PlanMarkRow(Row, table=True):
     """An event's plan may no longer be right. Marks are only ever added, so that whoever
     makes one never waits for the planner. `bulk` are those of very many events at once."""

@@ -30,6 +30,7 @@ _EXAMPLES = """\
   zaffa reminders pause policy_far                       until resumed
   zaffa reminders resume policy_far
   zaffa reminders pauses
+  zaffa reminders spread 600                             nine o'clock, over ten minutes
   zaffa reminders ramadans --set 1448 2027-02-09 2027-03-09     as it was announced
 
 A running node is asked, by default the one on this machine; without --key, a key is made in the
@@ -105,6 +106,8 @@ def add_to(commands: Commands) -> None:
     ):
         action(name, about, act).add_argument("firing_class", choices=CLASSES, metavar="CLASS")
     action("pauses", "the classes that wait", _pauses)
+    longer = action("spread", "over how long policy reminders of one moment spread", _spread)
+    longer.add_argument("seconds", nargs="?", type=int, help="from 240 to 3600; without it, say it")
     dates = action("ramadans", "when Ramadan is, as announced or estimated", ramadans)
     dates.set_defaults(scope=Scope.PUSHES)
     add_dates(dates)
@@ -277,6 +280,15 @@ async def _pauses(client: OperatorClient, _given: argparse.Namespace) -> int:
         _print(f"{each['firing_class']} paused since {each['paused_at']}")
     if not found:
         _print("nothing is paused")
+    return 0
+
+
+async def _spread(client: OperatorClient, given: argparse.Namespace) -> int:
+    if given.seconds is not None:
+        body = {"seconds": given.seconds}
+        plans = (await client.ask("PUT", "reminder-spread", body=body))["plans"]
+        _print(f"{plans} plans are made again")
+    _print(f"{(await client.ask('GET', 'reminder-spread'))['seconds']} seconds")
     return 0
 
 

@@ -84,14 +84,14 @@ class Calendar:
         self._scheduling = Pulse(self._scheduler_woken, ground.waking.beyond(SCHEDULE))
         """Beats when something was planned in this process that is due soon."""
         clock, planning = ground.clock, self._planning
-        self._almanac = _Almanac(SqlPreferences(ground.database))
+        self._operating = SqlOperatingStore(ground.database, recorded)
+        self._almanac = _Almanac(SqlPreferences(ground.database), self._operating)
         self._firings = SqlFiringStore(ground.database)
         self._digests = SqlDigestStore(ground.database)
         self.events = Events(store=store, clock=clock, planning=planning)
         self.parts = Parts(store=store, clock=clock, planning=planning)
         self.moving = Moving(store=store, clock=clock, planning=planning)
         self.snoozing = Snoozing(store=store, clock=clock, planning=planning)
-        self._operating = SqlOperatingStore(ground.database, recorded)
         self.tasks = Tasks(store=store, clock=clock, planning=planning)
         self.rules = RuleBook(store=store, clock=clock, planning=planning)
         self.people = People(store=store, clock=clock, planning=planning)
@@ -273,8 +273,9 @@ class _Owners:
 class _Almanac:
     """Ramadan is when the operator said that quiet hours have it."""
 
-    def __init__(self, store: SqlPreferences) -> None:
+    def __init__(self, store: SqlPreferences, operating: SqlOperatingStore) -> None:
         self._store = store
+        self.spread = operating.spread
 
     async def ramadans(self) -> Sequence[Ramadan]:
         return [

@@ -66,6 +66,7 @@ async def test_the_tour_plans_a_wedding_acts_from_a_phone_and_is_seen_by_operato
             "zone: the user's profile",
             "on the eve",
             "in all: ",
+            "1 plans are made again\n600 seconds\n",
             "policy_far paused since ",
             "nothing is paused",
             "1 of 1 plans\n",
@@ -102,6 +103,7 @@ async def _mistakes(zaffa: Zaffa, event: str, task: str) -> None:
         ("explain-event", nobody, "amina"): "There is no such event.\nevent.not_found\n",
         ("explain-guest", nobody, "amina"): "There is no such event.\nevent.not_found\n",
         ("replan", nobody): "There is no such event.\nevent.not_found\n",
+        ("spread", "9"): "seconds: must be between 240 and 3600\ninvalid_input\n",
         ("retry", nobody): "There is no such event.\nevent.not_found\n",
         ("ramadans", "--set", "1448", "2026-02-09", "2026-03-09"): (
             "starts_on: must be within 3 days of 2027-02-08\ninvalid_input\n"

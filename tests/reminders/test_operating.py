@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
-from kernel.errors import Denied
+from kernel.errors import Denied, InvalidInput
 from kernel.identity import Scope
 from notifications.adapters.sql_audit import SqlAudit
 from notifications.audit.types import AuditQuery
@@ -13,12 +13,15 @@ from reminders.adapters.mapping import TASKS
 from reminders.errors import EventNotFound
 from reminders.firing import FiringClass
 from reminders.oversight import Minute
-from reminders.types import AtWall, ElapsedLead
+from reminders.placing import LONGEST_SPREAD, USUAL_SPREAD, jitter_of
+from reminders.types import AtWall, CalendarLead, ElapsedLead, Offset
 from server.cli.reminder_lines import forecast_lines
 from tests.support.factories_reminders import AMINA, server, user
 from tests.support.metrics import value_of
+from tests.support.weddings import job, wedding
 
 FAR = FiringClass.POLICY_FAR
+USUALLY, LONGER = (jitter_of(AMINA, each) for each in (USUAL_SPREAD, LONGEST_SPREAD))
 
 
 async def deeds(database):
@@ -116,9 +119,39 @@ async def test_only_servers_of_reminders_may(room, who):
         room.operating.pause(who, FAR),
         room.operating.resume(who, FAR),
         room.operating.paused(who),
+        room.operating.spread(who),
+        room.operating.put_spread(who, 600),
     ):
         with pytest.raises(Denied):
             await ask
+
+
+async def test_policy_is_spread_over_longer_at_once_and_nothing_else_is(anywhere, database):
+    about = await wedding(anywhere)
+    await job(anywhere, about, lead=CalendarLead(Offset(days=1), time(9)), exact=True)
+    await job(anywhere, about, lead=CalendarLead(Offset(days=2), time(9)), exact=False)
+    await anywhere.planner.step()
+    before = await upcoming(anywhere)
+
+    assert await anywhere.operating.put_spread(server(), 3600) == 1
+    await anywhere.planner.step()
+
+    after = await upcoming(anywhere)
+    assert after[FAR] - before[FAR] == LONGER - USUALLY
+    assert after[FiringClass.EXACT_CALENDAR] == before[FiringClass.EXACT_CALENDAR]
+    assert await anywhere.operating.spread(server()) == timedelta(hours=1)
+    assert (await deeds(database))[0][:2] == ("reminders.spread", "reminders:3600")
+
+
+async def upcoming(room):
+    found = (await room.firings.upcoming(AMINA, cursor=None, limit=9)).items
+    return {each.firing_class: each.due_at for each in found}
+
+
+@pytest.mark.parametrize("seconds", [0, 239, 3601])
+async def test_it_is_spread_over_no_less_than_usual_and_no_more_than_an_hour(room, seconds):
+    with pytest.raises(InvalidInput):
+        await room.operating.put_spread(server(), seconds)
 
 
 def test_the_forecast_is_told_by_hour_with_its_peak_and_by_class():

@@ -261,6 +261,7 @@ def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
     operating = SqlOperatingStore(database, recorded)
     digests = SqlDigestStore(database)
     almanac, standing, owners = KnownDays(), Standing(), Owners()
+    almanac.spread = operating.spread  # type: ignore[method-assign]
     alarms = SqlAlarmStore(database, clock)
     planning, relaying = Pulse(), Pulse()
     parts = {"store": calendar, "clock": clock, "planning": planning}
@@ -363,6 +364,9 @@ class KnownDays:
 
     async def ramadans(self) -> list[Ramadan]:
         return self.known
+
+    async def spread(self) -> timedelta:
+        return timedelta(0)
 
 
 class Owners:
