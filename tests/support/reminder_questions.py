@@ -86,6 +86,8 @@ MATRIX: Mapping[str, tuple[frozenset[str], Mapping[str, Any]]] = {
     "reminders.replan": (SERVERS, {}),
     "reminders.replan_all": (SERVERS, {}),
     "reminders.plans": (SERVERS, {}),
+    "reminders.spread": (SERVERS, {}),
+    "reminders.put_spread": (SERVERS, {"seconds": 600}),
     "reminders.dead": (SERVERS, {}),
     "reminders.revive": (SERVERS, {}),
     "reminders.forecast": (SERVERS, {}),
