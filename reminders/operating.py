@@ -79,10 +79,11 @@ class Operating:
     async def put_spread(self, principal: Principal, seconds: int) -> int:
         """Spread them over so long, and no less than usual; how many plans are made again."""
         principal.require(Scope.REMINDERS)
-        spread = timedelta(seconds=seconds)
-        if not USUAL_SPREAD <= spread <= LONGEST_SPREAD:
+        # As numbers: what is beyond all measure is no time at all.
+        if not USUAL_SPREAD.total_seconds() <= seconds <= LONGEST_SPREAD.total_seconds():
             raise InvalidInput("seconds", "must be between 240 and 3600")
         deed = Deed(principal, "reminders.spread", f"reminders:{seconds}")
+        spread = timedelta(seconds=seconds)
         plans = await self._store.put_spread(spread, deed=deed, now=self._clock.now())
         self._planning.beat()
         log.info("reminders spread", extra={"seconds": seconds, "by": principal.key_id})
