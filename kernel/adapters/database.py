@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -22,8 +22,11 @@ from sqlmodel import SQLModel
 from kernel.adapters import driver
 from kernel.adapters.outages import outages
 from kernel.adapters.pinging import ping_when_rested
+from kernel.adapters.sqlite_engine import BEGIN_WRITING, Work, in_one_trip, sqlite_engine
 from kernel.adapters.sqlite_reads import SqliteReads, prepare
 from kernel.options import option
+
+T = TypeVar("T")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -149,8 +152,15 @@ class Database:
             self._prepare = partial(
                 prepare, wait=options.timeout_seconds, synchronous=options.sqlite_synchronous
             )
-            self._writer = self._sqlite_engine(size=1, begin="BEGIN IMMEDIATE")
-            self._reader = self._sqlite_engine(size=4, begin="BEGIN")
+            make = partial(
+                sqlite_engine,
+                options.url,
+                prepare=self._prepare,
+                pool_timeout=options.timeout_seconds,
+                json_serializer=_dump,
+            )
+            self._writer = make(size=1, begin=BEGIN_WRITING)
+            self._reader = make(size=4, begin="BEGIN")
             self._reads = SqliteReads(self._reader, prepare=self._prepare)
         else:
             self._writer = create_async_engine(
@@ -180,27 +190,6 @@ class Database:
             ping_when_rested(self._writer.sync_engine)
             self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")
 
-    def _sqlite_engine(self, *, size: int, begin: str) -> AsyncEngine:
-        engine = create_async_engine(
-            self._options.url.replace("sqlite:", "sqlite+aiosqlite:", 1),
-            poolclass=sa.pool.AsyncAdaptedQueuePool,
-            pool_size=size,
-            max_overflow=0,
-            pool_timeout=self._options.timeout_seconds,
-            json_serializer=_dump,
-            hide_parameters=True,
-        )
-
-        @sa.event.listens_for(engine.sync_engine, "connect")
-        def _connect(connection: Any, _record: Any) -> None:
-            self._prepare(connection)
-
-        @sa.event.listens_for(engine.sync_engine, "begin")
-        def _begin(connection: sa.Connection) -> None:
-            connection.exec_driver_sql(begin)
-
-        return engine
-
     @property
     def engine(self) -> AsyncEngine:
         """The engine that writes: for migrations."""
@@ -228,6 +217,15 @@ class Database:
         with outages():
             async with self._writer.begin() as connection:
                 yield connection
+
+    async def in_one_trip(self, work: Work[T]) -> T:
+        """On SQLite alone: what `work` does as one transaction, in one trip to its thread.
+
+        Raises `Unavailable` like `transaction`.
+        """
+        with outages(), driver.translated(BEGIN_WRITING, sqlite3.Error):
+            async with self._writer.connect() as connection:
+                return await in_one_trip(connection, work)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:

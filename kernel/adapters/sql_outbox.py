@@ -1,7 +1,9 @@
 """The outbox in a table: `write_entries` for stores, `SqlOutbox` for the relay."""
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -120,11 +122,20 @@ def _held(fence: object) -> sa.ColumnElement[bool]:
 # built once: building a statement and finding its compiled form costs more than running it.
 
 
+def insert_entries(connection: sqlite3.Connection, entries: Sequence[Entry], now: datetime) -> None:
+    """`write_entries` for who is in SQLite's thread already."""
+    connection.executemany(_INSERT_ON_SQLITE, _sqlite_rows(entries, now))
+
+
 async def _write_on_sqlite(
     connection: AsyncConnection, entries: Sequence[Entry], now: datetime
 ) -> None:
+    await run_many(connection, _INSERT_ON_SQLITE, _sqlite_rows(entries, now))
+
+
+def _sqlite_rows(entries: Sequence[Entry], now: datetime) -> list[tuple[Any, ...]]:
     written_at = microseconds(now)
-    rows = [
+    return [
         (
             entry.kind,
             entry.payload.decode(),
@@ -136,7 +147,6 @@ async def _write_on_sqlite(
         )
         for entry in entries
     ]
-    await run_many(connection, _INSERT_ON_SQLITE, rows)
 
 
 _INSERT_ON_SQLITE = """

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +26,6 @@ from messaging.types import Draft, Message
 
 _messages = table_of(MessageRow)
 _conversations = table_of(ConversationRow)
-_APPEND = {"sqlite": sqlite_log.append, "postgresql": postgres_log.append}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,23 +102,31 @@ class SqlMessages:
     async def _commit(self, appends: Sequence[Append]) -> Sequence[Message | Refusal]:
         drafts, thens = [each.draft for each in appends], [each.then for each in appends]
         now = self._clock.now()
-        entries = None if self._database.is_sqlite else postgres_log.entries_of(drafts, thens, now)
+        if self._database.is_sqlite:
+            append = partial(sqlite_log.append, drafts=drafts, thens=thens, now=now)
+            fates = await self._database.in_one_trip(append)
+        else:
+            fates = await self._append_on_postgres(drafts, thens, now)
+        return [fate.message if isinstance(fate, Placed) else fate for fate in fates]
+
+    async def _append_on_postgres(
+        self, drafts: Sequence[Draft], thens: Sequence[Consequences], now: datetime
+    ) -> list[Fate]:
+        entries = postgres_log.entries_of(drafts, thens, now)
         try:
-            if entries is None:
-                fates = await self._append(drafts, thens, now)
-            else:
-                fates = await postgres_log.append_with_entries(self._database, drafts, entries, now)
+            if entries is not None:
+                return await postgres_log.append_with_entries(self._database, drafts, entries, now)
+            return await self._append_in_trips(drafts, thens, now)
         except sa.exc.DBAPIError as error:
             if postgres_log.is_overtaken(error):
                 raise Overtaken("Others are writing to the same conversations.") from error
             raise
-        return [fate.message if isinstance(fate, Placed) else fate for fate in fates]
 
-    async def _append(
+    async def _append_in_trips(
         self, drafts: Sequence[Draft], thens: Sequence[Consequences], now: datetime
     ) -> list[Fate]:
         async with self._database.transaction() as connection:
-            fates = await _APPEND[connection.dialect.name](connection, drafts)
+            fates = await postgres_log.append(connection, drafts)
             entries = [
                 entry
                 for then, fate in zip(thens, fates, strict=True)

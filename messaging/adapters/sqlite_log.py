@@ -1,20 +1,20 @@
 """Appending to conversations' logs on SQLite: a few statements for a whole batch.
 
-The transaction began with `BEGIN IMMEDIATE`: nobody else writes until it ends, so what is read
-first still holds when it is written. Statements go to the driver as they are, since every trip
-to its thread counts.
+Nobody else writes from the beginning of the transaction on, so what is read first still holds
+when it is written. All of it is one trip to SQLite's thread.
 """
 
 import json
+import sqlite3
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from kernel.adapters.database import instant, microseconds
-from kernel.adapters.driver import fetch, run_many
+from kernel.adapters.sql_outbox import insert_entries
 from messaging.adapters.fates import Fate, Placed, not_a_member, not_found, placed, repeated
-from messaging.types import Draft
+from messaging.ports import Consequences
+from messaging.types import Draft, Message
 
 _LOOK = """
 SELECT conversations.top, members.user_id AS member,
@@ -40,10 +40,31 @@ VALUES (?, ?, ?, ?, ?, ?, ?)
 _GROW = "UPDATE conversations SET top = ? WHERE id = ?"
 
 
-async def append(connection: AsyncConnection, drafts: Sequence[Draft]) -> list[Fate]:
-    """Store drafts of different keys; what became of each, in order."""
+def append(
+    connection: sqlite3.Connection,
+    drafts: Sequence[Draft],
+    thens: Sequence[Consequences],
+    now: datetime,
+) -> list[Fate]:
+    """Store drafts of different keys with what follows from each; what became of them, in order."""
+    fates = _fates(connection, drafts)
+    new = [
+        (fate.message, then)
+        for fate, then in zip(fates, thens, strict=True)
+        if isinstance(fate, Placed) and fate.is_new
+    ]
+    if new:
+        connection.executemany(_INSERT, [_row(message) for message, _ in new])
+        tops = {message.conversation_id.hex: message.offset for message, _ in new}
+        connection.executemany(_GROW, [(top, id_) for id_, top in tops.items()])
+        entries = [entry for message, then in new for entry in then(message)]
+        insert_entries(connection, entries, now)
+    return fates
+
+
+def _fates(connection: sqlite3.Connection, drafts: Sequence[Draft]) -> list[Fate]:
     keys = [(d.conversation_id.hex, d.sender_id, d.idempotency_key) for d in drafts]
-    rows = await fetch(connection, _LOOK, (json.dumps(keys),))
+    rows = connection.execute(_LOOK, (json.dumps(keys),)).fetchall()
     fates: list[Fate] = []
     tops: dict[UUID, int] = {}
     for draft, (top, member, first_id, offset, body, sent_at) in zip(drafts, rows, strict=True):
@@ -54,21 +75,16 @@ async def append(connection: AsyncConnection, drafts: Sequence[Draft]) -> list[F
             fates.append(placed(draft, offset=tops[draft.conversation_id]))
         else:
             fates.append(not_found() if top is None else not_a_member())
-    new = [fate.message for fate in fates if isinstance(fate, Placed) and fate.is_new]
-    if new:
-        messages = [
-            (
-                message.id.hex,
-                message.conversation_id.hex,
-                message.offset,
-                message.sender_id,
-                message.body.decode(),
-                message.idempotency_key,
-                microseconds(message.sent_at),
-            )
-            for message in new
-        ]
-        await run_many(connection, _INSERT, messages)
-        grown = [(top, conversation_id.hex) for conversation_id, top in tops.items()]
-        await run_many(connection, _GROW, grown)
     return fates
+
+
+def _row(message: Message) -> tuple[object, ...]:
+    return (
+        message.id.hex,
+        message.conversation_id.hex,
+        message.offset,
+        message.sender_id,
+        message.body.decode(),
+        message.idempotency_key,
+        microseconds(message.sent_at),
+    )
