@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 
+import msgspec
+
 from reminders.days import MAIN
 from reminders.times import end_of_day, resolve, wall_of
 from reminders.types import AtWall, Due, DueSpec, Event, FromEvent, Offset, OnDay, Task
@@ -60,7 +62,7 @@ def due_on(task: Task, event: Event) -> Due | None:
     opens = due_of(task.details.opens, event)
     if due is None or opens is None or due.day >= opens.day:
         return due
-    return replace(due, day=opens.day)
+    return msgspec.structs.replace(due, day=opens.day)
 
 
 def anchor_of(event: Event, code: str) -> Due | None:

@@ -6,6 +6,8 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+import msgspec
+
 from kernel.ids import UserId
 from reminders.days import MAIN
 from reminders.person import Person
@@ -46,8 +48,7 @@ ABOUT_EVENT = frozenset({FiringClass.EVENT, FiringClass.EVENT_DAY, FiringClass.G
 """Classes of firings that are about no task. The event's id stands in its place, or a guest's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Firing:
+class Firing(msgspec.Struct, frozen=True):
     """One rule going off for one due value and one user. `dedupe_key` is its identity.
 
     `nominal_day` is the due day that the identity was made from: unlike `due_at` it never

@@ -1,8 +1,9 @@
 """What becomes of a due firing: the guards. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+import msgspec
 
 from reminders.due import due_on, instant_of
 from reminders.firing import (
@@ -75,7 +76,9 @@ def meaning_of(firing: Firing, event: Event, task: Task) -> Due:
     if due is None:
         # Somebody asked to be told again of what is due at no time.
         return Due(firing.nominal_day)
-    return due if task.details.recurs is None else replace(due, day=firing.nominal_day)
+    if task.details.recurs is None:
+        return due
+    return msgspec.structs.replace(due, day=firing.nominal_day)
 
 
 def needs_a_look(

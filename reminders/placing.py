@@ -5,14 +5,15 @@ it is quiet, and spreads over some minutes, so that nine o'clock is not one inst
 """
 
 import hashlib
-from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from functools import lru_cache
+
+import msgspec
 
 from kernel.ids import UserId
 from reminders.due import instant_of
 from reminders.firing import OVERDUE, FiringClass
-from reminders.quiet import FASTING_CLOCK, Hush, shifted
+from reminders.quiet import FASTING_CLOCK, Hush, shifted, stays_allowed
 from reminders.times import resolve, wall_of
 from reminders.types import Due
 
@@ -44,8 +45,7 @@ POLICY = POLITE - OVERDUE - {FiringClass.EVENT, FiringClass.GUEST}
 """Of those the ones that come before a task's due."""
 
 
-@dataclass(frozen=True, slots=True)
-class Nominal:
+class Nominal(msgspec.Struct, frozen=True):
     """When a rule speaks before anything gives way: the wall it was found on, the instant."""
 
     at: datetime
@@ -53,8 +53,7 @@ class Nominal:
     wall: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(msgspec.Struct, frozen=True):
     """When it speaks, and what moved it there from its nominal time."""
 
     at: datetime
@@ -65,14 +64,15 @@ class Placement:
     jitter: timedelta = timedelta(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Calm:
+class Calm(msgspec.Struct, frozen=True):
     """Where a firing stands before it is spread: the same for everybody with the same habits."""
 
     at: datetime
     latest: datetime
     clamped: bool = False
     moved_by: str = ""
+    stays: bool = False
+    """It is not quiet within the longest spread."""
 
 
 def place(
@@ -109,7 +109,8 @@ def calmed(
             evening = wall_of(at, hush.zone).date() - timedelta(days=1)
             at = resolve(datetime.combine(evening, EVENING_BEFORE), hush.zone)
         at = shifted(at, hush, latest=latest)
-    return Calm(at, latest, clamped, moved_by)
+    stays = stays_allowed(at, hush, within=LONGEST_SPREAD)
+    return Calm(at, latest, clamped, moved_by, stays)
 
 
 def spread(
@@ -122,10 +123,11 @@ def spread(
     if firing_class in POLICY:
         jitter = max(jitter, at_least)
     later = jitter_of(user_id, jitter)
+    at = calm.at + later
     # Spreading must not push anybody into quiet, or past the point.
-    if calm.at + later >= calm.latest or hush.reason(wall_of(calm.at + later, hush.zone)):
-        later = timedelta(0)
-    return Placement(calm.at + later, calm.clamped, calm.moved_by, later)
+    if at >= calm.latest or (not calm.stays and hush.reason(wall_of(at, hush.zone))):
+        return Placement(calm.at, calm.clamped, calm.moved_by)
+    return Placement(at, calm.clamped, calm.moved_by, later)
 
 
 @lru_cache(maxsize=4096)
@@ -141,7 +143,7 @@ def _in_ramadan(nominal: Nominal, hush: Hush) -> Nominal:
     if nominal.wall.time() >= FASTING_CLOCK or not hush.is_fasting(nominal.wall.date()):
         return nominal
     wall = datetime.combine(nominal.wall.date(), FASTING_CLOCK)
-    return replace(nominal, at=resolve(wall, nominal.zone), wall=wall)
+    return msgspec.structs.replace(nominal, at=resolve(wall, nominal.zone), wall=wall)
 
 
 def _clamped(nominal: Nominal, due: Due) -> tuple[datetime, bool]:

@@ -169,6 +169,15 @@ def hushed(habits: Habits, now: datetime, ramadans: Sequence[Ramadan]) -> bool:
         return True
 
 
+def stays_allowed(instant: datetime, hush: Hush, *, within: timedelta) -> bool:
+    """Whether it is quiet at no time from `instant` on for so long, as far as can be seen at once:
+    on one day, and on clocks that are not changed meanwhile."""
+    wall, later = wall_of(instant, hush.zone), wall_of(instant + within, hush.zone)
+    if later - wall != within or later.date() != wall.date() or hush.reason(wall):
+        return False
+    return not any(wall.time() < start <= later.time() for start in hush.starts(wall.date()))
+
+
 def next_allowed(instant: datetime, hush: Hush) -> datetime | None:
     """The first instant from `instant` on that is not quiet; None if there is none for weeks."""
     wall = wall_of(instant, hush.zone)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
+import msgspec
+
 from kernel.clock import Clock
 from kernel.errors import InvalidInput
 from kernel.identity import Principal
@@ -86,8 +88,8 @@ class RuleBook:
             else:
                 if _identity(earlier) != _identity(rule):
                     raise RuleFixed("Make another rule for that, and delete this one.")
-                put.append(replace(rule, created_at=earlier.created_at))
-                if replace(put[0], planned_from=earlier.planned_from) == earlier:
+                put.append(msgspec.structs.replace(rule, created_at=earlier.created_at))
+                if msgspec.structs.replace(put[0], planned_from=earlier.planned_from) == earlier:
                     put[0] = earlier
                     return []
             return [put[0], _touched(sheet)]

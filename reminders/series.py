@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import date, datetime
 from itertools import islice
 
+import msgspec
+
 from reminders.due import due_on
 from reminders.hijri_years import HijriYearly
 from reminders.recurrence import Recurring, checked_recurrence, recurring
@@ -29,7 +31,7 @@ def dues_of(task: Task, event: Event, *, first: date, last: date) -> list[Due]:
             break
         if day > after and day not in recurs.except_on:
             days.append(day)
-    return [replace(due, day=day) for day in days]
+    return [msgspec.structs.replace(due, day=day) for day in days]
 
 
 def completed(task: Task, event: Event, now: datetime) -> Task:

@@ -1,9 +1,11 @@
 """What one user is told about one task: from its rules to firings. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+
+import msgspec
 
 from kernel.ids import UserId
 from reminders.days import UNDO
@@ -199,7 +201,7 @@ def _soon(
         return []
     near = FiringClass.POLICY_NEAR
     return [
-        replace(
+        msgspec.structs.replace(
             firing,
             dedupe_key=dedupe_key(rule.id, task.id, told.user_id, occurrence=SOON, due=due),
             firing_class=near,
@@ -232,7 +234,7 @@ def _superseded(firings: Sequence[Firing]) -> list[Firing]:
             following = [at for at in closer if at > firing.due_at]
             until = min([firing.useful_until, *following])
             if until < firing.useful_until:
-                firing = replace(firing, useful_until=until)
+                firing = msgspec.structs.replace(firing, useful_until=until)
         result.append(firing)
     return result
 

@@ -6,6 +6,8 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+import msgspec
+
 from kernel.ids import UserId
 from reminders.days import MAIN, Anchor, Deadline, Moved
 from reminders.guest import Guest
@@ -61,8 +63,7 @@ class Member:
     call_at: time | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Offset:
+class Offset(msgspec.Struct, frozen=True):
     """Months, then weeks and days, counted once from a day; negative means before."""
 
     months: int = 0
@@ -105,8 +106,7 @@ DueSpec = OnDay | AtWall | FromEvent | None
 """What was asked for. None: to be done, but by no particular time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(msgspec.Struct, frozen=True):
     """What a due spec means at present. Without `at` it is all day, and then without `zone`."""
 
     day: date
@@ -211,8 +211,7 @@ class Task:
     details: TaskDetails = TaskDetails()
 
 
-@dataclass(frozen=True, slots=True)
-class CalendarLead:
+class CalendarLead(msgspec.Struct, frozen=True):
     """So many calendar days before the due day, at a wall time: "1 day before at 09:00"."""
 
     before: Offset
@@ -220,8 +219,7 @@ class CalendarLead:
     at: time
 
 
-@dataclass(frozen=True, slots=True)
-class ElapsedLead:
+class ElapsedLead(msgspec.Struct, frozen=True):
     """So much time before the due instant: "90 minutes before". Only timed dues have one."""
 
     before: timedelta
@@ -238,8 +236,7 @@ class ZonePolicy(StrEnum):
     FIXED = "fixed"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True):
     """When to speak up about a task, or about every task of the event (`task_id` None).
 
     `user_id` is who is told; None means whoever the task is for. `exact` says that a person

@@ -11,6 +11,8 @@ from datetime import datetime, time, timedelta
 from functools import lru_cache
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+import msgspec
+
 from kernel.ids import UserId
 from reminders.due import due_on, is_compressed
 from reminders.limits import RULES
@@ -209,7 +211,7 @@ def unpaid_rule(task: Task, event: Event, person: Person | None) -> Rule | None:
     if payment is None or payment.vendor_id is None or not _nags(task, event):
         return None
     lead = CalendarLead(Offset(days=-1), clock_of(person))
-    return replace(_rule(lead, task, event, payment.vendor_id, None), id=UNPAID)
+    return msgspec.structs.replace(_rule(lead, task, event, payment.vendor_id, None), id=UNPAID)
 
 
 def opening_rule(task: Task, event: Event, user_id: UserId, person: Person | None) -> Rule | None:
@@ -217,7 +219,7 @@ def opening_rule(task: Task, event: Event, user_id: UserId, person: Person | Non
     if not is_usual(task, user_id) or task.details.opens is None:
         return None
     lead = CalendarLead(Offset(), clock_of(person))
-    return replace(_rule(lead, task, event, user_id, None), id=OPENS)
+    return msgspec.structs.replace(_rule(lead, task, event, user_id, None), id=OPENS)
 
 
 def _rule(lead: Lead, task: Task, event: Event, user_id: UserId, since: datetime | None) -> Rule:
@@ -234,6 +236,7 @@ def _rule(lead: Lead, task: Task, event: Event, user_id: UserId, since: datetime
     )
 
 
+@lru_cache(maxsize=1024)
 def id_of(lead: Lead) -> UUID:
     """How long before is the identity of a usual rule; the time of day is not."""
     match lead:

@@ -1,10 +1,10 @@
 """A task that comes again, as a calendar repeats it. Pure."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, time
 from itertools import islice
 
+import msgspec
 from icalendar import Component, vRecur
 
 from reminders.hijri_years import HijriYearly
@@ -33,7 +33,7 @@ def repeat(entry: Component, task: Task, due: Due, when: When) -> Due:
         # Most apps know no calendar beside their own: they are told the days.
         for day in islice(rule.days(recurs.start, since=open_on(recurs, due.day)), YEARS):
             if day > open_on(recurs, due.day) and day not in recurs.except_on:
-                when(entry, "RDATE", replace(due, day=day))
+                when(entry, "RDATE", msgspec.structs.replace(due, day=day))
         return due
     written = vRecur.from_ical(recurs.rule.strip().upper())
     if rule.until is not None:
@@ -42,10 +42,10 @@ def repeat(entry: Component, task: Task, due: Due, when: When) -> Due:
         written["UNTIL"] = rule.until if due.at is None else resolve(end, due.zone or "UTC")
     entry.add("RRULE", written)
     for day in recurs.except_on:
-        when(entry, "EXDATE", replace(due, day=day))
+        when(entry, "EXDATE", msgspec.structs.replace(due, day=day))
     if due.day != next(rule.days(recurs.start, since=due.day), None) and due.day != recurs.start:
         # The open occurrence was moved off the rule's days.
         when(entry, "RDATE", due)
         if recurs.meant_on is not None and recurs.meant_on not in recurs.except_on:
-            when(entry, "EXDATE", replace(due, day=recurs.meant_on))
-    return replace(due, day=recurs.start)
+            when(entry, "EXDATE", msgspec.structs.replace(due, day=recurs.meant_on))
+    return msgspec.structs.replace(due, day=recurs.start)

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -136,5 +137,5 @@ async def guest_firing(calendar, firing, about, profile, *, has_answered):
     answer = Answer.YES if has_answered else Answer.INVITED
     guest = Guest(uuid.uuid4(), about.id, firing.user_id, MAIN, START, answer)
     await calendar.change(about.id, lambda _: [guest], now=START)
-    asked = replace(firing, task_id=guest.id)
+    asked = msgspec.structs.replace(firing, task_id=guest.id)
     return DueFiring(asked, about, None, profile, standing=not has_answered)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
+from msgspec import structs
 
 from reminders.firing import DueFiring, Judgement, Outcome
 from reminders.handover import judge
@@ -67,7 +68,7 @@ def test_a_far_policy_reminder_beyond_its_grace_is_told_with_others():
     assert judgement.reason == "later than its grace"
 
 
-POLICY = replace(RULE, exact=False)
+POLICY = structs.replace(RULE, exact=False)
 (POLITE,) = plan(
     Inputs(WEDDING, [member(WEDDING)], [FITTING], [POLICY], {}),
     until=datetime(2028, 1, 1, tzinfo=UTC),
@@ -87,7 +88,10 @@ def test_policy_waits_when_it_is_quiet_since_it_was_planned():
 
 
 def test_policy_that_cannot_wait_is_not_said_in_the_middle_of_the_night():
-    due = replace(DUE, firing=replace(POLITE, useful_until=POLITE.due_at + timedelta(hours=20)))
+    due = replace(
+        DUE,
+        firing=structs.replace(POLITE, useful_until=POLITE.due_at + timedelta(hours=20)),
+    )
 
     night = judge(due, now=POLITE.due_at + timedelta(hours=14))
 
@@ -97,7 +101,7 @@ def test_policy_that_cannot_wait_is_not_said_in_the_middle_of_the_night():
 
 def test_what_was_planned_shortly_before_the_quiet_may_be_a_little_late():
     evening = datetime(2027, 7, 15, 20, 25, tzinfo=UTC)
-    due = replace(DUE, firing=replace(POLITE, due_at=evening))
+    due = replace(DUE, firing=structs.replace(POLITE, due_at=evening))
 
     late = judge(due, now=evening + timedelta(minutes=10))
     later = judge(due, now=evening + timedelta(minutes=40))

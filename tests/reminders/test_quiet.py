@@ -14,6 +14,7 @@ from reminders.quiet import (
     next_allowed,
     quiet_for,
     shifted,
+    stays_allowed,
 )
 from reminders.times import offset_of, wall_of, zone_names
 from tests.support.factories_reminders import AMINA, person
@@ -53,6 +54,21 @@ def at(text, zone="Africa/Algiers"):
 
 def algerian(**changes):
     return hush_of(Person(AMINA, "Africa/Algiers", "fr-DZ", **changes), event_zone="UTC")
+
+
+@given(instants, hushes, st.integers(0, 30))
+def test_where_it_stays_allowed_no_minute_is_quiet(instant, hush, minutes):
+    if stays_allowed(instant, hush, within=minutes * MINUTE):
+        for each in range(minutes + 1):
+            assert not hush.reason(wall_of(instant + each * MINUTE, hush.zone))
+
+
+def test_a_morning_stays_allowed_and_the_end_of_an_evening_does_not():
+    hush = algerian()
+
+    assert stays_allowed(at("2027-06-08T09:00"), hush, within=10 * MINUTE)
+    assert not stays_allowed(at("2027-06-08T21:25"), hush, within=10 * MINUTE)
+    assert not stays_allowed(at("2027-06-08T22:00"), hush, within=10 * MINUTE)
 
 
 @given(instants, hushes)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
+from msgspec import structs
 
 from kernel.notices import Urgency
 from reminders.firing import DueFiring, FiringClass, Outcome
@@ -63,7 +64,7 @@ def test_one_firing_says_what_is_due_when_and_leads_there():
 def test_a_notice_lives_a_day_and_never_longer_than_it_is_of_use(useful, lives):
     (due,) = dues("Essayage", 1)
     at = due.firing.due_at
-    (notice,) = said([replace(due, firing=replace(due.firing, useful_until=at + useful))])
+    (notice,) = said([replace(due, firing=structs.replace(due.firing, useful_until=at + useful))])
 
     assert notice.expires_at == at + timedelta(hours=lives)
 
@@ -94,7 +95,7 @@ def test_two_reminders_stay_two_unless_they_came_too_late():
 
 def test_other_minutes_are_told_apart():
     given = dues("Essayage")
-    later = replace(given[0].firing, due_at=given[0].firing.due_at + timedelta(minutes=1))
+    later = structs.replace(given[0].firing, due_at=given[0].firing.due_at + timedelta(minutes=1))
 
     assert len(said([replace(given[0], firing=later), *given[1:]])) == 3
 
@@ -114,7 +115,7 @@ def test_a_notice_is_exact_when_somebody_chose_its_time_and_it_is_not_late(
     firing_class, exact, count
 ):
     given = [
-        replace(due, firing=replace(due.firing, firing_class=firing_class))
+        replace(due, firing=structs.replace(due.firing, firing_class=firing_class))
         for due in dues("Essayage", count)
     ]
 
