@@ -19,11 +19,22 @@ def new_id(now: datetime) -> UUID:
     Ids of a later millisecond sort later, so primary keys are appended to an index, not
     scattered in it.
     """
+    return new_ids(now, 1)[0]
+
+
+def new_ids(now: datetime, number: int) -> list[UUID]:
+    """So many of them; asking for their random bits one by one is half of what they cost."""
     millis = (now - _EPOCH) // timedelta(milliseconds=1)
-    value = (millis & 0xFFFF_FFFF_FFFF) << 80 | int.from_bytes(os.urandom(10), "big")
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    return UUID(int=value)
+    head = (millis & 0xFFFF_FFFF_FFFF) << 80 | 0x7 << 76 | 0x2 << 62
+    random = os.urandom(10 * number)
+    return [
+        UUID(int=head | int.from_bytes(random[at : at + 10], "big") & _RANDOM)
+        for at in range(0, len(random), 10)
+    ]
+
+
+_RANDOM = (1 << 80) - 1 - (0xF << 76) - (0x3 << 62)
+"""All bits that are random: what is not the instant, the version or the variant."""
 
 
 def is_user_id(text: str) -> bool:

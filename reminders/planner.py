@@ -48,9 +48,9 @@ LOOK_BACK = timedelta(hours=48)
 SOON = timedelta(seconds=61)
 """What is due within this is for the scheduler's next look: it looks a minute ahead."""
 
-TOGETHER, LANES = 8, 2
+TOGETHER, LANES = 8, 3
 """So many events are planned in one transaction, and so many transactions are under way: while
-the database works for one, the next is planned."""
+the database works for some, another is planned."""
 
 
 class Planner:

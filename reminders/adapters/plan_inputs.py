@@ -44,7 +44,7 @@ class _Read:
     async def rows(
         self, connection: AsyncConnection, **values: Sequence[Any]
     ) -> Iterator[Selected]:
-        return map(self._row, await connection.execute(self._query, values))
+        return map(self._row, (await connection.execute(self._query, values)).all())
 
     async def by_event(
         self, connection: AsyncConnection, event_ids: Sequence[UUID]

@@ -1,8 +1,9 @@
 """Making the firings that wait equal to plans, for several events at once."""
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.adapters.among import AMONG
-from kernel.ids import new_id
+from kernel.adapters.driver import copy
+from kernel.ids import new_ids
 from reminders.adapters.firing_columns import MOVING, columns_of_firing
 from reminders.adapters.mapping import FIRINGS, Columns
 from reminders.adapters.plan_inputs import Waiting
@@ -25,6 +27,7 @@ class Difference:
     """What has to be written for what waits to be what is planned."""
 
     added: list[Columns] = field(default_factory=list)
+    """Without ids: those are new."""
     moved: list[Columns] = field(default_factory=list)
     removed: list[UUID] = field(default_factory=list)
     first: dict[str, datetime] = field(default_factory=dict)
@@ -37,7 +40,6 @@ class Difference:
         settled: Set[bytes],
         *,
         since: datetime,
-        now: datetime,
     ) -> None:
         """Add that of one event; nothing new that was due before `since`."""
         wanted = {firing.dedupe_key: firing for firing in desired}
@@ -45,7 +47,7 @@ class Difference:
             row = waiting.get(key)
             if row is None:
                 if firing.due_at >= since and key not in settled:
-                    self.added.append({"id": new_id(now), **columns_of_firing(firing)})
+                    self.added.append(columns_of_firing(firing))
                     self._touch(firing.user_id, firing.due_at)
                 continue
             columns = columns_of_firing(firing)
@@ -69,7 +71,9 @@ async def write(connection: AsyncConnection, difference: Difference, now: dateti
     """Write it, and tell devices that hold something else."""
     writes = _WRITES[connection.dialect.name]
     if difference.added:
-        await connection.execute(writes.add, writes.given(difference.added))
+        for row, id_ in zip(difference.added, new_ids(now, len(difference.added)), strict=True):
+            row["id"] = id_
+        await writes.add(connection, difference.added)
     if difference.moved:
         await connection.execute(writes.move, writes.given(difference.moved))
     if difference.removed:
@@ -89,19 +93,22 @@ async def write(connection: AsyncConnection, difference: Difference, now: dateti
 class _Writes:
     """Built once for each dialect. `given` says how it wants many rows."""
 
-    add: sa.Insert
+    add: Callable[[AsyncConnection, Sequence[Columns]], Awaitable[object]]
     move: sa.Update
     remove: sa.Delete
     given: Callable[[Sequence[Columns]], Any]
 
 
 def _on_postgresql() -> _Writes:
-    """One array for each column: one trip, and statements that are prepared once."""
+    """What is new is copied; what has changed goes as one array for each column: one trip, and a
+    statement that is prepared once."""
     columns = dict(FIRINGS.c.items())
-    new = _unnested(columns)
+    in_order = itemgetter(*columns)
     changed = _unnested({"waiting_id": FIRINGS.c.id, **{name: columns[name] for name in MOVING}})
     return _Writes(
-        add=FIRINGS.insert().from_select(list(columns), sa.select(new)),
+        add=lambda connection, rows: copy(
+            connection, FIRINGS.name, list(columns), list(map(in_order, rows))
+        ),
         move=FIRINGS.update()
         .where(FIRINGS.c.id == changed.c.waiting_id)
         .values({name: changed.c[name] for name in MOVING}),
@@ -121,7 +128,7 @@ def _unnested(columns: Mapping[str, sa.Column[Any]]) -> sa.TableValuedAlias:
 def _on_sqlite() -> _Writes:
     """One row after the other."""
     return _Writes(
-        add=FIRINGS.insert(),
+        add=lambda connection, rows: connection.execute(FIRINGS.insert(), rows),
         move=FIRINGS.update().where(FIRINGS.c.id == sa.bindparam("waiting_id")),
         remove=FIRINGS.delete().where(AMONG["sqlite"](FIRINGS.c.id, "ids")),
         given=list,

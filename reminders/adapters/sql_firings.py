@@ -94,7 +94,7 @@ class SqlFiringStore:
             difference = Difference()
             for inputs in await inputs_of(connection, list(map(event_of, found)), waiting):
                 of = inputs.event.id
-                difference.find(waiting[of], plan(inputs), settled[of], since=since, now=now)
+                difference.find(waiting[of], plan(inputs), settled[of], since=since)
                 # What else this process does has its turn between two plans.
                 await asyncio.sleep(0)  # noqa: TID251 - no time is to pass
             await connection.execute(held.reach, {**named, "until": until, "planned_until": until})

@@ -7,8 +7,9 @@ import sqlalchemy as sa
 
 from kernel.adapters import pinging
 from kernel.adapters.database import Database, DatabaseOptions
-from kernel.adapters.driver import fetch
+from kernel.adapters.driver import copy, fetch
 from kernel.errors import Unavailable
+from tests.support.clock import START
 from tests.support.cutting import end_all_others
 
 LEASES = "SELECT name, fence FROM leases"
@@ -88,6 +89,37 @@ async def test_who_gives_up_waiting_leaves_no_answer_to_others(postgres_database
         await asking
     for _ in range(3):
         assert await read(postgres_database, "SELECT 1") == [(1,)]
+
+
+@pytest.mark.external
+async def test_what_is_copied_is_kept_with_its_transaction_or_not_at_all(postgres_database):
+    await add_leases(postgres_database, "one", "two")
+    with pytest.raises(sa.exc.DBAPIError):
+        await add_leases(postgres_database, "three", "two")
+
+    assert sorted(await read(postgres_database)) == [("one", 1), ("two", 1)]
+
+
+@pytest.mark.external
+async def test_a_connection_that_is_cut_before_it_copies_is_an_outage(
+    postgres_database, postgres_database_url
+):
+    async def cut_off() -> None:
+        async with postgres_database.transaction() as connection:
+            await connection.exec_driver_sql(LEASES)
+            await end_all_others(postgres_database_url)
+            await copy(connection, "leases", ["name", "fence", "expires_at"], [("one", 1, START)])
+
+    with pytest.raises(Unavailable):
+        await cut_off()
+    assert await read(postgres_database) == []
+
+
+async def add_leases(database: Database, *names: str) -> None:
+    async with database.transaction() as connection:
+        await connection.exec_driver_sql(LEASES)
+        rows = [(name, 1, START) for name in names]
+        await copy(connection, "leases", ["name", "fence", "expires_at"], rows)
 
 
 async def sleeping(database: Database) -> None:

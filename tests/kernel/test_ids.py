@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernel.ids import USER_ID_BYTES, is_user_id, new_id
+from kernel.ids import USER_ID_BYTES, is_user_id, new_id, new_ids
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 INSTANTS = st.timedeltas(timedelta(0), timedelta(days=365 * 8000)).map(lambda age: BEGINNING + age)
@@ -28,6 +28,7 @@ def test_ids_of_one_instant_differ():
     now = datetime(2026, 3, 1, tzinfo=UTC)
 
     assert len({new_id(now) for _ in range(10_000)}) == 10_000
+    assert len(set(new_ids(now, 10_000))) == 10_000
 
 
 @pytest.mark.parametrize("text", ["1", "amina@example.dz", "أمينة", "auth0|5f7c", "a" * 128])
