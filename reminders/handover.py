@@ -18,7 +18,7 @@ from reminders.firing import (
 )
 from reminders.lateness import Decision, decide
 from reminders.person import Ramadan
-from reminders.placing import POLITE
+from reminders.placing import POLITE, USUAL_SPREAD, Calm, spread
 from reminders.quiet import Habits, Hush, hush_of, hushed, next_allowed
 from reminders.times import resolve, wall_of
 from reminders.types import Due, Event, Task
@@ -111,7 +111,7 @@ def _hushed(due: DueFiring, now: datetime, ramadans: Sequence[Ramadan]) -> Judge
         if firing.firing_class in PAYMENTS:
             return Judgement(Outcome.FOLDED, LATER_THAN_GRACE)
         return Judgement(Outcome.EXPIRED, f"{reason}{UNTIL_USELESS}")
-    return Judgement(Outcome.DEFERRED, reason, until=until)
+    return Judgement(Outcome.DEFERRED, reason, until=_spread(firing, until, latest, hush))
 
 
 def _until_morning(due: DueFiring, now: datetime, ramadans: Sequence[Ramadan]) -> Judgement | None:
@@ -124,7 +124,17 @@ def _until_morning(due: DueFiring, now: datetime, ramadans: Sequence[Ramadan]) -
     until = next_allowed(resolve(datetime.combine(tomorrow, CLOCK), hush.zone), hush)
     if until is None or until >= firing.useful_until:
         return Judgement(Outcome.EXPIRED, NO_LONGER_USEFUL)
-    return Judgement(Outcome.DEFERRED, IN_THE_MORNING, until=until)
+    at = _spread(firing, until, firing.useful_until, hush)
+    return Judgement(Outcome.DEFERRED, IN_THE_MORNING, until=at)
+
+
+def _spread(firing: Firing, until: datetime, latest: datetime, hush: Hush) -> datetime:
+    """When a deferred one comes: quiet ends for everybody at once, and it is no time that
+    anybody typed."""
+    calm = Calm(until, latest)
+    user_id = firing.user_id
+    placed = spread(calm, firing.firing_class, user_id=user_id, hush=hush, at_least=USUAL_SPREAD)
+    return placed.at
 
 
 def _hush_of(due: DueFiring, ramadans: Sequence[Ramadan]) -> Hush:
