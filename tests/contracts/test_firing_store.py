@@ -377,6 +377,21 @@ async def test_a_firing_planned_twice_by_a_race_still_goes_off_once(
     assert await count(database, FIRINGS) == 0
 
 
+@pytest.mark.external
+@pytest.mark.parametrize("judge", [None, fire])
+async def test_a_firing_that_another_scheduler_holds_is_passed_over(postgres_database, judge):
+    calendar, store = SqlCalendarStore(postgres_database), SqlFiringStore(postgres_database)
+    wedding = await wedding_with(calendar, tasks=2)
+    await reconcile(store, wedding)
+    async with postgres_database.transaction() as connection:
+        one = sa.select(FIRINGS.c.id).order_by(FIRINGS.c.id).limit(1).with_for_update()
+        await connection.execute(one)
+
+        assert await fire_all(store, judge) == {Outcome.FIRED: 1}
+
+    assert await fire_all(store, judge) == {Outcome.FIRED: 1}
+
+
 async def test_a_raising_judgement_undoes_the_batch(store, calendar, database):
     wedding = await wedding_with(calendar, tasks=2)
     await reconcile(store, wedding)
