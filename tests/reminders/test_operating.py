@@ -148,7 +148,7 @@ async def upcoming(room):
     return {each.firing_class: each.due_at for each in found}
 
 
-@pytest.mark.parametrize("seconds", [0, 239, 3601])
+@pytest.mark.parametrize("seconds", [0, 239, 3601, 10**15])
 async def test_it_is_spread_over_no_less_than_usual_and_no_more_than_an_hour(room, seconds):
     with pytest.raises(InvalidInput):
         await room.operating.put_spread(server(), seconds)
