@@ -31,6 +31,7 @@ import hypothesis
 import pytest
 from hypothesis.stateful import run_state_machine_as_test
 
+from reminders.action import ActionKind
 from reminders.firing import FiringClass
 from tests.support.changing_minds import lived_on
 from tests.support.factories_reminders import AMINA
@@ -110,6 +111,18 @@ def test_a_move_that_waits_to_be_told_waits_for_it_when_another_is_taken_back(
     history.life.clock.move(minutes=minutes)
     history.move_there_and_back(14, undo)
     history.wait(3)
+
+
+@pytest.mark.parametrize("kind", [ActionKind.DONE, ActionKind.SNOOZE_1_HOUR])
+def test_what_is_told_in_one_is_acted_on_in_one(anything, kind):
+    told = anything()
+    told.begin(day=30, dues=[])
+    for _ in range(4):
+        told.create(8, False, True, AMINA)
+    told.wait(8 * 24)
+    together = [len(tasks) > 1 for _, tasks in told.life.taps]
+    told.tap(together.index(True), kind)
+    told.wait(30)
 
 
 def test_who_flies_west_after_it_was_told_is_not_told_again(history):

@@ -141,20 +141,22 @@ class Histories(RuleBasedStateMachine):
         """Twice, as a device does that was not answered."""
         if not self.life.taps:
             return
-        notice = self.life.taps[which % len(self.life.taps)]
+        notice, tasks = self.life.taps[which % len(self.life.taps)]
         data, (who,) = notice.data, notice.user_ids
         if self.now() >= notice.expires_at + timedelta(days=5):
             return
-        job = self.book.jobs[uuid.UUID(data["task_id"])]
+        jobs = {key: job for key in tasks if not (job := self.book.jobs[key]).done}
         tapped = Tap(data["firing"], data["action_token"], kind, uuid.uuid4())
         first = self.do(self.room.acting.act(tapped))
         assert self.do(self.room.acting.act(tapped)) == first
-        outcome = ActionOutcome.ALREADY_DONE if job.done else ActionOutcome.APPLIED
+        outcome = ActionOutcome.APPLIED if jobs else ActionOutcome.ALREADY_DONE
         assert first.outcome is outcome
-        if kind is ActionKind.DONE:
-            job.done = True
-        elif not job.done:
-            job.snoozes[who] = tapped.action_id, self.now() + timedelta(hours=1)
+        for key, job in jobs.items():
+            if kind is ActionKind.DONE:
+                job.done = True
+            else:
+                action = uuid.uuid5(tapped.action_id, str(key))
+                job.snoozes[who] = action, self.now() + timedelta(hours=1)
 
     # People.
 

@@ -5,6 +5,7 @@ quarter, and keeps what was asked for in its own words. Only exact reminders are
 (those of one rule of the event, and snoozes); of polite ones it knows when they may not come.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -46,13 +47,12 @@ class Who:
     """Their own hours; None for the usual ones."""
     muted: bool = False
 
-    def rests(self, now: datetime, ramadan: tuple[date, date]) -> bool:
+    def rests(self, now: datetime, ramadans: Collection[tuple[date, date]]) -> bool:
         """Whether polite reminders leave this Algerian alone now."""
         wall = now.astimezone(clocks(self.zone)).replace(tzinfo=None)
         at, today = wall.time(), wall.date()
-        first, last = ramadan
-        fasts = first <= today <= last
-        if timedelta(0) < today - last <= 2 * DAY:
+        fasts = any(first <= today <= last for first, last in ramadans)
+        if any(timedelta(0) < today - last <= 2 * DAY for _, last in ramadans):
             return True
         windows = [self.quiet] if self.quiet else []
         if fasts:
