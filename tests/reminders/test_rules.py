@@ -6,9 +6,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reminders.days import Anchor
 from reminders.due import earlier, instant_of
 from reminders.firing import FiringClass
 from reminders.lateness import class_of, useful_until_of
+from reminders.person import Quiet
 from reminders.placing import SPREAD, jitter_of, place
 from reminders.quiet import hush_of
 from reminders.rules import plan
@@ -229,6 +231,35 @@ def test_what_has_a_due_of_its_own_is_told_as_before_when_the_event_moves():
     firings = plan(inputs(moved, [pinned, hanging], [rule(moved)]), until=FAR)
 
     assert [each.task_id for each in firings] == [pinned.id]
+
+
+def test_what_hangs_on_a_part_counts_from_when_that_or_what_it_hangs_on_was_put():
+    evening, day = datetime(2027, 7, 22, 12, tzinfo=UTC), date(2027, 7, 23)
+
+    def told(henna_since):
+        parts = (
+            Anchor("henna", day=day, since=henna_since),
+            Anchor("fatiha", days=0, of="henna", since=LONG_AGO),
+        )
+        moved = replace(event(day=date(2027, 8, 1), planned_from=evening), anchors=parts)
+        tasks = [task(moved, FromEvent(Offset(), None, each.code)) for each in parts]
+        tasks.append(task(moved, OnDay(day)))
+        firings = plan(inputs(moved, tasks, [rule(moved)]), until=FAR)
+        return {tasks.index(job) for job in tasks if job.id in {each.task_id for each in firings}}
+
+    assert told(LONG_AGO) == {0, 1, 2}
+    assert told(evening) == {2}
+
+
+def test_what_was_meant_before_it_could_exist_is_not_made_up_for_because_it_was_quiet():
+    morning = datetime(2027, 7, 16, 9, tzinfo=UTC)
+    wedding = event(day=date(2027, 7, 23), planned_from=morning)
+    week = rule(wedding, CalendarLead(Offset(weeks=1), time(9)), exact=False)
+    late_riser = replace(person(AMINA), quiet=Quiet(time(22), time(11)))
+
+    (soon,) = plan(inputs(wedding, [task(wedding)], [week], people=[late_riser]), until=FAR)
+
+    assert wall_of(soon.due_at, "Africa/Algiers").date() == date(2027, 7, 17)
 
 
 def test_when_every_policy_reminder_came_too_late_one_comes_soon():
