@@ -73,6 +73,50 @@ async def test_sql_and_the_rules_judge_alike(database, seed):
     assert len(Counter(each.outcome for each in expected.values())) >= 6
 
 
+async def test_a_guest_is_asked_twice_at_most_whatever_is_planned(database):
+    calendar, store, now = SqlCalendarStore(database), SqlFiringStore(database), START + 4 * HOUR
+    about = event()
+    guest = Guest(uuid.uuid4(), about.id, AMINA, MAIN, START)
+    await calendar.create(about, None)
+    await calendar.change(about.id, lambda _: [guest], now=START)
+    firings = [
+        Firing(
+            dedupe_key=uuid.uuid4().bytes,
+            due_at=now,
+            nominal_day=now.date(),
+            event_id=about.id,
+            task_id=guest.id,
+            rule_id=uuid.uuid4(),
+            user_id=AMINA,
+            firing_class=FiringClass.GUEST,
+            grace=HOUR,
+            useful_until=now + HOUR,
+            zone=about.zone,
+            event_version=1,
+            task_version=0,
+        )
+        for _ in range(3)
+    ]
+    async with database.transaction() as connection:
+        rows = [{"id": new_id(now), **columns_of_firing(each)} for each in firings]
+        await connection.execute(FIRINGS.insert(), rows)
+
+    for _ in firings:
+        (shard,) = await store.due_shards(Look(now))
+        await store.fire_due(
+            shard,
+            lambda due: judge(due, now=now),
+            lambda *_: False,
+            look=Look(now),
+            now=now,
+            limit=1,
+        )
+
+    async with database.reading() as connection:
+        ends = Counter((await connection.execute(sa.select(LOG.c.outcome))).scalars())
+    assert ends == {Outcome.FIRED: 2, Outcome.GONE: 1}
+
+
 async def due_firing(calendar, dice, number):
     """A firing whose time has come, with something that may have changed since."""
 
