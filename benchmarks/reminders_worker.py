@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 
 import uvloop
 
@@ -40,10 +41,13 @@ class Watched(SqlFiringStore):
 
 
 class NoRamadan:
-    """Nobody knows of any."""
+    """Nobody knows of any, nor wants reminders spread further than usual."""
 
     async def ramadans(self) -> Sequence[Ramadan]:
         return ()
+
+    async def spread(self) -> timedelta:
+        return timedelta(0)
 
 
 async def work(url: str, number: int) -> None:
