@@ -19,7 +19,8 @@ from tests.support.factories_reminders import AMINA, BILAL, user
 from tests.support.histories import clocks
 
 ALGIERS = "Africa/Algiers"
-SEEDS = range(1, 51) if "ZAFFA_TEST_SOAK_SECONDS" in os.environ else (3,)
+BUSY = 3
+SEEDS = range(1, 51) if "ZAFFA_TEST_SOAK_SECONDS" in os.environ else (BUSY,)
 POLICY = ("policy_far", "policy_near", "nag")
 LATEST = time(21, 30)
 EARLIEST = time(8, 30)
@@ -89,7 +90,7 @@ async def test_no_day_has_more_than_three_and_what_was_folded_is_told(room, sqli
         if _class_of(notice, classes) in POLICY
     )
     assert pushes
-    assert max(pushes.values()) == 3
+    assert max(pushes.values()) <= 3
     for at, notice in told:
         if _class_of(notice, classes) in POLICY or "digest" in notice.template:
             assert EARLIEST <= at.astimezone(clocks(ALGIERS)).time() <= LATEST
@@ -101,7 +102,10 @@ async def test_no_day_has_more_than_three_and_what_was_folded_is_told(room, sqli
     assert {each.dedupe_key for each in items} <= {
         each.dedupe_key for each in log if each.outcome == "folded"
     }
-    assert len(items) > len(waiting)
+    # Of fifty users some are hardly busy; the one of the short form is.
+    if seed == BUSY:
+        assert max(pushes.values()) == 3
+        assert len(items) > len(waiting)
 
 
 def _class_of(notice, classes):
