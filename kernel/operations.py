@@ -5,7 +5,7 @@ the OpenAPI document from them; `messaging/commands/` serves those that are offe
 connected clients under their name. Neither side knows the other.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
@@ -84,10 +84,17 @@ class Operation(Generic[I, O]):
     also_called: tuple[str, ...] = ()
     """Other names over RPC, by which clients of other servers know it."""
 
-    page: Callable[[O], str] | None = None
+    page: Callable[[O, Sequence[str]], str] | None = None
     """A GET of the admin gateway that a browser may ask as well, or what anybody may ask: what is
-    given, as a page in HTML. A browser shows an API key as the password of `Authorization:
-    Basic`."""
+    given, as a page in HTML for who reads these languages, the preferred one first. A browser
+    shows an API key as the password of `Authorization: Basic`."""
+
+    script: str = ""
+    """The one script on its page, to the letter. It may ask the page's own origin."""
+
+    by_page: bool = False
+    """A page of ours asks it, with the password that the browser shows by itself; a page of any
+    other origin may not."""
 
     status: int = 200
     refusals: tuple[type[Refusal], ...] = ()

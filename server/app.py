@@ -21,7 +21,7 @@ from kernel.operations import AnyOperation
 from messaging.sockets.upgrading import PATH
 from server import __version__
 from server.api import DOCUMENT, ApiEdge
-from server.auth import ApiDoor, Doorkeeper
+from server.auth import ApiDoor, Doorkeeper, is_from_own_page
 from server.errors import ErrorBody, NoSuchPath, error_answer, refusal_answer
 from server.health import LEAVING, Health
 from server.house import House
@@ -161,7 +161,8 @@ class _Gateways:
         async def endpoint(request: Request) -> Response:
             request.scope["operation"] = operation.name
             as_page = operation.page is not None and _wants_page(request)
-            if as_page and not operation.open:
+            by_browser = as_page or (operation.by_page and is_from_own_page(request))
+            if by_browser and not operation.open:
                 try:
                     principal = await self._door.server(request, by_browser=True)
                 except Unauthenticated as refusal:

@@ -45,8 +45,8 @@ class Doorkeeper:
     async def server(self, request: Request, *, by_browser: bool = False) -> Principal:
         """The server whose API key came as `X-API-Key` or in `Authorization`.
 
-        A browser that asks for a page may show it as a password. Nowhere else: it sends that
-        by itself, also with what a stranger's page makes it ask.
+        A browser may show it as a password where it asks for a page, and where one of our pages
+        makes it ask. Nowhere else: it sends that by itself, also with what a stranger's page asks.
         """
         secret = request.headers.get("x-api-key", "").strip()
         if not secret:
@@ -100,6 +100,16 @@ class ApiDoor:
         except Unauthenticated:
             self._strangers.take(neighbourhood)
             raise
+
+
+def is_from_own_page(request: Request) -> bool:
+    """Whether a page of this very origin asks. Browsers say so, and no page can make them lie."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    # Over plain HTTP they say no more than which origin it is.
+    host = request.headers.get("origin", "").partition("://")[2]
+    return bool(host) and host == request.headers.get("host")
 
 
 def _password(credential: str) -> str:

@@ -1,6 +1,8 @@
 """An operation over HTTP: from path, query and body to its input, from its answer to bytes."""
 
 import asyncio
+import base64
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
@@ -13,6 +15,7 @@ from kernel.errors import InvalidInput
 from kernel.identity import Principal
 from kernel.operations import AnyOperation, Document, invalid_input
 from server.errors import CLOSING, BodyTooLarge
+from server.languages import languages_of
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -24,6 +27,8 @@ _POLICY = (
     "frame-ancestors 'none'; base-uri 'none'"
 )
 """A page shows pictures of others, and nothing else of theirs."""
+
+_SCRIPTED = "; script-src 'sha256-{digest}'; connect-src 'self'"
 
 _raw_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -154,15 +159,23 @@ async def answer_of(
     if operation.document:
         return await _document(operation, result, request)
     if as_page and operation.page is not None:
-        # Only what needs no credentials has forms: a browser would send them along by itself.
-        policy = _POLICY.format(forms="'self'" if operation.open else "'none'")
-        headers = {"content-security-policy": policy, "vary": "accept"}
-        return HTMLResponse(operation.page(result), operation.status, headers=headers)
+        headers = {"content-security-policy": _policy(operation), "vary": "accept, accept-language"}
+        languages = languages_of(request.headers.get("accept-language", ""))
+        return HTMLResponse(operation.page(result, languages), operation.status, headers=headers)
     if operation.streams:
         return StreamingResponse(_lines(result), operation.status, media_type=LINES)
     if operation.status == 204:
         return Response(status_code=204)
     return Response(msgspec.json.encode(result), operation.status, media_type="application/json")
+
+
+def _policy(operation: AnyOperation) -> str:
+    # Only what needs no credentials has forms: a browser would send them along by itself.
+    policy = _POLICY.format(forms="'self'" if operation.open else "'none'")
+    if operation.script:
+        digest = base64.b64encode(hashlib.sha256(operation.script.encode()).digest()).decode()
+        policy += _SCRIPTED.format(digest=digest)
+    return policy
 
 
 async def _document(operation: AnyOperation, given: Document, request: Request) -> Response:

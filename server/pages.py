@@ -5,6 +5,7 @@ from html import escape
 from typing import Any, NamedTuple
 
 from server.house import Hints
+from server.languages import languages_of
 from server.openapi import Document
 
 _STYLE = """
@@ -88,17 +89,7 @@ _LANGUAGES: Mapping[str, _Words] = {
 
 def language_of(accepted: str) -> str:
     """The first language of an `Accept-Language` header that the page is written in."""
-    choices: list[tuple[float, str]] = []
-    for part in accepted.split(","):
-        tag, _, quality = part.strip().partition(";q=")
-        try:
-            weight = float(quality or 1)
-        except ValueError:
-            weight = 0.0
-        choices.append((-weight, tag.partition("-")[0].lower()))
-    # The sort is stable: of equal weights, the one named first.
-    spoken = [tag for weight, tag in sorted(choices, key=lambda each: each[0]) if weight]
-    return next((tag for tag in spoken if tag in _LANGUAGES), "en")
+    return next((tag for tag in languages_of(accepted) if tag in _LANGUAGES), "en")
 
 
 def index_page(*, url: str, languages: str, hints: Hints, insecure: bool = False) -> str:

@@ -102,7 +102,7 @@ def operations(templates: Templates) -> list[AnyOperation]:
             takes=schemas.PreviewTemplate,
             gives=schemas.PreviewList,
             run=asked.preview,
-            page=preview_page,
+            page=lambda shown, _: preview_page(shown),
             refusals=(InvalidInput, TemplateNotFound, *_FILLING, Denied),
         ),
         on_admin(

@@ -9,7 +9,10 @@ import pytest
 from kernel.identity import Scope
 from server.app import create_app
 
-BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+BROWSER = {
+    "accept": "text/html,application/xhtml+xml,*/*;q=0.8",
+    "accept-language": "en;q=0.5, ar-DZ",
+}
 
 
 @pytest.fixture
@@ -20,7 +23,7 @@ async def http(house):
         name="shown",
         method="GET",
         path="/admin/v1/shown",
-        page=lambda given: f"<p>{type(given).__name__}",
+        page=lambda given, languages: f"<p lang={languages[0]}>{type(given).__name__}",
     )
     house.operations = [*house.operations, shown]
     transport = httpx.ASGITransport(create_app(house), raise_app_exceptions=False)
@@ -44,9 +47,9 @@ async def test_a_browser_is_asked_for_a_password_and_shown_the_page(http, key):
 
     assert (first.status_code, first.headers["www-authenticate"][:5]) == (401, "Basic")
     assert (then.status_code, then.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    assert then.text.startswith("<p>")
+    assert then.text.startswith("<p lang=ar>")
     assert "script" not in then.headers["content-security-policy"]
-    assert then.headers["vary"] == "accept"
+    assert then.headers["vary"] == "accept, accept-language"
 
 
 async def test_a_program_gets_the_same_as_json(http, key):

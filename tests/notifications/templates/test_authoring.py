@@ -260,7 +260,8 @@ async def test_the_page_shows_both_phones_by_day_and_by_night_and_escapes_what_i
     operation = offered["templates.preview"]
     said = {"name": "task.reminder", "variable": ["task=<b>Robe</b>"], "locale": ["ar-DZ", "fr"]}
 
-    page = operation.page(await operation.run(OPERATOR, msgspec.convert(said, operation.takes)))
+    given = await operation.run(OPERATOR, msgspec.convert(said, operation.takes))
+    page = operation.page(given, [])
 
     assert page.count('class="phone android') == page.count('class="phone iphone') == 4
     assert page.count(" light") >= 4
