@@ -177,6 +177,7 @@ def operating_operations(operating: Operating) -> list[AnyOperation]:
             gives=Nothing,
             run=pause,
             scope=Scope.REMINDERS,
+            by_page=True,
         ),
         Operation(
             name="reminders.resume",
@@ -187,6 +188,7 @@ def operating_operations(operating: Operating) -> list[AnyOperation]:
             gives=Nothing,
             run=resume,
             scope=Scope.REMINDERS,
+            by_page=True,
         ),
         Operation(
             name="reminders.replan",
@@ -197,6 +199,7 @@ def operating_operations(operating: Operating) -> list[AnyOperation]:
             gives=Nothing,
             run=replan,
             scope=Scope.REMINDERS,
+            by_page=True,
             refusals=(errors.EventNotFound,),
         ),
         Operation(
@@ -258,6 +261,7 @@ def operating_operations(operating: Operating) -> list[AnyOperation]:
             gives=RevivedAnswer,
             run=revive,
             scope=Scope.REMINDERS,
+            by_page=True,
             refusals=(errors.EventNotFound,),
         ),
         Operation(

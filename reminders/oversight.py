@@ -33,12 +33,25 @@ class Minute:
 
 
 @dataclass(frozen=True, slots=True)
+class Late:
+    """How many firings of a class are due already, and since when the first of them is."""
+
+    firing_class: FiringClass
+    firings: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Forecast:
     """What goes off in a while, as planned now: by minute and class, in order, without empty
-    ones; and what is due already."""
+    ones; and what is due already, by class."""
 
     minutes: Sequence[Minute]
-    overdue: int
+    late: Sequence[Late]
+
+    @property
+    def overdue(self) -> int:
+        return sum(each.firings for each in self.late)
 
 
 @dataclass(frozen=True, slots=True)

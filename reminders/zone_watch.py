@@ -103,14 +103,14 @@ def state_of(zone: str, since: date) -> ZoneState:
     digest.update(repr(offset).encode())
     while at < end:
         if offset_of(at + _DAY, zone) != offset:
-            moment = _change(at, at + _DAY, zone)
+            moment = change_between(at, at + _DAY, zone)
             offset = offset_of(at + _DAY, zone)
             digest.update(f"{moment.isoformat()} {offset!r}".encode())
         at += _DAY
     return ZoneState(zone, since, digest.digest(), ZONE_DATA_VERSION)
 
 
-def _change(before: datetime, after: datetime, zone: str) -> datetime:
+def change_between(before: datetime, after: datetime, zone: str) -> datetime:
     """When the zone's offset changes between two instants, to the second."""
     offset = offset_of(before, zone)
     while after - before > timedelta(seconds=1):

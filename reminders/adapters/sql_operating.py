@@ -12,7 +12,7 @@ from kernel.ids import UserId
 from reminders.adapters.mapping import EVENTS, FIRINGS, LOG, MARKS, PAUSES, SPREADS
 from reminders.firing import FiringClass, Outcome
 from reminders.identity import SHARDS
-from reminders.oversight import Dead, Deed, Forecast, Minute
+from reminders.oversight import Dead, Deed, Forecast, Late, Minute
 
 Recording = Callable[[AsyncConnection, Deed, datetime], Awaitable[None]]
 """Records a deed in the transaction of a connection."""
@@ -102,13 +102,26 @@ class SqlOperatingStore:
             .group_by(minute, FIRINGS.c.firing_class)
             .order_by(minute, FIRINGS.c.firing_class)
         )
-        late = sa.select(sa.func.count()).where(waiting, FIRINGS.c.due_at < now)
+        late = (
+            sa.select(
+                FIRINGS.c.firing_class,
+                sa.func.count().label("firings"),
+                sa.func.min(FIRINGS.c.due_at).label("since"),
+            )
+            .where(waiting, FIRINGS.c.due_at < now)
+            .group_by(FIRINGS.c.firing_class)
+            .order_by(FIRINGS.c.firing_class)
+        )
         async with self._database.reading() as connection:
             minutes = [
                 Minute(row.at, FiringClass(row.firing_class), row.firings)
                 for row in await connection.execute(counted)
             ]
-            return Forecast(minutes, (await connection.execute(late)).scalar_one())
+            waits = [
+                Late(FiringClass(row.firing_class), row.firings, row.since)
+                for row in await connection.execute(late)
+            ]
+            return Forecast(minutes, waits)
 
     async def _done(self, statement: sa.Executable, deed: Deed, now: datetime) -> int:
         """How many rows it changed; what changed none is no deed."""

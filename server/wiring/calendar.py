@@ -50,6 +50,8 @@ from reminders.newsroom import Newsroom
 from reminders.operating import Operating
 from reminders.opting import OptOutSigner
 from reminders.outside import Live, Talks
+from reminders.overview import routes as overview_routes
+from reminders.overview.overview import Overview
 from reminders.parts import Parts
 from reminders.people import People
 from reminders.person import Ramadan
@@ -104,6 +106,18 @@ class Calendar:
         )
         self._alarms = SqlAlarmStore(ground.database, clock)
         guests = SqlGuestStore(ground.database)
+        operating = Operating(
+            store=self._operating, firings=self._firings, clock=clock, planning=planning
+        )
+        explain = Explain(
+            calendar=store,
+            firings=self._firings,
+            aftermath=SqlAftermath(ground.database),
+            alarms=self._alarms,
+            guests=guests,
+            almanac=self._almanac,
+            clock=clock,
+        )
         ground.operations += routes.operations(
             events=self.events,
             parts=self.parts,
@@ -126,18 +140,19 @@ class Calendar:
                 signer=self._opting,
             ),
             digest=DigestPreview(store=self._digests, almanac=self._almanac, clock=clock),
-            operating=Operating(
-                store=self._operating, firings=self._firings, clock=clock, planning=planning
-            ),
-            explain=Explain(
-                calendar=store,
-                firings=self._firings,
-                aftermath=SqlAftermath(ground.database),
-                alarms=self._alarms,
-                guests=guests,
+            operating=operating,
+            explain=explain,
+        )
+        ground.operations += overview_routes.operations(
+            Overview(
+                operating=operating,
+                events=self.events,
+                tasks=self.tasks,
+                explain=explain,
+                zones=SqlZoneStore(ground.database),
                 almanac=self._almanac,
                 clock=clock,
-            ),
+            )
         )
 
         ground.operations += acting_routes.operations(

@@ -91,6 +91,7 @@ MATRIX: Mapping[str, tuple[frozenset[str], Mapping[str, Any]]] = {
     "reminders.dead": (SERVERS, {}),
     "reminders.revive": (SERVERS, {}),
     "reminders.forecast": (SERVERS, {}),
+    "reminders.overview": (SERVERS, {}),
 }
 
 """Who may ask what, and what is asked beside the names of what it is about."""
