@@ -10,6 +10,7 @@ from kernel.adapters.bus_wakes import BusWakes
 from kernel.adapters.database import Database
 from kernel.adapters.database_clock import DatabaseClock
 from kernel.adapters.jwt import JwtVerifier
+from kernel.adapters.long_transactions import LongTransactions
 from kernel.adapters.memory_bus import MemoryBus
 from kernel.adapters.postgres_wakes import PostgresWakes
 from kernel.adapters.redis_bus import RedisBus
@@ -101,7 +102,8 @@ class Ground:
         )
         """Wakes workers of other processes, where there can be any."""
         if not alone:
-            self.workers.append(self.waking)
+            watch = LongTransactions(self.database, self.clock, self.metrics)
+            self.workers += [self.waking, watch]
         self.handlers: dict[str, Handler] = {}
         self.operations: list[AnyOperation] = []
 
