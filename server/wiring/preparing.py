@@ -4,6 +4,7 @@ Only the embedded default makes them for itself; a cluster's operator provides t
 """
 
 import os
+import random
 import secrets
 import socket
 from collections.abc import AsyncIterator
@@ -90,9 +91,13 @@ def _with_ports(sandbox: SandboxOptions) -> SandboxOptions:
 
 
 def _free_port(host: str) -> int:
-    with socket.create_server((host, 0)) as found:
-        port: int = found.getsockname()[1]
-        return port
+    """One that nobody listens on, below those of which outgoing connections are given one: it is
+    a moment until we listen ourselves."""
+    for _ in range(200):
+        port = random.randint(20_000, 32_000)  # noqa: S311
+        with suppress(OSError), socket.create_server((host, port)):
+            return port
+    raise OSError(f"{host} has no free port between 20000 and 32000")
 
 
 def token_for(options: TokenOptions, user_id: str, *, lifetime: timedelta) -> str:
