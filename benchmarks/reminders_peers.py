@@ -1,7 +1,8 @@
-"""Schedulers that are not ours, over the same kind of PostgreSQL: jobs that are due, done.
+"""Schedulers that are not ours, and ours, over the same kind of PostgreSQL: what is due, done.
 
-A job does nothing but count, so what is measured is the scheduler: finding it, taking it,
+A peer's job does nothing but count, so what is measured is the scheduler: finding it, taking it,
 recording that it is done. Each is at its most favourable: procrastinate with many workers.
+Ours are two, as in the spike, and judge each firing and write what is to be sent.
 """
 
 import asyncio
@@ -16,8 +17,10 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from benchmarks.reminders_spike import spike
 from tests.support.servers import PostgresServer, running
 
+FIRINGS = 50_000
 JOBS = 400
 WORKERS = 20
 
@@ -27,23 +30,28 @@ _all = threading.Event()
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """How many jobs that were due were done in a second."""
+    """How much that was due was done in a second, and how many times as much ours did."""
 
     name: str
-    jobs: int
+    due: int
     per_second: float
+    zaffa_times: float
 
 
 def peers() -> Sequence[Peer]:
     """One after the other."""
+    ours = spike(FIRINGS, FIRINGS).per_second
+    rates = [("Zaffa", FIRINGS, ours), *((name, JOBS, rate) for name, rate in _theirs())]
+    return [Peer(name, due, rate, round(ours / rate, 1)) for name, due, rate in rates]
+
+
+def _theirs() -> Sequence[tuple[str, float]]:
     with running(PostgresServer(durable=True, settings={"shared_buffers": "256MB"})) as server:
         for name in ("apscheduler", "procrastinate"):
             server.psql(f"CREATE DATABASE {name}")
         return [
-            Peer("APScheduler 3", JOBS, _apscheduler(server.url_of("apscheduler"))),
-            Peer(
-                "procrastinate", JOBS, asyncio.run(_procrastinate(server.url_of("procrastinate")))
-            ),
+            ("APScheduler 3", _apscheduler(server.url_of("apscheduler"))),
+            ("procrastinate", asyncio.run(_procrastinate(server.url_of("procrastinate")))),
         ]
 
 
