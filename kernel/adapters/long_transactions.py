@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from kernel.adapters.database import Database
 from kernel.clock import Clock
 from kernel.metrics import Metrics
-from kernel.workers import Stop, rest
+from kernel.workers import Stop, repeat
 
 REST_SECONDS = 30.0
 
@@ -32,14 +32,13 @@ class LongTransactions:
 
     async def run(self, stop: Stop) -> None:
         """Look again and again."""
-        while not stop.asked:
-            await self.look()
-            await rest(REST_SECONDS, clock=self._clock, stop=stop)
+        await repeat(self.step, clock=self._clock, stop=stop, idle=REST_SECONDS)
 
-    async def look(self) -> None:
-        """Look now."""
+    async def step(self) -> int:
+        """Look now; there is never more to do."""
         async with self._database.reading() as connection:
             self._age.set((await connection.execute(_OLDEST)).scalar_one())
+        return 0
 
 
 _OLDEST = sa.text("""

@@ -18,7 +18,7 @@ async def test_a_transaction_that_stays_open_ages_and_is_forgotten_when_it_ends(
     watch = LongTransactions(postgres_database, SystemClock(), metrics)
 
     async def age() -> float:
-        await watch.look()
+        await watch.step()
         return value_of(metrics, "kernel_oldest_transaction_seconds")
 
     async with postgres_database.transaction() as connection:
