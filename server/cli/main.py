@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -65,6 +66,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser(words).parse_args(words)
     try:
         code: int = given.run(given)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads, such as `head`, has had enough. Python would complain of it once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except SettingsError as error:
         _complain("The settings cannot be used:", *(f"  {each}" for each in error.problems))
         return 2

@@ -54,6 +54,20 @@ def test_help_lists_every_command_and_first_steps(capsys):
     assert "zaffa serve --demo" in said
 
 
+def test_whoever_reads_may_have_had_enough():
+    with subprocess.Popen(
+        [sys.executable, "-m", "server", "doctor", "--settings"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+
+        assert (process.stderr.read(), process.wait(60)) == (b"", 141)
+
+
 @pytest.mark.parametrize("word", ["--version", "--help"])
 def test_what_needs_no_driver_loads_none(word):
     """`zaffa --version` answered after a second."""
