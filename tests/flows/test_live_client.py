@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import pytest
 
@@ -173,12 +173,15 @@ async def test_who_may_listen_no_more_is_told_and_stays(sqlite_database: Databas
 
 
 async def test_what_must_not_be_asked_twice_is_asked_once(sqlite_database: Database):
-    async with serving(Node(sqlite_database)) as node, living(node, []) as client:
-        await client.follow(channel_of(await node.conversation(AMINA, KARIM)))
-        asked = requests.RPCRequest("no.such_method", b"{}")
-        answer = await client.attempt(asked)
-        client.drop()
-        await node.until(lambda: client._line is None)
+    async with AsyncExitStack() as served:
+        node = await served.enter_async_context(serving(Node(sqlite_database)))
+        async with living(node, []) as client:
+            await client.follow(channel_of(await node.conversation(AMINA, KARIM)))
+            asked = requests.RPCRequest("no.such_method", b"{}")
+            answer = await client.attempt(asked)
+            # A node that stays would have it back before anybody looks.
+            await served.aclose()
+            await node.until(lambda: client._line is None)
 
-        assert isinstance(answer, results.Error)
-        assert await client.attempt(asked) is None
+            assert isinstance(answer, results.Error)
+            assert await client.attempt(asked) is None
