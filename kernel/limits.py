@@ -21,11 +21,7 @@ class TokenBucket:
 
         `now` is monotonic seconds. A cost above `burst` waits for a full bucket.
         """
-        if now > self.at:
-            # As `_fill` does, without the call: this is asked for every command.
-            tokens = self.tokens + (now - self.at) * self.rate
-            self.tokens = tokens if tokens < self.burst else self.burst
-            self.at = now
+        self.fill(now)
         if cost <= self.tokens:
             self.tokens -= cost
             return 0.0
@@ -36,10 +32,12 @@ class TokenBucket:
 
     def wait(self, now: float, cost: float = 1.0) -> float:
         """The seconds until it may happen; nothing is taken."""
-        if now > self.at:
-            self._fill(now)
+        self.fill(now)
         return max(0.0, (min(cost, self.burst) - self.tokens) / self.rate)
 
-    def _fill(self, now: float) -> None:
-        self.tokens = min(self.burst, self.tokens + (now - self.at) * self.rate)
-        self.at = now
+    def fill(self, now: float) -> None:
+        """Bring `tokens` up to now."""
+        if now > self.at:
+            tokens = self.tokens + (now - self.at) * self.rate
+            self.tokens = tokens if tokens < self.burst else self.burst
+            self.at = now

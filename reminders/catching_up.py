@@ -41,7 +41,7 @@ class LateTurn:
             )
         if self._lease is None or self._lease.expires_at <= self._clock.now():
             return 0
-        self._bucket.take(monotonic, 0.0)
+        self._bucket.fill(monotonic)
         return max(0, int(self._bucket.tokens))
 
     def took(self, count: int) -> None:
