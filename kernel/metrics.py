@@ -11,7 +11,7 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 """Buckets for durations, from a fast query to a provider's deadline."""
 
 
-class Tally:
+class LocalCounter:
     """What is counted very often, and by one thread: a number, without a counter's lock.
 
     Whoever counts adds to `count`; what it has is put onto its counter when that is read.
@@ -38,18 +38,18 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._made: dict[str, Counter | Gauge | Histogram] = {}
-        self._tallies: list[Tally] = []
+        self._local: list[LocalCounter] = []
 
     def counter(self, name: str, documentation: str, labels: Sequence[str] = ()) -> Counter:
         return self._one(
             name, Counter, lambda: Counter(name, documentation, labels, registry=self._registry)
         )
 
-    def tally(self, counter: Counter) -> Tally:
+    def local_counter(self, counter: Counter) -> LocalCounter:
         """A quicker way to count, for the thread that asks for the exposition as well."""
-        tally = Tally(counter)
-        self._tallies.append(tally)
-        return tally
+        local = LocalCounter(counter)
+        self._local.append(local)
+        return local
 
     def gauge(self, name: str, documentation: str, labels: Sequence[str] = ()) -> Gauge:
         return self._one(
@@ -73,8 +73,8 @@ class Metrics:
 
     def exposition(self) -> bytes:
         """All of them in Prometheus' text format, version 0.0.4."""
-        for tally in self._tallies:
-            tally.settle()
+        for local in self._local:
+            local.settle()
         return generate_latest(self._registry)
 
     def _one(self, name: str, kind: type[M], make: Callable[[], M]) -> M:

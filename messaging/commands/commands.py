@@ -103,7 +103,8 @@ class Commands:
             ["command", "outcome"],
         )  # fmt: skip
         self._done = {
-            kind: metrics.tally(self._handled.labels(_name_of(kind), "done")) for kind in KINDS
+            kind: metrics.local_counter(self._handled.labels(_name_of(kind), "done"))
+            for kind in KINDS
         }
         self._servers = Servers(self, back_ends, hub=hub, gate=gate)
 

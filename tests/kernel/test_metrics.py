@@ -15,14 +15,14 @@ def test_what_is_counted_is_exposed(metrics):
     assert value_of(metrics, "kernel_length_seconds_bucket", le="2.0") == 1
 
 
-def test_what_is_tallied_counts_with_the_rest(metrics):
+def test_what_one_thread_counts_counts_with_the_rest(metrics):
     counter = metrics.counter("kernel_things_total", "Things.", ["kind"]).labels("a")
-    tally = metrics.tally(counter)
-    tally.count += 2
+    local = metrics.local_counter(counter)
+    local.count += 2
     counter.inc()
 
     assert value_of(metrics, "kernel_things_total", kind="a") == 3
-    tally.count += 1
+    local.count += 1
     assert value_of(metrics, "kernel_things_total", kind="a") == 4
     assert value_of(metrics, "kernel_things_total", kind="a") == 4
 
