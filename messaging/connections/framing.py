@@ -46,6 +46,25 @@ class FrameViolation(Exception):
         self.reason = reason
 
 
+def whole_message(data: bytes, limit: int) -> bytes | None:
+    """The message that `data` is, if it is one whole frame of `limit` bytes at most.
+
+    None for everything else, also for text that is not UTF-8.
+    """
+    if len(data) < 6:
+        return None
+    first, length = data[0], data[1] - _MASKED
+    start = 6
+    if length == 126:
+        start, length = 8, int.from_bytes(data[2:4], "big")
+    elif not 0 <= length < 126:
+        return None
+    if first not in _WHOLE or length > limit or len(data) != start + length:
+        return None
+    payload = apply_mask(data[start:], data[start - 4 : start])
+    return payload if first != _TEXT or _is_utf8(payload) else None
+
+
 class FrameReader:
     """Takes bytes as they come and gives whole messages and control frames.
 
@@ -55,9 +74,9 @@ class FrameReader:
 
     __slots__ = ("_message", "_opcode", "_rest", "_whole_message")
 
-    def __init__(self, whole: Callable[[bytes, int], bytes | None] | None = None) -> None:
-        """`whole` does what `whole_message` does."""
-        self._whole_message = whole or whole_message
+    def __init__(self, whole: Callable[[bytes, int], bytes | None] = whole_message) -> None:
+        """`whole` does what `whole_message` does, perhaps sooner."""
+        self._whole_message = whole
         self._rest: bytes | bytearray = b""
         self._message: bytearray | None = None
         self._opcode = 0
@@ -151,25 +170,6 @@ class FrameReader:
         if opcode == Opcode.TEXT:
             _check_utf8(payload)
         return opcode, payload
-
-
-def whole_message(data: bytes, limit: int) -> bytes | None:
-    """The message that `data` is, if it is one whole frame of `limit` bytes at most.
-
-    None for everything else, also for text that is not UTF-8.
-    """
-    if len(data) < 6:
-        return None
-    first, length = data[0], data[1] - _MASKED
-    start = 6
-    if length == 126:
-        start, length = 8, int.from_bytes(data[2:4], "big")
-    elif not 0 <= length < 126:
-        return None
-    if first not in _WHOLE or length > limit or len(data) != start + length:
-        return None
-    payload = apply_mask(data[start:], data[start - 4 : start])
-    return payload if first != _TEXT or _is_utf8(payload) else None
 
 
 def _head(size: int, *, binary: bool) -> bytes:
