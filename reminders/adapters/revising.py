@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from reminders.adapters.mapping import EVENTS, MARKS
 
-_MARK = MARKS.insert()
 _REVISE = (
     EVENTS.update()
     .where(EVENTS.c.id == sa.bindparam("of_event"))
@@ -24,14 +23,9 @@ _REVISING: Mapping[str, Sequence[sa.Executable]] = {
 }
 
 
-async def mark(connection: AsyncConnection, event_id: UUID, now: datetime) -> None:
-    """Have the event's plan made again."""
-    await connection.execute(_MARK, {"event_id": event_id, "marked_at": now})
-
-
 async def revise(connection: AsyncConnection, event_id: UUID, version: int, now: datetime) -> None:
-    """The same, for something in the event was changed: whoever keeps what it said looks again.
-    The caller holds the event, and so knows which version is next."""
+    """Give the event another version, for whoever keeps what it said, and have its plan made
+    again. The caller holds the event, and so knows which version is next."""
     values = {"of_event": event_id, "version": version, "now": now}
     for statement in _REVISING[connection.dialect.name]:
         await connection.execute(statement, values)

@@ -23,7 +23,6 @@ from reminders.adapters.action_rows import (
 from reminders.adapters.guest_columns import GUESTS, columns_of_guest
 from reminders.adapters.mapping import (
     EVENTS,
-    MARKS,
     MEMBERS,
     PEOPLE,
     RULES,
@@ -38,7 +37,8 @@ from reminders.adapters.mapping import (
 )
 from reminders.adapters.person_columns import columns_of_person, of_plans, person_of
 from reminders.adapters.places import place_cursor, place_of
-from reminders.adapters.revising import mark, revise
+from reminders.adapters.plan_marks import mark, marks_of
+from reminders.adapters.revising import revise
 from reminders.adapters.sheets import EVENT, HELD, sheet_of
 from reminders.adapters.sql_digests import look
 from reminders.adapters.taking_back import take_back
@@ -193,7 +193,7 @@ class SqlCalendarStore:
             PEOPLE, on=["user_id"], update=[name for name in columns if name != "user_id"]
         )
         plans = (
-            sa.select(EVENTS.c.id, sa.literal(now, MARKS.c.marked_at.type))
+            sa.select(EVENTS.c.id)
             .join(MEMBERS, MEMBERS.c.event_id == EVENTS.c.id)
             .where(MEMBERS.c.user_id == person.user_id, EVENTS.c.cancelled_at.is_(None))
         )
@@ -201,9 +201,7 @@ class SqlCalendarStore:
             found = (await connection.execute(before)).one_or_none()
             await connection.execute(put.values(columns))
             if found is None or of_plans(person_of(found)) != of_plans(person):
-                await connection.execute(
-                    MARKS.insert().from_select(["event_id", "marked_at"], plans)
-                )
+                await connection.execute(marks_of(plans, now))
             await look(self._database, connection, [person.user_id], now)
 
     async def _apply(

@@ -17,8 +17,8 @@ from reminders.adapters.guest_columns import (
     opted_out,
     times_asked,
 )
-from reminders.adapters.mapping import MARKS
 from reminders.adapters.places import place_cursor, place_of
+from reminders.adapters.plan_marks import marks_of
 from reminders.guest import EVERYWHERE, Answer, Guest, Invitation
 
 
@@ -73,14 +73,10 @@ class SqlGuestStore:
 
     async def opt_out(self, user_id: UserId, event_id: UUID, *, now: datetime) -> None:
         new = self._database.insert_new(OPT_OUTS, on=["user_id", "event_id"])
-        invited = sa.select(GUESTS.c.event_id, sa.literal(now, MARKS.c.marked_at.type)).where(
-            GUESTS.c.user_id == user_id
-        )
+        invited = sa.select(GUESTS.c.event_id).where(GUESTS.c.user_id == user_id)
         if event_id != EVERYWHERE:
             invited = invited.where(GUESTS.c.event_id == event_id)
         async with self._database.transaction() as connection:
             row = {"user_id": user_id, "event_id": event_id, "at": now}
             await connection.execute(new.values(row))
-            await connection.execute(
-                MARKS.insert().from_select(["event_id", "marked_at"], invited.distinct())
-            )
+            await connection.execute(marks_of(invited.distinct(), now))

@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.adapters.database import Database
 from kernel.ids import UserId
-from reminders.adapters.mapping import EVENTS, FIRINGS, LOG, MARKS, PAUSES, SPREADS
+from reminders.adapters.mapping import EVENTS, FIRINGS, LOG, PAUSES, SPREADS
+from reminders.adapters.plan_marks import mark, marks_of
 from reminders.firing import FiringClass, Outcome
 from reminders.identity import SHARDS
 from reminders.oversight import Dead, Deed, Forecast, Late, Minute
@@ -41,10 +42,10 @@ class SqlOperatingStore:
 
     async def mark(self, event_id: UUID, *, deed: Deed, now: datetime) -> bool:
         one = sa.select(EVENTS.c.id).where(EVENTS.c.id == event_id)
-        return await self._done(_marks(one, now, bulk=False), deed, now) > 0
+        return await self._done(marks_of(one, now), deed, now) > 0
 
     async def mark_all(self, *, deed: Deed, now: datetime) -> int:
-        return await self._done(_marks(_STANDING, now, bulk=True), deed, now)
+        return await self._done(marks_of(_STANDING, now, bulk=True), deed, now)
 
     async def spread(self) -> timedelta:
         async with self._database.reading() as connection:
@@ -56,7 +57,7 @@ class SqlOperatingStore:
         row = {"id": 1, "seconds": int(spread.total_seconds()), "set_at": now}
         async with self._database.transaction() as connection:
             await connection.execute(put.values(row))
-            plans = (await connection.execute(_marks(_STANDING, now, bulk=True))).rowcount
+            plans = (await connection.execute(marks_of(_STANDING, now, bulk=True))).rowcount
             await self._recording(connection, deed, now)
             return int(plans)
 
@@ -86,7 +87,7 @@ class SqlOperatingStore:
         async with self._database.transaction() as connection:
             revived = (await connection.execute(died)).rowcount
             if revived:
-                await connection.execute(MARKS.insert().values(event_id=event_id, marked_at=now))
+                await mark(connection, event_id, now)
                 await self._recording(connection, deed, now)
                 return int(revived)
             there = sa.select(EVENTS.c.id).where(EVENTS.c.id == event_id)
@@ -133,10 +134,3 @@ class SqlOperatingStore:
 
 
 _STANDING = sa.select(EVENTS.c.id).where(EVENTS.c.cancelled_at.is_(None))
-
-
-def _marks(events: sa.Select[UUID], now: datetime, *, bulk: bool) -> sa.Insert:
-    marked = events.add_columns(
-        sa.literal(now, MARKS.c.marked_at.type), sa.true() if bulk else sa.false()
-    )
-    return MARKS.insert().from_select(["event_id", "marked_at", "bulk"], marked)

@@ -9,13 +9,13 @@ import sqlalchemy as sa
 from kernel.adapters.database import Database
 from reminders.adapters.mapping import (
     EVENTS,
-    MARKS,
     MEMBERS,
     PEOPLE,
     RULES,
     TASKS,
     ZONE_STATES,
 )
+from reminders.adapters.plan_marks import marks_of
 from reminders.zone_state import ZoneState
 
 
@@ -62,13 +62,8 @@ class SqlZoneStore:
                 await connection.execute(put, rows)
             if not changed:
                 return 0
-            marked = sa.select(
-                _touched_by(changed).c.event_id,
-                sa.literal(now, MARKS.c.marked_at.type),
-                sa.true(),
-            )
-            marks = MARKS.insert().from_select(["event_id", "marked_at", "bulk"], marked)
-            return (await connection.execute(marks)).rowcount
+            touched = sa.select(_touched_by(changed).c.event_id)
+            return (await connection.execute(marks_of(touched, now, bulk=True))).rowcount
 
 
 def _touched_by(zones: Collection[str]) -> sa.Subquery[Any]:
