@@ -8,8 +8,7 @@ from kernel.ids import UserId
 from reminders.firing import Firing
 from reminders.identity import collapse_key
 from reminders.rules import plan
-from reminders.times import offset_of, wall_of
-from reminders.tracing import Layer, State, Trace
+from reminders.tracing import Layer, Trace, trace_of
 from reminders.types import Inputs
 from reminders.usual import OPENS, SNOOZED
 
@@ -32,25 +31,16 @@ def further_traces(
         ),
         key=lambda each: each.due_at,
     )
-    return [_traced(each, layers) for each in coming if collapse_key(each.dedupe_key) not in keys]
+    return [
+        _traced(each, layers, now) for each in coming if collapse_key(each.dedupe_key) not in keys
+    ]
 
 
-def _traced(firing: Firing, layers: Mapping[UUID, Layer]) -> Trace:
+def _traced(firing: Firing, layers: Mapping[UUID, Layer], now: datetime) -> Trace:
     if firing.rule_id == SNOOZED:
         layer, reason = Layer.USER, "the user asked to be told again"
     elif firing.rule_id == OPENS:
         layer, reason = Layer.PRODUCT, "it can be done from then on"
     else:
         layer, reason = layers.get(firing.rule_id, Layer.TASK), "a later occurrence"
-    return Trace(
-        rule_id=firing.rule_id,
-        state=State.PLANNED,
-        reason=reason,
-        due=firing.nominal_day.isoformat(),
-        wall=wall_of(firing.due_at, firing.zone),
-        zone=firing.zone,
-        utc_offset=offset_of(firing.due_at, firing.zone),
-        due_at=firing.due_at,
-        layer=layer,
-        key=collapse_key(firing.dedupe_key),
-    )
+    return trace_of(firing, reason, layer, now)

@@ -7,10 +7,8 @@ from datetime import datetime
 from reminders.event_days import deadline_of
 from reminders.event_news import GUESTS_DAYS, asking_id, news_of
 from reminders.guest import ASKED, Answer, Invitation
-from reminders.identity import collapse_key
 from reminders.person import Person, Ramadan
-from reminders.times import offset_of, wall_of
-from reminders.tracing import Layer, State, Trace
+from reminders.tracing import Layer, State, Trace, trace_of
 from reminders.types import Event, Inputs
 
 
@@ -37,20 +35,7 @@ def guest_traces(
             state, reason = _unasked(event, invitation) or _missed(guest.told, number)
             traces.append(Trace(rule_id, state, reason, layer=Layer.PRODUCT))
             continue
-        traces.append(
-            Trace(
-                rule_id=rule_id,
-                state=State.PASSED if firing.due_at <= now else State.PLANNED,
-                reason=reason,
-                due=firing.nominal_day.isoformat(),
-                wall=wall_of(firing.due_at, firing.zone),
-                zone=firing.zone,
-                utc_offset=offset_of(firing.due_at, firing.zone),
-                due_at=firing.due_at,
-                layer=Layer.PRODUCT,
-                key=collapse_key(firing.dedupe_key),
-            )
-        )
+        traces.append(trace_of(firing, reason, Layer.PRODUCT, now))
     return traces
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from kernel.ids import UserId
 from reminders.event_days import DAY, EVE, days_told
 from reminders.event_news import news_of, spoken_as
+from reminders.firing import Firing
 from reminders.identity import collapse_key
 from reminders.person import Occasion
 from reminders.times import offset_of, wall_of
@@ -62,22 +63,27 @@ class Trace:
     """The identity of the firing, as devices and notices know it."""
 
 
+def trace_of(firing: Firing, reason: str, layer: Layer, now: datetime) -> Trace:
+    """What there is to say of a firing from itself alone."""
+    return Trace(
+        rule_id=firing.rule_id,
+        state=State.PASSED if firing.due_at <= now else State.PLANNED,
+        reason=reason,
+        due=firing.nominal_day.isoformat(),
+        wall=wall_of(firing.due_at, firing.zone),
+        zone=firing.zone,
+        utc_offset=offset_of(firing.due_at, firing.zone),
+        due_at=firing.due_at,
+        layer=layer,
+        key=collapse_key(firing.dedupe_key),
+    )
+
+
 def news_traces(inputs: Inputs, user_id: UserId, now: datetime) -> list[Trace]:
     """What the user is told of the event itself, and why nothing of its eve and its day. Pure."""
     event, person = inputs.event, inputs.people.get(user_id)
     traces = [
-        Trace(
-            rule_id=firing.rule_id,
-            state=State.PASSED if firing.due_at <= now else State.PLANNED,
-            reason=spoken_as(event, firing.rule_id),
-            due=firing.nominal_day.isoformat(),
-            wall=wall_of(firing.due_at, firing.zone),
-            zone=firing.zone,
-            utc_offset=offset_of(firing.due_at, firing.zone),
-            due_at=firing.due_at,
-            layer=Layer.PRODUCT,
-            key=collapse_key(firing.dedupe_key),
-        )
+        trace_of(firing, spoken_as(event, firing.rule_id), Layer.PRODUCT, now)
         for firing in news_of(inputs)
         if firing.user_id == user_id
     ]
