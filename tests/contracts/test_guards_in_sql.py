@@ -17,7 +17,7 @@ from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_firings import SqlFiringStore
 from reminders.days import MAIN
 from reminders.event_news import MOVED
-from reminders.firing import DueFiring, Firing, FiringClass, Look, Outcome
+from reminders.firing import DueFiring, FiringClass, Look, Outcome
 from reminders.guest import Answer, Guest
 from reminders.handover import judge, needs_a_look
 from reminders.person import Quiet
@@ -26,6 +26,7 @@ from reminders.times import wall_of
 from reminders.types import Role
 from reminders.usual import FIRST_USUAL, OPENS
 from tests.support.clock import START
+from tests.support.factories_firings import firing
 from tests.support.factories_reminders import AMINA, HOUR, event, member, person, rule, task
 
 ZONES = ("Africa/Algiers", "America/Vancouver", "Asia/Kathmandu")
@@ -80,21 +81,7 @@ async def test_a_guest_is_asked_twice_at_most_whatever_is_planned(database):
     await calendar.create(about, None)
     await calendar.change(about.id, lambda _: [guest], now=START)
     firings = [
-        Firing(
-            dedupe_key=uuid.uuid4().bytes,
-            due_at=now,
-            nominal_day=now.date(),
-            event_id=about.id,
-            task_id=guest.id,
-            rule_id=uuid.uuid4(),
-            user_id=AMINA,
-            firing_class=FiringClass.GUEST,
-            grace=HOUR,
-            useful_until=now + HOUR,
-            zone=about.zone,
-            event_version=1,
-            task_version=0,
-        )
+        firing(about, guest.id, uuid.uuid4(), AMINA, now, firing_class=FiringClass.GUEST)
         for _ in range(3)
     ]
     async with database.transaction() as connection:
@@ -132,14 +119,13 @@ async def due_firing(calendar, dice, number):
     await calendar.change(about.id, lambda _: [job, what], now=START)
     due_at = START - timedelta(minutes=dice.choice([0, 5, 10, 20, 40, 60, 300, 1500]))
     zone = dice.choice(ZONES)
-    firing = Firing(
-        dedupe_key=uuid.uuid4().bytes,
-        due_at=due_at,
+    given = firing(
+        about,
+        uuid.uuid4() if rarely() else job.id,
+        dice.choice([FIRST_USUAL, OPENS, MOVED]) if rarely() else what.id,
+        who,
+        due_at,
         nominal_day=wall_of(START + dice.choice([1, 30]) * HOUR, zone).date(),
-        event_id=about.id,
-        task_id=uuid.uuid4() if rarely() else job.id,
-        rule_id=dice.choice([FIRST_USUAL, OPENS, MOVED]) if rarely() else what.id,
-        user_id=who,
         firing_class=dice.choice(list(FiringClass)),
         grace=timedelta(minutes=dice.choice([0, 10, 60])),
         useful_until=due_at + dice.choice([1, 30]) * HOUR,
@@ -157,7 +143,7 @@ async def due_firing(calendar, dice, number):
     changes = [about, job]
     if rarely():
         changes.append(DropRule(what.id))
-        standing = firing.rule_id != what.id
+        standing = given.rule_id != what.id
     await calendar.change(about.id, lambda _: changes, now=START)
     profile = None
     if dice.random() < 0.6:
@@ -169,11 +155,11 @@ async def due_firing(calendar, dice, number):
             follow_device=dice.random() < 0.5,
         )
         await calendar.put_person(profile, now=START)
-    if firing.firing_class is FiringClass.GUEST:
-        return await guest_firing(calendar, firing, about, profile, has_answered=rarely())
-    known = job if firing.task_id == job.id else None
-    at_work = role is Role.VENDOR and firing.rule_id != MOVED
-    return DueFiring(firing, about, known, profile, standing=standing, at_work=at_work)
+    if given.firing_class is FiringClass.GUEST:
+        return await guest_firing(calendar, given, about, profile, has_answered=rarely())
+    known = job if given.task_id == job.id else None
+    at_work = role is Role.VENDOR and given.rule_id != MOVED
+    return DueFiring(given, about, known, profile, standing=standing, at_work=at_work)
 
 
 async def guest_firing(calendar, firing, about, profile, *, has_answered):

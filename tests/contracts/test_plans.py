@@ -20,8 +20,8 @@ from reminders.adapters.firing_columns import columns_of_firing
 from reminders.adapters.mapping import FIRINGS
 from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.usual_path import Taken, settle_usual
-from reminders.firing import Firing, FiringClass
 from tests.support.clock import START
+from tests.support.factories_firings import firing
 from tests.support.factories_messaging import AMINA, draft, group, members
 from tests.support.factories_reminders import event, member, rule, task
 
@@ -88,21 +88,7 @@ async def test_of_a_log_that_has_grown_long_only_what_is_due_is_read(database):
 
     async def fire(number: int) -> int:
         """Settle so many; how often the log was read from its beginning to its end."""
-        due = Firing(
-            dedupe_key=b"",
-            due_at=START,
-            nominal_day=START.date(),
-            event_id=about.id,
-            task_id=job.id,
-            rule_id=what.id,
-            user_id=AMINA,
-            firing_class=FiringClass.POLICY_NEAR,
-            grace=timedelta(hours=2),
-            useful_until=START + timedelta(days=1),
-            zone=about.zone,
-            event_version=1,
-            task_version=1,
-        )
+        due = firing(about, job.id, what.id, AMINA, START)
         ids = [uuid.uuid4() for _ in range(number)]
         rows = [{**columns_of_firing(due), "id": id_, "dedupe_key": id_.bytes} for id_ in ids]
         async with database.transaction() as connection:

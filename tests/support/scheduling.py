@@ -44,6 +44,7 @@ from reminders.handed import REMINDER
 from reminders.identity import collapse_key
 from reminders.scheduler import Scheduler, SchedulerOptions
 from server.wiring.deeds import recorded
+from tests.support.factories_firings import firing
 from tests.support.factories_reminders import OPTING, SIGNER, KnownDays, event, member, rule, task
 from tests.support.killing import Killable, until_told
 
@@ -158,20 +159,16 @@ async def spike(database: Database, *, number: int, due: Sequence[datetime]) -> 
         rows[TASKS] += [columns_of_task(each) | {"changed_at": now} for each in tasks]
         rows[RULES].append(columns_of_rule(what))
         firings += (
-            Firing(
-                dedupe_key=uuid.uuid4().bytes,
-                due_at=due[(first + place) % len(due)],
+            firing(
+                about,
+                job.id,
+                what.id,
+                user_id,
+                due[(first + place) % len(due)],
                 nominal_day=now.date(),
-                event_id=about.id,
-                task_id=job.id,
-                rule_id=what.id,
-                user_id=user_id,
                 firing_class=FiringClass.EXACT_CALENDAR,
                 grace=timedelta(minutes=30),
                 useful_until=now + timedelta(days=9),
-                zone=about.zone,
-                event_version=1,
-                task_version=1,
             )
             for place, (user_id, job) in enumerate(zip(users, tasks, strict=True))
         )
