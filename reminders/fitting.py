@@ -41,7 +41,7 @@ def check_due(due: DueSpec, event: Event) -> None:
 
 def check_parent(sheet: Sheet, task: Task) -> None:
     """Refuse a task as a part of itself, of what is not there, or too deep. The sheet is with
-    its tasks."""
+    its tasks; what an earlier release let go round in circles is too deep."""
     tasks = {each.id: each for each in sheet.tasks if each.deleted_at is None}
     above = 0
     parent_id = task.details.parent_id
@@ -53,11 +53,15 @@ def check_parent(sheet: Sheet, task: Task) -> None:
             raise TaskNotFound("The event has no such task to be a part of.")
         parent_id = parent.details.parent_id
         above += 1
-    if above + _below(task.id, tasks) > DEPTH:
+        if above == DEPTH:
+            break
+    if above + _below(task.id, tasks, DEPTH) > DEPTH:
         raise InvalidInput("details.parent_id", f"must not be more than {DEPTH} tasks deep")
 
 
-def _below(task_id: UUID, tasks: Mapping[UUID, Task]) -> int:
-    """How many tasks deep it goes from here, this one among them."""
+def _below(task_id: UUID, tasks: Mapping[UUID, Task], most: int) -> int:
+    """How many tasks deep it goes from here, looking no further down than `most`."""
+    if most == 0:
+        return 1
     parts = (each.id for each in tasks.values() if each.details.parent_id == task_id)
-    return 1 + max((_below(part, tasks) for part in parts), default=0)
+    return 1 + max((_below(part, tasks, most - 1) for part in parts), default=0)

@@ -8,8 +8,9 @@ import pytest
 
 from kernel.errors import InvalidInput
 from reminders import errors
-from reminders.types import FromEvent, Offset, TaskDetails
-from tests.support.factories_reminders import AMINA, user
+from reminders.fitting import check_parent
+from reminders.types import FromEvent, Offset, Sheet, TaskDetails
+from tests.support.factories_reminders import AMINA, event, task, user
 from tests.support.weddings import wedding
 
 ABOUT_HENNA = FromEvent(Offset(days=-1), anchor="henna")
@@ -74,6 +75,22 @@ async def test_parts_of_tasks_are_three_deep_at_most(room):
     other = await make(room, event_id)
     with pytest.raises(InvalidInput, match="3 tasks deep"):
         await change(room, first, details=TaskDetails(parent_id=other.id))
+
+
+@pytest.mark.parametrize("changed", ["one of them", "another"])
+def test_what_goes_round_in_circles_already_is_too_deep(changed):
+    about = event()
+    one, other, apart = (task(about) for _ in range(3))
+    one = replace(one, details=TaskDetails(parent_id=other.id))
+    other = replace(other, details=TaskDetails(parent_id=one.id))
+    sheet = Sheet(about, [], [], None, 3, tasks=[one, other, apart])
+    asked = {
+        "one of them": replace(one, details=TaskDetails(parent_id=apart.id)),
+        "another": replace(apart, details=TaskDetails(parent_id=one.id)),
+    }
+
+    with pytest.raises(InvalidInput, match="more than 3 tasks deep"):
+        check_parent(sheet, asked[changed])
 
 
 async def test_nothing_becomes_a_part_of_what_is_not_there(room):
