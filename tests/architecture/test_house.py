@@ -95,6 +95,13 @@ def test_tests_of_a_room_are_not_taken_for_the_room():
     assert [name for name in PACKAGES if (ROOT / f"tests/{name}/__init__.py").exists()] == []
 
 
+def test_no_link_is_checked_in():
+    listed = ["git", "ls-files", "--stage"]
+    modes = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+    assert modes and [line for line in modes.splitlines() if line.startswith("120000")] == []
+
+
 def test_the_import_contracts_hold():
     done = subprocess.run(
         [Path(sys.executable).parent / "lint-imports", "--no-cache"],
