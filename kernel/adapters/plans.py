@@ -5,6 +5,29 @@ one of its tables is analyzed, a minute later or more. Made while a table was sm
 of it each time, however large it has grown; and it guesses how long arrays are.
 """
 
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+async def by_keys(connection: AsyncConnection) -> None:
+    """Until the transaction ends, rows are only found by keys, and each plan is kept.
+
+    For transactions whose statements are given keys, or a limit in the order of an index: their
+    one good plan is the same whatever the size of the tables, and need not be made again. SQLite
+    plans like that by itself.
+    """
+    if connection.dialect.name == "postgresql":
+        await connection.execute(_BY_KEYS)
+
+
+_BY_KEYS = text(
+    "SELECT set_config('plan_cache_mode', 'force_generic_plan', true), "
+    + ", ".join(
+        f"set_config('enable_{each}', 'off', true)"
+        for each in ("seqscan", "bitmapscan", "hashjoin", "mergejoin")
+    )
+)
+
 
 def once(parameter: str) -> str:
     """One row for the FROM clause of a statement that shall be planned each time it is run.

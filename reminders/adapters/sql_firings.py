@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.adapters.among import AMONG
 from kernel.adapters.database import Database
+from kernel.adapters.plans import by_keys
 from kernel.ids import UserId
 from kernel.paging import Page
 from reminders.adapters.firing_columns import firing_of
@@ -182,6 +183,7 @@ class SqlFiringStore:
         self, due: sa.Select[Any], judge: Judge, usual: Usual, now: datetime
     ) -> Sequence[Tally]:
         async with self._database.transaction() as connection:
+            await by_keys(connection)
             taken = await take(connection, due, usual)
             tallies, remain = await settle_usual(connection, taken, now)
             if not remain:

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.adapters.database import Instant
-from kernel.adapters.plans import once
 from reminders.guest import EVERYWHERE
 from reminders.usual import FIRST_USUAL, LAST_USUAL
 
@@ -124,10 +123,9 @@ _ON_POSTGRESQL = {
     ) AS text)""",
 }
 
-# A plan that was made while the log was short would read all of it for each batch.
 _ALL = """
     WITH given AS MATERIALIZED (
-        SELECT id FROM {once} CROSS JOIN unnest(CAST(:taken AS uuid[])) AS given (id)
+        SELECT id FROM unnest(CAST(:taken AS uuid[])) AS given (id)
     ), judged AS MATERIALIZED ({judged}), recorded AS ({record}), handed AS ({hand_over}),
         marked AS ({mark}), removed AS ({remove})
     SELECT outcome, firing_class, {reason} AS reason,
@@ -137,7 +135,6 @@ _ALL = """
 
 _SETTLE_ON_POSTGRESQL = sa.text(
     _ALL.format(
-        once=once(":once"),
         judged=_JUDGED.format(**_ON_POSTGRESQL),
         reason=_REASON,
         record=_RECORD.format(**_ON_POSTGRESQL),
@@ -152,7 +149,7 @@ async def settle_on_postgresql(
     connection: AsyncConnection, values: Mapping[str, Any]
 ) -> sa.CursorResult[Any]:
     """Settle the firings `taken`: per outcome and class, how late each was."""
-    return await connection.execute(_SETTLE_ON_POSTGRESQL, {**values, "once": 1})
+    return await connection.execute(_SETTLE_ON_POSTGRESQL, values)
 
 
 # --- SQLite: one after the other, over a table of its own -------------------------------------

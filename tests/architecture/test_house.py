@@ -99,7 +99,8 @@ def test_no_link_is_checked_in():
     listed = ["git", "ls-files", "--stage"]
     modes = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
-    assert modes and [line for line in modes.splitlines() if line.startswith("120000")] == []
+    assert modes
+    assert [line for line in modes.splitlines() if line.startswith("120000")] == []
 
 
 def test_the_import_contracts_hold():

@@ -1,4 +1,4 @@
-"""What does much at once is planned for the tables as they are, not as they were."""
+"""What does much at once is planned for the tables as they are, or for any, not as they were."""
 
 import uuid
 from collections.abc import AsyncIterator, Sequence
@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.adapters.database import Database, DatabaseOptions
+from kernel.adapters.plans import by_keys
 from kernel.adapters.sql_outbox import SqlOutbox
 from kernel.metrics import Metrics
 from kernel.outbox import Entry
@@ -19,7 +21,10 @@ from messaging.types import Message
 from reminders.adapters.firing_columns import columns_of_firing
 from reminders.adapters.mapping import FIRINGS
 from reminders.adapters.sql_calendar import SqlCalendarStore
+from reminders.adapters.sql_firings import SqlFiringStore
 from reminders.adapters.usual_path import Taken, settle_usual
+from reminders.firing import Firing, Judgement, Look, Outcome
+from reminders.identity import shard_of
 from tests.support.clock import START
 from tests.support.factories_firings import firing
 from tests.support.factories_messaging import AMINA, draft, group, members
@@ -30,15 +35,24 @@ pytestmark = pytest.mark.external
 ROUNDS = 20
 """Enough for each of two connections to have run a statement more than five times."""
 
-_PLANS = sa.text(r"""
+_PLANS = sa.text("""
     SELECT COALESCE(sum(generic_plans), 0) AS kept, COALESCE(sum(custom_plans), 0) AS made
     FROM pg_prepared_statements
-    WHERE statement ~ '^\s*WITH (draft|held) '
+    WHERE statement ~ :beginning
 """)
 
 
 def _sent(message: Message) -> Sequence[Entry]:
     return [message_sent(message, preview="")]
+
+
+async def _plans(database: Database, beginning: str) -> tuple[int, int]:
+    """How often a kept plan was used for statements, and how often one was made."""
+    async with database.reading() as one, database.reading() as other:
+        found = [
+            (await each.execute(_PLANS, {"beginning": beginning})).one() for each in (one, other)
+        ]
+    return sum(each.kept for each in found), sum(each.made for each in found)
 
 
 @pytest.fixture
@@ -60,10 +74,7 @@ async def test_messages_are_stored_and_entries_settled_by_plans_of_their_own(dat
         )
         await outbox.settle(taken, now=clock.now())
 
-    async with database.reading() as one, database.reading() as other:
-        plans = [(await each.execute(_PLANS)).one() for each in (one, other)]
-    assert [each.kept for each in plans] == [0, 0]
-    assert sum(each.made for each in plans) == 2 * ROUNDS
+    assert await _plans(database, r"^\s*WITH (draft|held) ") == (0, 2 * ROUNDS)
     await store.close()
 
 
@@ -80,19 +91,13 @@ _READ_WHOLE = sa.text("""
 
 
 async def test_of_a_log_that_has_grown_long_only_what_is_due_is_read(database):
-    about = event()
-    job, what = task(about), rule(about)
-    calendar = SqlCalendarStore(database)
-    await calendar.create(about, member(about, AMINA))
-    await calendar.change(about.id, lambda _: [job, what], now=START)
+    due = await _planned(database)
 
     async def fire(number: int) -> int:
         """Settle so many; how often the log was read from its beginning to its end."""
-        due = firing(about, job.id, what.id, AMINA, START)
-        ids = [uuid.uuid4() for _ in range(number)]
-        rows = [{**columns_of_firing(due), "id": id_, "dedupe_key": id_.bytes} for id_ in ids]
         async with database.transaction() as connection:
-            await connection.execute(FIRINGS.insert(), rows)
+            await by_keys(connection)
+            ids = await _again(connection, due, number)
             [tally], _ = await settle_usual(connection, Taken(ids, []), START)
             assert len(tally.lateness) == number
             return (await connection.execute(_READ_WHOLE)).scalar_one()
@@ -103,3 +108,40 @@ async def test_of_a_log_that_has_grown_long_only_what_is_due_is_read(database):
         await connection.execute(_LONG_LOG)
 
     assert await fire(200) == 0
+
+
+async def test_what_is_due_is_claimed_and_settled_by_plans_that_were_made_once(database):
+    due, store = await _planned(database), SqlFiringStore(database)
+
+    for _ in range(ROUNDS):
+        async with database.transaction() as connection:
+            await _again(connection, due, 2)
+        [tally] = await store.fire_due(
+            shard_of(AMINA),
+            lambda _: Judgement(Outcome.DEAD),
+            lambda *_: True,
+            look=Look(START),
+            now=START,
+            limit=10,
+        )
+        assert (tally.outcome, len(tally.lateness)) == (Outcome.FIRED, 2)
+
+    assert await _plans(database, r"^\s*WITH (taken|given) ") == (2 * ROUNDS, 0)
+
+
+async def _planned(database: Database) -> Firing:
+    """A firing that is not stored; what it is about is."""
+    about = event()
+    job, what = task(about), rule(about)
+    calendar = SqlCalendarStore(database)
+    await calendar.create(about, member(about, AMINA))
+    await calendar.change(about.id, lambda _: [job, what], now=START)
+    return firing(about, job.id, what.id, AMINA, START)
+
+
+async def _again(connection: AsyncConnection, due: Firing, number: int) -> list[uuid.UUID]:
+    """Store so many like it; their ids."""
+    ids = [uuid.uuid4() for _ in range(number)]
+    rows = [{**columns_of_firing(due), "id": id_, "dedupe_key": id_.bytes} for id_ in ids]
+    await connection.execute(FIRINGS.insert(), rows)
+    return ids
