@@ -2,6 +2,7 @@
 
 from enum import Enum
 
+from kernel.errors import InvalidInput
 from kernel.identity import Principal, Scope
 from kernel.ids import UserId
 from reminders.errors import EventCancelled, EventNotFound, RoleTooLow, TaskNotFound
@@ -59,6 +60,14 @@ def acting_for(principal: Principal, user_id: UserId | None) -> UserId | None:
         return principal.user_id
     principal.require(Scope.REMINDERS)
     return user_id
+
+
+def acting_for_user(principal: Principal, user_id: UserId | None) -> UserId:
+    """The same, where there must be somebody. Refuses a server that names nobody."""
+    user = acting_for(principal, user_id)
+    if user is None:
+        raise InvalidInput("user_id", "is required")
+    return user
 
 
 def task_on(sheet: Sheet) -> Task:

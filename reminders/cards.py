@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from kernel.clock import Clock
-from kernel.errors import InvalidInput
 from kernel.identity import Principal
 from kernel.ids import UserId
-from reminders.authority import Act, acting_for, require, task_on
+from reminders.authority import Act, acting_for_user, require, task_on
 from reminders.card import SHOWN, Card, card_body
 from reminders.card_ports import CardStore
 from reminders.errors import EventNotFound, NoConversation, NotInEvent
@@ -59,9 +58,7 @@ class Cards:
 
         Sending again under the same key gives the first card, and mends what was cut short.
         """
-        user = acting_for(principal, user_id)
-        if user is None:
-            raise InvalidInput("user_id", "is required")
+        user = acting_for_user(principal, user_id)
         sheet = await self._sheet(event_id, task_id)
         require(principal, sheet, Act.SEE)
         if sheet.member(user) is None:

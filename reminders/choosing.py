@@ -5,11 +5,10 @@ from dataclasses import replace
 from uuid import UUID
 
 from kernel.clock import Clock
-from kernel.errors import InvalidInput
 from kernel.identity import Principal
 from kernel.ids import UserId
 from kernel.workers import Pulse
-from reminders.authority import Act, acting_for, require, task_on
+from reminders.authority import Act, acting_for_user, require, task_on
 from reminders.errors import EventNotFound, NotInEvent
 from reminders.ports import CalendarStore, Change
 from reminders.types import Choice, Sheet, Task
@@ -37,9 +36,7 @@ class Choosing:
 
         Without `nag` nothing more is said of it once it is overdue.
         """
-        user = acting_for(principal, user_id)
-        if user is None:
-            raise InvalidInput("user_id", "is required")
+        user = acting_for_user(principal, user_id)
         choice = Choice(user, usual, nag)
 
         def decide(sheet: Sheet) -> Sequence[Change]:

@@ -6,13 +6,12 @@ from datetime import date, time
 from uuid import UUID
 
 from kernel.clock import Clock
-from kernel.errors import InvalidInput
 from kernel.identity import Principal
 from kernel.ids import UserId, new_id
 from kernel.paging import Page
 from kernel.workers import Pulse
 from reminders import limits
-from reminders.authority import Act, acting_for, require
+from reminders.authority import Act, acting_for, acting_for_user, require
 from reminders.days import MAIN
 from reminders.errors import (
     AnchorNotFound,
@@ -81,9 +80,7 @@ class Events:
         self, principal: Principal, *, cursor: str | None, limit: int, user_id: UserId | None = None
     ) -> Page[Event]:
         """The events that the user is in, the one created last first."""
-        user = acting_for(principal, user_id)
-        if user is None:
-            raise InvalidInput("user_id", "is required")
+        user = acting_for_user(principal, user_id)
         return await self._store.events_of(user, cursor=cursor, limit=limit)
 
     async def rename(

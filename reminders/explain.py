@@ -6,14 +6,13 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from kernel.clock import Clock
-from kernel.errors import InvalidInput
 from kernel.identity import Principal
 from kernel.ids import UserId
 from kernel.paging import Page
 from reminders.aftermath import Aftermath, Told
 from reminders.alarm import AlarmSync
 from reminders.alarm_ports import AlarmStore
-from reminders.authority import Act, acting_for, require, task_on
+from reminders.authority import Act, acting_for_user, require, task_on
 from reminders.deriving import due_by, zone_by
 from reminders.due import due_on, nominal
 from reminders.errors import EventNotFound, NotInEvent, NotInvited
@@ -84,18 +83,14 @@ class Explain:
         self, principal: Principal, *, cursor: str | None, limit: int, user_id: UserId | None = None
     ) -> Page[Firing]:
         """What the user will be reminded of within the horizon, the next first."""
-        user = acting_for(principal, user_id)
-        if user is None:
-            raise InvalidInput("user_id", "is required")
+        user = acting_for_user(principal, user_id)
         return await self._firings.upcoming(user, cursor=cursor, limit=limit)
 
     async def of_event(
         self, principal: Principal, event_id: UUID, *, user_id: UserId | None = None
     ) -> Explained:
         """Why the user is told of the event itself, or is not."""
-        user = acting_for(principal, user_id)
-        if user is None:
-            raise InvalidInput("user_id", "is required")
+        user = acting_for_user(principal, user_id)
         sheet = await self._calendar.sheet(event_id)
         if sheet is None:
             raise EventNotFound("There is no such event.")
@@ -145,9 +140,7 @@ class Explain:
         user_id: UserId | None = None,
     ) -> Explained:
         """Why the task's rules remind the user, or do not."""
-        user = acting_for(principal, user_id)
-        if user is None:
-            raise InvalidInput("user_id", "is required")
+        user = acting_for_user(principal, user_id)
         sheet = await self._calendar.sheet(event_id, task_id=task_id)
         if sheet is None:
             raise EventNotFound("There is no such event.")

@@ -11,7 +11,7 @@ from kernel.errors import InvalidInput
 from kernel.identity import Principal
 from kernel.ids import UserId
 from kernel.workers import Pulse
-from reminders.authority import Act, acting_for, require, task_on
+from reminders.authority import Act, acting_for_user, require, task_on
 from reminders.countries import SATURDAY
 from reminders.errors import EventNotFound, NotInEvent, SnoozedTooOften
 from reminders.ports import CalendarStore, Change, TakeBack
@@ -104,9 +104,7 @@ class Snoozing:
 
         The caller's own `action_id` makes asking twice harmless.
         """
-        user = acting_for(principal, user_id)
-        if user is None:
-            raise InvalidInput("user_id", "is required")
+        user = acting_for_user(principal, user_id)
         now = self._clock.now()
         if (choice is None) == (until is None):
             raise InvalidInput("choice", "or until is required, and not both")

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from kernel.clock import Clock
-from kernel.errors import InvalidInput
 from kernel.identity import Principal
 from kernel.ids import UserId
-from reminders.authority import acting_for
+from reminders.authority import acting_for_user
 from reminders.digests.agenda import digest_today
 from reminders.digests.digest import Digest
 from reminders.digests.ports import DigestStore
@@ -35,9 +34,7 @@ class DigestPreview:
 
     async def of(self, principal: Principal, *, user_id: UserId | None = None) -> Preview:
         """The user's next digest."""
-        user = acting_for(principal, user_id)
-        if user is None:
-            raise InvalidInput("user_id", "is required")
+        user = acting_for_user(principal, user_id)
         now = self._clock.now()
         ramadans = await self._almanac.ramadans()
         agenda = await self._store.agenda(user, ramadans=ramadans, now=now)

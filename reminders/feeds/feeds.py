@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from kernel.clock import Clock
-from kernel.errors import InvalidInput
 from kernel.identity import Principal
 from kernel.ids import UserId, new_id
 from kernel.operations import Document
 from kernel.options import option
-from reminders.authority import Act, acting_for, require
+from reminders.authority import Act, acting_for_user, require
 from reminders.errors import EventNotFound, NotInEvent
 from reminders.feeds.calendar import calendar_text
 from reminders.feeds.errors import FeedNotFound, TooManyFeeds
@@ -77,7 +76,7 @@ class Feeds:
         user_id: UserId | None = None,
     ) -> tuple[Feed, str]:
         """A feed and, this once, its secret. An earlier one of the same event ends with it."""
-        user = _user(principal, user_id)
+        user = acting_for_user(principal, user_id)
         if event_id is not None:
             await self._check_member(principal, event_id, user)
         now = self._clock.now()
@@ -89,13 +88,13 @@ class Feeds:
 
     async def of(self, principal: Principal, *, user_id: UserId | None = None) -> Sequence[Feed]:
         """A user's feeds, the one issued last first."""
-        return await self._store.of_user(_user(principal, user_id))
+        return await self._store.of_user(acting_for_user(principal, user_id))
 
     async def revoke(
         self, principal: Principal, feed_id: UUID, *, user_id: UserId | None = None
     ) -> None:
         """End a feed: its address leads nowhere from now on."""
-        if not await self._store.revoke(feed_id, owner=_user(principal, user_id)):
+        if not await self._store.revoke(feed_id, owner=acting_for_user(principal, user_id)):
             raise FeedNotFound("There is no such calendar feed.")
 
     async def read(self, secret: str) -> Document:
@@ -135,13 +134,6 @@ class Feeds:
         require(principal, sheet, Act.SEE)
         if sheet.member(user) is None:
             raise NotInEvent("The user is not in the event.", user_id=user)
-
-
-def _user(principal: Principal, user_id: UserId | None) -> UserId:
-    user = acting_for(principal, user_id)
-    if user is None:
-        raise InvalidInput("user_id", "is required")
-    return user
 
 
 def _hash(secret: str) -> bytes:

@@ -12,7 +12,7 @@ from kernel.ids import UserId
 from kernel.paging import Page
 from kernel.workers import Pulse
 from reminders import limits
-from reminders.authority import Act, acting_for, require
+from reminders.authority import Act, acting_for_user, require
 from reminders.days import MAIN, Deadline
 from reminders.errors import (
     AnchorNotFound,
@@ -149,9 +149,7 @@ class Guests:
         user_id: UserId | None = None,
     ) -> Guest:
         """A guest says whether they come, and may say otherwise later."""
-        user = acting_for(principal, user_id)
-        if user is None:
-            raise InvalidInput("user_id", "is required")
+        user = acting_for_user(principal, user_id)
         if answer is Answer.INVITED:
             raise InvalidInput("answer", "must be yes, no or maybe")
         guest = await self._guest(event_id, user, part)
