@@ -92,7 +92,7 @@ async def _filled(database: Database) -> list[Event]:
         event, members, tasks, people = wedding(number, now)
         await calendar.create(event, None)
         for person in people:
-            await calendar.put_person(person, now=now)
+            await calendar.change_person(person.user_id, lambda _, new=person: new, now=now)
         await calendar.change(event.id, lambda _, new=(*members, *tasks): new, now=now)
         events.append(event)
         firings += (

@@ -9,9 +9,9 @@ from kernel.errors import InvalidInput
 from kernel.identity import Principal
 from kernel.ids import UserId
 from kernel.workers import Pulse
-from reminders.authority import acting_for
-from reminders.errors import ProfileNotFound
+from reminders.authority import acting_for_user
 from reminders.limits import RULES
+from reminders.people import known
 from reminders.person import Occasion, Person, Usual, UsualLead
 from reminders.ports import CalendarStore
 from reminders.usual import PRODUCT, clock_of
@@ -55,7 +55,7 @@ class Defaults:
         self, principal: Principal, *, user_id: UserId | None = None
     ) -> tuple[time, Mapping[Occasion, Effective]]:
         """The user's own time of day, and what holds for each occasion."""
-        return _effective(await self._person(principal, user_id))
+        return _effective(known(await self._store.person(acting_for_user(principal, user_id))))
 
     async def put(
         self,
@@ -68,23 +68,17 @@ class Defaults:
         """Say it; of occasions that are left out the user is told as the product does."""
         for occasion, own in occasions.items():
             _check(occasion, own)
-        person = await self._person(principal, user_id)
         now = self._clock.now()
-        said = {occasion: _said(person, occasion, own, now) for occasion, own in occasions.items()}
-        changed = replace(person, clock=clock, usual=said)
-        if changed != person:
-            await self._store.put_person(changed, now=now)
-            self._planning.beat()
-        return _effective(changed)
 
-    async def _person(self, principal: Principal, user_id: UserId | None) -> Person:
-        user = acting_for(principal, user_id)
-        if user is None:
-            raise InvalidInput("user_id", "is required")
-        person = await self._store.person(user)
-        if person is None:
-            raise ProfileNotFound("Say first in which time zone you are reminded.")
-        return person
+        def change(earlier: Person | None) -> Person:
+            person = known(earlier)
+            said = {each: _said(person, each, own, now) for each, own in occasions.items()}
+            return replace(person, clock=clock, usual=said)
+
+        user = acting_for_user(principal, user_id)
+        person = await self._store.change_person(user, change, now=now)
+        self._planning.beat()
+        return _effective(person)
 
 
 def _said(person: Person, occasion: Occasion, own: Own, now: datetime) -> Usual:

@@ -1,6 +1,7 @@
 """People: on whose clock, and in which language, a user is reminded."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import time
 
@@ -9,7 +10,7 @@ from kernel.errors import InvalidInput
 from kernel.identity import Principal
 from kernel.ids import UserId
 from kernel.workers import Pulse
-from reminders.authority import acting_for
+from reminders.authority import acting_for_user
 from reminders.errors import ProfileNotFound
 from reminders.limits import checked_user
 from reminders.person import Digests, FastingPolicy, Person, Quiet
@@ -33,10 +34,7 @@ class People:
 
     async def get(self, principal: Principal, *, user_id: UserId | None = None) -> Person:
         """The user's profile."""
-        person = await self._store.person(_of(principal, user_id))
-        if person is None:
-            raise ProfileNotFound("This user has no reminder profile yet.")
-        return person
+        return known(await self._store.person(_of(principal, user_id)))
 
     async def put(
         self,
@@ -60,21 +58,24 @@ class People:
             raise InvalidInput("quiet", "must leave eight hours of the day")
         if digest_at is not None and digest_at > LATEST_DIGEST:
             raise InvalidInput("digest_at", "must be in the morning: at 11:00 at the latest")
+        checked_zone(zone)
         user = _of(principal, user_id)
-        earlier = await self._store.person(user)
-        person = replace(
-            earlier or Person(user, zone, locale),
-            zone=checked_zone(zone),
-            locale=locale,
-            muted=muted,
-            quiet=quiet,
-            fasting=fasting,
-            hijri=hijri,
-            follow_device=follow_device,
-            digest=digest,
-            digest_at=digest_at,
-        )
-        return await self._stored(person)
+
+        def change(earlier: Person | None) -> Person:
+            return replace(
+                earlier or Person(user, zone, locale),
+                zone=zone,
+                locale=locale,
+                muted=muted,
+                quiet=quiet,
+                fasting=fasting,
+                hijri=hijri,
+                follow_device=follow_device,
+                digest=digest,
+                digest_at=digest_at,
+            )
+
+        return await self._change(user, change)
 
     async def report_zone(
         self,
@@ -86,18 +87,27 @@ class People:
     ) -> Person:
         """Hear from a device in which zone it is; travelling takes the reminders along."""
         checked_zone(zone)
-        person = await self.get(principal, user_id=user_id)
-        after = heard(person, zone, now=self._clock.now(), confirmed=confirmed)
-        return person if after == person else await self._stored(after)
+        now = self._clock.now()
 
-    async def _stored(self, person: Person) -> Person:
-        await self._store.put_person(person, now=self._clock.now())
+        def change(earlier: Person | None) -> Person:
+            return heard(known(earlier), zone, now=now, confirmed=confirmed)
+
+        # Most reports say nothing new, and hold up nobody.
+        person = await self.get(principal, user_id=user_id)
+        return person if change(person) == person else await self._change(person.user_id, change)
+
+    async def _change(self, user: UserId, change: Callable[[Person | None], Person]) -> Person:
+        person = await self._store.change_person(user, change, now=self._clock.now())
         self._planning.beat()
         return person
 
 
+def known(person: Person | None) -> Person:
+    """The profile as it is. Raises `ProfileNotFound` for a user who has none."""
+    if person is None:
+        raise ProfileNotFound("This user has no reminder profile yet.")
+    return person
+
+
 def _of(principal: Principal, user_id: UserId | None) -> UserId:
-    user = acting_for(principal, user_id)
-    if user is None:
-        raise InvalidInput("user_id", "is required")
-    return checked_user(user)
+    return checked_user(acting_for_user(principal, user_id))

@@ -133,8 +133,11 @@ class CalendarStore(Protocol):
 
     async def person(self, user_id: UserId) -> Person | None: ...
 
-    async def put_person(self, person: Person, *, now: datetime) -> None:
-        """Store a profile in place of the earlier one."""
+    async def change_person(
+        self, user_id: UserId, change: Callable[[Person | None], Person], *, now: datetime
+    ) -> Person:
+        """Store what `change` makes of the user's profile, alone with it meanwhile, and return
+        it. What `change` raises undoes everything."""
         ...
 
 

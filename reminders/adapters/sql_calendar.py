@@ -1,6 +1,6 @@
 """Events, members, tasks, rules and people in tables."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -186,23 +186,30 @@ class SqlCalendarStore:
             found = (await connection.execute(query)).one_or_none()
         return None if found is None else person_of(found)
 
-    async def put_person(self, person: Person, *, now: datetime) -> None:
-        columns = columns_of_person(person)
-        before = sa.select(PEOPLE).where(PEOPLE.c.user_id == person.user_id)
-        put = self._database.upsert(
-            PEOPLE, on=["user_id"], update=[name for name in columns if name != "user_id"]
-        )
+    async def change_person(
+        self, user_id: UserId, change: Callable[[Person | None], Person], *, now: datetime
+    ) -> Person:
+        held = sa.select(PEOPLE).where(PEOPLE.c.user_id == user_id).with_for_update()
         plans = (
             sa.select(EVENTS.c.id)
             .join(MEMBERS, MEMBERS.c.event_id == EVENTS.c.id)
-            .where(MEMBERS.c.user_id == person.user_id, EVENTS.c.cancelled_at.is_(None))
+            .where(MEMBERS.c.user_id == user_id, EVENTS.c.cancelled_at.is_(None))
         )
         async with self._database.transaction() as connection:
-            found = (await connection.execute(before)).one_or_none()
+            found = (await connection.execute(held)).one_or_none()
+            before = None if found is None else person_of(found)
+            after = change(before)
+            if after == before:
+                return after
+            columns = columns_of_person(after)
+            put = self._database.upsert(
+                PEOPLE, on=["user_id"], update=[name for name in columns if name != "user_id"]
+            )
             await connection.execute(put.values(columns))
-            if found is None or of_plans(person_of(found)) != of_plans(person):
+            if before is None or of_plans(before) != of_plans(after):
                 await connection.execute(marks_of(plans, now))
-            await look(self._database, connection, [person.user_id], now)
+            await look(self._database, connection, [user_id], now)
+        return after
 
     async def _apply(
         self, connection: AsyncConnection, event_id: UUID, change: Change, now: datetime

@@ -37,6 +37,7 @@ from tests.support.factories_reminders import (
     rule,
     task,
 )
+from tests.support.weddings import put_person
 
 
 @pytest.fixture
@@ -250,14 +251,14 @@ async def test_a_new_zone_marks_every_plan_the_user_is_part_of_and_nothing_else_
     await store.create(theirs, member(theirs, CELIA))
     await marks()
 
-    await store.put_person(person(BILAL, "Africa/Algiers"), now=START)
+    await put_person(store, person(BILAL, "Africa/Algiers"))
     assert sorted(await marks()) == sorted([mine.id, also_mine.id])
 
-    await store.put_person(person(BILAL, "Africa/Algiers", "ar"), now=START)
+    await put_person(store, person(BILAL, "Africa/Algiers", "ar"))
     assert await marks() == []
     assert await store.person(BILAL) == person(BILAL, "Africa/Algiers", "ar")
 
-    await store.put_person(person(BILAL, "Europe/Paris", "ar"), now=START)
+    await put_person(store, person(BILAL, "Europe/Paris", "ar"))
     assert sorted(await marks()) == sorted([mine.id, also_mine.id])
 
 

@@ -17,6 +17,7 @@ from reminders.digests.turns import Turn
 from reminders.types import Role
 from tests.support.clock import START
 from tests.support.factories_reminders import AMINA, BILAL, TODAY, event, member, person, task
+from tests.support.weddings import put_person
 
 OUTBOX, BUDGETS = table_of(OutboxRow), table_of(BudgetRow)
 TOMORROW = Turn(START + timedelta(days=1), TODAY + timedelta(days=1))
@@ -35,7 +36,7 @@ async def wedding(database):
     await calendar.create(wedding, member(wedding))
     changes = [member(wedding, BILAL, Role.GUEST), task(wedding, title="Fleurs")]
     await calendar.change(wedding.id, lambda _: changes, now=START)
-    await calendar.put_person(person(AMINA), now=START)
+    await put_person(calendar, person(AMINA))
     return wedding
 
 
@@ -90,7 +91,7 @@ async def test_a_turn_that_came_is_known_and_one_that_was_looked_at_again_is_not
     kept = await store.agenda(AMINA, ramadans=(), now=START)
 
     assert (kept.turn, kept.told_on) == (TOMORROW, TODAY)
-    await SqlCalendarStore(database).put_person(person(AMINA, "Europe/Paris"), now=START)
+    await put_person(SqlCalendarStore(database), person(AMINA, "Europe/Paris"))
     again = await store.agenda(AMINA, ramadans=(), now=START)
     assert (again.turn, again.told_on) == (None, TODAY)
     assert await store.agenda("nobody", ramadans=(), now=START) is None

@@ -37,6 +37,7 @@ from tests.support.factories_reminders import (
     server,
     task,
 )
+from tests.support.weddings import put_person
 
 OUTBOX = table_of(OutboxRow)
 UNTIL = START + timedelta(days=35)
@@ -174,7 +175,7 @@ async def test_reconciling_moves_and_removes_what_is_no_longer_planned(store, ca
     wedding = await wedding_with(calendar, tasks=2)
     await reconcile(store, wedding)
 
-    await calendar.put_person(person(AMINA, "Asia/Kathmandu"), now=START)
+    await put_person(calendar, person(AMINA, "Asia/Kathmandu"))
     assert await reconcile(store, wedding) == Reconciled(moved=2)
 
     cancelled = replace(wedding, cancelled_at=START)
@@ -312,7 +313,7 @@ async def test_what_is_not_due_yet_stays(store, calendar):
 async def test_a_judgement_sees_what_is_true_now(store, calendar):
     wedding = await wedding_with(calendar)
     await reconcile(store, wedding)
-    await calendar.put_person(person(AMINA, locale="ar"), now=START)
+    await put_person(calendar, person(AMINA, locale="ar"))
     moved = replace(wedding, title="changed")
     await calendar.change(wedding.id, lambda _: [moved], now=START)
     seen = []

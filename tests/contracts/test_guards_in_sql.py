@@ -28,6 +28,7 @@ from reminders.usual import FIRST_USUAL, OPENS
 from tests.support.clock import START
 from tests.support.factories_firings import firing
 from tests.support.factories_reminders import AMINA, HOUR, event, member, person, rule, task
+from tests.support.weddings import put_person
 
 ZONES = ("Africa/Algiers", "America/Vancouver", "Asia/Kathmandu")
 
@@ -154,7 +155,7 @@ async def due_firing(calendar, dice, number):
             device_zone=dice.choice([None, *ZONES]),
             follow_device=dice.random() < 0.5,
         )
-        await calendar.put_person(profile, now=START)
+        await put_person(calendar, profile)
     if given.firing_class is FiringClass.GUEST:
         return await guest_firing(calendar, given, about, profile, has_answered=rarely())
     known = job if given.task_id == job.id else None

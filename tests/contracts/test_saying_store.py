@@ -13,6 +13,7 @@ from reminders.handed import handed_of, handed_payload
 from reminders.rules import plan
 from tests.support.clock import START
 from tests.support.factories_reminders import AMINA, TODAY, event, member, person, rule, task
+from tests.support.weddings import put_person
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ async def wedding(database):
     """Today; Amina was to be reminded of one task yesterday."""
     calendar, wedding = SqlCalendarStore(database), event(day=TODAY)
     await calendar.create(wedding, member(wedding))
-    await calendar.put_person(person(AMINA), now=START)
+    await put_person(calendar, person(AMINA))
     await calendar.change(wedding.id, lambda _: [task(wedding), rule(wedding)], now=START)
     return wedding
 

@@ -1,5 +1,6 @@
 """What is usual, in three layers: the product's, the user's, the task's."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -183,6 +184,21 @@ async def test_a_profile_put_again_keeps_ones_ways(room):
     clock, found = await room.defaults.get(user(AMINA))
     assert (clock, found[Occasion.KEY].on, found[Occasion.KEY].own) == (time(7), False, True)
     assert found[Occasion.NORMAL].leads == PRODUCT[Occasion.NORMAL]
+
+
+async def test_ones_profile_zone_and_ways_may_be_said_at_once(anywhere):
+    """As an app does when it starts."""
+    ways = {Occasion.NORMAL: Own(leads=(UsualLead(3),))}
+    await anywhere.people.put(user(AMINA), zone="Africa/Algiers", locale="fr-DZ")
+
+    await asyncio.gather(
+        anywhere.people.put(user(AMINA), zone="Africa/Algiers", locale="ar-DZ", hijri=True),
+        anywhere.people.report_zone(user(AMINA), zone="Europe/Paris", confirmed=True),
+        anywhere.defaults.put(user(AMINA), clock=time(8), occasions=ways),
+    )
+
+    kept = await anywhere.people.get(user(AMINA))
+    assert (kept.locale, kept.device_zone, kept.clock) == ("ar-DZ", "Europe/Paris", time(8))
 
 
 @pytest.mark.parametrize(

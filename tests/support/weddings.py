@@ -1,11 +1,19 @@
 """A wedding with tasks, made by the use cases as a user would."""
 
 import uuid
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
+from reminders.person import Person
+from reminders.ports import CalendarStore
 from reminders.types import DueSpec, FromEvent, Lead, Offset, Task
+from tests.support.clock import START
 from tests.support.factories_reminders import AMINA, Room, day_before, user
+
+
+async def put_person(calendar: CalendarStore, person: Person, now: datetime = START) -> None:
+    """A profile in place of the user's earlier one."""
+    await calendar.change_person(person.user_id, lambda _: person, now=now)
 
 
 async def wedding(room: Room, day: date = date(2026, 3, 10)) -> UUID:

@@ -16,6 +16,7 @@ from reminders.feeds.errors import FeedNotFound, TooManyFeeds
 from reminders.feeds.types import Shown, Whose
 from reminders.types import OnDay, Role
 from tests.support.factories_reminders import AMINA, BILAL, CELIA, person, server, user
+from tests.support.weddings import put_person
 
 
 async def a_wedding(room, *, day=date(2026, 6, 20), title="Mariage"):
@@ -125,10 +126,8 @@ async def test_the_version_is_another_whenever_the_text_could_be(anywhere):
         lambda: anywhere.moving.move(amina, event_id, day=date(2026, 7, 1), at=None),
         lambda: anywhere.parts.put(amina, event_id, code="henna", days=-1),
         lambda: anywhere.tasks.delete(*there),
-        lambda: anywhere.calendar.put_person(person(AMINA), now=anywhere.clock.now()),
-        lambda: anywhere.calendar.put_person(
-            replace(person(AMINA), hijri=True), now=anywhere.clock.now()
-        ),
+        lambda: put_person(anywhere.calendar, person(AMINA)),
+        lambda: put_person(anywhere.calendar, replace(person(AMINA), hijri=True)),
         lambda: anywhere.events.put_member(amina, event_id, user_id=BILAL, role=Role.GUEST),
         lambda: anywhere.events.cancel(amina, event_id),
     ):
