@@ -74,7 +74,7 @@ class Parts:
             anchors = with_anchor(event.anchors, replace(anchor, since=now))
             return [_with_anchors(event, anchors, event.planned_from)]
 
-        return await self._change(principal, event_id, decide)
+        return await self._change(event_id, decide)
 
     async def drop(self, principal: Principal, event_id: UUID, *, code: str) -> Sheet:
         """Take a part away: what hangs on it has no day any more, until there is such a part."""
@@ -87,7 +87,7 @@ class Parts:
                 raise AnchorNotFound("The event has no such part.", code=code)
             return [_with_anchors(sheet.event, others, now)]
 
-        return await self._change(principal, event_id, decide)
+        return await self._change(event_id, decide)
 
     async def begin(
         self, principal: Principal, event_id: UUID, *, type_name: str, locale: str
@@ -103,12 +103,11 @@ class Parts:
             raise InvalidInput("type", "must be one of the types there are") from None
         now = self._clock.now()
         creator = acting_for(principal, None)
-        present = set(await self._store.task_ids(event_id))
         begun: list[Begun] = []
 
         def decide(sheet: Sheet) -> Sequence[Change]:
             require(principal, sheet, Act.DECIDE)
-            event = sheet.event
+            event, present = sheet.event, {each.id for each in sheet.tasks}
             codes = {each.code for each in event.anchors}
             anchors = [
                 Anchor(code, days=part.days, since=now)
@@ -127,16 +126,20 @@ class Parts:
             begun.append(Begun(len(anchors), len(tasks), _first_of(tasks, whole)))
             return [whole, *tasks] if anchors or tasks else []
 
-        await self._change(principal, event_id, decide)
+        await self._decide(event_id, decide, with_tasks=True)
         return begun[0]
 
-    async def _change(self, principal: Principal, event_id: UUID, decide: Decide) -> Sheet:
-        if not await self._store.change(event_id, decide, now=self._clock.now()):
-            raise EventNotFound("There is no such event.")
-        self._planning.beat()
+    async def _change(self, event_id: UUID, decide: Decide) -> Sheet:
+        await self._decide(event_id, decide)
         sheet = await self._store.sheet(event_id)
         assert sheet is not None, "events are not deleted"
         return sheet
+
+    async def _decide(self, event_id: UUID, decide: Decide, *, with_tasks: bool = False) -> None:
+        now = self._clock.now()
+        if not await self._store.change(event_id, decide, now=now, with_tasks=with_tasks):
+            raise EventNotFound("There is no such event.")
+        self._planning.beat()
 
 
 def _first_of(tasks: Sequence[Task], event: Event) -> Sequence[UUID]:

@@ -127,10 +127,6 @@ class CalendarStore(Protocol):
         """The event's tasks that are not deleted, in the order they were created."""
         ...
 
-    async def task_ids(self, event_id: UUID) -> Sequence[UUID]:
-        """Every task that the event ever had, deleted ones too."""
-        ...
-
     async def person(self, user_id: UserId) -> Person | None: ...
 
     async def change_person(

@@ -159,11 +159,6 @@ class SqlCalendarStore:
         last = place_cursor(tasks[-1].created_at, tasks[-1].id) if more else None
         return Page(tasks, last)
 
-    async def task_ids(self, event_id: UUID) -> Sequence[UUID]:
-        query = sa.select(TASKS.c.id).where(TASKS.c.event_id == event_id)
-        async with self._database.reading() as connection:
-            return list((await connection.execute(query)).scalars())
-
     async def acted(self, user_id: UserId, action_id: UUID) -> Acted | None:
         async with self._database.reading() as connection:
             return await read_acted(connection, user_id, action_id)

@@ -1,5 +1,6 @@
 """The parts of an event, its checklist, and moving it."""
 
+import asyncio
 import uuid
 from dataclasses import replace
 from datetime import date, time, timedelta
@@ -142,6 +143,19 @@ async def test_beginning_a_checklist_again_keeps_what_was_changed(anywhere):
 
     assert again.tasks == 0
     assert len(await tasks_of(room, of)) == 3
+
+
+async def test_a_checklist_begun_twice_at_once_is_begun_once(anywhere):
+    of = await wedding(anywhere)
+
+    begun = await asyncio.gather(
+        *(
+            anywhere.parts.begin(user(AMINA), of.id, type_name="henna", locale="ar")
+            for _ in range(2)
+        )
+    )
+
+    assert sorted(each.tasks for each in begun) == [0, 4]
 
 
 @pytest.mark.parametrize(
