@@ -97,8 +97,9 @@ class CalendarStore(Protocol):
         """Store what `decide` says about the sheet, alone with the event meanwhile.
 
         Whether there is such an event. What it raises undoes everything. Raises `IdTaken` for
-        a new task or rule whose id belongs to another, and `ActedAlready` for an action whose
-        id the user gave before.
+        a new task or rule whose id belongs to another, `ActedAlready` for an action whose id
+        the user gave before, and `NotInvited` for the answer of a guest who is not there; one
+        who is keeps their answer when they are invited again.
         """
         ...
 

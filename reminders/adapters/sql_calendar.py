@@ -42,7 +42,7 @@ from reminders.adapters.revising import revise
 from reminders.adapters.sheets import EVENT, HELD, sheet_of
 from reminders.adapters.sql_digests import look
 from reminders.adapters.taking_back import take_back
-from reminders.errors import IdTaken
+from reminders.errors import IdTaken, NotInvited
 from reminders.guest import Guest, RemoveGuest
 from reminders.news import event_changed
 from reminders.person import Person
@@ -234,9 +234,7 @@ class SqlCalendarStore:
             case Acted():
                 await write_acted(self._database, connection, change)
             case Guest():
-                names = ["answer", "answered_at"]
-                invited = self._database.upsert(GUESTS, on=["id"], update=names)
-                await connection.execute(invited.values(columns_of_guest(change)))
+                await self._put_guest(connection, change)
             case RemoveGuest(guest_id):
                 gone = GUESTS.delete().where(GUESTS.c.id == guest_id, GUESTS.c.event_id == event_id)
                 await connection.execute(gone)
@@ -244,6 +242,18 @@ class SqlCalendarStore:
                 await connection.execute(
                     RULES.delete().where(RULES.c.id == rule_id, RULES.c.event_id == event_id)
                 )
+
+    async def _put_guest(self, connection: AsyncConnection, guest: Guest) -> None:
+        """An invitation leaves an answer alone that is there already; an answer to one that was
+        taken back meanwhile brings it not back."""
+        columns = columns_of_guest(guest)
+        if guest.answered_at is None:
+            await connection.execute(self._database.insert_new(GUESTS, on=["id"]).values(columns))
+            return
+        invited = sa.and_(GUESTS.c.id == guest.id, GUESTS.c.event_id == guest.event_id)
+        answered = await connection.execute(GUESTS.update().where(invited).values(columns))
+        if answered.rowcount == 0:
+            raise NotInvited("The user is not invited to this part.", user_id=guest.user_id)
 
     async def _put(self, connection: AsyncConnection, table: sa.Table, columns: Columns) -> None:
         """Update the event's own row, or insert a new one: never another event's."""

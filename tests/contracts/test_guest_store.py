@@ -12,6 +12,7 @@ from reminders.adapters.plan_inputs import inputs_of
 from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_guests import SqlGuestStore
 from reminders.days import MAIN, Deadline
+from reminders.errors import NotInvited
 from reminders.guest import EVERYWHERE, Answer, Guest, RemoveGuest, guest_id
 from tests.support.clock import START
 from tests.support.factories_reminders import AMINA, BILAL, CELIA, event, member
@@ -28,12 +29,9 @@ async def wedding(database):
     calendar = SqlCalendarStore(database)
     wedding = replace(event(), deadlines=(Deadline(MAIN, days=-7),))
     await calendar.create(wedding, member(wedding))
-    invited = [
-        guest(wedding, AMINA),
-        guest(wedding, BILAL),
-        replace(guest(wedding, CELIA), answer=Answer.YES, answered_at=START),
-    ]
-    await calendar.change(wedding.id, lambda _: invited, now=START)
+    invited = [guest(wedding, each) for each in (AMINA, BILAL, CELIA)]
+    comes = replace(invited[2], answer=Answer.YES, answered_at=START)
+    await calendar.change(wedding.id, lambda _: [*invited, comes], now=START)
     return wedding
 
 
@@ -57,6 +55,26 @@ async def test_an_invitation_is_kept_and_its_answer_takes_its_place(store, weddi
 
     assert await store.guest(before.id) == answered
     assert await store.guest(uuid4()) is None
+
+
+async def test_an_invitation_made_again_leaves_the_answer_alone(store, wedding, database):
+    await SqlCalendarStore(database).change(
+        wedding.id, lambda _: [guest(wedding, CELIA)], now=START
+    )
+
+    assert (await store.guest(guest_id(wedding.id, CELIA, MAIN))).answer is Answer.YES
+
+
+async def test_an_answer_brings_back_no_invitation_that_was_taken_back(store, wedding, database):
+    calendar = SqlCalendarStore(database)
+    own = guest(wedding, BILAL)
+    answered = replace(own, answer=Answer.YES, answered_at=START)
+    await calendar.change(wedding.id, lambda _: [RemoveGuest(own.id)], now=START)
+
+    with pytest.raises(NotInvited):
+        await calendar.change(wedding.id, lambda _: [answered], now=START)
+
+    assert await store.guest(own.id) is None
 
 
 async def test_answers_are_counted_by_part(store, wedding, database):
