@@ -20,6 +20,7 @@ from reminders.errors import DeviceUnknown
 from reminders.firing import DueFiring, Outcome
 from reminders.handover import judge
 from reminders.outside import Owners
+from reminders.ports import Almanac
 from reminders.saying import data_of, words_of
 
 FARTHEST = timedelta(days=35)
@@ -52,12 +53,14 @@ class LocalAlarms:
         self,
         *,
         store: AlarmStore,
+        almanac: Almanac,
         owners: Owners,
         signer: ActionSigner,
         clock: Clock,
         default_locale: str,
     ) -> None:
         self._store = store
+        self._almanac = almanac
         self._owners = owners
         self._signer = signer
         self._clock = clock
@@ -68,6 +71,7 @@ class LocalAlarms:
         user = await self._owner(principal, device_id)
         now = self._clock.now()
         coming = await self._store.coming(user, after=now, limit=AT_ONCE + 1)
+        ramadans = await self._almanac.ramadans()
         until = now + FARTHEST
         if len(coming) > AT_ONCE:
             until = coming[-1].firing.due_at
@@ -75,7 +79,7 @@ class LocalAlarms:
             self._alarm(each, now)
             for each in coming[:AT_ONCE]
             # Whatever would not go off as it stands is planned anew, and told when it is.
-            if judge(each, now=each.firing.due_at).outcome is Outcome.FIRED
+            if judge(each, now=each.firing.due_at, ramadans=ramadans).outcome is Outcome.FIRED
             and each.firing.due_at < until
         ]
         held = (await self._store.syncs([user])).get(device_id)

@@ -172,6 +172,7 @@ class Calendar:
         ground.operations += alarm_routes.operations(
             LocalAlarms(
                 store=self._alarms,
+                almanac=self._almanac,
                 owners=_Owners(SqlDevices(ground.database)),
                 signer=self._signer,
                 clock=clock,

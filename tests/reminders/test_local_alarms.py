@@ -11,7 +11,9 @@ from kernel.identity import Principal, Scope
 from reminders.alarm import ALARMS_CHANGED, AT_ONCE
 from reminders.errors import DeviceUnknown
 from reminders.forgetting import Forgetting
+from reminders.person import Ramadan
 from reminders.types import FromEvent, Offset
+from tests.support import weddings
 from tests.support.factories_reminders import AMINA, BILAL, day_before, server, user
 
 PHONE, TABLET = uuid.UUID(int=1), uuid.UUID(int=2)
@@ -85,6 +87,18 @@ async def test_what_a_device_holds_is_what_goes_off(anywhere):
     assert alarm.words == notice.variables
     held = await room.alarms.held([AMINA, BILAL])
     assert held == {AMINA: {PHONE: notice.alarms}}
+
+
+async def test_devices_keep_what_the_announced_ramadan_lets_go_off(room):
+    """It ends a day later than the calendar has it: what would be the feast is a fasting day."""
+    room.almanac.known = [Ramadan(1447, date(2026, 2, 19), date(2026, 3, 20))]
+    event_id = await weddings.wedding(room, date(2026, 3, 21))
+    await weddings.job(room, event_id, exact=False)
+    await room.planner.step()
+
+    found = await room.local_alarms.of(user(AMINA), PHONE)
+
+    assert [each.due.firing.due_at.date() for each in found.alarms] == [date(2026, 3, 20)]
 
 
 async def test_what_would_be_shown_otherwise_is_another_alarm(room):

@@ -279,7 +279,12 @@ def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
         standing=standing,
         alarms=alarms,
         local_alarms=LocalAlarms(
-            store=alarms, owners=owners, signer=SIGNER, clock=clock, default_locale="en"
+            store=alarms,
+            almanac=almanac,
+            owners=owners,
+            signer=SIGNER,
+            clock=clock,
+            default_locale="en",
         ),
         owners=owners,
         rules=RuleBook(**parts),
