@@ -4,35 +4,23 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from kernel.ids import UserId
 from reminders.firing import Firing
 from reminders.identity import collapse_key
-from reminders.rules import plan
 from reminders.tracing import Layer, Trace, trace_of
-from reminders.types import Inputs
 from reminders.usual import OPENS, SNOOZED
 
 AHEAD = timedelta(days=35)
 """As far as plans reach by default: what comes again for ever is not told for ever."""
 
 
-def further_traces(
-    inputs: Inputs, user_id: UserId, known: Sequence[Trace], now: datetime
-) -> list[Trace]:
-    """The firings for the user that are to come and that no trace is about yet, in order."""
+def further_traces(planned: Sequence[Firing], known: Sequence[Trace], now: datetime) -> list[Trace]:
+    """The planned firings that are to come soon and that no trace is about yet, in order."""
     layers = {each.rule_id: each.layer for each in known}
     keys = {each.key for each in known}
-    tasks = {each.id for each in inputs.tasks}
-    coming = sorted(
-        (
-            each
-            for each in plan(inputs, until=now + AHEAD)
-            if each.user_id == user_id and each.task_id in tasks and each.due_at > now
-        ),
-        key=lambda each: each.due_at,
-    )
     return [
-        _traced(each, layers, now) for each in coming if collapse_key(each.dedupe_key) not in keys
+        _traced(each, layers, now)
+        for each in planned
+        if now < each.due_at < now + AHEAD and collapse_key(each.dedupe_key) not in keys
     ]
 
 

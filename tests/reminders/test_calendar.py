@@ -403,3 +403,18 @@ async def test_explaining_says_why_not(room):
     assert of_amina[elapsed.id] is State.NOT_TIMED
     assert (await states(BILAL, job))[mine.id] is State.NOT_CONCERNED
     assert set((await states(AMINA, undue)).values()) == {State.NO_DUE}
+
+
+async def test_what_is_somebody_elses_is_explained_as_theirs_until_they_leave(room):
+    event = await wedding(room)
+    await room.events.put_member(user(AMINA), event.id, user_id=BILAL, role=Role.COLLABORATOR)
+    job = await new_task(room, event, due=FromEvent(Offset()), assignee_id=BILAL)
+    await put_rule(room, event, task_id=job.id)
+
+    async def state():
+        (trace,) = (await room.explain.of(user(AMINA), event.id, job.id)).traces
+        return trace.state
+
+    assert await state() is State.NOT_CONCERNED
+    await room.events.remove_member(user(AMINA), event.id, user_id=BILAL)
+    assert await state() is State.PLANNED
