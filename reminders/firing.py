@@ -86,6 +86,9 @@ class Outcome(StrEnum):
     """It is quiet now, whatever was planned. Not recorded: it waits until that is over."""
     STALE = "stale_replanned"
     """Planned from what is no longer so. Not recorded: the plan decides anew."""
+    SUPERSEDED = "superseded"
+    """Its time had come, and it was not planned any more. If it is planned again, it may still
+    go off."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from reminders.adapters.mapping import (
     task_of,
 )
 from reminders.adapters.person_columns import person_of
+from reminders.firing import Outcome
 from reminders.guest import Answer
 from reminders.types import Event, Inputs
 
@@ -93,7 +94,11 @@ _READS = {
             ).where(is_among(FIRINGS.c.event_id, "events"))
         ),
         settled=_Read(
-            sa.select(LOG.c.event_id, LOG.c.dedupe_key).where(is_among(LOG.c.event_id, "events"))
+            sa.select(
+                LOG.c.event_id,
+                LOG.c.dedupe_key,
+                (LOG.c.outcome == str(Outcome.SUPERSEDED)).label("superseded"),
+            ).where(is_among(LOG.c.event_id, "events"))
         ),
     )
     for dialect, is_among in AMONG.items()
@@ -108,13 +113,28 @@ async def waiting_of(
     return {each: {row.dedupe_key: row for row in rows[each]} for each in event_ids}
 
 
-async def settled_of(
+@dataclass(frozen=True, slots=True)
+class OnRecord:
+    """The firings of an event that are on record, by their identity."""
+
+    settled: Set[bytes]
+    superseded: Set[bytes]
+    """Not for ever: planned again, they wait again."""
+
+
+async def record_of(
     connection: AsyncConnection, event_ids: Sequence[UUID]
-) -> Mapping[UUID, Set[bytes]]:
-    """The firings of each event that are on record. Of those that were read as waiting before,
-    none is missed."""
+) -> Mapping[UUID, OnRecord]:
+    """What is on record of each event. Of firings that were read as waiting before, none is
+    missed."""
     rows = await _READS[connection.dialect.name].settled.by_event(connection, event_ids)
-    return {each: {row.dedupe_key for row in rows[each]} for each in event_ids}
+    return {
+        each: OnRecord(
+            settled={row.dedupe_key for row in rows[each] if not row.superseded},
+            superseded={row.dedupe_key for row in rows[each] if row.superseded},
+        )
+        for each in event_ids
+    }
 
 
 async def inputs_of(

@@ -1,6 +1,6 @@
 """Making the firings that wait equal to plans, for several events at once."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
@@ -11,13 +11,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kernel.adapters.among import AMONG
+from kernel.adapters.among import AMONG, among
 from kernel.adapters.driver import copy
 from kernel.ids import new_ids
 from reminders.adapters.firing_columns import MOVING, columns_of_firing
 from reminders.adapters.mapping import FIRINGS, Columns
-from reminders.adapters.plan_inputs import Waiting
+from reminders.adapters.plan_inputs import OnRecord, Waiting
 from reminders.adapters.sql_alarms import tell_holders
+from reminders.adapters.superseding import remove, revive
 from reminders.firing import Firing
 from reminders.ports import Reconciled
 
@@ -30,6 +31,10 @@ class Difference:
     """Without ids: those are new."""
     moved: list[Columns] = field(default_factory=list)
     removed: list[UUID] = field(default_factory=list)
+    superseded: list[UUID] = field(default_factory=list)
+    """What is removed although its time has come: that is not to pass in silence."""
+    revived: list[Firing] = field(default_factory=list)
+    """What was superseded, and is planned again."""
     first: dict[str, datetime] = field(default_factory=dict)
     """The users whose reminders are others now, and when the first of these is or was."""
 
@@ -37,18 +42,22 @@ class Difference:
         self,
         waiting: Waiting,
         desired: Sequence[Firing],
-        settled: Set[bytes],
+        record: OnRecord,
         *,
         since: datetime,
+        now: datetime,
     ) -> None:
         """Add that of one event; nothing new that was due before `since`."""
         wanted = {firing.dedupe_key: firing for firing in desired}
         for key, firing in wanted.items():
             row = waiting.get(key)
             if row is None:
-                if firing.due_at >= since and key not in settled:
-                    self.added.append(columns_of_firing(firing))
-                    self._touch(firing.user_id, firing.due_at)
+                if key in record.superseded:
+                    self.revived.append(firing)
+                elif firing.due_at < since or key in record.settled:
+                    continue
+                self.added.append(columns_of_firing(firing))
+                self._touch(firing.user_id, firing.due_at)
                 continue
             columns = columns_of_firing(firing)
             if any(columns[name] != getattr(row, name) for name in MOVING):
@@ -58,8 +67,9 @@ class Difference:
                 if row.due_at != firing.due_at:
                     self._touch(row.user_id, min(row.due_at, firing.due_at))
         for key, row in waiting.items():
-            if key not in wanted or key in settled:
-                self.removed.append(row.id)
+            if key not in wanted or key in record.settled:
+                has_come = row.due_at <= now and key not in record.settled
+                (self.superseded if has_come else self.removed).append(row.id)
                 self._touch(row.user_id, row.due_at)
 
     def _touch(self, user_id: str, due_at: datetime) -> None:
@@ -70,6 +80,10 @@ class Difference:
 async def write(connection: AsyncConnection, difference: Difference, now: datetime) -> Reconciled:
     """Write it, and tell devices that hold something else."""
     writes = _WRITES[connection.dialect.name]
+    if difference.revived:
+        events = {firing.event_id for firing in difference.revived}
+        keys = [firing.dedupe_key for firing in difference.revived]
+        await revive(connection, list(events), keys)
     if difference.added:
         for row, id_ in zip(difference.added, new_ids(now, len(difference.added)), strict=True):
             row["id"] = id_
@@ -78,11 +92,14 @@ async def write(connection: AsyncConnection, difference: Difference, now: dateti
         await connection.execute(writes.move, writes.given(difference.moved))
     if difference.removed:
         await connection.execute(writes.remove, {"ids": difference.removed})
+    if difference.superseded:
+        named = among(connection, FIRINGS.c.id, difference.superseded)
+        await remove(connection, [named], now)
     await tell_holders(connection, difference.first, now)
     return Reconciled(
         len(difference.added),
         len(difference.moved),
-        len(difference.removed),
+        len(difference.removed) + len(difference.superseded),
         soonest=min(
             (row["due_at"] for row in (*difference.added, *difference.moved)), default=None
         ),

@@ -33,6 +33,7 @@ from reminders.event_news import MOVED
 from reminders.firing import DueFiring, Firing, FiringClass, Judgement, Outcome, Tally
 from reminders.guest import Answer
 from reminders.handed import REMINDER, handed_payload
+from reminders.handover import PLANNED_OTHERWISE
 from reminders.types import Role
 from reminders.usual import FIRST_USUAL, LAST_USUAL
 
@@ -40,7 +41,7 @@ DueRows = sa.Select[Any]
 """A query for the rows of due firings."""
 
 UNSETTLED = frozenset({Outcome.STALE, Outcome.DEFERRED})
-"""What is not recorded: it may still go off."""
+"""What is not settled: it may still go off."""
 
 _HANDED_OVER = frozenset({Outcome.FIRED, Outcome.FOLDED})
 
@@ -116,6 +117,8 @@ async def settle(
     stale = [row for row, judgement in judged if judgement.outcome is Outcome.STALE]
     deferred = [each for each in judged if each[1].outcome is Outcome.DEFERRED]
     final = [each for each in judged if each[1].outcome not in UNSETTLED]
+    otherwise = Judgement(Outcome.SUPERSEDED, PLANNED_OTHERWISE)
+    final += ((row, otherwise) for row in stale if row.due_at <= now)
     first = await _record(database, connection, final, now)
     entries: list[tuple[tuple[datetime, str], Entry]] = []
     tallies: dict[tuple[FiringClass, Outcome | None, str], list[float]] = defaultdict(list)

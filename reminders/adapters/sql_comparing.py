@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from kernel.adapters.database import Database
 from reminders.adapters.mapping import EVENTS, MARKS, event_of
-from reminders.adapters.plan_inputs import inputs_of, settled_of, waiting_of
+from reminders.adapters.plan_inputs import inputs_of, record_of, waiting_of
 from reminders.comparing import Compared, Plan
 
 
@@ -37,8 +37,8 @@ class SqlPlanStore:
             wanted = {
                 firing.dedupe_key: firing.due_at for firing in plan(inputs, found.planned_until)
             }
-            settled = await settled_of(connection, [found.id])
-            there, over = waiting[found.id].keys(), settled[found.id]
+            record = await record_of(connection, [found.id])
+            there, over = waiting[found.id].keys(), record[found.id].settled
         missing = {key for key, due_at in wanted.items() if due_at > now} - there - over
         # One that went off since it was read here is in both for a moment.
         return Compared(found.id, len(missing), len(there - wanted.keys() - over))

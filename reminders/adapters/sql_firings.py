@@ -24,7 +24,7 @@ from reminders.adapters.firing_columns import firing_of
 from reminders.adapters.firing_log import settled_about
 from reminders.adapters.mapping import EVENTS, FIRINGS, LOG, MARKS, event_of
 from reminders.adapters.places import place_cursor, place_of
-from reminders.adapters.plan_inputs import inputs_of, settled_of, waiting_of
+from reminders.adapters.plan_inputs import inputs_of, record_of, waiting_of
 from reminders.adapters.plan_rows import Difference, write
 from reminders.adapters.settling import DueRows, due_firing, settle, with_truth
 from reminders.adapters.usual_path import Usual, settle_usual, take
@@ -91,11 +91,11 @@ class SqlFiringStore:
                 return Reconciled()
             ids = [row.id for row in found]
             waiting = await waiting_of(connection, ids)
-            settled = await settled_of(connection, ids)
+            record = await record_of(connection, ids)
             difference = Difference()
             for inputs in await inputs_of(connection, list(map(event_of, found)), waiting):
                 of = inputs.event.id
-                difference.find(waiting[of], plan(inputs), settled[of], since=since)
+                difference.find(waiting[of], plan(inputs), record[of], since=since, now=now)
                 # What else this process does has its turn between two plans.
                 await asyncio.sleep(0)  # noqa: TID251 - no time is to pass
             await connection.execute(held.reach, {**named, "until": until, "planned_until": until})

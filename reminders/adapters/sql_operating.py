@@ -12,6 +12,7 @@ from kernel.ids import UserId
 from reminders.adapters.mapping import EVENTS, FIRINGS, LOG, PAUSES, SPREADS
 from reminders.adapters.plan_marks import mark, marks_of
 from reminders.firing import FiringClass, Outcome
+from reminders.handover import PLANNED_OTHERWISE
 from reminders.identity import SHARDS
 from reminders.oversight import Dead, Deed, Forecast, Late, Minute
 
@@ -83,9 +84,10 @@ class SqlOperatingStore:
             ]
 
     async def revive(self, event_id: UUID, *, deed: Deed, now: datetime) -> int | None:
-        died = LOG.delete().where(LOG.c.event_id == event_id, LOG.c.outcome == str(Outcome.DEAD))
+        died = LOG.update().where(LOG.c.event_id == event_id, LOG.c.outcome == str(Outcome.DEAD))
+        again = died.values(outcome=str(Outcome.SUPERSEDED), reason=PLANNED_OTHERWISE)
         async with self._database.transaction() as connection:
-            revived = (await connection.execute(died)).rowcount
+            revived = (await connection.execute(again)).rowcount
             if revived:
                 await mark(connection, event_id, now)
                 await self._recording(connection, deed, now)

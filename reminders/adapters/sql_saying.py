@@ -24,11 +24,13 @@ from reminders.adapters.mapping import (
 )
 from reminders.adapters.settling import REASON, UNSETTLED, due_of, with_truth
 from reminders.adapters.sql_digests import ITEMS
+from reminders.adapters.superseding import SUPERSEDED
 from reminders.budget import Ask
 from reminders.event_saying import Around
 from reminders.firing import DueFiring, Firing, FiringClass, Judgement, Outcome
 from reminders.guest import Answer
 from reminders.handed import Handed
+from reminders.handover import PLANNED_OTHERWISE
 from reminders.types import Member, Task
 
 
@@ -44,6 +46,7 @@ class SqlSayingStore:
             # The days are few, and lead to the rows.
             LOG.c.nominal_day.in_({each.day for each in handed}),
             LOG.c.dedupe_key.in_(by_key),
+            ~SUPERSEDED,
         )
         async with self._database.reading() as connection:
             rows = list(await connection.execute(with_truth(recorded)))
@@ -84,7 +87,7 @@ class SqlSayingStore:
                 )
             if back:
                 keys = [{"on_day": each.nominal_day, "key": each.dedupe_key} for each in back]
-                await connection.execute(LOG.delete().where(_RECORD), keys)
+                await connection.execute(_GIVE_BACK, keys)
                 events = {each.event_id for each in back}
                 marks = [{"event_id": each, "marked_at": now} for each in events]
                 await connection.execute(MARKS.insert(), marks)
@@ -118,6 +121,11 @@ class SqlSayingStore:
 
 _RECORD = sa.and_(
     LOG.c.nominal_day == sa.bindparam("on_day"), LOG.c.dedupe_key == sa.bindparam("key")
+)
+
+# Whatever the plan makes of it, it is on record until then.
+_GIVE_BACK = (
+    LOG.update().where(_RECORD).values(outcome=str(Outcome.SUPERSEDED), reason=PLANNED_OTHERWISE)
 )
 
 

@@ -14,6 +14,7 @@ from kernel.outbox import Entry
 from reminders.adapters.action_rows import TOGETHER
 from reminders.adapters.mapping import EVENTS, FIRINGS, LOG, TASKS
 from reminders.adapters.sql_alarms import tell_holders
+from reminders.adapters.superseding import remove
 from reminders.firing import Outcome
 from reminders.identity import collapse_key, notice_key, shared_key, shared_notice_key
 from reminders.ports import TakeBack
@@ -35,11 +36,8 @@ async def take_back(
     if change.together is not None and change.user_id is not None:
         return [recall_entry(_shared(change.user_id, change.together, change))]
     if change.over:
-        removing = FIRINGS.delete().where(*_about(FIRINGS, event_id, change))
         first: dict[str, datetime] = {}
-        for row in await connection.execute(
-            removing.returning(FIRINGS.c.user_id, FIRINGS.c.due_at)
-        ):
+        for row in await remove(connection, _about(FIRINGS, event_id, change), now):
             first[row.user_id] = min(row.due_at, first.get(row.user_id, row.due_at))
         await tell_holders(connection, first, now)
     told = [_alone(event_id, change, now)]

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.adapters.database import Instant
 from reminders.guest import EVERYWHERE
+from reminders.handover import PLANNED_OTHERWISE
 from reminders.usual import FIRST_USUAL, LAST_USUAL
 
 LEFT = "left"
@@ -79,8 +80,11 @@ _RECORD = """
     INSERT INTO firing_log (nominal_day, dedupe_key, event_id, task_id, rule_id, user_id,
                             firing_class, due_at, decided_at, outcome, reason)
     SELECT nominal_day, dedupe_key, event_id, task_id, rule_id, user_id, firing_class, due_at,
-        {now}, outcome, {reason}
-    FROM judged WHERE outcome NOT IN ('known', 'left', 'stale_replanned')
+        {now},
+        CASE WHEN outcome = 'stale_replanned' THEN 'superseded' ELSE outcome END,
+        CASE WHEN outcome = 'stale_replanned' THEN '{otherwise}' ELSE {reason} END
+    FROM judged WHERE outcome NOT IN ('known', 'left')
+        AND (outcome <> 'stale_replanned' OR due_at <= {now})
 """
 
 _HAND_OVER = """
@@ -114,6 +118,7 @@ _ON_POSTGRESQL = {
     "grace_over": "firing.due_at + make_interval(secs => firing.grace_seconds) < :now",
     "now": ":now",
     "reason": _REASON,
+    "otherwise": PLANNED_OTHERWISE,
     "released": "greatest(due_at, :now)",
     "transaction": "CAST(CAST(pg_current_xact_id() AS text) AS bigint)",
     "payload": """CAST(json_build_object(
@@ -166,6 +171,7 @@ _ON_SQLITE = {
     "grace_over": "firing.due_at + firing.grace_seconds * 1000000 < :now",
     "now": ":now",
     "reason": _REASON,
+    "otherwise": PLANNED_OTHERWISE,
     "released": "max(due_at, :now)",
     "transaction": "0",
     "payload": """json_object(

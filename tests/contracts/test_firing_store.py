@@ -75,11 +75,23 @@ async def wedding_with(calendar, *, tasks=1, users=(AMINA,), day=TODAY):
     return wedding
 
 
-async def reconcile(store, *of, since=LONG_BEFORE, until=UNTIL):
+def coming(inputs):
+    return plan(inputs, until=UNTIL)
+
+
+def nothing(_inputs):
+    return []
+
+
+async def reconcile(store, *of, planned=coming, since=LONG_BEFORE, now=START):
     ids = [each.id for each in of]
-    return await store.reconcile(
-        ids, lambda inputs: plan(inputs, until=until), since=since, until=until, now=START
-    )
+    return await store.reconcile(ids, planned, since=since, until=UNTIL, now=now)
+
+
+async def ends(database):
+    """What became of all that was settled."""
+    async with database.reading() as connection:
+        return list((await connection.execute(sa.select(LOG.c.outcome))).scalars())
 
 
 def as_usual(_class, _habits):
@@ -160,9 +172,7 @@ async def test_one_event_that_cannot_be_planned_undoes_the_others_beside_it(
         return plan(inputs, until=UNTIL)
 
     with pytest.raises(ValueError, match="no such zone"):
-        await store.reconcile(
-            [fine.id, broken.id], planned, since=LONG_BEFORE, until=UNTIL, now=START
-        )
+        await reconcile(store, fine, broken, planned=planned)
 
     assert await count(database, FIRINGS) == 0
     assert set(await store.to_plan(top_up_before=START, limit=9, without=())) == {
@@ -347,7 +357,7 @@ async def test_without_its_rule_or_member_a_firing_does_not_stand(
     assert record.reason == "rule or membership gone"
 
 
-async def test_a_stale_firing_is_removed_unrecorded_and_its_plan_is_marked(
+async def test_a_stale_firing_is_removed_and_its_plan_decides_whether_it_waits_again(
     store, calendar, database
 ):
     wedding = await wedding_with(calendar, tasks=2)
@@ -355,9 +365,39 @@ async def test_a_stale_firing_is_removed_unrecorded_and_its_plan_is_marked(
 
     assert await fire_all(store, stale) == {Outcome.STALE: 2}
 
-    assert await count(database, FIRINGS) == await count(database, LOG) == 0
+    assert await count(database, FIRINGS) == 0
+    assert await ends(database) == [Outcome.SUPERSEDED] * 2
     assert await store.to_plan(top_up_before=LONG_BEFORE, limit=9, without=()) == [wedding.id]
     assert await reconcile(store, wedding) == Reconciled(added=2)
+    assert await count(database, LOG) == 0
+
+
+async def test_what_waits_beyond_its_time_and_is_planned_no_more_is_on_record_until_it_is(
+    store, calendar, database
+):
+    wedding = await wedding_with(calendar)
+    await reconcile(store, wedding)
+
+    gone = await reconcile(store, wedding, planned=nothing)
+
+    assert gone == Reconciled(removed=1)
+    assert await count(database, FIRINGS) == 0
+    assert await ends(database) == [Outcome.SUPERSEDED]
+    # However long ago that was.
+    assert await reconcile(store, wedding, since=UNTIL) == Reconciled(added=1)
+    assert await count(database, LOG) == 0
+    assert await fire_all(store) == {Outcome.FIRED: 1}
+    assert await ends(database) == [Outcome.FIRED]
+
+
+async def test_what_is_planned_no_more_before_its_time_leaves_nothing(store, calendar, database):
+    wedding = await wedding_with(calendar)
+    early = START - timedelta(days=30)
+    await reconcile(store, wedding, now=early)
+
+    assert await reconcile(store, wedding, planned=nothing, now=early) == Reconciled(removed=1)
+
+    assert await count(database, LOG) == 0
 
 
 @pytest.mark.parametrize("judge", [None, fire])
