@@ -3,15 +3,16 @@
 import asyncio
 import uuid
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from kernel.adapters.database import table_of
+from kernel.adapters.database import Database, DatabaseOptions, table_of
 from kernel.adapters.tables import OutboxRow
-from reminders.adapters.mapping import FIRINGS, LOG
+from reminders.adapters.mapping import EVENTS, FIRINGS, LOG
 from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_firings import SqlFiringStore
 from reminders.adapters.sql_operating import SqlOperatingStore
@@ -124,6 +125,13 @@ async def count(database, table):
 async def rows(database, table):
     async with database.reading() as connection:
         return list(await connection.execute(sa.select(table)))
+
+
+async def wait_again(database, waiting):
+    """What a planner does that had looked before these were settled."""
+    again = [{**each._mapping, "id": uuid.uuid4()} for each in waiting]
+    async with database.transaction() as connection:
+        await connection.execute(FIRINGS.insert(), again)
 
 
 async def handed_over(database):
@@ -406,16 +414,26 @@ async def test_a_firing_planned_twice_by_a_race_still_goes_off_once(
 ):
     wedding = await wedding_with(calendar)
     await reconcile(store, wedding)
-    async with database.reading() as connection:
-        waiting = (await connection.execute(sa.select(FIRINGS))).mappings().one()
+    waiting = await rows(database, FIRINGS)
     await fire_all(store)
-    async with database.transaction() as connection:
-        await connection.execute(FIRINGS.insert().values({**waiting, "id": uuid.uuid4()}))
+    await wait_again(database, waiting)
 
     assert await fire_all(store, judge) == {None: 1}
 
     assert len(await handed_over(database)) == 1
     assert await count(database, FIRINGS) == 0
+
+
+async def test_one_that_a_race_planned_twice_is_taken_away_by_the_next_plan(
+    store, calendar, database
+):
+    wedding = await wedding_with(calendar)
+    await reconcile(store, wedding)
+    waiting = await rows(database, FIRINGS)
+    await fire_all(store)
+    await wait_again(database, waiting)
+
+    assert await reconcile(store, wedding) == Reconciled(removed=1)
 
 
 @pytest.mark.external
@@ -465,6 +483,57 @@ async def test_what_the_database_refuses_is_buried_and_its_neighbours_go_off(
     assert dead.reason.startswith("refused by the database: ")
     assert len(await handed_over(database)) == 3
     assert await count(database, FIRINGS) == 0
+
+
+async def test_what_went_off_before_does_not_again_beside_what_the_database_refuses(
+    store, calendar, database
+):
+    await reconcile(store, await wedding_with(calendar))
+    waiting = await rows(database, FIRINGS)
+    await fire_all(store)
+    other = await wedding_with(calendar)
+    await reconcile(store, other)
+    await wait_again(database, waiting)
+
+    def poison(due):
+        return Judgement(Outcome.DEFERRED) if due.event.id == other.id else fire(due)
+
+    assert await fire_all(store, poison) == {None: 1, Outcome.DEAD: 1}
+
+    assert len(await handed_over(database)) == 1
+
+
+@pytest.mark.external
+@pytest.mark.parametrize("doing", ["change", "plan"])
+async def test_an_event_is_held_while_it_is_changed_or_planned(
+    postgres_database, postgres_database_url, doing
+):
+    calendar, store = SqlCalendarStore(postgres_database), SqlFiringStore(postgres_database)
+    wedding = await wedding_with(calendar)
+    free = []
+
+    def looking(_):
+        with ThreadPoolExecutor(1) as elsewhere:
+            free.append(elsewhere.submit(asyncio.run, held_by_nobody(postgres_database_url)))
+        return []
+
+    if doing == "change":
+        await calendar.change(wedding.id, looking, now=START)
+    else:
+        await store.reconcile([wedding.id], looking, since=START, until=UNTIL, now=START)
+
+    assert free[0].result() == []
+    assert await held_by_nobody(postgres_database_url) == [wedding.id]
+
+
+async def held_by_nobody(url):
+    """The events that another process could change now."""
+    database = Database(DatabaseOptions(url=url))
+    free = sa.select(EVENTS.c.id).with_for_update(key_share=True, skip_locked=True)
+    async with database.transaction() as connection:
+        ids = list((await connection.execute(free)).scalars())
+    await database.close()
+    return ids
 
 
 async def test_the_oldest_go_first_and_no_more_than_asked(store, calendar, database):

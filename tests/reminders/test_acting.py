@@ -1,5 +1,6 @@
 """Acting on a reminder with the token that came with its push."""
 
+import asyncio
 import uuid
 from dataclasses import replace
 from datetime import date, timedelta
@@ -24,6 +25,7 @@ from reminders.types import FromEvent, Offset, OnDay, Recurrence, Role, TaskDeta
 from tests.support.clock import START
 from tests.support.factories_reminders import AMINA, BILAL, CELIA, SIGNER, day_before, user
 from tests.support.metrics import value_of
+from tests.support.weddings import job, wedding
 
 WEDDING = date(2026, 3, 10)
 MINUTE = timedelta(minutes=1)
@@ -106,6 +108,19 @@ async def test_the_same_action_twice_is_one_and_answers_the_same(room, told):
 
     (snooze,) = (await the_task(room, told[AMINA])).details.snoozes
     assert (snooze.number, snooze.at) == (1, first.until)
+
+
+async def test_the_same_action_twice_at_once_is_one_and_answers_the_same(anywhere):
+    room = anywhere
+    await job(room, await wedding(room))
+    data = (await going_off(room))[AMINA]
+    asked = tap(data, ActionKind.SNOOZE_1_HOUR)
+
+    first, *others = await asyncio.gather(*(room.acting.act(asked) for _ in range(4)))
+
+    assert others == [first] * 3
+    (snooze,) = (await the_task(room, data)).details.snoozes
+    assert snooze.number == 1
 
 
 async def test_a_replay_after_the_task_was_reopened_does_not_complete_it_again(room, told):

@@ -102,6 +102,9 @@ def test_each_class_is_of_use_until_its_moment(firing_class, due, until):
         (FiringClass.POLICY_FAR, timedelta(hours=2, seconds=1), Decision.FOLD),
         (FiringClass.POLICY_FAR, timedelta(hours=12), Decision.EXPIRE),
         (FiringClass.EXACT_ELAPSED, timedelta(hours=12), Decision.EXPIRE),
+        # What somebody is owed is told, however late.
+        (FiringClass.PAYMENT, timedelta(hours=12), Decision.FOLD),
+        (FiringClass.PAYMENT_LATE, timedelta(hours=12), Decision.FOLD),
     ],
 )
 def test_lateness_is_judged_by_class(firing_class, late, decision):

@@ -2,7 +2,7 @@
 
 import random
 from dataclasses import replace
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 
 import pytest
 
@@ -14,6 +14,7 @@ from reminders.types import (
     FromEvent,
     Inputs,
     Offset,
+    OnDay,
     Payment,
     Priority,
     TaskDetails,
@@ -46,6 +47,20 @@ def test_what_waits_since_long_ago_is_not_missed_either(seed):
 
     whole = [each for each in plan(inputs, until=until) if each.due_at >= inputs.waiting_since]
     assert [each for each in window if each.due_at >= inputs.waiting_since] == whole
+
+
+def test_what_was_put_off_for_days_is_not_missed_when_it_comes():
+    """A payment due on the first day of Eid is spoken of when the feast is over."""
+    about = event(day=None)
+    owed = TaskDetails(payment=Payment(100_000, "DZD"))
+    deposit = replace(task(about, OnDay(date(2026, 3, 20))), details=owed)
+    today = rule(about, CalendarLead(Offset(), time(9)), exact=False)
+    inputs = Inputs(about, [member(about)], [deposit], [today], {AMINA: person(AMINA)})
+
+    (whole,) = plan(inputs, until=START + timedelta(days=60))
+
+    assert whole.due_at - START > timedelta(days=20, hours=20)
+    assert plan(inputs, until=START + timedelta(days=60), since=whole.due_at) == [whole]
 
 
 def some_event(dice):

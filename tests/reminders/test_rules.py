@@ -3,10 +3,11 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reminders.days import Anchor
+from reminders.days import UNDO, Anchor, Moved
 from reminders.due import earlier, instant_of
 from reminders.firing import FiringClass
 from reminders.lateness import class_of, useful_until_of
@@ -103,6 +104,27 @@ def test_a_calendar_week_and_a_hundred_and_sixty_eight_hours_differ_across_a_clo
         datetime(2027, 3, 22, 7, tzinfo=UTC),
         datetime(2027, 3, 22, 8, tzinfo=UTC),
     ]
+
+
+@pytest.mark.parametrize(
+    ("due_on", "told_at"),
+    [
+        # Skipped: later by the hour that was skipped. Shown twice: the first time.
+        (date(2027, 3, 29), datetime(2027, 3, 28, 1, 30, tzinfo=UTC)),
+        (date(2027, 11, 1), datetime(2027, 10, 31, 0, 30, tzinfo=UTC)),
+    ],
+)
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_time_that_the_clocks_skip_or_show_twice_is_told_of_once(due_on, told_at, exact):
+    wedding = event(day=None)
+    night = rule(wedding, day_before(time(2, 30)), exact=exact)
+    awake = replace(person(AMINA, "Europe/Paris", "fr-FR"), quiet=Quiet(time(), time()))
+
+    (firing,) = plan(
+        inputs(wedding, [task(wedding, OnDay(due_on))], [night], people=[awake]), until=FAR
+    )
+
+    assert firing.due_at - told_at == (timedelta(0) if exact else HERS)
 
 
 def test_who_has_no_profile_is_reminded_on_the_events_wall():
@@ -231,6 +253,24 @@ def test_what_has_a_due_of_its_own_is_told_as_before_when_the_event_moves():
     firings = plan(inputs(moved, [pinned, hanging], [rule(moved)]), until=FAR)
 
     assert [each.task_id for each in firings] == [pinned.id]
+
+
+def test_policy_of_the_minutes_in_which_a_move_can_be_undone_waits_for_their_end():
+    """What a person timed does not, nor what came before the move and is late."""
+    nine, day = datetime(2027, 7, 22, 8, tzinfo=UTC), date(2027, 7, 23)
+
+    def told(moved_at):
+        until = moved_at + UNDO
+        back = Moved(date(2027, 8, 1), None, "Africa/Algiers", until)
+        moved = replace(event(day=day, planned_from=moved_at), moved=back)
+        rules = [rule(moved), rule(moved, exact=False)]
+        exact, policy = plan(inputs(moved, [task(moved, OnDay(day))], rules), until=FAR)
+        return exact.due_at - nine, policy.due_at - nine
+
+    minute = timedelta(minutes=1)
+    assert told(nine - 5 * minute) == (timedelta(0), 5 * minute)
+    assert told(nine + 3 * minute) == (timedelta(0), HERS)
+    assert told(nine - 20 * minute) == (timedelta(0), HERS)
 
 
 def test_what_hangs_on_a_part_counts_from_when_that_or_what_it_hangs_on_was_put():

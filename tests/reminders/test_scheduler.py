@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from datetime import date, time
+from datetime import UTC, date, datetime, time
 
 import pytest
 import sqlalchemy as sa
@@ -308,6 +308,23 @@ async def test_what_ramadan_defers_is_said_later_and_once(anywhere, notices):
     assert len(await room.firings.settled(task.id, AMINA)) == 1
 
 
+async def test_what_is_handed_over_ahead_is_judged_as_of_when_it_would_be_said(anywhere):
+    """Amina hears of policy a minute and a half after its time: here as people eat already."""
+    room = anywhere
+    room.almanac.known = [Ramadan(1447, date(2026, 1, 1), date(2026, 1, 29))]
+    lead = CalendarLead(Offset(days=1), time(17, 59))
+    task = await job(room, await wedding(room), lead=lead, exact=False)
+    await room.planner.step()
+    room.almanac.known = [Ramadan(1447, date(2026, 2, 19), date(2026, 3, 19))]
+    room.clock.move(days=8, hours=8, minutes=59, seconds=50)
+
+    assert await room.scheduler.step() == 1
+
+    assert await room.firings.settled(task.id, AMINA) == []
+    (waiting,) = (await room.firings.upcoming(AMINA, cursor=None, limit=9)).items
+    assert waiting.due_at >= datetime(2026, 3, 9, 19, 30, tzinfo=UTC)
+
+
 async def test_what_is_paused_waits_and_is_told_when_it_is_resumed(anywhere, notices):
     room = anywhere
     await job(room, await wedding(room))
@@ -316,7 +333,7 @@ async def test_what_is_paused_waits_and_is_told_when_it_is_resumed(anywhere, not
     await room.operating.pause(server(), FiringClass.EXACT_CALENDAR)
     await room.operating.pause(server(), FiringClass.EXACT_CALENDAR)
 
-    room.clock.move(days=8)
+    room.clock.move(days=8, minutes=20)
     await room.scheduler.step()
     assert await notices() == []
     assert list(await room.operating.paused(server())) == [FiringClass.EXACT_CALENDAR]

@@ -6,11 +6,13 @@ from datetime import date, timedelta
 import pytest
 
 from kernel.errors import Unavailable
+from kernel.metrics import Metrics
 from kernel.workers import Pulse
 from reminders.adapters.sql_operating import SqlOperatingStore
-from reminders.firing import FiringClass
+from reminders.firing import FiringClass, Outcome, Tally
 from reminders.scheduler import Scheduler, SchedulerOptions
 from server.wiring.deeds import recorded
+from tests.support.clock import START
 from tests.support.factories_reminders import AMINA, KnownDays, server, user
 from tests.support.metrics import value_of
 from tests.support.weddings import job, wedding
@@ -20,6 +22,24 @@ from tests.support.weddings import job, wedding
 def notices(anywhere):
     """The notices that went out, oldest first; looking takes them."""
     return anywhere.notices
+
+
+@pytest.fixture
+def scheduler_on(sqlite_database, clock):
+    """A scheduler on a store that a test watches."""
+
+    def scheduler(store, **others):
+        parts = {
+            "operating": SqlOperatingStore(sqlite_database, recorded),
+            "almanac": KnownDays(),
+            "clock": clock,
+            "metrics": Metrics(),
+            "options": SchedulerOptions(),
+            "relaying": Pulse(),
+        }
+        return Scheduler(store=store, **{**parts, **others})
+
+    return scheduler
 
 
 async def handed_over_ahead(room):
@@ -63,7 +83,7 @@ async def test_a_class_that_is_paused_before_the_minute_waits_until_it_is_resume
     assert len(await notices()) == 1
 
 
-async def test_nothing_is_claimed_while_the_clock_has_gone_back(room, sqlite_database, metrics):
+async def test_nothing_is_claimed_while_the_clock_has_gone_back(room, scheduler_on):
     class Wound:
         """A clock that somebody winds."""
 
@@ -78,15 +98,7 @@ async def test_nothing_is_claimed_while_the_clock_has_gone_back(room, sqlite_dat
             return self._clock.monotonic()
 
     wound = Wound(room.clock)
-    scheduler = Scheduler(
-        store=room.firings,
-        operating=SqlOperatingStore(sqlite_database, recorded),
-        almanac=room.almanac,
-        clock=wound,
-        metrics=type(metrics)(),
-        options=SchedulerOptions(),
-        relaying=Pulse(),
-    )
+    scheduler = scheduler_on(room.firings, clock=wound)
     await job(room, await wedding(room))
     await room.planner.step()
     assert await scheduler.step() == 0
@@ -94,11 +106,12 @@ async def test_nothing_is_claimed_while_the_clock_has_gone_back(room, sqlite_dat
 
     assert await scheduler.step() == 1
     await job(room, await wedding(room, date(2026, 3, 11)))
-    await room.planner.step()
-    room.clock.move(days=1)
-    wound.back = timedelta(days=2)
+    room.clock.move(hours=22, minutes=5)
     assert await scheduler.step() == 0
-    wound.back = timedelta(0)
+    await room.planner.step()
+    wound.back = timedelta(seconds=3)
+    assert await scheduler.step() == 0
+    wound.back = timedelta(seconds=1)
     assert await scheduler.step() == 1
 
 
@@ -113,7 +126,7 @@ async def test_the_age_of_the_oldest_due_firing_is_shown(room, metrics):
     assert value_of(metrics, "reminders_oldest_due_age_seconds") == 0
 
 
-async def test_schedulers_begin_with_different_shards(sqlite_database, metrics, clock):
+async def test_schedulers_begin_with_different_shards(scheduler_on):
     asked = []
 
     class Watched:
@@ -125,24 +138,13 @@ async def test_schedulers_begin_with_different_shards(sqlite_database, metrics, 
             return []
 
     for first in (0, 5, 31):
-        await Scheduler(
-            store=Watched(),
-            operating=SqlOperatingStore(sqlite_database, recorded),
-            almanac=KnownDays(),
-            clock=clock,
-            metrics=type(metrics)(),
-            options=SchedulerOptions(),
-            relaying=Pulse(),
-            first_shard=first,
-        ).step()
+        await scheduler_on(Watched(), first_shard=first).step()
 
     # What is prompt comes first, wherever they begin.
     assert asked == [39, 1, 9, 30, 39, 9, 30, 1, 39, 1, 9, 30]
 
 
-async def test_batches_are_smaller_for_a_while_after_some_took_too_long(
-    sqlite_database, metrics, clock
-):
+async def test_batches_are_smaller_for_a_while_after_some_took_too_long(scheduler_on, clock):
     limits = []
 
     class Slow:
@@ -155,15 +157,7 @@ async def test_batches_are_smaller_for_a_while_after_some_took_too_long(
                 raise Unavailable("The database does not answer.")
             return []
 
-    scheduler = Scheduler(
-        store=Slow(),
-        operating=SqlOperatingStore(sqlite_database, recorded),
-        almanac=KnownDays(),
-        clock=clock,
-        metrics=type(metrics)(),
-        options=SchedulerOptions(),
-        relaying=Pulse(),
-    )
+    scheduler = scheduler_on(Slow())
     for _ in range(3):
         with pytest.raises(Unavailable):
             await scheduler.step()
@@ -173,6 +167,57 @@ async def test_batches_are_smaller_for_a_while_after_some_took_too_long(
         await scheduler.step()
 
     assert limits == [500, 500, 500, 100, 500]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "settled", "since"),
+    [
+        # All that was due was settled: only what is planned late could be there still.
+        (0, 499, START - timedelta(minutes=9)),
+        # A whole batch: there may be more of it.
+        (0, 500, None),
+        # It took long, and ended before it had been everywhere.
+        (1, 1, None),
+    ],
+)
+async def test_what_is_behind_is_looked_at_again_unless_nothing_was_left_there(
+    scheduler_on, clock, seconds, settled, since
+):
+    looks = []
+
+    class Watched:
+        async def due_shards(self, look):
+            looks.append(look)
+            return {1: START - timedelta(hours=1), 2: START}
+
+        async def fire_due(self, shard, judge, usual, *, look, now, limit):
+            clock.move(seconds=seconds)
+            return [Tally(FiringClass.NAG, Outcome.FIRED, [0.0] * settled)]
+
+    scheduler = scheduler_on(Watched())
+    await scheduler.step()
+    await scheduler.step()
+
+    assert [each.since for each in looks] == [None, since]
+
+
+async def test_what_the_sweep_found_behind_is_seen_at_the_next_look_as_well(scheduler_on, clock):
+    looks, left = [], [0, 500, 500, 0]
+
+    class Watched:
+        async def due_shards(self, look):
+            looks.append(look)
+            return {1: clock.now() - timedelta(hours=1)} if left[0] else {}
+
+        async def fire_due(self, shard, judge, usual, *, look, now, limit):
+            return [Tally(FiringClass.NAG, Outcome.FIRED, [0.0] * left[0])]
+
+    scheduler = scheduler_on(Watched())
+    while left:
+        await scheduler.step()
+        clock.move(seconds=10 if left.pop(0) == 0 else 1)
+
+    assert [each.since for each in looks] == [None] * 4
 
 
 async def test_what_is_planned_where_nothing_was_left_is_found_within_seconds(room):
