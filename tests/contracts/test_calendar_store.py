@@ -2,16 +2,19 @@
 
 import asyncio
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, time, timedelta
 
 import pytest
 import sqlalchemy as sa
 
+from kernel.adapters.database import Database, DatabaseOptions
 from kernel.errors import InvalidInput
 from reminders.action import Acted, ActionKind, ActionOutcome
-from reminders.adapters.mapping import MARKS
+from reminders.adapters.mapping import EVENTS, MARKS
 from reminders.adapters.sql_calendar import SqlCalendarStore
+from reminders.adapters.sql_firings import SqlFiringStore
 from reminders.errors import ActedAlready, IdTaken
 from reminders.ports import DropRule, RemoveMember
 from reminders.types import (
@@ -314,3 +317,37 @@ async def test_actions_are_forgotten_the_oldest_first(store):
     assert await store.acted(AMINA, uuid.UUID(int=0)) is None
     assert await store.forget_actions(before=START + 2 * HOUR, limit=9) == 1
     assert await store.acted(AMINA, uuid.UUID(int=2)) is not None
+
+
+@pytest.mark.external
+@pytest.mark.parametrize("doing", ["change", "plan"])
+async def test_an_event_is_held_while_it_is_changed_or_planned(
+    postgres_database, postgres_database_url, doing
+):
+    calendar, store = SqlCalendarStore(postgres_database), SqlFiringStore(postgres_database)
+    wedding = event()
+    await calendar.create(wedding, None)
+    free = []
+
+    def looking(_):
+        with ThreadPoolExecutor(1) as elsewhere:
+            free.append(elsewhere.submit(asyncio.run, held_by_nobody(postgres_database_url)))
+        return []
+
+    if doing == "change":
+        await calendar.change(wedding.id, looking, now=START)
+    else:
+        await store.reconcile([wedding.id], looking, since=START, until=START, now=START)
+
+    assert free[0].result() == []
+    assert await held_by_nobody(postgres_database_url) == [wedding.id]
+
+
+async def held_by_nobody(url):
+    """The events that another process could change now."""
+    database = Database(DatabaseOptions(url=url))
+    free = sa.select(EVENTS.c.id).with_for_update(key_share=True, skip_locked=True)
+    async with database.transaction() as connection:
+        ids = list((await connection.execute(free)).scalars())
+    await database.close()
+    return ids

@@ -3,16 +3,15 @@
 import asyncio
 import uuid
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from kernel.adapters.database import Database, DatabaseOptions, table_of
+from kernel.adapters.database import table_of
 from kernel.adapters.tables import OutboxRow
-from reminders.adapters.mapping import EVENTS, FIRINGS, LOG
+from reminders.adapters.mapping import FIRINGS, LOG
 from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_firings import SqlFiringStore
 from reminders.adapters.sql_operating import SqlOperatingStore
@@ -501,39 +500,6 @@ async def test_what_went_off_before_does_not_again_beside_what_the_database_refu
     assert await fire_all(store, poison) == {None: 1, Outcome.DEAD: 1}
 
     assert len(await handed_over(database)) == 1
-
-
-@pytest.mark.external
-@pytest.mark.parametrize("doing", ["change", "plan"])
-async def test_an_event_is_held_while_it_is_changed_or_planned(
-    postgres_database, postgres_database_url, doing
-):
-    calendar, store = SqlCalendarStore(postgres_database), SqlFiringStore(postgres_database)
-    wedding = await wedding_with(calendar)
-    free = []
-
-    def looking(_):
-        with ThreadPoolExecutor(1) as elsewhere:
-            free.append(elsewhere.submit(asyncio.run, held_by_nobody(postgres_database_url)))
-        return []
-
-    if doing == "change":
-        await calendar.change(wedding.id, looking, now=START)
-    else:
-        await store.reconcile([wedding.id], looking, since=START, until=UNTIL, now=START)
-
-    assert free[0].result() == []
-    assert await held_by_nobody(postgres_database_url) == [wedding.id]
-
-
-async def held_by_nobody(url):
-    """The events that another process could change now."""
-    database = Database(DatabaseOptions(url=url))
-    free = sa.select(EVENTS.c.id).with_for_update(key_share=True, skip_locked=True)
-    async with database.transaction() as connection:
-        ids = list((await connection.execute(free)).scalars())
-    await database.close()
-    return ids
 
 
 async def test_the_oldest_go_first_and_no_more_than_asked(store, calendar, database):
