@@ -115,3 +115,16 @@ def offset_of(instant: datetime, zone: str) -> timedelta:
     offset = instant.astimezone(zone_named(zone)).utcoffset()
     assert offset is not None, "a zone always has an offset"
     return offset
+
+
+def change_between(before: datetime, after: datetime, zone: str) -> datetime:
+    """When the zone's clocks change between two instants, to the second; between them they
+    change once."""
+    offset = offset_of(before, zone)
+    while after - before > _SECOND:
+        middle = before + timedelta(seconds=(after - before) // timedelta(seconds=2))
+        if offset_of(middle, zone) == offset:
+            before = middle
+        else:
+            after = middle
+    return after

@@ -15,7 +15,7 @@ from kernel.errors import Unavailable
 from kernel.metrics import Metrics
 from kernel.workers import Pulse, Stop, repeat
 from reminders.ports import ZoneStore
-from reminders.times import ZONE_DATA_VERSION, offset_of, zone_names
+from reminders.times import ZONE_DATA_VERSION, change_between, offset_of, zone_names
 from reminders.zone_state import ZoneState
 
 log = logging.getLogger(__name__)
@@ -108,15 +108,3 @@ def state_of(zone: str, since: date) -> ZoneState:
             digest.update(f"{moment.isoformat()} {offset!r}".encode())
         at += _DAY
     return ZoneState(zone, since, digest.digest(), ZONE_DATA_VERSION)
-
-
-def change_between(before: datetime, after: datetime, zone: str) -> datetime:
-    """When the zone's offset changes between two instants, to the second."""
-    offset = offset_of(before, zone)
-    while after - before > timedelta(seconds=1):
-        middle = before + timedelta(seconds=(after - before) // timedelta(seconds=2))
-        if offset_of(middle, zone) == offset:
-            before = middle
-        else:
-            after = middle
-    return after

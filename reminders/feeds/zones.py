@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 from icalendar import Timezone, TimezoneDaylight, TimezoneStandard, vDatetime
 
-from reminders.times import offset_of, wall_of, zone_named
+from reminders.times import change_between, offset_of, wall_of, zone_named
 
 _DAY = timedelta(days=1)
-_SECOND = timedelta(seconds=1)
 
 
 class Onset(NamedTuple):
@@ -59,15 +58,7 @@ def _changes(zone: str, at: datetime, end: datetime) -> Iterator[Onset]:
         following = min(at + _DAY, end)
         before = offset_of(at, zone)
         if offset_of(following, zone) != before:
-            early, late = at, following
-            while late - early > _SECOND:
-                middle = early + (late - early) // 2
-                middle = middle.replace(microsecond=0)
-                if offset_of(middle, zone) == before:
-                    early = middle
-                else:
-                    late = middle
-            yield _onset(late, zone, before=before)
+            yield _onset(change_between(at, following, zone), zone, before=before)
         at = following
 
 

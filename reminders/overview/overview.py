@@ -21,10 +21,9 @@ from reminders.oversight import Dead, Forecast, Minute
 from reminders.person import Ramadan
 from reminders.ports import Almanac, Backlog, ZoneStore
 from reminders.tasks import Tasks
-from reminders.times import offset_of
+from reminders.times import change_between, offset_of
 from reminders.types import Sheet, Task
 from reminders.zone_state import ZoneState
-from reminders.zone_watch import change_between
 
 HOURS = 24
 LISTED = 50
