@@ -89,10 +89,24 @@ class SqlDigestStore:
             found = await _agendas(connection, turns, ramadans)
         return found[0] if found else None
 
-    async def forget(self, *, before: datetime) -> None:
+    async def forget(self, *, before: datetime, limit: int) -> int:
+        told = (
+            sa.select(ITEMS.c.dedupe_key)
+            .where(ITEMS.c.told_at < before)
+            .order_by(ITEMS.c.told_at)
+            .limit(limit)
+        )
+        day = sa.tuple_(BUDGETS.c.user_id, BUDGETS.c.day)
+        spent = (
+            sa.select(BUDGETS.c.user_id, BUDGETS.c.day)
+            .where(BUDGETS.c.day < before.date())
+            .order_by(BUDGETS.c.day)
+            .limit(limit)
+        )
         async with self._database.transaction() as connection:
-            await connection.execute(ITEMS.delete().where(ITEMS.c.told_at < before))
-            await connection.execute(BUDGETS.delete().where(BUDGETS.c.day < before.date()))
+            items = await connection.execute(ITEMS.delete().where(ITEMS.c.dedupe_key.in_(told)))
+            days = await connection.execute(BUDGETS.delete().where(day.in_(spent)))
+            return items.rowcount + days.rowcount
 
 
 async def _settle(

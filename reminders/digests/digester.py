@@ -17,9 +17,6 @@ from reminders.ports import Almanac
 
 log = logging.getLogger(__name__)
 
-KEPT = timedelta(days=35)
-"""How long it can be explained which digest told what."""
-
 
 @dataclass(frozen=True, slots=True)
 class DigestOptions:
@@ -87,9 +84,7 @@ class Digester:
         )
         for outcome in outcomes:
             self._outcomes.labels(outcome).inc()
-        if not outcomes:
-            await self._store.forget(before=now - KEPT)
-        elif "told" in outcomes:
+        if "told" in outcomes:
             self._relaying.beat()
         return len(outcomes)
 

@@ -33,6 +33,7 @@ class DigestStore(Protocol):
         """What a user's digest would be made from now; None for who is in no event."""
         ...
 
-    async def forget(self, *, before: datetime) -> None:
-        """Remove what was told before then, and the days that it was counted for."""
+    async def forget(self, *, before: datetime, limit: int) -> int:
+        """Forget what was told before then, and the days that pushes were counted for; how
+        many, of each `limit` at most."""
         ...

@@ -255,7 +255,11 @@ class Calendar:
             relaying=ground.relaying,
         )
         forgetting = Forgetting(
-            store=self._store, firings=self._firings, alarms=self._alarms, clock=ground.clock
+            store=self._store,
+            firings=self._firings,
+            digests=self._digests,
+            alarms=self._alarms,
+            clock=ground.clock,
         )
         drift = DriftWatch(
             store=SqlPlanStore(ground.database),

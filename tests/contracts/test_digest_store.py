@@ -133,10 +133,10 @@ async def test_what_was_told_long_ago_is_forgotten(store, wedding, database):
     async with database.transaction() as connection:
         await connection.execute(BUDGETS.insert().values(user_id=AMINA, day=TODAY, spent=b"k" * 16))
 
-    await store.forget(before=START)
+    assert await store.forget(before=START, limit=9) == 0
     async with database.reading() as connection:
         assert len(list(await connection.execute(sa.select(ITEMS)))) == 1
-    await store.forget(before=START + timedelta(days=2))
+    assert await store.forget(before=START + timedelta(days=2), limit=9) == 2
 
     async with database.reading() as connection:
         assert list(await connection.execute(sa.select(ITEMS))) == []

@@ -20,7 +20,6 @@ from reminders.errors import (
     RoleTooLow,
     TaskNotFound,
 )
-from reminders.forgetting import Forgetting
 from reminders.types import FromEvent, Offset, OnDay, Recurrence, Role, TaskDetails
 from tests.support.clock import START
 from tests.support.factories_reminders import AMINA, BILAL, CELIA, SIGNER, day_before, user
@@ -340,14 +339,11 @@ async def test_a_token_is_about_one_occurrence_of_what_comes_again(room):
 
 
 async def test_an_action_is_remembered_for_a_month(room, told):
-    forgetting = Forgetting(
-        store=room.calendar, firings=room.firings, alarms=room.alarms, clock=room.clock
-    )
     acted = await room.acting.act(tap(told[AMINA]))
 
-    assert await forgetting.step() == 0
+    assert await room.forgetting.step() == 0
     room.clock.move(days=31)
-    assert await forgetting.step() == 1
+    assert await room.forgetting.step() == 1
 
     assert await room.calendar.acted(AMINA, acted.action_id) is None
 

@@ -9,7 +9,7 @@ from kernel.notices import RECALL, recall_of
 from reminders.acting import Tap
 from reminders.action import ActionKind, ActionOutcome
 from reminders.errors import ActionTokenInvalid
-from reminders.forgetting import KEPT, Forgetting
+from reminders.forgetting import KEPT
 from tests.support.factories_reminders import AMINA, user
 from tests.support.weddings import job, wedding
 
@@ -99,10 +99,7 @@ async def test_a_token_for_all_opens_nothing_under_the_name_of_one(room):
 
 async def test_what_was_told_together_is_forgotten_with_the_actions(room):
     await told_in_one(room)
-    forgetting = Forgetting(
-        store=room.calendar, firings=room.firings, alarms=room.alarms, clock=room.clock
-    )
     room.clock.move(seconds=(KEPT + timedelta(days=1)).total_seconds())
 
-    assert await forgetting.step() == 3
-    assert await forgetting.step() == 0
+    assert await room.forgetting.step() == 3
+    assert await room.forgetting.step() == 0

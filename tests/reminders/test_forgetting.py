@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from reminders.forgetting import EXPLAINED, Forgetting
+from reminders.forgetting import EXPLAINED
 from tests.support.factories_reminders import AMINA, user
 from tests.support.weddings import job, wedding
 
@@ -14,14 +14,11 @@ async def test_what_became_of_reminders_is_forgotten_after_thirteen_months(anywh
     await room.planner.step()
     room.clock.move(days=8)
     await room.scheduler.step()
-    forgetting = Forgetting(
-        store=room.calendar, firings=room.firings, alarms=room.alarms, clock=room.clock
-    )
 
     room.clock.move(days=EXPLAINED.days)
-    assert await forgetting.step() == 0
+    assert await room.forgetting.step() == 0
     assert len((await room.explain.of(user(AMINA), event_id, task.id)).settled) == 1
     room.clock.move(days=3)
 
-    assert await forgetting.step() == 1
+    assert await room.forgetting.step() == 1
     assert (await room.explain.of(user(AMINA), event_id, task.id)).settled == []

@@ -10,7 +10,6 @@ from kernel.errors import Denied, InvalidInput
 from kernel.identity import Principal, Scope
 from reminders.alarm import ALARMS_CHANGED, AT_ONCE
 from reminders.errors import DeviceUnknown
-from reminders.forgetting import Forgetting
 from reminders.person import Ramadan
 from reminders.types import FromEvent, Offset
 from tests.support import weddings
@@ -167,16 +166,13 @@ async def test_what_was_not_acknowledged_for_a_week_is_not_believed(anywhere):
     room = anywhere
     await wedding(room)
     await sync(room)
-    forgetting = Forgetting(
-        store=room.calendar, firings=room.firings, alarms=room.alarms, clock=room.clock
-    )
 
     room.clock.move(days=6)
     assert await room.alarms.held([AMINA])
-    assert await forgetting.step() == 0
+    assert await room.forgetting.step() == 0
     room.clock.move(days=1)
     assert await room.alarms.held([AMINA]) == {}
-    assert await forgetting.step() == 1
+    assert await room.forgetting.step() == 1
 
 
 async def test_a_device_may_stop_showing_by_itself(room):

@@ -37,6 +37,7 @@ from reminders.digests.preview import DigestPreview
 from reminders.events import Events
 from reminders.explain import Explain
 from reminders.feeds.feeds import FeedOptions, Feeds
+from reminders.forgetting import Forgetting
 from reminders.guests.guests import Guests
 from reminders.handed import REMINDER
 from reminders.imports.imports import ImportOptions, Imports
@@ -207,6 +208,7 @@ class Room:
     digest: DigestPreview
     guests: Guests
     digester: Digester
+    forgetting: Forgetting
     planner: Planner
     scheduler: Scheduler
     announcer: Announcer
@@ -326,6 +328,9 @@ def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
             options=DigestOptions(),
             default_locale="en",
             relaying=relaying,
+        ),
+        forgetting=Forgetting(
+            store=calendar, firings=firings, digests=digests, alarms=alarms, clock=clock
         ),
         planner=Planner(
             store=firings,
