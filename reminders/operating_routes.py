@@ -1,7 +1,7 @@
 """What operators can ask of reminders."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
@@ -13,24 +13,9 @@ from reminders.firing import FiringClass
 from reminders.operating import Operating
 from reminders.schemas import Ask, OneEvent, Reply
 
-ClassName = Literal[
-    "exact_elapsed",
-    "exact_calendar",
-    "policy_far",
-    "policy_near",
-    "policy_low",
-    "nag",
-    "payment",
-    "payment_late",
-    "event",
-    "event_day",
-    "guest",
-    "digest",
-]
-
 
 class OneClass(Ask, frozen=True, kw_only=True):
-    firing_class: ClassName
+    firing_class: FiringClass
 
 
 class PauseBody(Reply, frozen=True, kw_only=True):
@@ -114,11 +99,11 @@ def operating_operations(operating: Operating) -> list[AnyOperation]:
         return PausesAnswer(pauses=[PauseBody(firing_class=n, paused_at=at) for n, at in found])
 
     async def pause(principal: Principal, asked: OneClass) -> Nothing:
-        await operating.pause(principal, FiringClass(asked.firing_class))
+        await operating.pause(principal, asked.firing_class)
         return Nothing()
 
     async def resume(principal: Principal, asked: OneClass) -> Nothing:
-        await operating.resume(principal, FiringClass(asked.firing_class))
+        await operating.resume(principal, asked.firing_class)
         return Nothing()
 
     async def replan(principal: Principal, asked: OneEvent) -> Nothing:

@@ -19,18 +19,6 @@ from reminders.person import Occasion, UsualLead
 from reminders.schemas import Ask, OneTask, Reply, User
 from reminders.shapes import WallTime
 
-OccasionName = Literal[
-    "key",
-    "normal",
-    "low",
-    "payment",
-    "appointment",
-    "overdue",
-    "event_eve",
-    "event_day",
-    "vendor_call",
-]
-
 
 class UsualLeadBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """So many days before, `at` a time or else at the user's own; or so many minutes before."""
@@ -51,7 +39,7 @@ class PutUsual(Ask, frozen=True, kw_only=True):
     """Occasions that are left out are inherited from the product."""
 
     clock: WallTime | None = None
-    occasions: dict[OccasionName, OwnBody] = msgspec.field(default_factory=dict)
+    occasions: dict[Occasion, OwnBody] = msgspec.field(default_factory=dict)
 
 
 class PutUsualOf(PutUsual, frozen=True, kw_only=True):
@@ -102,7 +90,7 @@ def usual_operations(defaults: Defaults, choosing: Choosing) -> list[AnyOperatio
 
     async def put(principal: Principal, asked: PutUsual) -> UsualAnswer:
         user = _named(asked.user_id if isinstance(asked, PutUsualOf) else None)
-        occasions = {Occasion(name): _own(each) for name, each in asked.occasions.items()}
+        occasions = {name: _own(each) for name, each in asked.occasions.items()}
         clock, found = await defaults.put(
             principal, clock=clock_of(asked.clock), occasions=occasions, user_id=user
         )

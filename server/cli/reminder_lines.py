@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from reminders.firing import ABOUT_EVENT
+
 
 def forecast_lines(found: Mapping[str, Any], *, minutes: bool) -> Iterator[str]:
     """The forecast by hour, each with its busiest minute, or by minute; then by class."""
@@ -30,13 +32,10 @@ def forecast_lines(found: Mapping[str, Any], *, minutes: bool) -> Iterator[str]:
 def firing_line(firing: Mapping[str, Any]) -> str:
     """One coming reminder; about the event itself, or a guest's answer, it has no task."""
     about = f"event {firing['event_id']}"
-    if firing["firing_class"] not in _NO_TASK:
+    if firing["firing_class"] not in ABOUT_EVENT:
         about += f"  task {firing['task_id']}"
     wall = f"{firing['wall']} {firing['zone']}"
     return f"{firing['due_at']}  {wall}  {firing['firing_class']}  {about}"
-
-
-_NO_TASK = ("event", "event_day", "guest")
 
 
 def trace_lines(trace: Mapping[str, Any]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from kernel.clock import SystemClock
 from kernel.identity import Scope
+from reminders.firing import FiringClass
 from server.cli.common import Commands, add_command, settings
 from server.cli.reminder_days import add_dates, ramadans
 from server.cli.reminder_lines import firing_line, forecast_lines, told_lines, trace_lines
@@ -36,21 +37,6 @@ _EXAMPLES = """\
 A running node is asked, by default the one on this machine; without --key, a key is made in the
 database and revoked afterwards.
 """
-
-CLASSES = (
-    "exact_elapsed",
-    "exact_calendar",
-    "policy_far",
-    "policy_near",
-    "policy_low",
-    "nag",
-    "payment",
-    "payment_late",
-    "event",
-    "event_day",
-    "guest",
-    "digest",
-)
 
 _PAGE = 100
 _REST = 1.0
@@ -100,11 +86,12 @@ def add_to(commands: Commands) -> None:
     feeds = action("feeds", "the calendar feeds of a user", _feeds)
     feeds.add_argument("user", metavar="USER")
     feeds.add_argument("--revoke", metavar="FEED", help="end one: its address leads nowhere")
+    classes = [each.value for each in FiringClass]
     for name, about, act in (
         ("pause", "let nothing of a class go off", _pause),
         ("resume", "let a class go off again", _resume),
     ):
-        action(name, about, act).add_argument("firing_class", choices=CLASSES, metavar="CLASS")
+        action(name, about, act).add_argument("firing_class", choices=classes, metavar="CLASS")
     action("pauses", "the classes that wait", _pauses)
     longer = action("spread", "over how long policy reminders of one moment spread", _spread)
     longer.add_argument("seconds", nargs="?", type=int, help="from 240 to 3600; without it, say it")
