@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.adapters.database import Instant
-from reminders.guest import EVERYWHERE
+from reminders.guest import ASKED, EVERYWHERE
 from reminders.handover import PLANNED_OTHERWISE
 from reminders.usual import FIRST_USUAL, LAST_USUAL
 
@@ -53,13 +53,13 @@ _OVER = """(event.cancelled_at IS NOT NULL
     OR (firing.firing_class NOT IN ('event', 'event_day', 'guest')
         AND (task.id IS NULL OR task.deleted_at IS NOT NULL)))"""
 
-# A guest is asked twice at most, whatever was moved meanwhile.
+# A guest is asked so often at most, whatever was moved meanwhile.
 _NOT_STANDING = """CASE WHEN firing.firing_class = 'guest' THEN
         (SELECT guest.answer FROM event_guests AS guest
             WHERE guest.id = firing.task_id AND guest.answer = 'invited') IS NULL
         OR EXISTS (SELECT 1 FROM guest_opt_outs AS opted WHERE opted.user_id = firing.user_id
             AND opted.event_id IN (firing.event_id, {everywhere}))
-        OR 2 <= (SELECT count(*) FROM firing_log AS asked
+        OR {asked} <= (SELECT count(*) FROM firing_log AS asked
             WHERE asked.event_id = firing.event_id AND asked.task_id = firing.task_id
                 AND asked.outcome = 'fired')
     ELSE (SELECT member.user_id FROM event_members AS member
@@ -109,6 +109,7 @@ _NOW = sa.bindparam("now", type_=Instant())
 _ON_POSTGRESQL = {
     "over": _OVER,
     "not_standing": _NOT_STANDING.format(
+        asked=ASKED,
         everywhere=f"CAST('{EVERYWHERE}' AS uuid)",
         usual=f"""firing.rule_id
             BETWEEN CAST('{FIRST_USUAL}' AS uuid) AND CAST('{LAST_USUAL}' AS uuid)""",
@@ -162,6 +163,7 @@ async def settle_on_postgresql(
 _ON_SQLITE = {
     "over": _OVER,
     "not_standing": _NOT_STANDING.format(
+        asked=ASKED,
         everywhere=f"'{EVERYWHERE.hex}'",
         usual=f"firing.rule_id BETWEEN '{FIRST_USUAL.hex}' AND '{LAST_USUAL.hex}'",
     ),
