@@ -36,7 +36,7 @@ from reminders.adapters.mapping import (
     task_of,
 )
 from reminders.adapters.person_columns import columns_of_person, of_plans, person_of
-from reminders.adapters.places import place_cursor, place_of
+from reminders.adapters.places import one_page, page_of
 from reminders.adapters.plan_marks import mark, marks_of
 from reminders.adapters.revising import revise
 from reminders.adapters.sheets import EVENT, HELD, sheet_of
@@ -127,37 +127,20 @@ class SqlCalendarStore:
             sa.select(EVENTS)
             .join(MEMBERS, MEMBERS.c.event_id == EVENTS.c.id)
             .where(MEMBERS.c.user_id == user_id)
-            .order_by(EVENTS.c.created_at.desc(), EVENTS.c.id.desc())
-            .limit(limit + 1)
         )
-        if cursor is not None:
-            at, key = place_of(cursor)
-            same = sa.and_(EVENTS.c.created_at == at, EVENTS.c.id < key)
-            query = query.where(sa.or_(EVENTS.c.created_at < at, same))
+        page = one_page(
+            query, EVENTS.c.created_at, EVENTS.c.id, cursor=cursor, limit=limit, last_first=True
+        )
         async with self._database.reading() as connection:
-            events = [event_of(row) for row in await connection.execute(query)]
-        more = len(events) > limit
-        events = events[:limit]
-        last = place_cursor(events[-1].created_at, events[-1].id) if more else None
-        return Page(events, last)
+            rows = list(await connection.execute(page))
+        return page_of(rows, event_of, at="created_at", limit=limit)
 
     async def tasks_of(self, event_id: UUID, *, cursor: str | None, limit: int) -> Page[Task]:
-        query = (
-            sa.select(TASKS)
-            .where(TASKS.c.event_id == event_id, TASKS.c.deleted_at.is_(None))
-            .order_by(TASKS.c.created_at, TASKS.c.id)
-            .limit(limit + 1)
-        )
-        if cursor is not None:
-            at, key = place_of(cursor)
-            same = sa.and_(TASKS.c.created_at == at, TASKS.c.id > key)
-            query = query.where(sa.or_(TASKS.c.created_at > at, same))
+        query = sa.select(TASKS).where(TASKS.c.event_id == event_id, TASKS.c.deleted_at.is_(None))
+        page = one_page(query, TASKS.c.created_at, TASKS.c.id, cursor=cursor, limit=limit)
         async with self._database.reading() as connection:
-            tasks = [task_of(row) for row in await connection.execute(query)]
-        more = len(tasks) > limit
-        tasks = tasks[:limit]
-        last = place_cursor(tasks[-1].created_at, tasks[-1].id) if more else None
-        return Page(tasks, last)
+            rows = list(await connection.execute(page))
+        return page_of(rows, task_of, at="created_at", limit=limit)
 
     async def acted(self, user_id: UserId, action_id: UUID) -> Acted | None:
         async with self._database.reading() as connection:

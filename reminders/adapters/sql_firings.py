@@ -23,7 +23,7 @@ from kernel.paging import Page
 from reminders.adapters.firing_columns import firing_of
 from reminders.adapters.firing_log import settled_about
 from reminders.adapters.mapping import EVENTS, FIRINGS, LOG, MARKS, event_of
-from reminders.adapters.places import place_cursor, place_of
+from reminders.adapters.places import one_page, page_of
 from reminders.adapters.plan_inputs import inputs_of, record_of, waiting_of
 from reminders.adapters.plan_rows import Difference, write
 from reminders.adapters.settling import DueRows, due_firing, settle, with_truth
@@ -135,22 +135,11 @@ class SqlFiringStore:
             return await self._fire_one_by_one(due, judge, now)
 
     async def upcoming(self, user_id: UserId, *, cursor: str | None, limit: int) -> Page[Firing]:
-        query = (
-            sa.select(FIRINGS)
-            .where(FIRINGS.c.user_id == user_id)
-            .order_by(FIRINGS.c.due_at, FIRINGS.c.id)
-            .limit(limit + 1)
-        )
-        if cursor is not None:
-            at, key = place_of(cursor)
-            same = sa.and_(FIRINGS.c.due_at == at, FIRINGS.c.id > key)
-            query = query.where(sa.or_(FIRINGS.c.due_at > at, same))
+        query = sa.select(FIRINGS).where(FIRINGS.c.user_id == user_id)
+        page = one_page(query, FIRINGS.c.due_at, FIRINGS.c.id, cursor=cursor, limit=limit)
         async with self._database.reading() as connection:
-            rows = list(await connection.execute(query))
-        more = len(rows) > limit
-        rows = rows[:limit]
-        last = place_cursor(rows[-1].due_at, rows[-1].id) if more else None
-        return Page([firing_of(row) for row in rows], last)
+            rows = list(await connection.execute(page))
+        return page_of(rows, firing_of, at="due_at", limit=limit)
 
     async def settled(self, task_id: UUID, user_id: UserId) -> Sequence[Settled]:
         async with self._database.reading() as connection:

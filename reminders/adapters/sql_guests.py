@@ -17,7 +17,7 @@ from reminders.adapters.guest_columns import (
     opted_out,
     times_asked,
 )
-from reminders.adapters.places import place_cursor, place_of
+from reminders.adapters.places import page_of, place_of
 from reminders.adapters.plan_marks import marks_of
 from reminders.guest import EVERYWHERE, Answer, Guest, Invitation
 
@@ -53,11 +53,8 @@ class SqlGuestStore:
         if cursor is not None:
             query = query.where(GUESTS.c.id > place_of(cursor)[1])
         async with self._database.reading() as connection:
-            guests = [guest_of(row) for row in await connection.execute(query)]
-        more = len(guests) > limit
-        guests = guests[:limit]
-        last = place_cursor(guests[-1].invited_at, guests[-1].id) if more else None
-        return Page(guests, last)
+            rows = list(await connection.execute(query))
+        return page_of(rows, guest_of, at="invited_at", limit=limit)
 
     async def answers(self, event_id: UUID) -> Mapping[str, Mapping[Answer, int]]:
         query = (
