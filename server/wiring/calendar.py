@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from uuid import UUID
 from zlib import crc32
 
 from kernel.adapters.sql_leases import SqlLeases
@@ -173,7 +172,7 @@ class Calendar:
             LocalAlarms(
                 store=self._alarms,
                 almanac=self._almanac,
-                owners=_Owners(SqlDevices(ground.database)),
+                owners=SqlDevices(ground.database),
                 signer=self._signer,
                 clock=clock,
                 default_locale=ground.settings.scheduler.default_locale,
@@ -278,16 +277,6 @@ class _Stands:
 
     def check(self, user_id: UserId, *, issued_at: datetime) -> None:
         self._standing.check(user_id, {"iat": issued_at.timestamp()})
-
-
-class _Owners:
-    """Devices are registered with notifications."""
-
-    def __init__(self, devices: SqlDevices) -> None:
-        self._devices = devices
-
-    async def owner(self, device_id: UUID) -> UserId | None:
-        return await self._devices.owner(device_id)
 
 
 class _Almanac:
