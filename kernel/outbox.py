@@ -42,6 +42,32 @@ class Moved:
     offsets: Mapping[str, int]
 
 
+LOOK = 10_000
+"""So many entries are looked at to say how many there are: more are more than enough to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits. Of what is due the `LOOK` entries that are due longest are looked at, and other
+    numbers are at most that: where it says less, it is exact.
+
+    The highest age is exact in any case: a kind that is not among them has nothing older.
+    """
+
+    ages: Mapping[str, float]
+    """Per kind, since how many seconds the oldest is due."""
+    ready: int = 0
+    """Due, and free to be taken."""
+    leased: int = 0
+    """Due, and in somebody's hands."""
+    abandoned: int = 0
+    """Due, and taken by somebody whose lease ended before it was done."""
+    later: int = 0
+    """Not due yet."""
+    buried: int = 0
+    """Failed for good, until an operator sees to it."""
+
+
 class Outbox(Protocol):
     """At least once. Every method is one whole transaction."""
 
@@ -84,8 +110,8 @@ class Outbox(Protocol):
         """Delete settled entries older than `RETENTION`; how many."""
         ...
 
-    async def backlog(self, *, now: datetime) -> Mapping[str, float]:
-        """Per kind of waiting entry, the age in seconds of the oldest that is due."""
+    async def backlog(self, *, now: datetime) -> Backlog:
+        """What waits, at a price that does not grow with it."""
         ...
 
 

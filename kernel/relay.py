@@ -11,7 +11,7 @@ from kernel.clock import Clock
 from kernel.errors import Unavailable
 from kernel.metrics import Metrics
 from kernel.options import option
-from kernel.outbox import Claimed, Handler, Outbox
+from kernel.outbox import LOOK, Claimed, Handler, Outbox
 from kernel.workers import Pulse, Stop, rest
 
 log = logging.getLogger(__name__)
@@ -72,8 +72,16 @@ class Relay:
         self._handled = metrics.counter(
             "kernel_outbox_entries_total", "Outbox entries by outcome.", ["kind", "outcome"]
         )
+        self._ages = metrics.gauge(
+            "kernel_outbox_oldest_due_age_seconds",
+            f"Age of the oldest due entry, among the {LOOK} that are due longest.",
+            ["kind"],
+        )
         self._waiting = metrics.gauge(
-            "kernel_outbox_oldest_due_age_seconds", "Age of the oldest due entry.", ["kind"]
+            "kernel_outbox_waiting_entries",
+            "Entries that wait: ready, leased or abandoned among those that are due, later or"
+            f" buried. Counting stops at {LOOK}.",
+            ["state"],
         )
         self._swept_at = float("-inf")
 
@@ -167,9 +175,11 @@ class Relay:
         if await self._outbox.prune(now=self._clock.now(), limit=_SWEEP) == _SWEEP:
             return
         self._swept_at = now
-        ages = await self._outbox.backlog(now=self._clock.now())
+        backlog = await self._outbox.backlog(now=self._clock.now())
         for kind in self._handlers:
-            self._waiting.labels(kind).set(ages.get(kind, 0.0))
+            self._ages.labels(kind).set(backlog.ages.get(kind, 0.0))
+        for state in ("ready", "leased", "abandoned", "later", "buried"):
+            self._waiting.labels(state).set(getattr(backlog, state))
 
 
 def _said(error: Exception) -> str:

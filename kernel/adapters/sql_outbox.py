@@ -1,7 +1,7 @@
 """The outbox in a table: `write_entries` for stores, `SqlOutbox` for the relay."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.adapters.database import Database, Instant, microseconds, storable
 from kernel.adapters.driver import run_many
+from kernel.adapters.outbox_backlog import backlog_of
 from kernel.adapters.outbox_claims import CLAIM, OUTBOX, WAITING
 from kernel.adapters.plans import once
 from kernel.clock import Clock
-from kernel.outbox import RETENTION, Claimed, Entry, Moved
+from kernel.outbox import RETENTION, Backlog, Claimed, Entry, Moved
 
 _ERROR_CHARACTERS = 2_000
 """How much is kept of what an operator is told of a failed entry."""
@@ -95,15 +96,9 @@ class SqlOutbox:
         async with self._database.transaction() as connection:
             return (await connection.execute(statement)).rowcount
 
-    async def backlog(self, *, now: datetime) -> Mapping[str, float]:
-        oldest = (
-            sa.select(OUTBOX.c.kind, sa.func.min(OUTBOX.c.due_at).label("due_at"))
-            .where(WAITING, OUTBOX.c.due_at <= now)
-            .group_by(OUTBOX.c.kind)
-        )
+    async def backlog(self, *, now: datetime) -> Backlog:
         async with self._database.reading() as connection:
-            rows = list(await connection.execute(oldest))
-        return {row.kind: (now - row.due_at).total_seconds() for row in rows}
+            return await backlog_of(connection, now)
 
 
 class _Lost(Exception):

@@ -44,7 +44,19 @@ class OutboxRow(Row, table=True):
             postgresql_where=sa.text("channel <> ''"),
             sqlite_where=sa.text("channel <> ''"),
         ),
-        sa.Index("ix_outbox_settled_at", "settled_at"),
+        # Without what waits: SQLite would look for that here, and read all of it for each claim.
+        sa.Index(
+            "ix_outbox_settled_at",
+            "settled_at",
+            postgresql_where=sa.text("settled_at IS NOT NULL"),
+            sqlite_where=sa.text("settled_at IS NOT NULL"),
+        ),
+        sa.Index(
+            "ix_outbox_buried_at",
+            "buried_at",
+            postgresql_where=sa.text("buried_at IS NOT NULL"),
+            sqlite_where=sa.text("buried_at IS NOT NULL"),
+        ),
         # Row ids are a cursor there, so the id of a pruned entry must not come again. Each entry is
         # rewritten when a relay takes it; free space in the page keeps the indexes out of that.
         {"sqlite_autoincrement": True, "postgresql_with": {"fillfactor": 50, **VACUUMED_OFTEN}},

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from kernel.adapters.sql_outbox import OUTBOX, SqlOutbox, write_entries
-from kernel.outbox import RETENTION, Entry
+from kernel.outbox import LOOK, RETENTION, Entry
 
 LEASE = timedelta(seconds=30)
 
@@ -74,6 +74,23 @@ async def test_only_the_kinds_asked_for_are_claimed(outbox, claim):
     await outbox.add([entry("1"), entry("2", kind="other"), entry("3", kind="third")])
 
     assert payloads(await claim("third", "k")) == ["1", "3"]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_sqlite_finds_what_is_due_without_sorting_all_that_waits(database, claim):
+    ran = []
+
+    def note(_connection, _cursor, statement, values, *_):
+        ran.append((statement, values))
+
+    sa.event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+    await claim()
+
+    ((statement, values),) = [each for each in ran if each[0].startswith("UPDATE")]
+    async with database.transaction() as connection:
+        steps = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+        plan = [step.detail for step in steps]
+    assert "SEARCH outbox USING INDEX ix_outbox_waiting (due_at<?)" in plan
 
 
 async def test_the_limit_takes_the_oldest(outbox, claim):
@@ -246,14 +263,53 @@ async def test_pruning_forgets_settled_entries_after_the_retention_only(outbox, 
     assert payloads(await claim()) == ["4"]
 
 
-async def test_the_backlog_is_the_age_of_the_oldest_due_entry_of_each_kind(outbox, claim, clock):
+async def test_the_backlog_has_the_age_of_the_oldest_due_entry_of_each_kind(outbox, claim, clock):
     await outbox.add([entry(kind="a"), entry(kind="b")])
     clock.move(seconds=3)
     await outbox.add([entry(kind="a"), entry(kind="c", due_at=clock.now() + LEASE)])
     clock.move(seconds=1.5)
     await outbox.settle(await claim("b"), now=clock.now())
 
-    assert await outbox.backlog(now=clock.now()) == {"a": 4.5}
+    assert (await outbox.backlog(now=clock.now())).ages == {"a": 4.5}
+
+
+async def test_the_backlog_has_how_many_entries_are_where(outbox, claim, clock):
+    await outbox.add([entry(str(number)) for number in range(9)])
+    await claim(limit=1)
+    clock.move(seconds=31)
+    held = await claim(limit=4)
+    await outbox.settle(held[:1], now=clock.now())
+    await outbox.postpone(held[1], until=None, error="buried")
+    await outbox.add([entry(due_at=clock.now() + LEASE)])
+
+    found = await outbox.backlog(now=clock.now())
+
+    assert (found.ready, found.leased, found.abandoned, found.later, found.buried) == (
+        5,
+        2,
+        0,
+        1,
+        1,
+    )
+
+
+async def test_what_was_taken_and_not_done_in_time_is_abandoned(outbox, claim, clock):
+    await outbox.add([entry()])
+    await claim()
+    clock.move(seconds=31)
+
+    found = await outbox.backlog(now=clock.now())
+
+    assert (found.ready, found.leased, found.abandoned) == (0, 0, 1)
+
+
+async def test_counting_stops_where_there_is_much(outbox, clock):
+    await outbox.add([entry() for _ in range(LOOK + 10)])
+    await outbox.add([entry(due_at=clock.now() + LEASE) for _ in range(LOOK + 10)])
+
+    found = await outbox.backlog(now=clock.now())
+
+    assert (found.ready, found.later) == (LOOK, LOOK)
 
 
 async def test_growth_is_told_from_the_cursor_on_with_the_highest_offset(outbox):
