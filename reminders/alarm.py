@@ -57,13 +57,14 @@ def alarm_of(due: DueFiring) -> str:
     A device that holds an older version is told by a push, which takes the place of what it shows.
     """
     assert due.task is not None, "what is to be said has a task"
-    firing, person = due.firing, due.person
+    firing, person, payment = due.firing, due.person, due.task.details.payment
     shown = (
         firing.due_at.isoformat(),
         nominal(meaning_of(firing, due.event, due.task)),
         due.event.title,
         due.task.title,
         "" if person is None else f"{person.locale} {person.zone_now} {person.hijri}",
+        *(() if payment is None else (str(payment.amount), payment.currency)),
     )
     version = hashlib.blake2b("\x1f".join(shown).encode(), digest_size=6).hexdigest()
     return f"{collapse_key(firing.dedupe_key)}.{version}"

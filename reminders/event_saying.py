@@ -2,21 +2,22 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from kernel.ids import UserId
 from kernel.notices import Notice, Urgency
 from reminders.checklist import part_name
 from reminders.days import MAIN
 from reminders.due import anchor_of, due_on
-from reminders.event_days import call_of, days_told, deadline_of, parts_answered
+from reminders.event_days import DayTold, call_of, days_told, deadline_of, parts_answered
 from reminders.event_news import CALL, MOVED
 from reminders.firing import DueFiring, FiringClass
 from reminders.guest import Answer
 from reminders.identity import collapse_key, notice_key
 from reminders.opting import OptOutSigner
 from reminders.placing import POLITE
-from reminders.types import Due, Member, Task
+from reminders.rules import is_theirs
+from reminders.types import Due, Member, Role, Task
 from reminders.wording import isolated, joined, language_of, when_text
 
 CATEGORY, INVITATIONS = "reminders", "invitations"
@@ -94,10 +95,11 @@ def _words(due: DueFiring, around: Around, now: datetime, default_locale: str) -
         names = [part_name(each, language_of(locale)) for each in told.parts]
         called: dict[str, str | int | float] = {"event": joined(*names, event.title)}
         if rule_id == told.eve:
-            left = [(task, due_on(task, event)) for task in around.open]
-            if told.parts:
-                left = [each for each in left if each[1] is not None and each[1].day <= told.day]
-            return "event.eve", called | {"open": len(left), "lines": _lines(left, when)}
+            left = _left(due, around, told)
+            said = called | {"open": len(left), "lines": _lines(left, when)}
+            # Not everything is ready where nothing is a vendor's to do.
+            none = not left and _is_vendor(firing.user_id, around)
+            return "event.eve", said | ({"when": when(told.start)} if none else {})
         if rule_id == told.today:
             return "event.today", called | {"when": when(told.start)}
     if rule_id == CALL:
@@ -111,6 +113,23 @@ def _words(due: DueFiring, around: Around, now: datetime, default_locale: str) -
         "coming": counts.get(Answer.YES, 0),
         "when": when(deadline_of(event, part)),
     }
+
+
+def _left(due: DueFiring, around: Around, told: DayTold) -> Sequence[tuple[Task, Due | None]]:
+    """What is left to do before a day, what is due first first: of it, to vendors what is theirs."""
+    reader = due.firing.user_id
+    tasks = around.open
+    if _is_vendor(reader, around):
+        tasks = [task for task in tasks if is_theirs(task, reader)]
+    left = [(task, due_on(task, due.event)) for task in tasks]
+    if told.parts:
+        left = [each for each in left if each[1] is not None and each[1].day <= told.day]
+    return sorted(left, key=lambda each: date.max if each[1] is None else each[1].day)
+
+
+def _is_vendor(user_id: UserId, around: Around) -> bool:
+    member = around.members.get(user_id)
+    return member is not None and member.role is Role.VENDOR
 
 
 def _lines(open_tasks: Sequence[tuple[Task, Due | None]], when: Callable[[Due], str]) -> str:

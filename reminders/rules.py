@@ -126,6 +126,13 @@ def concerned(task: Task, members: Mapping[UserId, Member]) -> Iterator[UserId]:
             yield member.user_id
 
 
+def is_theirs(task: Task, user_id: UserId) -> bool:
+    """Whether the task is a vendor's own business: theirs to do, made by them, or owed to them."""
+    payment = task.details.payment
+    owed = None if payment is None else payment.vendor_id
+    return user_id in (task.assignee_id, task.created_by, owed)
+
+
 def rules_by_user(
     inputs: Inputs, task: Task, members: dict[UserId, Member]
 ) -> dict[UserId, list[Rule]]:

@@ -26,7 +26,7 @@ from reminders.identity import collapse_key, notice_key, shared_key, shared_noti
 from reminders.placing import POLITE
 from reminders.types import Task
 from reminders.usual import UNPAID
-from reminders.wording import amount_text, isolated, when_text
+from reminders.wording import amount_text, isolated, joined, when_text
 
 TEMPLATE, TO_VENDORS = "task.reminder", "payment.unpaid"
 SEVERAL, MISSED = "task.reminders", "task.missed"
@@ -104,6 +104,7 @@ def said_alone(
     if payment is not None and to_vendor:
         locale = default_locale if due.person is None else due.person.locale
         variables["amount"] = amount_text(payment, locale)
+        variables["when"] = _when(due, locale, now)
     return Notice(
         user_ids=(firing.user_id,),
         template=TO_VENDORS if to_vendor else TEMPLATE,
@@ -137,7 +138,7 @@ def words_of(due: DueFiring, *, now: datetime, default_locale: str) -> dict[str,
     return {
         "task": _task(due).title,
         "event": due.event.title,
-        "when": _when(due, default_locale if person is None else person.locale, now),
+        "when": _owed(due, default_locale if person is None else person.locale, now),
     }
 
 
@@ -203,10 +204,16 @@ def _one_for_all(
 def _lines(dues: Sequence[DueFiring], *, now: datetime, default_locale: str) -> str:
     person = dues[0].person
     locale = default_locale if person is None else person.locale
-    lines = [f"{isolated(_task(due).title)} · {_when(due, locale, now)}" for due in dues[:LINES]]
+    lines = [f"{isolated(_task(due).title)} · {_owed(due, locale, now)}" for due in dues[:LINES]]
     if len(dues) > LINES:
         lines.append(f"+{len(dues) - LINES}")
     return "\n".join(lines)
+
+
+def _owed(due: DueFiring, locale: str, now: datetime) -> str:
+    """When it is due, and before that, of a payment, how much."""
+    payment, when = _task(due).details.payment, _when(due, locale, now)
+    return when if payment is None else joined(amount_text(payment, locale), when)
 
 
 def _when(due: DueFiring, locale: str, now: datetime) -> str:

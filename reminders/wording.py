@@ -27,6 +27,9 @@ _AT = {"ar": "{day} على الساعة {time}", "fr": "{day} à {time}", "en": 
 _DIGITS = {"BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3, "JPY": 0, "KRW": 0}
 """Digits of a currency's smallest unit; all others have two."""
 
+_SIGNS = {("DZD", "ar"): "دج", ("DZD", "fr"): "DA"}
+"""How people write a currency, where that is not its code."""
+
 LANGUAGES = tuple(_MONTHS)
 """The languages that we write in."""
 
@@ -65,14 +68,16 @@ def when_text(
 
 
 def amount_text(payment: Payment, locale: str) -> str:
-    """A sum as people write it: 50 000,00 DZD. Digits are Latin in all our languages."""
+    """A sum as people write it: 50 000 DA. Digits are Latin in all our languages."""
+    language = language_of(locale)
     digits = _DIGITS.get(payment.currency, 2)
     whole, rest = divmod(payment.amount, 10**digits)
     # A narrow space that does not break keeps the groups together.
-    grouping, point = (",", ".") if language_of(locale) == "en" else ("\u202f", ",")
+    grouping, point = (",", ".") if language == "en" else ("\u202f", ",")
     grouped = f"{whole:,}".replace(",", grouping)
-    cents = f"{point}{rest:0{digits}}" if digits else ""
-    return f"{grouped}{cents} {payment.currency}"
+    cents = f"{point}{rest:0{digits}}" if rest else ""
+    sign = _SIGNS.get((payment.currency, language), payment.currency)
+    return f"{grouped}{cents}\u00a0{sign}"
 
 
 def isolated(text: str) -> str:

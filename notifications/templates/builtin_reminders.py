@@ -65,6 +65,14 @@ _OPEN = {
     "en": "{open, plural, =0{Everything is ready} one{# task is left} other{# tasks are left}}",
 }
 
+_EVE = {
+    "event": _EVENT,
+    "open": _number(3),
+    "lines": _LINES,
+    "when": Variable(example="vendredi 16 juillet à 18:00", optional=True),
+}
+"""To whom has nothing left to do, when it begins is said instead."""
+
 _LANGUAGES = ("ar", "fr", "en")
 
 
@@ -92,7 +100,15 @@ REMINDERS: Mapping[str, Template] = {
             "fr": Text("Demain : {event}", _OPEN["fr"] + "\n{lines}"),
             "en": Text("Tomorrow: {event}", _OPEN["en"] + "\n{lines}"),
         },
-        variables={"event": _EVENT, "open": _number(3), "lines": _LINES},
+        variables=_EVE,
+    ),
+    "event.eve+when": Template(
+        texts={
+            "ar": Text("غدًا: {event}", "{when}"),
+            "fr": Text("Demain : {event}", "{when}"),
+            "en": Text("Tomorrow: {event}", "{when}"),
+        },
+        variables={**_EVE, "open": Variable(VariableKind.NUMBER, example=0, optional=True)},
     ),
     "event.today": Template(
         texts={
@@ -156,7 +172,7 @@ REMINDERS: Mapping[str, Template] = {
         variables={
             "task": Variable(example="Acompte du traiteur"),
             "event": _EVENT,
-            "amount": Variable(example="50 000,00 DZD"),
+            "amount": Variable(example="50 000 DA"),
             "when": _WHEN,
         },
     ),

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from icu4py.messageformat import MessageFormat
 
 from notifications.errors import TemplateInvalid
-from notifications.templates.scanning import Forms, Use, scan
+from notifications.templates.scanning import FSI, PDI, Forms, Use, scan
 
 Value = str | int | float
 """What a variable may hold."""
@@ -28,6 +28,8 @@ READERS = 64
 
 # Marks that embed, override or isolate: one without its partner would turn the whole text.
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_TURNING = re.compile("[\u202a-\u202e\u2066\u2067]")
+_ISOLATED = re.compile(f"{FSI}[^{FSI}{PDI}\n]*{PDI}")
 
 _SENTENCES = {
     "U_UNMATCHED_BRACES": "A brace has no partner.",
@@ -78,9 +80,9 @@ class Pattern:
             return self._constant
         if self._place is Place.WORDS:
             return self._formatted(reader).format(values)
+        plain: Values = {name: _BIDI.sub("", str(values[name])) for name in self.uses}
         if self._alone:
-            return str(values[self._alone])
-        plain: Values = {name: str(values[name]) for name in self.uses}
+            return str(plain[self._alone])
         if self._place is Place.LINK:
             plain = {
                 name: quote(str(value), safe="") if Use.TEXT in self.uses[name] else value
@@ -102,9 +104,21 @@ class Pattern:
 def values_of(variables: Mapping[str, Value]) -> Values:
     """Variables as messages take them: without marks that could escape from an isolate."""
     return {
-        name: _BIDI.sub("", value) if isinstance(value, str) else value
+        name: _contained(value) if isinstance(value, str) else value
         for name, value in variables.items()
     }
+
+
+def _contained(text: str) -> str:
+    """The text with isolates only where each has its partner in the same line.
+
+    Those keep the words of several people apart in one variable, such as a list of tasks.
+    """
+    if _BIDI.search(text) is None:
+        return text
+    turning = _TURNING.sub("", text)
+    is_whole = _BIDI.search(_ISOLATED.sub("", turning)) is None
+    return turning if is_whole else _BIDI.sub("", text)
 
 
 FORMS = ("zero", "one", "two", "few", "many", "other")

@@ -22,7 +22,8 @@ def notice_of_digest(
 ) -> Notice:
     """The digest in the reader's language, with the first titles; counts say the rest."""
     shown = digest.lines[:TITLES]
-    lines = [_line(line, reader, now, default_locale) for line in shown]
+    several = len({line.event.id for line in digest.lines}) > 1
+    lines = [_line(line, reader, now, default_locale, named=several) for line in shown]
     if len(digest.lines) > TITLES:
         lines.append(f"+{len(digest.lines) - TITLES}")
     day = digest.on.isoformat()
@@ -51,8 +52,11 @@ def _counted(digest: Digest) -> Mapping[str, int]:
     return {"ahead": today + digest.count(Part.AHEAD)} if digest.weekly else {"today": today}
 
 
-def _line(line: Line, reader: Reader, now: datetime, default_locale: str) -> str:
+def _line(line: Line, reader: Reader, now: datetime, default_locale: str, *, named: bool) -> str:
+    """A task, and where there are tasks of several events, of which it is."""
     title = isolated(line.task.title)
+    if named:
+        title = f"{title} · {isolated(line.event.title)}"
     if line.due is None:
         return title
     person = reader.person

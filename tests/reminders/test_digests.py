@@ -98,6 +98,22 @@ async def test_in_the_morning_a_user_is_told_what_the_day_is_about(room, wedding
     assert "mardi 7 avril" in digest.variables["lines"]
 
 
+async def test_of_several_events_each_task_is_named_with_its_own(room, wedding):
+    other = (
+        await room.events.create(user(AMINA), title="عقيقة", zone=ALGIERS, day=None, at=None)
+    ).event.id
+    await task(room, wedding, "Fleurs", OnDay(TUESDAY))
+    await task(room, other, "Gâteaux", OnDay(TUESDAY))
+    await heard(room, TUESDAY, time(8))
+
+    (digest,) = await heard(room, TUESDAY, time(9))
+
+    assert _lines(digest) == [
+        "\u2068Fleurs\u2069 · \u2068Mariage\u2069 · mardi 7 avril",
+        "\u2068Gâteaux\u2069 · \u2068عقيقة\u2069 · mardi 7 avril",
+    ]
+
+
 def _lines(digest):
     return digest.variables["lines"].split("\n")
 

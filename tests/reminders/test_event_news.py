@@ -18,6 +18,8 @@ from tests.support.factories_reminders import AMINA, BILAL, CELIA, user
 
 ALGIERS = "Africa/Algiers"
 DAY = date(2026, 4, 17)
+EVE = date(2026, 4, 16)
+DJAMEL = UserId("djamel")
 
 
 async def prepared(room):
@@ -64,6 +66,41 @@ async def test_on_the_eve_everybody_who_works_on_it_is_told_what_is_left(room, w
         "open": 1,
         "lines": "\u2068Fleurs\u2069 · vendredi 17 avril",
     }
+
+
+async def test_on_the_eve_what_is_due_first_is_named_first(room, wedding):
+    for title, due in (("Merci", None), ("Bagages", OnDay(DAY)), ("Fleurs", OnDay(EVE))):
+        await room.tasks.create(user(AMINA), wedding, title=title, due=due)
+    room.clock.move(days=12)
+
+    told = await heard(room, EVE, time(19))
+
+    hers = next(each for each in told if each.user_ids == (CELIA,))
+    assert [line.split(" ")[0] for line in str(hers.variables["lines"]).splitlines()] == [
+        "\u2068Fleurs\u2069",
+        "\u2068Bagages\u2069",
+        "\u2068Merci\u2069",
+    ]
+
+
+async def test_on_the_eve_a_vendor_hears_of_their_own_tasks_alone(room, wedding):
+    await room.events.put_member(user(AMINA), wedding, user_id=DJAMEL, role=Role.VENDOR)
+    paid = TaskDetails(payment=Payment(5_000_000, "DZD", vendor_id=DJAMEL))
+    for title, details in (("Acompte", paid), ("Surprise", TaskDetails())):
+        await room.tasks.create(user(AMINA), wedding, title=title, due=None, details=details)
+    room.clock.move(days=12)
+
+    told = await heard(room, EVE, time(19))
+
+    eves = {each.user_ids[0]: each for each in told if each.template == "event.eve"}
+    assert eves[DJAMEL].variables["lines"] == "\u2068Acompte\u2069"
+    assert eves[BILAL].variables == {
+        "event": "Mariage",
+        "open": 0,
+        "lines": "",
+        "when": "Friday 17 April at 19:00",
+    }
+    assert eves[AMINA].variables["open"] == 2
 
 
 async def test_on_the_day_at_eight_and_before_a_vendors_call(anywhere):
@@ -347,7 +384,10 @@ async def test_a_payment_is_told_its_payer_a_day_and_three_after_and_its_vendor_
         ("task.reminder", AMINA),
     ]
     vendors = next(each for each in told if each.template == "payment.unpaid")
-    assert vendors.variables["amount"] == "50,000.00 DZD"
+    payers = next(each for each in told if each.template == "task.reminder")
+    assert payers.variables["when"] == "\u206850\u202f000\u00a0DA\u2069 · \u2068lundi 6 avril\u2069"
+    assert vendors.variables["when"] == "Monday 6 April"
+    assert vendors.variables["amount"] == "50,000\u00a0DZD"
 
 
 async def test_a_payment_that_nobody_could_be_told_of_in_time_is_in_the_digest(room, wedding):
@@ -385,9 +425,9 @@ async def test_a_vendor_who_is_owed_must_be_in_the_event(room, wedding):
 @pytest.mark.parametrize(
     ("locale", "text"),
     [
-        ("fr-DZ", "1\u202f250\u202f000,05 DZD"),
-        ("ar-DZ", "1\u202f250\u202f000,05 DZD"),
-        ("en", "1,250,000.05 DZD"),
+        ("fr-DZ", "1\u202f250\u202f000,05\u00a0DA"),
+        ("ar-DZ", "1\u202f250\u202f000,05\u00a0دج"),
+        ("en", "1,250,000.05\u00a0DZD"),
     ],
 )
 def test_sums_are_written_as_people_write_them(locale, text):
@@ -395,8 +435,12 @@ def test_sums_are_written_as_people_write_them(locale, text):
 
 
 def test_currencies_have_as_many_digits_as_they_have():
-    assert amount_text(Payment(1_500_250, "TND"), "fr-TN") == "1\u202f500,250 TND"
-    assert amount_text(Payment(1_500, "JPY"), "en") == "1,500 JPY"
+    assert amount_text(Payment(1_500_250, "TND"), "fr-TN") == "1\u202f500,250\u00a0TND"
+    assert amount_text(Payment(1_500, "JPY"), "en") == "1,500\u00a0JPY"
+
+
+def test_a_round_sum_is_written_without_cents():
+    assert amount_text(Payment(5_000_000, "DZD"), "fr-DZ") == "50\u202f000\u00a0DA"
 
 
 async def test_only_occasions_of_a_day_have_times_of_their_own(room, wedding):

@@ -240,6 +240,26 @@ def test_a_value_cannot_escape_from_its_isolate():
     assert filled("{a} b", a=f"x{PDI}\u202ey\u2066") == f"{FSI}xy{PDI} b"
 
 
+def test_lines_of_several_people_keep_the_isolates_that_are_whole():
+    lines = f"{FSI}Fleurs{PDI} · الجمعة\n{FSI}خاتم{PDI} · السبت"
+
+    assert filled("{lines}", "ar", lines=lines) == lines
+    assert filled("بقي: {lines}", "ar", lines=lines) == f"بقي: {FSI}{lines}{PDI}"
+
+
+@pytest.mark.parametrize("value", [f"{FSI}x\ny{PDI}", f"{FSI}{FSI}xy{PDI}", f"x{PDI}{FSI}y"])
+def test_an_isolate_without_its_partner_in_the_line_is_left_out(value):
+    assert bare("{a} b", a=value) == f"{value.replace(FSI, '').replace(PDI, '')} b"
+    assert filled("{a} b", a=value).count(FSI) == 1
+
+
+def test_no_isolate_gets_into_an_address():
+    values = values_of({"name": f"{FSI}Lina{PDI}"})
+
+    assert Pattern("{name}", "fr", Place.LINK).filled(values, "fr") == "Lina"
+    assert Pattern("/of/{name}", "fr", Place.LINK).filled(values, "fr") == "/of/Lina"
+
+
 @pytest.mark.parametrize("value", ["{b}", "'", "{n, plural, other {#}}", "#", "", "\0", "😀"])
 def test_a_value_is_never_read_as_a_message(value):
     assert bare("{a} {n, plural, other {{a}}}", a=value, n=1) == f"{value} {value}"

@@ -202,7 +202,7 @@ def test_words_are_in_the_readers_language_and_turn_nothing_around_them():
     assert hall["DESCRIPTION"].splitlines() == [
         "Avec Samia",
         "le soir",
-        "الدفع: ⁨120\u202f000,00 DZD⁩ إلى ⁨Salle El Feth⁩",
+        "الدفع: ⁨120\u202f000\u00a0دج⁩ إلى ⁨Salle El Feth⁩",
         "ليس قبل الأحد 22 مارس 2026",
         "14 ذو القعدة 1447 هـ",
     ]
