@@ -2,7 +2,17 @@
 
 from reminders.due import anchor_of, due_of, is_compressed, moved
 from reminders.person import Person
-from reminders.types import Event, FromEvent, Offset, Rule, Task, ZonePolicy
+from reminders.types import (
+    CalendarLead,
+    ElapsedLead,
+    Event,
+    FromEvent,
+    Lead,
+    Offset,
+    Rule,
+    Task,
+    ZonePolicy,
+)
 
 
 def due_by(task: Task, event: Event) -> str:
@@ -32,6 +42,16 @@ def zone_by(rule: Rule, person: Person | None) -> str:
             return "where the user's device is" if followed else "the user's profile"
 
 
+def lead_said(lead: Lead) -> str:
+    """How early a rule speaks: "7 days before at 09:00"."""
+    match lead:
+        case ElapsedLead(before):
+            return f"{int(before.total_seconds() // 60)} minutes before"
+        case CalendarLead(before, at):
+            far = Offset(-before.months, -before.weeks, -before.days)
+            return f"{_far(far, none='on the day')} at {at:%H:%M}"
+
+
 def _said(task: Task, event: Event) -> str:
     if not isinstance(task.due, FromEvent):
         return "as it was typed"
@@ -42,16 +62,17 @@ def _said(task: Task, event: Event) -> str:
     return f"{_far(task.due.offset)} {task.due.anchor} on {anchor.day}: {meant}"
 
 
-def _far(offset: Offset) -> str:
-    """How far from a part: "1 months 2 days before"."""
+def _far(offset: Offset, *, none: str = "on the day of") -> str:
+    """How far from a part: "1 month 2 days before"; `none` if not at all."""
     counts = [
-        (offset.months, "months"),
-        (offset.weeks, "weeks"),
-        (offset.days, "days"),
+        (offset.months, "month"),
+        (offset.weeks, "week"),
+        (offset.days, "day"),
     ]
-    before = [f"{-count} {unit}" for count, unit in counts if count < 0]
-    after = [f"{count} {unit}" for count, unit in counts if count > 0]
     said = [
-        f"{' '.join(each)} {side}" for each, side in ((before, "before"), (after, "after")) if each
+        (count, f"{abs(count)} {unit}{'' if abs(count) == 1 else 's'}") for count, unit in counts
     ]
-    return " and ".join(said) or "on the day of"
+    before = [text for count, text in said if count < 0]
+    after = [text for count, text in said if count > 0]
+    sides = ((before, "before"), (after, "after"))
+    return " and ".join(f"{' '.join(each)} {side}" for each, side in sides if each) or none

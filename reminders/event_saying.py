@@ -116,7 +116,7 @@ def _words(due: DueFiring, around: Around, now: datetime, default_locale: str) -
 
 
 def _left(due: DueFiring, around: Around, told: DayTold) -> Sequence[tuple[Task, Due | None]]:
-    """What is left to do before a day, what is due first first: of it, to vendors what is theirs."""
+    """What is left to do before a day, what is due first first; to vendors, what is theirs."""
     reader = due.firing.user_id
     tasks = around.open
     if _is_vendor(reader, around):

@@ -18,9 +18,11 @@ from reminders.firing import Firing, Settled
 from reminders.guest import guest_id
 from reminders.guest_tracing import guest_traces, without_place
 from reminders.guests.ports import GuestStore
+from reminders.oversight import OperatingStore
+from reminders.person import Person
 from reminders.ports import Almanac, CalendarStore, FiringStore
 from reminders.task_tracing import task_traces
-from reminders.tracing import Trace, news_traces
+from reminders.tracing import Trace, as_things_stand, news_traces
 from reminders.types import Inputs
 
 SKEW = timedelta(seconds=5)
@@ -58,9 +60,11 @@ class Explain:
         alarms: AlarmStore,
         guests: GuestStore,
         almanac: Almanac,
+        operating: OperatingStore,
         clock: Clock,
     ) -> None:
         self._guests = guests
+        self._operating = operating
         self._calendar = calendar
         self._firings = firings
         self._aftermath = aftermath
@@ -91,7 +95,8 @@ class Explain:
         ramadans = await self._almanac.ramadans()
         inputs = Inputs(sheet.event, sheet.members, [], [], people, ramadans)
         traces = news_traces(inputs, user, self._clock.now())
-        return await self._explained(traces, await self._firings.settled(event_id, user), user)
+        settled = await self._firings.settled(event_id, user)
+        return await self._explained(traces, settled, user, person)
 
     async def of_guest(
         self, principal: Principal, event_id: UUID, *, user_id: UserId, part: str
@@ -108,17 +113,18 @@ class Explain:
         invitation = await self._guests.invitation(guest_id(event_id, user_id, part))
         if invitation is None:
             raise NotInvited("The user is not invited to this part.", user_id=user_id)
+        person = await self._calendar.person(user_id)
         traces = guest_traces(
             sheet.event,
             invitation,
-            await self._calendar.person(user_id),
+            person,
             ramadans=await self._almanac.ramadans(),
             now=self._clock.now(),
         )
         settled = await self._firings.settled(invitation.guest.id, user_id)
         if principal.user_id not in (None, user_id):
             return Explained([without_place(each) for each in traces], settled, {}, [])
-        return await self._explained(traces, settled, user_id)
+        return await self._explained(traces, settled, user_id, person)
 
     async def of(
         self,
@@ -149,11 +155,17 @@ class Explain:
             spread=await self._almanac.spread(),
         )
         traces = task_traces(inputs, task, user, now)
-        return await self._explained(traces, await self._firings.settled(task_id, user), user)
+        settled = await self._firings.settled(task_id, user)
+        return await self._explained(traces, settled, user, person)
 
     async def _explained(
-        self, traces: Sequence[Trace], settled: Sequence[Settled], user_id: UserId
+        self,
+        traces: Sequence[Trace],
+        settled: Sequence[Settled],
+        user_id: UserId,
+        person: Person | None,
     ) -> Explained:
+        traces = as_things_stand(traces, person, await self._operating.paused())
         keys = sorted({key for each in settled for key in each.notice_keys})
         told = await self._aftermath.of(user_id, keys)
         holding = await self._alarms.syncs([user_id])

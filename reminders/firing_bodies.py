@@ -87,6 +87,8 @@ def _trace_body(trace: Trace) -> schemas.TraceBody:
         rule_id=trace.rule_id,
         firing=trace.key,
         layer=str(trace.layer),
+        lead=trace.lead,
+        firing_class=None if trace.firing_class is None else str(trace.firing_class),
         state=str(trace.state),
         reason=trace.reason,
         due=trace.due,

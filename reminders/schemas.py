@@ -258,6 +258,8 @@ class TraceBody(Reply, frozen=True, kw_only=True):
     rule_id: UUID
     firing: str
     layer: str
+    lead: str
+    firing_class: str | None
     state: str
     reason: str
     due: str | None

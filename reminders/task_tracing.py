@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from kernel.ids import UserId
-from reminders.deriving import due_by, zone_by
+from reminders.deriving import due_by, lead_said, zone_by
 from reminders.due import day_over, due_on, nominal
 from reminders.firing import Firing
 from reminders.further_tracing import AHEAD, further_traces
@@ -35,7 +35,13 @@ def task_traces(inputs: Inputs, task: Task, user_id: UserId, now: datetime) -> l
         for rule in _touching(inputs, task, user_id)
     ]
     traces += [
-        Trace(rule.id, State.OFF, reason, layer=_layer_of(inputs, task, rule, user_id))
+        Trace(
+            rule.id,
+            State.OFF,
+            reason,
+            layer=_layer_of(inputs, task, rule, user_id),
+            lead=lead_said(rule.lead),
+        )
         for rule, reason in left_out(task, event, user_id, person, ruled=len(inputs.rules))
     ]
     return traces + further_traces(planned, traces, now)
@@ -81,11 +87,13 @@ def _trace(
     now: datetime,
 ) -> Trace:
     """One rule's way from the task's due to an instant for this user."""
-    found = _traced(inputs, task, rule, user_id, planned, now)
-    layer = _layer_of(inputs, task, rule, user_id)
-    if found.due is None:
-        return replace(found, layer=layer)
-    return replace(found, layer=layer, due_by=due_by(task, inputs.event))
+    found = replace(
+        _traced(inputs, task, rule, user_id, planned, now),
+        layer=_layer_of(inputs, task, rule, user_id),
+        lead=lead_said(rule.lead),
+        firing_class=class_of(rule, task),
+    )
+    return found if found.due is None else replace(found, due_by=due_by(task, inputs.event))
 
 
 def _traced(

@@ -1,6 +1,7 @@
 """One reminder's way from what was meant to an instant, as far as it goes: what explains it."""
 
-from dataclasses import dataclass
+from collections.abc import Container, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -8,17 +9,19 @@ from uuid import UUID
 from kernel.ids import UserId
 from reminders.event_days import DAY, EVE, days_told
 from reminders.event_news import news_of, spoken_as
-from reminders.firing import Firing
+from reminders.firing import Firing, FiringClass
 from reminders.identity import collapse_key
-from reminders.person import Occasion
+from reminders.person import Occasion, Person
 from reminders.times import offset_of, wall_of
-from reminders.types import Inputs
+from reminders.types import Inputs, Role
 
 
 class State(StrEnum):
     """Where a rule stands with a user."""
 
     PLANNED = "planned"
+    HELD = "held"
+    """Planned, but nothing would go off as things stand."""
     PASSED = "passed"
     NOT_CONCERNED = "not_concerned"
     NO_DUE = "no_due"
@@ -61,6 +64,9 @@ class Trace:
     """Why the wall is that of the zone."""
     key: str = ""
     """The identity of the firing, as devices and notices know it."""
+    lead: str = ""
+    """How early the rule speaks."""
+    firing_class: FiringClass | None = None
 
 
 def trace_of(firing: Firing, reason: str, layer: Layer, now: datetime) -> Trace:
@@ -76,7 +82,26 @@ def trace_of(firing: Firing, reason: str, layer: Layer, now: datetime) -> Trace:
         due_at=firing.due_at,
         layer=layer,
         key=collapse_key(firing.dedupe_key),
+        firing_class=firing.firing_class,
     )
+
+
+def as_things_stand(
+    traces: Iterable[Trace], person: Person | None, paused: Container[FiringClass]
+) -> list[Trace]:
+    """The traces, with those held back that would not be told now although they are planned."""
+
+    def held(trace: Trace) -> Trace:
+        if trace.state is not State.PLANNED:
+            return trace
+        if person is not None and person.muted:
+            return replace(trace, state=State.HELD, reason="the user wants no reminders")
+        if trace.firing_class in paused:
+            reason = f"operators hold back {trace.firing_class}"
+            return replace(trace, state=State.HELD, reason=reason)
+        return trace
+
+    return [held(each) for each in traces]
 
 
 def news_traces(inputs: Inputs, user_id: UserId, now: datetime) -> list[Trace]:
@@ -105,6 +130,16 @@ def news_traces(inputs: Inputs, user_id: UserId, now: datetime) -> list[Trace]:
         elif said is not None and not said.on:
             state, reason = State.OFF, "the user turned it off"
         else:
-            state, reason = State.TOO_LATE, "its time had passed before, or it is not for this role"
+            state, reason = _untold(inputs, user_id)
         traces.append(Trace(rule_id, state, reason, layer=Layer.PRODUCT))
     return traces
+
+
+def _untold(inputs: Inputs, user_id: UserId) -> tuple[State, str]:
+    """Why the user hears nothing of a day that the event is told of."""
+    role = next((each.role for each in inputs.members if each.user_id == user_id), None)
+    if role is Role.GUEST:
+        return State.NOT_CONCERNED, "guests are not told of the event itself"
+    if role is Role.VENDOR:
+        return State.NOT_CONCERNED, "it had passed before, or is of a part they are not called to"
+    return State.TOO_LATE, "its time had passed before the event, the day or the member was there"

@@ -41,6 +41,7 @@ def firing_line(firing: Mapping[str, Any]) -> str:
 def trace_lines(trace: Mapping[str, Any]) -> Iterator[str]:
     """One rule's way to an instant, or why it has none; then what that came from."""
     parts = [trace["state"], trace["reason"], f"{trace['layer']} rule {trace['rule_id']}"]
+    parts.append(trace["lead"])
     if trace["due"]:
         parts.append(f"due {trace['due']}")
     if trace["wall"]:

@@ -115,6 +115,7 @@ class Calendar:
             alarms=self._alarms,
             guests=guests,
             almanac=self._almanac,
+            operating=self._operating,
             clock=clock,
         )
         ground.operations += routes.operations(

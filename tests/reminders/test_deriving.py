@@ -41,15 +41,15 @@ ABROAD = replace(person(AMINA), device_zone="Europe/Paris")
         (
             FromEvent(Offset(months=-1, days=-3)),
             {},
-            "1 months 3 days before main on 2027-07-23: 2027-06-20",
+            "1 month 3 days before main on 2027-07-23: 2027-06-20",
         ),
         (FromEvent(Offset()), {}, "on the day of main on 2027-07-23: 2027-07-23"),
         (
             FromEvent(Offset(months=-1, weeks=1)),
             {},
-            "1 months before and 1 weeks after main on 2027-07-23: 2027-06-30",
+            "1 month before and 1 week after main on 2027-07-23: 2027-06-30",
         ),
-        (FromEvent(Offset(days=-1), anchor="henna"), {}, "1 days before henna, which has no day"),
+        (FromEvent(Offset(days=-1), anchor="henna"), {}, "1 day before henna, which has no day"),
         (
             LATE,
             {},

@@ -9,6 +9,7 @@ import pytest
 from kernel.errors import InvalidInput
 from reminders.defaults import Own
 from reminders.errors import EventNotFound, ProfileNotFound, RoleTooLow
+from reminders.firing import FiringClass
 from reminders.person import Occasion, Usual, UsualLead
 from reminders.rules import plan
 from reminders.tracing import Layer, State
@@ -293,3 +294,63 @@ async def test_it_is_explained_which_layer_won_and_what_it_left_out(room):
         (Layer.USER, State.OFF),
     ]
     assert found[2].reason == "the user has chosen other reminders of such tasks"
+
+
+async def test_it_is_explained_how_early_each_rule_speaks(room):
+    here, asked = await _asked(room)
+
+    found = (await room.explain.of(user(AMINA), here, asked)).traces
+
+    assert [each.lead for each in found][:3] == [
+        "7 days before at 09:00",
+        "on the day at 09:00",
+        "1 day after at 09:00",
+    ]
+
+
+async def test_who_wants_no_reminders_is_not_told_that_they_will_come(room):
+    here, asked = await _asked(room)
+    await room.people.put(user(AMINA), zone="Africa/Algiers", locale="fr-DZ", muted=True)
+
+    found = (await room.explain.of(user(AMINA), here, asked)).traces
+    of_event = (await room.explain.of_event(user(AMINA), here)).traces
+
+    held = (State.HELD, "the user wants no reminders")
+    assert {(each.state, each.reason) for each in found} == {held}
+    assert held in {(each.state, each.reason) for each in of_event}
+    assert all(each.due_at is not None for each in found)
+
+
+async def test_what_operators_hold_back_is_explained_so(room):
+    here, asked = await _asked(room)
+    await room.operating.pause(server(), FiringClass.POLICY_FAR)
+
+    first, second, *_ = (await room.explain.of(user(AMINA), here, asked)).traces
+
+    assert (first.state, first.reason) == (State.HELD, "operators hold back policy_far")
+    assert second.state is State.PLANNED
+
+
+async def test_a_guest_is_not_told_that_they_came_too_late(room):
+    here, _ = await _asked(room)
+    await room.events.put_member(user(AMINA), here, user_id=BILAL, role=Role.GUEST)
+
+    found = (await room.explain.of_event(user(BILAL), here)).traces
+
+    assert {(each.state, each.reason) for each in found} == {
+        (State.NOT_CONCERNED, "guests are not told of the event itself")
+    }
+
+
+async def _asked(room):
+    """Amina's event in April, and a task that is spoken of as usual."""
+    await room.people.put(user(AMINA), zone="Africa/Algiers", locale="fr-DZ")
+    day = date(2026, 4, 2)
+    sheet = await room.events.create(
+        user(AMINA), title="Mariage", zone="Africa/Algiers", day=day, at=None, usual=True
+    )
+    usual = TaskDetails(usual=True)
+    task = await room.tasks.create(
+        user(AMINA), sheet.event.id, title="Fleurs", due=OnDay(day), details=usual
+    )
+    return sheet.event.id, task.id

@@ -298,6 +298,7 @@ def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
             alarms=alarms,
             guests=SqlGuestStore(database),
             almanac=almanac,
+            operating=operating,
             clock=clock,
         ),
         feeds=Feeds(
