@@ -113,10 +113,10 @@ class Asking:
     async def list_tasks(
         self, principal: Principal, asked: schemas.ListTasks
     ) -> schemas.TasksAnswer:
-        page = await self._tasks.of(
+        event, page = await self._tasks.of(
             principal, asked.event_id, cursor=asked.cursor, limit=asked.limit
         )
-        return bodies.tasks_answer(page)
+        return bodies.tasks_answer(event, page)
 
     async def get_task(
         self, principal: Principal, asked: schemas.OneTask
@@ -224,10 +224,10 @@ class Asking:
         self, principal: Principal, asked: schemas.ListFirings
     ) -> schemas.FiringsAnswer:
         user = asked.user_id if isinstance(asked, schemas.ListFiringsOf) else None
-        page = await self._explain.upcoming(
+        coming = await self._explain.upcoming(
             principal, cursor=asked.cursor, limit=asked.limit, user_id=_user(user)
         )
-        return firing_bodies.firings_answer(page)
+        return firing_bodies.firings_answer(coming)
 
     async def explain(
         self, principal: Principal, asked: schemas.OneTask

@@ -221,28 +221,27 @@ def task_answer(task: Task) -> schemas.TaskAnswer:
     )
 
 
-def task_details(sheet: Sheet) -> schemas.TaskDetailsAnswer:
-    task = sheet.task
-    assert task is not None, "the use case answers with a task or refuses"
-    due = due_on(task, sheet.event)
-    return schemas.TaskDetailsAnswer(
-        id=task.id,
-        event_id=task.event_id,
-        title=task.title,
-        due=due_body(task.due),
-        details=details_body(task.details),
-        assignee_id=task.assignee_id,
-        created_at=task.created_at,
-        done_at=task.done_at,
+def dated_task(task: Task, event: Event) -> schemas.DatedTaskAnswer:
+    due = due_on(task, event)
+    return schemas.DatedTaskAnswer(
+        **msgspec.structs.asdict(task_answer(task)),
         due_on=None if due is None else due.day,
         hijri=None if due is None else hijri_body(due.day),
-        compressed=is_compressed(task, sheet.event),
+        compressed=is_compressed(task, event),
+    )
+
+
+def task_details(sheet: Sheet) -> schemas.TaskDetailsAnswer:
+    assert sheet.task is not None, "the use case answers with a task or refuses"
+    return schemas.TaskDetailsAnswer(
+        **msgspec.structs.asdict(dated_task(sheet.task, sheet.event)),
         rules=[rule_body(rule) for rule in sheet.rules],
     )
 
 
-def tasks_answer(page: Page[Task]) -> schemas.TasksAnswer:
-    return schemas.TasksAnswer(tasks=[task_answer(task) for task in page.items], cursor=page.cursor)
+def tasks_answer(event: Event, page: Page[Task]) -> schemas.TasksAnswer:
+    tasks = [dated_task(task, event) for task in page.items]
+    return schemas.TasksAnswer(tasks=tasks, cursor=page.cursor)
 
 
 def rule_body(rule: Rule) -> schemas.RuleBody:

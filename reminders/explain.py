@@ -8,13 +8,12 @@ from uuid import UUID
 from kernel.clock import Clock
 from kernel.identity import Principal
 from kernel.ids import UserId
-from kernel.paging import Page
 from reminders.aftermath import Aftermath, Told
 from reminders.alarm import AlarmSync
 from reminders.alarm_ports import AlarmStore
 from reminders.authority import Act, acting_for_user, require, task_on
 from reminders.errors import EventNotFound, NotInEvent, NotInvited
-from reminders.firing import Firing, Settled
+from reminders.firing import Coming, Settled
 from reminders.guest import guest_id
 from reminders.guest_tracing import guest_traces, without_place
 from reminders.guests.ports import GuestStore
@@ -74,7 +73,7 @@ class Explain:
 
     async def upcoming(
         self, principal: Principal, *, cursor: str | None, limit: int, user_id: UserId | None = None
-    ) -> Page[Firing]:
+    ) -> Coming:
         """What the user will be reminded of within the horizon, the next first."""
         user = acting_for_user(principal, user_id)
         return await self._firings.upcoming(user, cursor=cursor, limit=limit)

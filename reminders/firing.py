@@ -1,6 +1,6 @@
 """Firings: one rule going off for one user, and what becomes of that."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -69,6 +69,15 @@ class Firing(msgspec.Struct, frozen=True):
     zone: str
     event_version: int
     task_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """A page of what a user will be told, and what its events and tasks are called by their ids."""
+
+    items: Sequence[Firing]
+    cursor: str | None
+    titles: Mapping[UUID, str]
 
 
 class Outcome(StrEnum):

@@ -1,29 +1,34 @@
 """Firings and explanations as bodies of the room's API. Pure."""
 
-from kernel.paging import Page
 from reminders import schemas, told_schemas
 from reminders.aftermath import Told
 from reminders.explain import Explained
-from reminders.firing import Firing
+from reminders.firing import ABOUT_EVENT, Coming
+from reminders.identity import collapse_key
 from reminders.times import ZONE_DATA_VERSION, wall_of
 from reminders.tracing import Trace
 
 
-def firings_answer(page: Page[Firing]) -> schemas.FiringsAnswer:
+def firings_answer(coming: Coming) -> schemas.FiringsAnswer:
+    titles = coming.titles
     firings = [
         schemas.FiringBody(
+            firing=collapse_key(firing.dedupe_key),
             due_at=firing.due_at,
             wall=wall_of(firing.due_at, firing.zone).isoformat(),
             zone=firing.zone,
             event_id=firing.event_id,
-            task_id=firing.task_id,
+            event_title=titles.get(firing.event_id, ""),
+            task_id=None if firing.firing_class in ABOUT_EVENT else firing.task_id,
+            # In the place of a task may stand the event, which has a title too.
+            task_title=None if firing.firing_class in ABOUT_EVENT else titles.get(firing.task_id),
             rule_id=firing.rule_id,
             user_id=firing.user_id,
             firing_class=str(firing.firing_class),
         )
-        for firing in page.items
+        for firing in coming.items
     ]
-    return schemas.FiringsAnswer(firings=firings, cursor=page.cursor)
+    return schemas.FiringsAnswer(firings=firings, cursor=coming.cursor)
 
 
 def explanation_answer(explained: Explained) -> schemas.ExplanationAnswer:

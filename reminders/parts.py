@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from uuid import UUID, uuid5
 
 from kernel.clock import Clock
@@ -116,8 +116,9 @@ class Parts:
             ]
             today = wall_of(now, event.zone).date()
             tasks = [
-                replace(task, created_by=creator)
-                for item in chosen.tasks
+                # Tasks are listed as they were made: what is due first first.
+                replace(task, created_by=creator, created_at=now + timedelta(microseconds=number))
+                for number, item in enumerate(chosen.tasks)
                 if (task := _task(event, chosen, item, locale, today, now)).id not in present
             ]
             if sheet.task_count + len(tasks) > limits.TASKS:

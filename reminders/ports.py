@@ -12,6 +12,7 @@ from reminders.action import Acted, Actionable
 from reminders.budget import Ask
 from reminders.event_saying import Around
 from reminders.firing import (
+    Coming,
     DueFiring,
     Firing,
     FiringClass,
@@ -251,7 +252,7 @@ class FiringStore(Protocol):
         """
         ...
 
-    async def upcoming(self, user_id: UserId, *, cursor: str | None, limit: int) -> Page[Firing]:
+    async def upcoming(self, user_id: UserId, *, cursor: str | None, limit: int) -> Coming:
         """The user's waiting firings, the next one first."""
         ...
 

@@ -218,12 +218,15 @@ class TaskAnswer(Reply, frozen=True, kw_only=True):
     done_at: datetime | None
 
 
-class TaskDetailsAnswer(TaskAnswer, frozen=True, kw_only=True):
+class DatedTaskAnswer(TaskAnswer, frozen=True, kw_only=True):
     """With the day that its due means at present; `compressed` when that is later than usual."""
 
     due_on: date | None
     hijri: HijriBody | None
     compressed: bool
+
+
+class TaskDetailsAnswer(DatedTaskAnswer, frozen=True, kw_only=True):
     rules: list[RuleBody]
 
 
@@ -232,16 +235,22 @@ class SnoozedAnswer(Reply, frozen=True, kw_only=True):
 
 
 class TasksAnswer(Reply, frozen=True, kw_only=True):
-    tasks: list[TaskAnswer]
+    tasks: list[DatedTaskAnswer]
     cursor: str | None
 
 
 class FiringBody(Reply, frozen=True, kw_only=True):
+    """`firing` names it in pushes, alarms and explanations. What is about the event itself has
+    no task."""
+
+    firing: str
     due_at: datetime
     wall: str
     zone: str
     event_id: UUID
-    task_id: UUID
+    event_title: str
+    task_id: UUID | None
+    task_title: str | None
     rule_id: UUID
     user_id: str
     firing_class: str

@@ -16,7 +16,7 @@ from reminders.errors import EventFull, EventNotFound, IdTaken
 from reminders.fitting import check_assignee, check_due, check_parent, check_vendor
 from reminders.ports import CalendarStore, Change, Decide, TakeBack
 from reminders.series import begun, completed, reopened
-from reminders.types import DueSpec, Sheet, Task, TaskDetails
+from reminders.types import DueSpec, Event, Sheet, Task, TaskDetails
 
 
 class Tasks:
@@ -85,13 +85,13 @@ class Tasks:
 
     async def of(
         self, principal: Principal, event_id: UUID, *, cursor: str | None, limit: int
-    ) -> Page[Task]:
-        """The event's tasks, in the order they were made."""
+    ) -> tuple[Event, Page[Task]]:
+        """The event, and its tasks in the order they were made."""
         sheet = await self._store.sheet(event_id)
         if sheet is None:
             raise EventNotFound("There is no such event.")
         require(principal, sheet, Act.SEE)
-        return await self._store.tasks_of(event_id, cursor=cursor, limit=limit)
+        return sheet.event, await self._store.tasks_of(event_id, cursor=cursor, limit=limit)
 
     async def update(
         self,

@@ -19,16 +19,15 @@ from kernel.adapters.among import AMONG
 from kernel.adapters.database import Database
 from kernel.adapters.plans import by_keys
 from kernel.ids import UserId
-from kernel.paging import Page
 from reminders.adapters.firing_columns import firing_of
 from reminders.adapters.firing_log import settled_about
-from reminders.adapters.mapping import EVENTS, FIRINGS, LOG, MARKS, event_of
+from reminders.adapters.mapping import EVENTS, FIRINGS, LOG, MARKS, TASKS, event_of
 from reminders.adapters.places import one_page, page_of
 from reminders.adapters.plan_inputs import inputs_of, record_of, waiting_of
 from reminders.adapters.plan_rows import Difference, write
 from reminders.adapters.settling import DueRows, due_firing, settle, with_truth
 from reminders.adapters.usual_path import Usual, settle_usual, take
-from reminders.firing import DueFiring, Firing, Judgement, Look, Outcome, Settled, Tally
+from reminders.firing import Coming, DueFiring, Firing, Judgement, Look, Outcome, Settled, Tally
 from reminders.identity import SHARDS
 from reminders.ports import Backlog, Reconciled
 from reminders.types import Inputs
@@ -134,12 +133,22 @@ class SqlFiringStore:
         except (sa.exc.DataError, sa.exc.IntegrityError):
             return await self._fire_one_by_one(due, judge, now)
 
-    async def upcoming(self, user_id: UserId, *, cursor: str | None, limit: int) -> Page[Firing]:
+    async def upcoming(self, user_id: UserId, *, cursor: str | None, limit: int) -> Coming:
         query = sa.select(FIRINGS).where(FIRINGS.c.user_id == user_id)
         page = one_page(query, FIRINGS.c.due_at, FIRINGS.c.id, cursor=cursor, limit=limit)
         async with self._database.reading() as connection:
             rows = list(await connection.execute(page))
-        return page_of(rows, firing_of, at="due_at", limit=limit)
+            shown = page_of(rows, firing_of, at="due_at", limit=limit)
+            called = sa.union_all(
+                sa.select(EVENTS.c.id, EVENTS.c.title).where(
+                    EVENTS.c.id.in_({each.event_id for each in shown.items})
+                ),
+                sa.select(TASKS.c.id, TASKS.c.title).where(
+                    TASKS.c.id.in_({each.task_id for each in shown.items})
+                ),
+            )
+            titles = {row.id: row.title for row in await connection.execute(called)}
+        return Coming(shown.items, shown.cursor, titles)
 
     async def settled(self, task_id: UUID, user_id: UserId) -> Sequence[Settled]:
         async with self._database.reading() as connection:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from html import escape
 from urllib.parse import urlencode
 
-from reminders.overview.markup import instant, ltr, table
+from reminders.overview.markup import instant, ltr, table, wall
 from reminders.overview.schemas import FoundBody
 from reminders.overview.words import Words
-from reminders.schemas import ExplanationAnswer, FiringsAnswer
+from reminders.schemas import ExplanationAnswer, FiringBody, FiringsAnswer
 
 
 def found_section(found: FoundBody, words: Words) -> Iterator[str]:
@@ -48,9 +48,9 @@ def _explanation(explained: ExplanationAnswer, words: Words) -> Iterator[str]:
         (
             f"<b>{escape(each.state)}</b><br><bdi>{escape(each.reason)}</bdi>",
             "" if each.due_at is None else instant(each.due_at),
-            f"{ltr(each.wall or '')} {ltr(each.zone or '')}",
+            f"{wall(each.wall or '')} {ltr(each.zone or '')}",
             f"<bdi>{escape(each.moved_by or '')}</bdi>",
-            f"{escape(each.layer)} <code>{each.rule_id}</code>",
+            f"<bdi>{escape(each.lead)}</bdi><br>{escape(each.layer)} <code>{each.rule_id}</code>",
         )
         for each in explained.traces
     ]
@@ -75,13 +75,22 @@ def _coming(coming: FiringsAnswer, words: Words) -> str:
         return f"<p>{escape(words.none_found)}</p>"
     rows = [
         (
-            f"{instant(each.due_at)}<br>{ltr(each.wall)} {ltr(each.zone)}",
+            f"{instant(each.due_at)}<br>{wall(each.wall)} {ltr(each.zone)}",
             f"<code>{escape(each.firing_class)}</code>",
-            _link(str(each.event_id), event_id=str(each.event_id), user_id=each.user_id),
+            _about(each),
         )
         for each in coming.firings
     ]
     return table((words.when, words.firing_class, words.event), rows)
+
+
+def _about(firing: FiringBody) -> str:
+    event, user = str(firing.event_id), firing.user_id
+    found = _link(firing.event_title, event_id=event, user_id=user)
+    if firing.task_id is None:
+        return found
+    task = _link(firing.task_title or "", event_id=event, task_id=str(firing.task_id), user_id=user)
+    return f"{task}<br>{found}"
 
 
 def _link(said: str, **asked: str | None) -> str:

@@ -38,6 +38,11 @@ def instant(at: datetime) -> str:
     return f'<time dir="ltr" datetime="{at.isoformat()}">{at:%Y-%m-%d %H:%M:%S}</time>'
 
 
+def wall(text: str) -> str:
+    """A wall time as it is in answers, to the minute or second that it has."""
+    return ltr(text.replace("T", " "))
+
+
 def ltr(text: str) -> str:
     """A text that is read from the left whatever is around it."""
     return f'<bdi dir="ltr">{escape(text)}</bdi>'

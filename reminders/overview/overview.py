@@ -10,11 +10,10 @@ from uuid import UUID
 from kernel.clock import Clock
 from kernel.errors import InvalidInput, Refusal
 from kernel.identity import Principal, Scope
-from kernel.paging import Page
 from reminders.catching_up import BEHIND
 from reminders.events import Events
 from reminders.explain import Explain, Explained
-from reminders.firing import Firing, FiringClass
+from reminders.firing import Coming, FiringClass
 from reminders.limits import checked_user
 from reminders.operating import Operating
 from reminders.oversight import Dead, Forecast, Minute
@@ -83,7 +82,7 @@ class Found:
     asked: Asked
     sheet: Sheet | None = None
     tasks: Sequence[Task] = ()
-    coming: Page[Firing] | None = None
+    coming: Coming | None = None
     explained: Explained | None = None
     refused: str = ""
 
@@ -151,7 +150,7 @@ class Overview:
         explained = None
         if task_id is None:
             sheet = await self._events.get(principal, event_id)
-            page = await self._tasks.of(principal, event_id, cursor=None, limit=LISTED)
+            _, page = await self._tasks.of(principal, event_id, cursor=None, limit=LISTED)
             tasks = page.items
             if user_id is not None:
                 explained = await self._explain.of_event(principal, event_id, user_id=user_id)

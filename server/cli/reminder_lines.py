@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reminders.firing import ABOUT_EVENT
-
 
 def forecast_lines(found: Mapping[str, Any], *, minutes: bool) -> Iterator[str]:
     """The forecast by hour, each with its busiest minute, or by minute; then by class."""
@@ -32,10 +30,11 @@ def forecast_lines(found: Mapping[str, Any], *, minutes: bool) -> Iterator[str]:
 def firing_line(firing: Mapping[str, Any]) -> str:
     """One coming reminder; about the event itself, or a guest's answer, it has no task."""
     about = f"event {firing['event_id']}"
-    if firing["firing_class"] not in ABOUT_EVENT:
+    if firing["task_id"] is not None:
         about += f"  task {firing['task_id']}"
     wall = f"{firing['wall']} {firing['zone']}"
-    return f"{firing['due_at']}  {wall}  {firing['firing_class']}  {about}"
+    title = firing["task_title"] or firing["event_title"]
+    return f"{firing['due_at']}  {wall}  {firing['firing_class']}  {about}  {title}"
 
 
 def trace_lines(trace: Mapping[str, Any]) -> Iterator[str]:

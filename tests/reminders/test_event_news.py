@@ -9,6 +9,7 @@ from kernel.ids import UserId
 from reminders.defaults import Own
 from reminders.errors import AnchorNotFound, EventNotFound, NotInEvent
 from reminders.firing import FiringClass
+from reminders.firing_bodies import firings_answer
 from reminders.person import Digests, Occasion, Ramadan, UsualLead
 from reminders.times import resolve, wall_of
 from reminders.tracing import State
@@ -101,6 +102,17 @@ async def test_on_the_eve_a_vendor_hears_of_their_own_tasks_alone(room, wedding)
         "when": "Friday 17 April at 19:00",
     }
     assert eves[AMINA].variables["open"] == 2
+
+
+async def test_what_comes_of_the_event_itself_is_listed_with_its_title_and_no_task(room, wedding):
+    room.clock.move(days=11)
+    await room.planner.step()
+
+    listed = firings_answer(await room.explain.upcoming(user(AMINA), cursor=None, limit=9))
+
+    assert {(each.event_title, each.task_id, each.task_title) for each in listed.firings} == {
+        ("Mariage", None, None)
+    }
 
 
 async def test_on_the_day_at_eight_and_before_a_vendors_call(anywhere):

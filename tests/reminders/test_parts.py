@@ -28,7 +28,8 @@ async def wedding(room, day=DAY):
 
 
 async def tasks_of(room, of):
-    return (await room.tasks.of(user(AMINA), of.id, cursor=None, limit=400)).items
+    _, page = await room.tasks.of(user(AMINA), of.id, cursor=None, limit=400)
+    return page.items
 
 
 days = st.dates(date(2010, 1, 1), date(2090, 1, 1))
@@ -129,6 +130,16 @@ async def test_a_checklist_begun_in_time_needs_no_place_to_start(room):
     begun = await room.parts.begin(user(AMINA), of.id, type_name="wedding", locale="fr-DZ")
 
     assert begun.start_here == ()
+
+
+async def test_a_checklist_is_listed_as_it_is_due(room):
+    of = await wedding(room, DAY + timedelta(days=400))
+    await room.parts.begin(user(AMINA), of.id, type_name="wedding", locale="fr-DZ")
+
+    event = (await room.events.get(user(AMINA), of.id)).event
+    days = [due_on(each, event).day for each in await tasks_of(room, of)]
+
+    assert days == sorted(days)
 
 
 async def test_beginning_a_checklist_again_keeps_what_was_changed(anywhere):

@@ -103,8 +103,12 @@ async def test_a_wedding_is_planned_through_the_api(ask, room):
     (firing,) = (await ask("firings.list"))["firings"]
     assert firing["wall"] == "2026-03-09T12:30:00"
     assert firing["zone"] == "Europe/Paris"
+    assert (firing["task_title"], firing["event_title"]) == (task["title"], event["title"])
     assert firing["due_at"] == "2026-03-09T11:30:00Z"
+    (listed,) = (await ask("tasks.list", **here))["tasks"]
+    assert (listed["due_on"], listed["compressed"]) == ("2026-03-09", False)
     explained = await ask("firings.explain", **there)
+    assert explained["traces"][0]["firing"] == firing["firing"]
     assert explained["traces"][0]["utc_offset_seconds"] == 3600
     assert re.fullmatch(r"20\d\d[a-z]", explained["zone_data"])
 
@@ -149,7 +153,7 @@ async def test_a_server_plans_on_behalf_of_users(ask):
     assert [each["id"] for each in listed["events"]] == [event["id"]]
     there = {**here, "task_id": task["id"], "user_id": AMINA}
     explained = await ask("firings.explain_for", server(), **there)
-    assert explained["traces"][0]["state"] == "planned"
+    assert explained["traces"][0]["state"] == "held"
     firings = await ask("firings.list_for", server(), user_id=AMINA)
     assert firings == {"firings": [], "cursor": None}
     assert (await ask("events.rename_for", server(), **here, title="عرس"))["title"] == "عرس"

@@ -44,8 +44,8 @@ async def imported(room, event_id, *components, who=user(AMINA)):  # noqa: B008
 
 async def tasks(room, event_id):
     """The last in the alphabet first."""
-    found = (await room.tasks.of(user(AMINA), event_id, cursor=None, limit=100)).items
-    return sorted(found, key=lambda task: task.title, reverse=True)
+    _, page = await room.tasks.of(user(AMINA), event_id, cursor=None, limit=100)
+    return sorted(page.items, key=lambda task: task.title, reverse=True)
 
 
 async def rules(room, event_id):
