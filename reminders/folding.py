@@ -30,7 +30,8 @@ def caught_up(said: Sequence[Said], *, now: datetime) -> list[Said]:
     """The same, with what an outage made late for one user folded: all but the one of the
     highest class, if there is one such.
 
-    Two are told by themselves; and so is what users timed, and the event's own news.
+    Where that leaves one alone it is told by itself as well; and so is what users timed, and
+    the event's own news.
     """
     late: dict[UserId, list[Said]] = defaultdict(list)
     for each in said:
