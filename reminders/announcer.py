@@ -83,7 +83,9 @@ class Announcer:
             ends[key] = due, judgement
             changed.add(key)
 
-        handed = await self._store.handed([handed_of(entry.payload) for entry in entries])
+        handed = await self._store.handed(
+            [each for entry in entries for each in handed_of(entry.payload)]
+        )
         news = {due.event.id for due, _ in handed if due.firing.firing_class in _AROUND}
         around = await self._store.around(news) if news else {}
         for due, recorded in handed:

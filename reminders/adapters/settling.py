@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.adapters.database import Database
 from kernel.adapters.sql_outbox import write_entries
+from kernel.ids import UserId
 from kernel.outbox import Entry
 from reminders.adapters.firing_columns import firing_of
 from reminders.adapters.guest_columns import GUESTS, opted_out
@@ -32,7 +32,7 @@ from reminders.days import MAIN
 from reminders.event_news import MOVED
 from reminders.firing import DueFiring, Firing, FiringClass, Judgement, Outcome, Tally
 from reminders.guest import Answer
-from reminders.handed import REMINDER, handed_payload
+from reminders.handed import LATE, REMINDER, handed_payload, late_payload
 from reminders.handover import PLANNED_OTHERWISE
 from reminders.types import Role
 from reminders.usual import FIRST_USUAL, LAST_USUAL
@@ -109,6 +109,8 @@ async def settle(
     connection: AsyncConnection,
     judged: Sequence[tuple[Selected, Judgement]],
     now: datetime,
+    *,
+    by_user: bool = False,
 ) -> Sequence[Tally]:
     """Record, hand over and remove; the log decides which firings are settled for the first
     time, so that one that was planned twice by a race still goes off once."""
@@ -120,20 +122,16 @@ async def settle(
     otherwise = Judgement(Outcome.SUPERSEDED, PLANNED_OTHERWISE)
     final += ((row, otherwise) for row in stale if row.due_at <= now)
     first = await _record(database, connection, final, now)
-    entries: list[tuple[tuple[datetime, str], Entry]] = []
+    gone_off: list[Firing] = []
     tallies: dict[tuple[FiringClass, Outcome | None, str], list[float]] = defaultdict(list)
     for row, judgement in judged:
         news = judgement.outcome in UNSETTLED or row.dedupe_key in first
         if news and judgement.outcome in _HANDED_OVER:
-            due_at = max(row.due_at, now)
-            entry = Entry(REMINDER, handed_payload(firing_of(row)), due_at=due_at)
-            entries.append(((due_at, row.user_id), entry))
+            gone_off.append(firing_of(row))
         end = (judgement.outcome, judgement.reason) if news else (None, "")
         kind = FiringClass(row.firing_class), *end
         tallies[kind].append((now - row.due_at).total_seconds())
-    # What is said at once to one user is said together, if the relay takes it together.
-    entries.sort(key=itemgetter(0))
-    await write_entries(connection, [entry for _, entry in entries], now)
+    await write_entries(connection, (_late if by_user else _each)(gone_off, now), now)
     if stale:
         marks = [{"event_id": key, "marked_at": now} for key in {row.event_id for row in stale}]
         await connection.execute(MARKS.insert(), marks)
@@ -149,6 +147,24 @@ async def settle(
         Tally(firing_class, outcome, lateness, reason)
         for (firing_class, outcome, reason), lateness in tallies.items()
     ]
+
+
+def _each(gone_off: Sequence[Firing], now: datetime) -> list[Entry]:
+    """An entry for each. What is said at once to one user is said together, if the relay takes
+    it together."""
+    at = {firing.dedupe_key: max(firing.due_at, now) for firing in gone_off}
+    ordered = sorted(gone_off, key=lambda firing: (at[firing.dedupe_key], firing.user_id))
+    return [
+        Entry(REMINDER, handed_payload(firing), due_at=at[firing.dedupe_key]) for firing in ordered
+    ]
+
+
+def _late(gone_off: Sequence[Firing], now: datetime) -> list[Entry]:
+    """An entry for each user."""
+    of: dict[UserId, list[Firing]] = defaultdict(list)
+    for firing in gone_off:
+        of[firing.user_id].append(firing)
+    return [Entry(LATE, late_payload(firings), due_at=now) for firings in of.values()]
 
 
 async def _record(

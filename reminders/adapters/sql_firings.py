@@ -129,7 +129,7 @@ class SqlFiringStore:
     ) -> Sequence[Tally]:
         due = _due(shard, look, limit)
         try:
-            return await self._fire(due, judge, usual, now)
+            return await self._fire(due, judge, usual, now, look.by_user)
         except (sa.exc.DataError, sa.exc.IntegrityError):
             return await self._fire_one_by_one(due, judge, now)
 
@@ -178,23 +178,28 @@ class SqlFiringStore:
             return (await connection.execute(LOG.delete().where(key.in_(old)))).rowcount
 
     async def _fire(
-        self, due: sa.Select[Any], judge: Judge, usual: Usual, now: datetime
+        self, due: sa.Select[Any], judge: Judge, usual: Usual, now: datetime, by_user: bool
     ) -> Sequence[Tally]:
         async with self._database.transaction() as connection:
             await by_keys(connection)
             taken = await take(connection, due, usual)
-            tallies, remain = await settle_usual(connection, taken, now)
+            tallies, remain = await settle_usual(connection, taken, now, by_user=by_user)
             if not remain:
                 return tallies
             left = sa.select(FIRINGS).where(FIRINGS.c.id.in_(taken.left))
-            return [*tallies, *await self._judge(connection, left, judge, now)]
+            return [*tallies, *await self._judge(connection, left, judge, now, by_user)]
 
     async def _judge(
-        self, connection: AsyncConnection, due: DueRows, judge: Judge, now: datetime
+        self,
+        connection: AsyncConnection,
+        due: DueRows,
+        judge: Judge,
+        now: datetime,
+        by_user: bool = False,
     ) -> Sequence[Tally]:
         rows = list(await connection.execute(with_truth(due)))
         judged = [(row, judge(due_firing(row))) for row in rows]
-        return await settle(self._database, connection, judged, now)
+        return await settle(self._database, connection, judged, now, by_user=by_user)
 
     async def _fire_one_by_one(
         self, due: sa.Select[Any], judge: Judge, now: datetime

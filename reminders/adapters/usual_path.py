@@ -73,9 +73,12 @@ async def take(connection: AsyncConnection, due: sa.Select[Any], usual: Usual) -
 
 
 async def settle_usual(
-    connection: AsyncConnection, taken: Taken, now: datetime
+    connection: AsyncConnection, taken: Taken, now: datetime, *, by_user: bool = False
 ) -> tuple[Sequence[Tally], bool]:
-    """Settle what can be; how often what came of it, and whether firings of `left` remain."""
+    """Settle what can be; how often what came of it, and whether firings of `left` remain.
+
+    What goes off `by_user` is one entry of the outbox for each.
+    """
     dialect = _DIALECTS[connection.dialect.name]
     values = {
         "taken": dialect.ids([*taken.usual, *taken.left]),
@@ -84,7 +87,7 @@ async def settle_usual(
     }
     remain = False
     tallies: list[Tally] = []
-    for row in await dialect.settle(connection, values):
+    for row in await dialect.settle(connection, values, by_user):
         if row.outcome == LEFT:
             remain = True
             continue
@@ -111,7 +114,7 @@ def _habits_of(row: Selected) -> Habits:
 class _Dialect:
     """How lists go to a database and come back from it."""
 
-    settle: Callable[[AsyncConnection, Mapping[str, Any]], Awaitable[sa.CursorResult[Any]]]
+    settle: Callable[[AsyncConnection, Mapping[str, Any], bool], Awaitable[sa.CursorResult[Any]]]
     gather: Callable[[sa.ColumnElement[Any]], sa.ColumnElement[Any]]
     ids: Callable[[Collection[UUID]], Any]
     ids_of: Callable[[Any], Sequence[UUID]]

@@ -95,6 +95,16 @@ _HAND_OVER = """
     ORDER BY {released}, judged.user_id, judged.due_at, judged.id
 """
 
+_HAND_OVER_BY_USER = """
+    INSERT INTO outbox (kind, payload, channel, "offset", transaction_id, created_at, due_at,
+                        fence, attempts)
+    SELECT 'reminders.late', {payloads}, '', 0, {transaction}, {now}, {now}, 0, 0
+    FROM judged WHERE outcome IN ('fired', 'folded')
+    GROUP BY user_id
+"""
+
+_HAND_OVERS = {False: _HAND_OVER, True: _HAND_OVER_BY_USER}
+
 _MARK = """
     INSERT INTO plan_dirty (event_id, marked_at)
     SELECT DISTINCT event_id, {now} FROM judged WHERE outcome = 'stale_replanned'
@@ -105,6 +115,12 @@ _REMOVE = "DELETE FROM firings WHERE id IN (SELECT id FROM judged WHERE outcome 
 _NOW = sa.bindparam("now", type_=Instant())
 
 # --- PostgreSQL: one statement, whose parts all see what was true at its beginning ------------
+
+_HANDED_ON_POSTGRESQL = """json_build_object(
+        'key', encode(dedupe_key, 'hex'), 'day', nominal_day, 'zone', zone,
+        'useful_until', CAST(extract(epoch FROM useful_until) * 1000000 AS bigint),
+        'grace', grace_seconds, 'event_version', event_version, 'task_version', task_version
+    )"""
 
 _ON_POSTGRESQL = {
     "over": _OVER,
@@ -122,11 +138,8 @@ _ON_POSTGRESQL = {
     "otherwise": PLANNED_OTHERWISE,
     "released": "greatest(due_at, :now)",
     "transaction": "CAST(CAST(pg_current_xact_id() AS text) AS bigint)",
-    "payload": """CAST(json_build_object(
-        'key', encode(dedupe_key, 'hex'), 'day', nominal_day, 'zone', zone,
-        'useful_until', CAST(extract(epoch FROM useful_until) * 1000000 AS bigint),
-        'grace', grace_seconds, 'event_version', event_version, 'task_version', task_version
-    ) AS text)""",
+    "payload": f"CAST({_HANDED_ON_POSTGRESQL} AS text)",
+    "payloads": f"CAST(json_agg({_HANDED_ON_POSTGRESQL}) AS text)",
 }
 
 _ALL = """
@@ -139,26 +152,36 @@ _ALL = """
     FROM judged GROUP BY outcome, firing_class, reason
 """
 
-_SETTLE_ON_POSTGRESQL = sa.text(
-    _ALL.format(
-        judged=_JUDGED.format(**_ON_POSTGRESQL),
-        reason=_REASON,
-        record=_RECORD.format(**_ON_POSTGRESQL),
-        hand_over=_HAND_OVER.format(**_ON_POSTGRESQL),
-        mark=_MARK.format(**_ON_POSTGRESQL),
-        remove=_REMOVE,
-    )
-).bindparams(_NOW)
+_SETTLE_ON_POSTGRESQL = {
+    by_user: sa.text(
+        _ALL.format(
+            judged=_JUDGED.format(**_ON_POSTGRESQL),
+            reason=_REASON,
+            record=_RECORD.format(**_ON_POSTGRESQL),
+            hand_over=hand_over.format(**_ON_POSTGRESQL),
+            mark=_MARK.format(**_ON_POSTGRESQL),
+            remove=_REMOVE,
+        )
+    ).bindparams(_NOW)
+    for by_user, hand_over in _HAND_OVERS.items()
+}
 
 
 async def settle_on_postgresql(
-    connection: AsyncConnection, values: Mapping[str, Any]
+    connection: AsyncConnection, values: Mapping[str, Any], by_user: bool
 ) -> sa.CursorResult[Any]:
-    """Settle the firings `taken`: per outcome and class, how late each was."""
-    return await connection.execute(_SETTLE_ON_POSTGRESQL, values)
+    """Settle the firings `taken`: per outcome and class, how late each was. What goes off is
+    handed over one by one, or `by_user`: all of one user's in one."""
+    return await connection.execute(_SETTLE_ON_POSTGRESQL[by_user], values)
 
 
 # --- SQLite: one after the other, over a table of its own -------------------------------------
+
+_HANDED_ON_SQLITE = """json_object(
+        'key', lower(hex(dedupe_key)), 'day', nominal_day, 'zone', zone,
+        'useful_until', useful_until,
+        'grace', grace_seconds, 'event_version', event_version, 'task_version', task_version
+    )"""
 
 _ON_SQLITE = {
     "over": _OVER,
@@ -176,19 +199,19 @@ _ON_SQLITE = {
     "otherwise": PLANNED_OTHERWISE,
     "released": "max(due_at, :now)",
     "transaction": "0",
-    "payload": """json_object(
-        'key', lower(hex(dedupe_key)), 'day', nominal_day, 'zone', zone,
-        'useful_until', useful_until,
-        'grace', grace_seconds, 'event_version', event_version, 'task_version', task_version
-    )""",
+    "payload": _HANDED_ON_SQLITE,
+    "payloads": f"json_group_array({_HANDED_ON_SQLITE})",
 }
 
 _JUDGE_ON_SQLITE = sa.text(
     "CREATE TEMP TABLE judged AS " + _JUDGED.format(**_ON_SQLITE)
 ).bindparams(_NOW)
-_WRITE_ON_SQLITE = [
-    sa.text(each.format(**_ON_SQLITE)).bindparams(_NOW) for each in (_RECORD, _HAND_OVER, _MARK)
-]
+_WRITE_ON_SQLITE = {
+    by_user: [
+        sa.text(each.format(**_ON_SQLITE)).bindparams(_NOW) for each in (_RECORD, hand_over, _MARK)
+    ]
+    for by_user, hand_over in _HAND_OVERS.items()
+}
 _TELL = """
     SELECT outcome, firing_class, {reason} AS reason,
         json_group_array((:now - due_at) / 1e6) AS lateness
@@ -198,13 +221,13 @@ _TELL_ON_SQLITE = sa.text(_TELL.format(**_ON_SQLITE)).bindparams(_NOW)
 
 
 async def settle_on_sqlite(
-    connection: AsyncConnection, values: Mapping[str, Any]
+    connection: AsyncConnection, values: Mapping[str, Any], by_user: bool
 ) -> sa.CursorResult[Any]:
     """The same."""
     now = {"now": values["now"]}
     await connection.execute(sa.text("DROP TABLE IF EXISTS temp.judged"))
     await connection.execute(_JUDGE_ON_SQLITE, values)
-    for statement in _WRITE_ON_SQLITE:
+    for statement in _WRITE_ON_SQLITE[by_user]:
         await connection.execute(statement, now)
     await connection.execute(sa.text(_REMOVE))
     return await connection.execute(_TELL_ON_SQLITE, now)

@@ -41,7 +41,7 @@ from reminders.explain import Explain
 from reminders.feeds.feeds import Feeds
 from reminders.forgetting import Forgetting
 from reminders.guests.guests import Guests
-from reminders.handed import REMINDER
+from reminders.handed import LATE, REMINDER
 from reminders.imports.imports import Imports
 from reminders.moving import Moving
 from reminders.news import EVENT_CHANGED
@@ -183,7 +183,7 @@ class Calendar:
         ground = self._ground
         ground.handlers[EVENT_CHANGED] = Newsroom(live=live).handle
         ground.handlers[ALARMS_CHANGED] = AlarmNews(live=live, clock=ground.clock).handle
-        ground.handlers[REMINDER] = Announcer(
+        announcer = Announcer(
             store=SqlSayingStore(ground.database),
             almanac=self._almanac,
             operating=self._operating,
@@ -192,7 +192,8 @@ class Calendar:
             default_locale=ground.settings.scheduler.default_locale,
             signer=self._signer,
             opting=self._opting,
-        ).handle
+        )
+        ground.handlers[REMINDER] = ground.handlers[LATE] = announcer.handle
 
     def scheduler(self) -> None:
         """Firings are planned, and go off when they are due."""

@@ -16,7 +16,7 @@ from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_firings import SqlFiringStore
 from reminders.adapters.sql_operating import SqlOperatingStore
 from reminders.firing import FiringClass, Judgement, Look, Outcome, Tally
-from reminders.handed import REMINDER, handed_of, handed_payload
+from reminders.handed import LATE, REMINDER, handed_of, handed_payload
 from reminders.identity import shard_of
 from reminders.oversight import Deed
 from reminders.ports import Reconciled
@@ -102,14 +102,12 @@ def never_usual(_class, _habits):
     return False
 
 
-async def fire_all(store, judge=None, *, now=START, limit=500):
+async def fire_all(store, judge=None, *, now=START, limit=500, by_user=False):
     """How many firings came to which end: as usual, or each as `judge` says."""
-    usual = never_usual if judge else as_usual
+    usual, look = never_usual if judge else as_usual, Look(now, by_user=by_user)
     ends = Counter()
-    for shard in await store.due_shards(Look(now)):
-        for tally in await store.fire_due(
-            shard, judge, usual, look=Look(now), now=now, limit=limit
-        ):
+    for shard in await store.due_shards(look):
+        for tally in await store.fire_due(shard, judge, usual, look=look, now=now, limit=limit):
             ends[tally.outcome] += len(tally.lateness)
     return ends
 
@@ -136,7 +134,7 @@ async def wait_again(database, waiting):
 async def handed_over(database):
     """What the outbox holds of firings; what else it holds is told by other hands."""
     found = await rows(database, OUTBOX)
-    return [handed_of(each.payload.encode()) for each in found if each.kind == REMINDER]
+    return [handed_of(each.payload.encode()) for each in found if each.kind in (REMINDER, LATE)]
 
 
 async def test_reconciling_writes_the_plan_and_the_second_time_nothing(store, calendar, database):
@@ -377,6 +375,29 @@ async def test_a_stale_firing_is_removed_and_its_plan_decides_whether_it_waits_a
     assert await store.to_plan(top_up_before=LONG_BEFORE, limit=9, without=()) == [wedding.id]
     assert await reconcile(store, wedding) == Reconciled(added=2)
     assert await count(database, LOG) == 0
+
+
+@pytest.mark.parametrize("judge", [None, fire])
+async def test_all_of_a_user_goes_off_in_one_where_users_are_looked_at(
+    store, calendar, database, judge
+):
+    wedding = await wedding_with(calendar, tasks=3, users=(AMINA, BILAL))
+    await reconcile(store, wedding)
+    waiting = [
+        handed
+        for user in (AMINA, BILAL)
+        for each in (await store.upcoming(user, cursor=None, limit=9)).items
+        for handed in handed_of(handed_payload(each))
+    ]
+
+    ends = await fire_all(store, judge, limit=1, by_user=True)
+
+    assert ends == {Outcome.FIRED: 6}
+    handed = await handed_over(database)
+    assert [len(each) for each in handed] == [3, 3]
+    assert {each.key: each for some in handed for each in some} == {
+        each.key: each for each in waiting
+    }
 
 
 async def test_what_waits_beyond_its_time_and_is_planned_no_more_is_on_record_until_it_is(

@@ -54,7 +54,8 @@ async def reconcile(firings, wedding):
 
 
 def handed(firing):
-    return handed_of(handed_payload(firing))
+    (found,) = handed_of(handed_payload(firing))
+    return found
 
 
 async def test_what_was_handed_over_is_the_firing_with_what_is_true_now(

@@ -6,10 +6,12 @@ from datetime import date, datetime, time, timedelta
 import pytest
 
 from kernel.adapters.sql_leases import SqlLeases
+from kernel.notices import notice_of
 from kernel.workers import Pulse
 from reminders.adapters.sql_operating import SqlOperatingStore
-from reminders.catching_up import LateTurn
+from reminders.catching_up import BEHIND, LateTurn
 from reminders.firing import FiringClass
+from reminders.handed import LATE, REMINDER
 from reminders.scheduler import Scheduler, SchedulerOptions
 from reminders.times import resolve
 from reminders.types import CalendarLead, Offset, OnDay, Payment, Role, TaskDetails
@@ -165,6 +167,24 @@ async def test_one_user_is_told_the_most_important_by_itself_and_the_rest_in_one
     assert value_of(metrics, "reminders_said_total", **folded) == 3
     near = {"class": "policy_near"}
     assert value_of(metrics, "reminders_said_lateness_seconds_count", **near) == 1
+
+
+async def test_however_little_a_relay_takes_at_once_a_user_is_told_in_one(room, schedulers):
+    here = await wedding(room, BILAL, CELIA)
+    for minute in range(5):
+        await task(room, here, at=time(9, minute), title=f"{minute}")
+    await nobody_works_until(room, time(12))
+
+    await schedulers(per_second=100.0).step()
+
+    told = []
+    while taken := await room.outbox.claim(
+        [REMINDER, LATE], now=room.clock.now(), lease=BEHIND, limit=1
+    ):
+        told += await room.announcer.handle(taken)
+    notices = [notice_of(entry.payload) for entry in told]
+    assert sorted(notice.user_ids for notice in notices) == [(AMINA,), (BILAL,), (CELIA,)]
+    assert {(each.template, each.data["count"]) for each in notices} == {("task.missed", "5")}
 
 
 @on_sqlite

@@ -39,7 +39,7 @@ from reminders.explain import Explain
 from reminders.feeds.feeds import FeedOptions, Feeds
 from reminders.forgetting import Forgetting
 from reminders.guests.guests import Guests
-from reminders.handed import REMINDER
+from reminders.handed import LATE, REMINDER
 from reminders.imports.imports import ImportOptions, Imports
 from reminders.moving import Moving
 from reminders.operating import Operating
@@ -219,7 +219,7 @@ class Room:
 
     async def announce(self) -> None:
         """What went off and is due to be said is put into words, as the relay does it."""
-        if handed := await self.taken(REMINDER):
+        if handed := await self.taken(REMINDER, LATE):
             then = await self.announcer.handle(handed)
             await self.outbox.settle(handed, then=then, now=self.clock.now())
 
@@ -250,10 +250,10 @@ class Room:
                 found.append((await connection.execute(query)).scalar_one())
         return [each for each in found if each is not None]
 
-    async def taken(self, kind: str) -> list[Claimed]:
+    async def taken(self, *kinds: str) -> list[Claimed]:
         """What waits in the outbox and is due."""
         return await self.outbox.claim(
-            [kind], now=self.clock.now(), lease=timedelta(days=999), limit=1000
+            kinds, now=self.clock.now(), lease=timedelta(days=999), limit=1000
         )
 
 

@@ -22,7 +22,7 @@ from reminders.adapters.sql_digests import ITEMS
 from reminders.adapters.sql_operating import SqlOperatingStore
 from reminders.days import UNDO
 from reminders.firing import BUDGETED, Firing, FiringClass
-from reminders.handed import REMINDER
+from reminders.handed import LATE, REMINDER
 from reminders.person import Ramadan
 from reminders.placing import POLICY, POLITE
 from reminders.planner import LOOK_BACK
@@ -180,7 +180,7 @@ class Life:
         self.move(until)
         await self.work()
         handed = await self.room.outbox.claim(
-            [REMINDER], now=self.clock.now(), lease=LEASE, limit=1000
+            [REMINDER, LATE], now=self.clock.now(), lease=LEASE, limit=1000
         )
         if handed:
             await self.room.announcer.handle(handed)
@@ -363,7 +363,7 @@ _TO_DO = sa.select(
     _PLANNED.scalar_subquery(),
     sa.exists().where(
         WAITING,
-        OUTBOX.c.kind.in_([REMINDER, NOTICE]),
+        OUTBOX.c.kind.in_([REMINDER, LATE, NOTICE]),
         OUTBOX.c.due_at <= _NOW,
         sa.or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= _NOW),
     ),

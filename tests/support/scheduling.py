@@ -40,7 +40,7 @@ from reminders.adapters.sql_operating import SqlOperatingStore
 from reminders.adapters.sql_saying import SqlSayingStore
 from reminders.announcer import Announcer
 from reminders.firing import Firing, FiringClass
-from reminders.handed import REMINDER
+from reminders.handed import LATE, REMINDER
 from reminders.identity import collapse_key
 from reminders.scheduler import Scheduler, SchedulerOptions
 from server.wiring.deeds import recorded
@@ -123,7 +123,7 @@ def workers(
         ),
         Relay(
             outbox=SqlOutbox(database, clock),
-            handlers={REMINDER: announcer.handle},
+            handlers=dict.fromkeys([REMINDER, LATE], announcer.handle),
             clock=clock,
             metrics=metrics,
             options=RelayOptions(batch=batch, lease_seconds=lease_seconds, poll_seconds=0.1),
