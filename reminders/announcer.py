@@ -1,8 +1,9 @@
 """The announcer: puts what went off into words, when it is said."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from itertools import chain
 
 from kernel.clock import Clock
 from kernel.metrics import Metrics
@@ -72,60 +73,60 @@ class Announcer:
 
     async def handle(self, entries: Sequence[Claimed]) -> Sequence[Entry]:
         """The notices that say what a batch of firings is about."""
-        now = self._clock.now()
+        now, ends = self._clock.now(), _Ends()
+        said = await self._guarded(entries, ends, now)
+        late = caught_up(said, now=now)
+        for before, each in zip(said, late, strict=True):
+            if each.outcome is not before.outcome:
+                ends.become(each.due, Judgement(each.outcome, WHILE_AWAY))
+        at_once, for_digest = parted(late, now=now)
+        pushes = said_together(
+            at_once, now=now, default_locale=self._default_locale, signer=self._signer
+        )
+        spared = await self._spared(pushes, now)
+        told = [push for push in pushes if _key(push) not in spared]
+        together = [push.says for push in told if len(push.says) > 1]
+        for each in chain.from_iterable(together):
+            if each.outcome is Outcome.FIRED:
+                ends.become(each.due, Judgement(each.outcome, WITH_OTHERS))
+        for push in pushes:
+            if _key(push) in spared:
+                for_digest += [(each, OVER_BUDGET) for each in push.says]
+        for each, reason in for_digest:
+            ends.become(each.due, Judgement(Outcome.FOLDED, reason, for_digest=True))
+        if ends.changed or together:
+            firings = [[each.due.firing for each in says] for says in together]
+            await self._store.amend(ends.to_amend(), together=firings, now=now)
+        for due, judgement in ends.of.values():
+            self._count(due, judgement, now)
+        return [entry_of(push.notice) for push in told]
+
+    async def _guarded(
+        self, entries: Sequence[Claimed], ends: "_Ends", now: datetime
+    ) -> list[Said]:
+        """Those that are to be said, in words; what becomes of each goes to `ends`."""
         ramadans, paused = await self._almanac.ramadans(), await self._operating.paused()
-        said: list[Said] = []
-        ends: dict[bytes, tuple[DueFiring, Judgement]] = {}
-        changed: set[bytes] = set()
-
-        def ends_as(due: DueFiring, judgement: Judgement) -> None:
-            key = due.firing.dedupe_key
-            ends[key] = due, judgement
-            changed.add(key)
-
         handed = await self._store.handed(
             [each for entry in entries for each in handed_of(entry.payload)]
         )
         news = {due.event.id for due, _ in handed if due.firing.firing_class in _AROUND}
         around = await self._store.around(news) if news else {}
+        said: list[Said] = []
         for due, recorded in handed:
             if due.firing.firing_class in paused:
                 judgement = Judgement(Outcome.DEFERRED, PAUSED)
             else:
                 about = around.get(due.event.id, Around())
                 judgement = self._judged(due, now, ramadans, said, about)
-            ends[due.firing.dedupe_key] = due, judgement
-            if judgement.outcome is not recorded:
-                changed.add(due.firing.dedupe_key)
-        late = caught_up(said, now=now)
-        for before, each in zip(said, late, strict=True):
-            if each.outcome is not before.outcome:
-                ends_as(each.due, Judgement(each.outcome, WHILE_AWAY))
-        at_once, for_digest = parted(late, now=now)
-        pushes = said_together(
-            at_once, now=now, default_locale=self._default_locale, signer=self._signer
-        )
+            ends.find(due, judgement, recorded)
+        return said
+
+    async def _spared(self, pushes: Sequence[Push], now: datetime) -> Collection[bytes]:
+        """The keys of those that find no place in their users' days."""
         asks = [ask for push in pushes if (ask := _ask(push, now)) is not None]
-        spared = {ask.key for ask in asks}
-        if asks:
-            spared -= set(await self._store.spend(asks))
-        told = [push for push in pushes if _key(push) not in spared]
-        for push in pushes:
-            if _key(push) in spared:
-                for_digest += [(each, OVER_BUDGET) for each in push.says]
-            elif len(push.says) > 1:
-                for each in push.says:
-                    if each.outcome is Outcome.FIRED:
-                        ends_as(each.due, Judgement(each.outcome, WITH_OTHERS))
-        for each, reason in for_digest:
-            ends_as(each.due, Judgement(Outcome.FOLDED, reason, for_digest=True))
-        together = [[each.due.firing for each in push.says] for push in told if len(push.says) > 1]
-        if changed or together:
-            amended = [ends[key] for key in ends if key in changed]
-            await self._store.amend(amended, together=together, now=now)
-        for due, judgement in ends.values():
-            self._count(due, judgement, now)
-        return [entry_of(push.notice) for push in told]
+        if not asks:
+            return ()
+        return {ask.key for ask in asks} - set(await self._store.spend(asks))
 
     def _count(self, due: DueFiring, judgement: Judgement, now: datetime) -> None:
         firing = due.firing
@@ -160,6 +161,30 @@ class Announcer:
                 due, around, now=now, default_locale=self._default_locale, opting=self._opting
             )
         return said_alone(due, now=now, default_locale=self._default_locale, signer=self._signer)
+
+
+class _Ends:
+    """What becomes of the firings of a batch, and of which of them the record says otherwise."""
+
+    def __init__(self) -> None:
+        self.of: dict[bytes, tuple[DueFiring, Judgement]] = {}
+        self.changed: set[bytes] = set()
+
+    def find(self, due: DueFiring, judgement: Judgement, recorded: Outcome) -> None:
+        """A firing is judged, of which this is on record."""
+        key = due.firing.dedupe_key
+        self.of[key] = due, judgement
+        if judgement.outcome is not recorded:
+            self.changed.add(key)
+
+    def become(self, due: DueFiring, judgement: Judgement) -> None:
+        """Something else becomes of it."""
+        key = due.firing.dedupe_key
+        self.of[key] = due, judgement
+        self.changed.add(key)
+
+    def to_amend(self) -> list[tuple[DueFiring, Judgement]]:
+        return [end for key, end in self.of.items() if key in self.changed]
 
 
 def _ask(push: Push, now: datetime) -> Ask | None:
