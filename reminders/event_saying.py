@@ -88,27 +88,34 @@ def _words(due: DueFiring, around: Around, now: datetime, default_locale: str) -
             hijri=person is not None and person.hijri,
         )
 
+    def named(*parts: str) -> dict[str, str | int | float]:
+        """What the event is called, after those of its parts that it is about."""
+        names = [part_name(each, language_of(locale)) for each in parts if each != MAIN]
+        return {"event": joined(*names, event.title)}
+
     if firing.firing_class is FiringClass.GUEST:
-        return "guest.answer", {"when": when(deadline_of(event, due.part))}
+        said = named(due.part) | {"when": when(deadline_of(event, due.part))}
+        begins = anchor_of(event, due.part)
+        return "guest.answer", said | ({"day": when(begins)} if begins else {})
     start, rule_id = anchor_of(event, MAIN), firing.rule_id
     for told in days_told(event):
-        names = [part_name(each, language_of(locale)) for each in told.parts]
-        called: dict[str, str | int | float] = {"event": joined(*names, event.title)}
+        called = named(*told.parts)
         if rule_id == told.eve:
             left = _left(due, around, told)
-            said = called | {"open": len(left), "lines": _lines(left, when)}
+            tasks = called | {"open": len(left), "lines": _lines(left, when)}
             # Not everything is ready where nothing is a vendor's to do.
             none = not left and _is_vendor(firing.user_id, around)
-            return "event.eve", said | ({"when": when(told.start)} if none else {})
+            return "event.eve", tasks | ({"when": when(told.start)} if none else {})
         if rule_id == told.today:
             return "event.today", called | {"when": when(told.start)}
     if rule_id == CALL:
-        return "event.call", {"when": when(call_of(event, around.members[firing.user_id]))}
+        member = around.members[firing.user_id]
+        return "event.call", named(member.part) | {"when": when(call_of(event, member))}
     if rule_id == MOVED:
         return ("event.moved", {"when": when(start)}) if start else ("event.undated", {})
     part = parts_answered(event)[rule_id]
     counts = around.answers.get(part, {})
-    return "event.answers", {
+    return "event.answers", named(part) | {
         "waiting": counts.get(Answer.INVITED, 0),
         "coming": counts.get(Answer.YES, 0),
         "when": when(deadline_of(event, part)),

@@ -51,7 +51,7 @@ _WAITING = {
     " other{# guests have not answered}}",
 }
 _COMING = {
-    "ar": "{coming, plural, zero{لا أحد سيحضر بعد} one{مدعو واحد سيحضر} two{مدعوان سيحضران}"
+    "ar": "{coming, plural, zero{لم يؤكّد أحد حضوره بعد} one{مدعو واحد سيحضر} two{مدعوان سيحضران}"
     " few{# مدعوين سيحضرون} many{# مدعوًا سيحضر} other{# مدعو سيحضر}}",
     "fr": "{coming, plural, =0{personne ne vient encore} one{# vient} many{# viennent}"
     " other{# viennent}}",
@@ -72,6 +72,13 @@ _EVE = {
     "when": Variable(example="vendredi 16 juillet à 18:00", optional=True),
 }
 """To whom has nothing left to do, when it begins is said instead."""
+
+_ASKED = {
+    "event": _EVENT,
+    "when": Variable(example="vendredi 2 juillet"),
+    "day": Variable(example="vendredi 16 juillet à 18:00", optional=True),
+}
+"""By when a guest is to answer, and if it is known, when they would come."""
 
 _LANGUAGES = ("ar", "fr", "en")
 
@@ -157,11 +164,21 @@ REMINDERS: Mapping[str, Template] = {
     ),
     "guest.answer": Template(
         texts={
-            "ar": Text("هل ستحضر {event}؟", "يُرجى الرد قبل {when}."),
-            "fr": Text("Serez-vous là ? {event}", "Merci de répondre avant le {when}."),
+            "ar": Text("هل ستحضر {event}؟", "يُرجى الرد في أجل أقصاه {when}."),
+            "fr": Text("Serez-vous là ? {event}", "Merci de répondre au plus tard le {when}."),
             "en": Text("Will you come? {event}", "Please answer by {when}."),
         },
-        variables={"event": _EVENT, "when": _WHEN},
+        variables=_ASKED,
+    ),
+    "guest.answer+day": Template(
+        texts={
+            "ar": Text("هل ستحضر {event}؟", "{day}. يُرجى الرد في أجل أقصاه {when}."),
+            "fr": Text(
+                "Serez-vous là ? {event}", "{day}. Merci de répondre au plus tard le {when}."
+            ),
+            "en": Text("Will you come? {event}", "{day}. Please answer by {when}."),
+        },
+        variables=_ASKED,
     ),
     "payment.unpaid": Template(
         texts={

@@ -1,10 +1,11 @@
 """What a guest sees who follows the link: a question, and that it was heard. Pure.
 
-Nobody is logged in, so nothing is known of the reader's language: it is said in all of ours.
+Nobody is logged in, so it is said in all of our languages, those that the reader's browser asks
+for first.
 Following the link changes nothing, since programs that show previews of links do that too.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -57,14 +58,14 @@ button + button { background: none; color: inherit; }
 """.strip()
 
 
-def question_page() -> str:
+def question_page(languages: Sequence[str]) -> str:
     """Asks, with a button for this invitation and one for all; they post to the link."""
-    return _page(lambda words: f"<p>{escape(words.question)}</p>{_form(words)}")
+    return _page(languages, lambda words: f"<p>{escape(words.question)}</p>{_form(words)}")
 
 
-def heard_page() -> str:
+def heard_page(languages: Sequence[str]) -> str:
     """Says that nothing more is asked."""
-    return _page(lambda words: f"<p>{escape(words.done)}</p>")
+    return _page(languages, lambda words: f"<p>{escape(words.done)}</p>")
 
 
 def _form(words: _Words) -> str:
@@ -76,15 +77,16 @@ def _form(words: _Words) -> str:
     )
 
 
-def _page(body: Callable[[_Words], str]) -> str:
+def _page(languages: Sequence[str], body: Callable[[_Words], str]) -> str:
+    ours = dict.fromkeys(each for each in (*languages, *_WORDS) if each in _WORDS)
     sections = "".join(
         f'<section lang="{language}" dir="{words.direction}"><h1>{escape(words.title)}</h1>'
         f"{body(words)}</section>"
-        for language, words in _WORDS.items()
+        for language, words in ((each, _WORDS[each]) for each in ours)
     )
     return (
-        '<!doctype html><html lang="ar"><meta charset="utf-8">'
+        f'<!doctype html><html lang="{next(iter(ours))}"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width"><meta name="robots" content="noindex">'
-        f"<title>{escape(_WORDS['ar'].title)} · {escape(_WORDS['fr'].title)}</title>"
+        f"<title>{' · '.join(escape(_WORDS[each].title) for each in ours)}</title>"
         f"<style>{_STYLE}</style>{sections}</html>"
     )

@@ -207,7 +207,7 @@ def guest_operations(guests: Guests) -> list[AnyOperation]:
             gives=Nothing,
             run=look,
             open=True,
-            page=lambda _, __: question_page(),
+            page=lambda _, languages: question_page(languages),
             refusals=(errors.OptOutInvalid,),
         ),
         Operation(
@@ -221,7 +221,7 @@ def guest_operations(guests: Guests) -> list[AnyOperation]:
             open=True,
             # Mail programs and the page send a form (RFC 8058).
             upload=("application/x-www-form-urlencoded", "form"),
-            page=lambda _, __: heard_page(),
+            page=lambda _, languages: heard_page(languages),
             refusals=(InvalidInput, errors.OptOutInvalid),
         ),
     ]

@@ -37,9 +37,9 @@ def _around(found: FoundBody, words: Words) -> Iterator[str]:
         _link(each.title, event_id=event, task_id=str(each.id), user_id=found.user_id)
         for each in found.tasks
     ]
-    yield f"<p>{escape(words.members)}: {' · '.join(users)}</p>"
+    yield f"<p>{escape(words.members + words.colon)} {' · '.join(users)}</p>"
     if tasks:
-        yield f"<p>{escape(words.tasks)}: {' · '.join(tasks)}</p>"
+        yield f"<p>{escape(words.tasks + words.colon)} {' · '.join(tasks)}</p>"
 
 
 def _explanation(explained: ExplanationAnswer, words: Words) -> Iterator[str]:

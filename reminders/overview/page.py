@@ -75,7 +75,8 @@ def _standing(shown: OverviewAnswer, words: Words) -> Iterator[str]:
         yield f"<p>{escape(words.on_time).format(age=age)}</p>"
     plans = shown.plans
     waits = _age(plans.oldest_age_seconds)
-    yield f"<p>{escape(words.waiting_plans).format(plans=plans.waiting, age=waits)}</p>"
+    said = words.waiting_plans if plans.waiting else words.no_plans
+    yield f"<p>{escape(said).format(plans=plans.waiting, age=waits)}</p>"
     minutes = f"{shown.spread_seconds / 60:g}"
     yield f"<p>{escape(words.spread).format(minutes=minutes)}</p>"
 
@@ -174,7 +175,8 @@ def _zones(shown: OverviewAnswer, words: Words) -> Iterator[str]:
         )
         for each in shown.zones
     ]
-    yield table((words.zone, words.offset, words.changes, words.planned_with), rows)
+    head = (words.zone, words.offset, words.changes, words.planned_with)
+    yield table(head, rows) if rows else f"<p>{escape(words.none_found)}</p>"
 
 
 def _ramadans(shown: OverviewAnswer, words: Words) -> Iterator[str]:

@@ -21,6 +21,8 @@ class Words:
     catching_up: str
     on_time: str
     waiting_plans: str
+    no_plans: str
+    colon: str = ":"
     spread: str
     classes: str
     firing_class: str
@@ -80,6 +82,7 @@ _ENGLISH = Words(
     catching_up="Catching up: what waits longest has been due for {age}.",
     on_time="On time: nothing has been due for long ({age}).",
     waiting_plans="Plans to be made again: {plans}, the first waits for {age}.",
+    no_plans="No plan waits to be made again.",
     spread="Policy reminders of one moment spread over {minutes} minutes.",
     classes="Classes",
     firing_class="Class",
@@ -139,6 +142,8 @@ _FRENCH = Words(
     catching_up="Rattrapage : le plus ancien attend depuis {age}.",
     on_time="À l’heure : rien n’attend depuis longtemps ({age}).",
     waiting_plans="Plans à refaire : {plans}, le premier attend depuis {age}.",
+    no_plans="Aucun plan n’attend d’être refait.",
+    colon="\u00a0:",
     spread="Les rappels usuels d’un même moment s’étalent sur {minutes} minutes.",
     classes="Classes",
     firing_class="Classe",
@@ -199,7 +204,8 @@ _ARABIC = Words(
     catching_up="استدراك: أقدم تذكير حان أجله منذ {age}.",
     on_time="في الموعد: لا شيء ينتظر منذ مدة طويلة ({age}).",
     waiting_plans="خطط تنتظر إعادتها: {plans}، أولها ينتظر منذ {age}.",
-    spread="تتوزع التذكيرات المعتادة للحظة الواحدة على {minutes} دقيقة.",
+    no_plans="لا خطة تنتظر إعادتها.",
+    spread="مدى توزّع التذكيرات المعتادة للحظة الواحدة، بالدقائق: {minutes}.",
     classes="الأصناف",
     firing_class="الصنف",
     planned="24 سا",

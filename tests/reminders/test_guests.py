@@ -70,6 +70,7 @@ async def test_guests_without_an_answer_are_asked_twice_and_owners_told_how_it_s
     asked = next(each for each in first if each.template == "guest.answer")
     assert asked.category == "invitations"
     assert asked.variables["when"] == "Thursday 16 April"
+    assert asked.variables["day"] == "Friday 10 July at 19:00"
     assert who(then) == [("guest.answer", DJAMEL)]
 
 
@@ -264,3 +265,18 @@ async def test_deadlines_that_mean_nothing_are_refused(room, wrong):
 
     with pytest.raises(InvalidInput):
         await room.guests.put_deadline(user(AMINA), sheet.event.id, part=MAIN, **wrong)
+
+
+async def test_a_guest_of_a_part_is_asked_about_that_part(room, wedding):
+    henna = "henna"
+    await room.parts.put(user(AMINA), wedding, code=henna, days=-1, at=time(17))
+    await room.guests.put_deadline(user(AMINA), wedding, part=henna, day=DEADLINE, days=None)
+    await room.guests.invite(user(AMINA), wedding, user_id=FATIMA, part=henna)
+
+    told = await heard(room, date(2026, 4, 9), time(12))
+
+    hers = next(each for each in told if each.user_ids == (FATIMA,))
+    assert hers.variables["event"] == "\u2068Henna\u2069 · \u2068Mariage\u2069"
+    assert hers.variables["day"] == "Thursday 9 July at 17:00"
+    of_owners = {each.variables["event"] for each in told if each.template == "event.answers"}
+    assert of_owners == {"Mariage", hers.variables["event"]}

@@ -69,6 +69,15 @@ async def test_looking_at_the_page_changes_nothing(http, link, sqlite_database_u
     assert await opted_out(sqlite_database_url) == []
 
 
+async def test_the_page_begins_in_the_language_of_its_reader(http, link):
+    french = await http.get(link, headers={**BROWSER, "Accept-Language": "fr-DZ,fr;q=0.9"})
+    arabic = await http.get(link, headers=BROWSER)
+
+    assert french.text.startswith('<!doctype html><html lang="fr">')
+    assert french.text.index("Rappels") < french.text.index("تذكيرات")
+    assert arabic.text.startswith('<!doctype html><html lang="ar">')
+
+
 @pytest.mark.parametrize(
     ("sent", "place"),
     [
