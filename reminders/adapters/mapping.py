@@ -54,7 +54,7 @@ SPREADS = table_of(SpreadRow)
 
 Columns = dict[str, Any]
 
-_anchors = msgspec.json.Decoder(tuple[Anchor, ...])
+anchors_of = msgspec.json.Decoder(tuple[Anchor, ...]).decode
 _deadlines = msgspec.json.Decoder(tuple[Deadline, ...])
 _moved = msgspec.json.Decoder(Moved)
 _details = lru_cache(maxsize=1024)(msgspec.json.Decoder(TaskDetails).decode)
@@ -105,7 +105,7 @@ def event_of(row: Selected) -> Event:
         planned_from=row.planned_from,
         sched_version=row.sched_version,
         cancelled_at=row.cancelled_at,
-        anchors=_anchors.decode(row.anchors),
+        anchors=anchors_of(row.anchors),
         moved=None if row.moved is None else _moved.decode(row.moved),
         usual=row.usual,
         deadlines=_deadlines.decode(row.deadlines),

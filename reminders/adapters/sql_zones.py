@@ -14,6 +14,7 @@ from reminders.adapters.mapping import (
     RULES,
     TASKS,
     ZONE_STATES,
+    anchors_of,
 )
 from reminders.adapters.plan_marks import marks_of
 from reminders.zone_state import ZoneState
@@ -33,8 +34,12 @@ class SqlZoneStore:
             sa.select(TASKS.c.due_zone),
             sa.select(RULES.c.zone),
         )
+        parts = sa.select(EVENTS.c.anchors).where(_has_part_in("")).distinct()
         async with self._database.reading() as connection:
-            return {zone for zone in (await connection.execute(named)).scalars() if zone}
+            found = set((await connection.execute(named)).scalars())
+            for text in (await connection.execute(parts)).scalars():
+                found |= {part.zone for part in anchors_of(text)}
+        return {zone for zone in found if zone}
 
     async def zone_states(self) -> Sequence[ZoneState]:
         async with self._database.reading() as connection:
@@ -68,7 +73,8 @@ class SqlZoneStore:
 
 def _touched_by(zones: Collection[str]) -> sa.Subquery[Any]:
     """The events whose plans one of the zones is part of."""
-    events = sa.select(EVENTS.c.id.label("event_id")).where(EVENTS.c.zone.in_(zones))
+    placed = sa.or_(EVENTS.c.zone.in_(zones), *map(_has_part_in, zones))
+    events = sa.select(EVENTS.c.id.label("event_id")).where(placed)
     people = (
         sa.select(MEMBERS.c.event_id)
         .join(PEOPLE, PEOPLE.c.user_id == MEMBERS.c.user_id)
@@ -77,3 +83,8 @@ def _touched_by(zones: Collection[str]) -> sa.Subquery[Any]:
     tasks = sa.select(TASKS.c.event_id).where(TASKS.c.due_zone.in_(zones))
     rules = sa.select(RULES.c.event_id).where(RULES.c.zone.in_(zones))
     return sa.union(events, people, tasks, rules).subquery()
+
+
+def _has_part_in(zone: str) -> sa.ColumnElement[bool]:
+    """Whether a part of the event has a zone of its own that begins so, as its JSON has it."""
+    return EVENTS.c.anchors.contains(f'"zone":"{zone}', autoescape=True)
