@@ -15,10 +15,11 @@ from reminders.adapters.firing_columns import columns_of_firing
 from reminders.adapters.mapping import FIRINGS, LOG, MARKS
 from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_firings import SqlFiringStore
+from reminders.adapters.sql_guests import SqlGuestStore
 from reminders.days import MAIN
 from reminders.event_news import MOVED
 from reminders.firing import DueFiring, FiringClass, Look, Outcome
-from reminders.guest import Answer, Guest
+from reminders.guest import EVERYWHERE, Answer, Guest
 from reminders.handover import PLANNED_OTHERWISE, judge, needs_a_look
 from reminders.person import Quiet
 from reminders.ports import DropRule
@@ -27,7 +28,7 @@ from reminders.types import Role
 from reminders.usual import FIRST_USUAL, OPENS
 from tests.support.clock import START
 from tests.support.factories_firings import firing
-from tests.support.factories_reminders import AMINA, HOUR, event, member, person, rule, task
+from tests.support.factories_reminders import AMINA, BILAL, HOUR, event, member, person, rule, task
 from tests.support.weddings import put_person
 
 ZONES = ("Africa/Algiers", "America/Vancouver", "Asia/Kathmandu")
@@ -101,6 +102,33 @@ async def test_a_guest_is_asked_twice_at_most_whatever_is_planned(database):
     async with database.reading() as connection:
         ends = Counter((await connection.execute(sa.select(LOG.c.outcome))).scalars())
     assert ends == {Outcome.FIRED: 2, Outcome.GONE: 1}
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+async def test_a_guest_who_wants_to_be_left_alone_is_not_asked(database, elsewhere):
+    """Nor if that was said after the question had been planned, or in all events at once."""
+    calendar, store, now = SqlCalendarStore(database), SqlFiringStore(database), START + 4 * HOUR
+    about = event()
+    guests = [Guest(uuid.uuid4(), about.id, each, MAIN, START) for each in (AMINA, BILAL)]
+    await calendar.create(about, None)
+    await calendar.change(about.id, lambda _: guests, now=START)
+    firings = [
+        firing(about, each.id, uuid.uuid4(), each.user_id, now, firing_class=FiringClass.GUEST)
+        for each in guests
+    ]
+    async with database.transaction() as connection:
+        rows = [{"id": new_id(now), **columns_of_firing(each)} for each in firings]
+        await connection.execute(FIRINGS.insert(), rows)
+    place = EVERYWHERE if elsewhere else about.id
+    await SqlGuestStore(database).opt_out(AMINA, place, now=now)
+    await SqlGuestStore(database).opt_out(BILAL, event().id, now=now)
+
+    for shard in await store.due_shards(Look(now)):
+        await store.fire_due(shard, None, lambda *_: True, look=Look(now), now=now, limit=9)
+
+    async with database.reading() as connection:
+        ends = {row.user_id: row.outcome for row in await connection.execute(sa.select(LOG))}
+    assert ends == {AMINA: Outcome.GONE, BILAL: Outcome.FIRED}
 
 
 async def due_firing(calendar, dice, number):

@@ -10,6 +10,7 @@ from reminders.adapters.sql_firings import SqlFiringStore
 from reminders.adapters.sql_saying import SqlSayingStore
 from reminders.firing import Judgement, Look, Outcome
 from reminders.handed import handed_of, handed_payload
+from reminders.ports import RemoveMember
 from reminders.rules import plan
 from tests.support.clock import START
 from tests.support.factories_reminders import AMINA, TODAY, event, member, person, rule, task
@@ -70,6 +71,18 @@ async def test_what_was_handed_over_is_the_firing_with_what_is_true_now(
     assert due.firing == fired
     assert (due.event, due.person, due.standing) == (changed, person(AMINA), True)
     assert due.task.id == fired.task_id
+
+
+async def test_who_left_the_event_is_not_there_for_being_in_another(
+    store, database, wedding, fired
+):
+    calendar, other = SqlCalendarStore(database), event()
+    await calendar.create(other, member(other))
+    await calendar.change(wedding.id, lambda _: [RemoveMember(AMINA)], now=START)
+
+    ((due, _),) = await store.handed([handed(fired)])
+
+    assert not due.standing
 
 
 async def test_what_else_became_of_it_is_recorded(store, database, fired):

@@ -75,7 +75,7 @@ def texts(told):
 
 async def test_in_the_morning_a_user_is_told_what_the_day_is_about(room, wedding):
     await task(room, wedding, "Fleurs", OnDay(TUESDAY))
-    await task(room, wedding, "Traiteur", AtWall(TUESDAY, time(15), ALGIERS))
+    await task(room, wedding, "Traiteur", AtWall(TUESDAY, time(0, 30), ALGIERS))
     await task(room, wedding, "Salle", OnDay(MONDAY))
     await task(room, wedding, "Robe", OnDay(date(2026, 4, 10)))
     await heard(room, TUESDAY, time(8))
@@ -194,6 +194,46 @@ async def test_three_reminders_a_day_are_enough_and_the_digest_tells_the_others(
     assert {each.reason for each in settled if each.told_at} == {
         "three reminders a day are enough; the next digest tells it"
     }
+
+
+async def test_all_that_one_push_too_many_would_tell_is_in_the_digest(room):
+    """And the day is the user's: at six in Vancouver it is tomorrow where the events are."""
+    room.clock.move(days=33)
+    await room.people.put(user(AMINA), zone="America/Vancouver", locale="en-CA")
+    due = OnDay(date(2026, 4, 13))
+    for number, (titles, clock) in enumerate([(["Salle"], 9)] * 3 + [(["Fleurs"] * 3, 18)]):
+        sheet = await room.events.create(
+            user(AMINA), title=f"Fête {number}", zone=ALGIERS, day=None, at=None
+        )
+        for title in titles:
+            made = await task(room, sheet.event.id, title, due)
+            await room.rules.put(
+                user(AMINA),
+                sheet.event.id,
+                rule_id=uuid.uuid4(),
+                task_id=made.id,
+                user_id=None,
+                lead=CalendarLead(Offset(days=7), time(clock)),
+                exact=False,
+            )
+
+    evening = resolve(datetime.combine(MONDAY, time(18, 5)), "America/Vancouver")
+    told = await room.told_until(evening)
+    digests = await heard(room, TUESDAY, time(19))
+
+    assert [each.variables["task"] for each in told if each.template == "task.reminder"] == [
+        "Salle"
+    ] * 3
+    assert [each.template for each in told] == ["task.reminder"] * 3
+    assert [each.variables["folded"] for each in digests] == [3]
+
+
+async def test_a_cancelled_event_is_in_no_digest(room, wedding):
+    await task(room, wedding, "Fleurs", OnDay(TUESDAY))
+    await heard(room, MONDAY, time(20))
+    await room.events.cancel(user(AMINA), wedding)
+
+    assert await heard(room, TUESDAY, time(12)) == []
 
 
 async def test_what_was_done_before_the_digest_is_not_in_it(room, wedding):

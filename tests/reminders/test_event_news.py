@@ -24,7 +24,7 @@ DJAMEL = UserId("djamel")
 
 
 async def prepared(room):
-    """Amina's, in April; Célia helps, and Bilal plays the music."""
+    """Amina's, in April; Célia helps, Bilal plays the music, and Djamel comes."""
     room.clock.move(days=33)
     await room.people.put(user(AMINA), zone=ALGIERS, locale="fr-DZ", digest=Digests.OFF)
     sheet = await room.events.create(
@@ -35,6 +35,7 @@ async def prepared(room):
     await room.events.put_member(
         user(AMINA), here, user_id=BILAL, role=Role.VENDOR, call_at=time(16)
     )
+    await room.events.put_member(user(AMINA), here, user_id=DJAMEL, role=Role.GUEST)
     return here
 
 

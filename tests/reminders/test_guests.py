@@ -26,16 +26,17 @@ from tests.support.factories_reminders import AMINA, BILAL, CELIA, OPTING, serve
 
 ALGIERS = "Africa/Algiers"
 DAY, DEADLINE = date(2026, 7, 10), date(2026, 4, 16)
-DJAMEL, ELYES, FATIMA = "djamel", "elyes", "fatima"
+DJAMEL, ELYES, FATIMA, HANIA = "djamel", "elyes", "fatima", "hania"
 
 
 async def prepared(room):
-    """Amina's; answers are due by the middle of April, and it is the third."""
+    """Amina's, whom Hania helps; answers are due by the middle of April, and it is the third."""
     room.clock.move(days=33)
     sheet = await room.events.create(
         user(AMINA), title="Mariage", zone=ALGIERS, day=DAY, at=time(19)
     )
     here = sheet.event.id
+    await room.events.put_member(user(AMINA), here, user_id=HANIA, role=Role.COLLABORATOR)
     await room.guests.put_deadline(user(AMINA), here, part=MAIN, day=DEADLINE, days=None)
     for guest in (DJAMEL, ELYES):
         await room.guests.invite(user(AMINA), here, user_id=guest, part=MAIN)

@@ -28,7 +28,7 @@ def test_what_is_far_before_or_after_a_window_is_not_missed_in_it(seed):
     dice = random.Random(seed)
     inputs = some_event(dice)
     since = START + timedelta(days=dice.randint(-200, 200))
-    until = since + timedelta(days=dice.randint(1, 60))
+    until = since + timedelta(hours=dice.randint(24, 60 * 24))
 
     window = plan(inputs, until=until, since=since)
 
@@ -41,7 +41,7 @@ def test_what_waits_since_long_ago_is_not_missed_either(seed):
     dice = random.Random(seed)
     since = START + timedelta(days=dice.randint(-100, 100))
     inputs = replace(some_event(dice), waiting_since=since - timedelta(days=dice.randint(0, 90)))
-    until = since + timedelta(days=dice.randint(1, 60))
+    until = since + timedelta(hours=dice.randint(24, 60 * 24))
 
     window = plan(inputs, until=until, since=since)
 

@@ -325,6 +325,22 @@ async def test_what_is_handed_over_ahead_is_judged_as_of_when_it_would_be_said(a
     assert waiting.due_at >= datetime(2026, 3, 9, 19, 30, tzinfo=UTC)
 
 
+async def test_what_is_looked_at_closely_ahead_is_not_said_before_its_time(anywhere, notices):
+    """Within the minute that is looked ahead people begin to eat; at twenty to six they do not."""
+    room = anywhere
+    room.almanac.known = [Ramadan(1447, date(2026, 2, 19), date(2026, 3, 19))]
+    lead = CalendarLead(Offset(days=1), time(17, 58))
+    await job(room, await wedding(room), lead=lead, exact=False)
+    await room.planner.step()
+    room.clock.move(days=8, hours=8, minutes=59, seconds=20)
+
+    assert await room.scheduler.step() == 1
+    assert await notices() == []
+
+    room.clock.move(seconds=11)
+    assert len(await notices()) == 1
+
+
 async def test_what_is_paused_waits_and_is_told_when_it_is_resumed(anywhere, notices):
     room = anywhere
     await job(room, await wedding(room))

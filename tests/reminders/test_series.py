@@ -10,7 +10,8 @@ from reminders import errors
 from reminders.snoozing import OFTEN, WAITING, Later, instant_of_choice, with_snooze
 from reminders.times import resolve
 from reminders.types import AtWall, FromEvent, Offset, OnDay, Recurrence, Role, TaskDetails
-from tests.support.factories_reminders import AMINA, BILAL, CELIA, day_before, user
+from tests.support.clock import START
+from tests.support.factories_reminders import AMINA, BILAL, CELIA, HOUR, day_before, user
 
 MONDAY = date(2026, 3, 2)
 
@@ -172,6 +173,25 @@ async def test_a_snooze_is_told_at_its_minute_and_changes_nothing_else(anywhere,
     assert await told(minutes=59) == []
     assert await told(minutes=1) == ["Monday 9 March"]
     assert await told(hours=30) == []
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"choice": Later.HOUR, "until": START + HOUR},
+        {"until": START},
+        {"until": START - HOUR},
+        {"until": START + timedelta(days=366, seconds=1)},
+    ],
+)
+async def test_a_snooze_is_for_one_time_that_is_to_come_within_a_year(room, asked):
+    task = await job(room, await wedding(room), TaskDetails())
+
+    with pytest.raises(InvalidInput):
+        await room.snoozing.snooze(
+            user(AMINA), task.event_id, task.id, action_id=uuid.uuid4(), **asked
+        )
 
 
 async def test_done_ends_a_snooze(anywhere, told):

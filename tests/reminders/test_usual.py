@@ -136,6 +136,24 @@ def test_who_chooses_to_be_told_is_told_beside_those_whom_the_task_is_for():
     assert len(firings) == 2
 
 
+def test_who_left_the_event_is_told_nothing_whatever_names_them():
+    wedding = event(day=DAY)
+    details = TaskDetails(
+        usual=True,
+        payment=Payment(50_000_00, "DZD", vendor_id=BILAL),
+        choices=(Choice(CELIA, True),),
+    )
+    deposit = replace(task(wedding, OnDay(DAY), assignee_id=CELIA), details=details)
+    members = [member(wedding), member(wedding, BILAL, Role.VENDOR), member(wedding, CELIA)]
+
+    def told(*those):
+        given = Inputs(wedding, those, [deposit], [rule(wedding, user_id=CELIA)], {})
+        return {firing.user_id for firing in plan(given, until=FAR)}
+
+    assert told(*members) == {BILAL, CELIA}
+    assert told(members[0]) == {AMINA}
+
+
 def test_a_new_lead_of_ones_own_makes_up_for_nothing_that_had_passed():
     wedding = event(day=None)
     usual = replace(task(wedding, OnDay(DAY)), details=TaskDetails(usual=True, nag=False))
