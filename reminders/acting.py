@@ -154,13 +154,11 @@ class Acting:
             return [*changes, *([] if together is None else [shared]), acted]
 
         try:
-            found = await self._store.change(grant.event_id, decide, now=now, task_id=grant.task_id)
+            await self._store.change(grant.event_id, decide, now=now, task_id=grant.task_id)
         except ActedAlready:
             earlier = await self._store.acted(grant.user_id, tap.action_id)
             assert earlier is not None, "actions are kept longer than this takes"
             return _same(earlier, tap, grant)
-        if not found:
-            raise EventNotFound("There is no such event.")
         acted = taken[-1]
         self._planning.beat()
         self._taken.labels(acted.kind, acted.outcome).inc()

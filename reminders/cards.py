@@ -9,10 +9,9 @@ from kernel.ids import UserId
 from reminders.authority import Act, acting_for_user, require, task_on
 from reminders.card import SHOWN, Card, card_body
 from reminders.card_ports import CardStore
-from reminders.errors import EventNotFound, NoConversation, NotInEvent
+from reminders.errors import NoConversation, NotInEvent
 from reminders.outside import Talks
 from reminders.ports import CalendarStore
-from reminders.types import Sheet
 
 
 class Cards:
@@ -28,7 +27,7 @@ class Cards:
 
     async def link(self, principal: Principal, event_id: UUID, conversation_id: UUID) -> None:
         """Say in which conversation the event is spoken of: one that whoever says so is in."""
-        require(principal, await self._sheet(event_id), Act.DECIDE)
+        require(principal, await self._calendar.sheet(event_id), Act.DECIDE)
         user = principal.user_id
         if user is not None and not await self._talks.is_in(conversation_id, user):
             raise NoConversation("There is no such conversation.")
@@ -36,12 +35,12 @@ class Cards:
 
     async def unlink(self, principal: Principal, event_id: UUID) -> None:
         """Take the event's conversation away. Doing so twice is harmless."""
-        require(principal, await self._sheet(event_id), Act.DECIDE)
+        require(principal, await self._calendar.sheet(event_id), Act.DECIDE)
         await self._store.unlink(event_id)
 
     async def conversation(self, principal: Principal, event_id: UUID) -> UUID:
         """Where the event is spoken of."""
-        require(principal, await self._sheet(event_id), Act.SEE)
+        require(principal, await self._calendar.sheet(event_id), Act.SEE)
         return await self._conversation(event_id)
 
     async def send(
@@ -59,7 +58,7 @@ class Cards:
         Sending again under the same key gives the first card, and mends what was cut short.
         """
         user = acting_for_user(principal, user_id)
-        sheet = await self._sheet(event_id, task_id)
+        sheet = await self._calendar.sheet(event_id, task_id=task_id)
         require(principal, sheet, Act.SEE)
         if sheet.member(user) is None:
             raise NotInEvent("The user is not in the event.", user_id=user)
@@ -82,16 +81,10 @@ class Cards:
 
     async def of(self, principal: Principal, event_id: UUID, task_id: UUID) -> Sequence[Card]:
         """Where a task was spoken of, the last time first."""
-        sheet = await self._sheet(event_id, task_id)
+        sheet = await self._calendar.sheet(event_id, task_id=task_id)
         require(principal, sheet, Act.SEE)
         task_on(sheet)
         return await self._store.of(task_id, limit=SHOWN)
-
-    async def _sheet(self, event_id: UUID, task_id: UUID | None = None) -> Sheet:
-        sheet = await self._calendar.sheet(event_id, task_id=task_id)
-        if sheet is None:
-            raise EventNotFound("There is no such event.")
-        return sheet
 
     async def _conversation(self, event_id: UUID) -> UUID:
         found = await self._store.conversation(event_id)

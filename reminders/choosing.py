@@ -9,7 +9,7 @@ from kernel.identity import Principal
 from kernel.ids import UserId
 from kernel.workers import Pulse
 from reminders.authority import Act, acting_for_user, require, task_on
-from reminders.errors import EventNotFound, NotInEvent
+from reminders.errors import NotInEvent
 from reminders.ports import CalendarStore, Change
 from reminders.types import Choice, Sheet, Task
 
@@ -47,8 +47,7 @@ class Choosing:
             return [] if changed == sheet.task else [changed]
 
         now = self._clock.now()
-        if not await self._store.change(event_id, decide, now=now, task_id=task_id):
-            raise EventNotFound("There is no such event.")
+        await self._store.change(event_id, decide, now=now, task_id=task_id)
         self._planning.beat()
         return choice
 

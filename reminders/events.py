@@ -16,7 +16,6 @@ from reminders.days import MAIN
 from reminders.errors import (
     AnchorNotFound,
     EventFull,
-    EventNotFound,
     IdTaken,
     LastOwner,
     NotInEvent,
@@ -71,8 +70,6 @@ class Events:
     async def get(self, principal: Principal, event_id: UUID) -> Sheet:
         """The event with its members and rules."""
         sheet = await self._store.sheet(event_id)
-        if sheet is None:
-            raise EventNotFound("There is no such event.")
         require(principal, sheet, Act.SEE)
         return sheet
 
@@ -161,13 +158,11 @@ class Events:
             without = replace(sheet.event, sched_version=version)
             return [RemoveMember(user_id), without, TakeBack(user_id=user_id)]
 
-        if not await self._store.change(event_id, decide, now=self._clock.now()):
-            raise EventNotFound("There is no such event.")
+        await self._store.change(event_id, decide, now=self._clock.now())
         self._planning.beat()
 
     async def _change(self, principal: Principal, event_id: UUID, decide: Decide) -> Sheet:
-        if not await self._store.change(event_id, decide, now=self._clock.now()):
-            raise EventNotFound("There is no such event.")
+        await self._store.change(event_id, decide, now=self._clock.now())
         self._planning.beat()
         return await self.get(principal, event_id)
 

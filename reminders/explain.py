@@ -12,7 +12,7 @@ from reminders.aftermath import Aftermath, Told
 from reminders.alarm import AlarmSync
 from reminders.alarm_ports import AlarmStore
 from reminders.authority import Act, acting_for_user, require, task_on
-from reminders.errors import EventNotFound, NotInEvent, NotInvited
+from reminders.errors import NotInEvent, NotInvited
 from reminders.firing import Coming, Settled
 from reminders.guest import guest_id
 from reminders.guest_tracing import guest_traces, without_place
@@ -84,8 +84,6 @@ class Explain:
         """Why the user is told of the event itself, or is not."""
         user = acting_for_user(principal, user_id)
         sheet = await self._calendar.sheet(event_id)
-        if sheet is None:
-            raise EventNotFound("There is no such event.")
         require(principal, sheet, Act.SEE)
         if sheet.member(user) is None:
             raise NotInEvent("The user is not in the event.", user_id=user)
@@ -105,8 +103,6 @@ class Explain:
         Hosts hear neither where the guest is nor what became of it on which device.
         """
         sheet = await self._calendar.sheet(event_id)
-        if sheet is None:
-            raise EventNotFound("There is no such event.")
         if principal.user_id != user_id:
             require(principal, sheet, Act.SEE_GUESTS)
         invitation = await self._guests.invitation(guest_id(event_id, user_id, part))
@@ -136,8 +132,6 @@ class Explain:
         """Why the task's rules remind the user, or do not."""
         user = acting_for_user(principal, user_id)
         sheet = await self._calendar.sheet(event_id, task_id=task_id)
-        if sheet is None:
-            raise EventNotFound("There is no such event.")
         require(principal, sheet, Act.SEE)
         task = task_on(sheet)
         if sheet.member(user) is None:

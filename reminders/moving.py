@@ -15,7 +15,7 @@ from reminders.anchoring import checked_anchor, with_anchor
 from reminders.authority import Act, require
 from reminders.days import UNDO, Anchor, Moved, Place
 from reminders.due import anchor_of, due_on
-from reminders.errors import EventNotFound, NotMoved
+from reminders.errors import NotMoved
 from reminders.event_news import MOVED_FOR, news_of_move
 from reminders.ports import CalendarStore, Change, Decide
 from reminders.times import checked_day, checked_zone, wall_of
@@ -90,8 +90,6 @@ class Moving:
         self, principal: Principal, event_id: UUID, moved: Callable[[Event], Event]
     ) -> Preview:
         sheet = await self._store.sheet(event_id)
-        if sheet is None:
-            raise EventNotFound("There is no such event.")
         require(principal, sheet, Act.SEE)
         tasks = (await self._store.tasks_of(event_id, cursor=None, limit=limits.TASKS)).items
         return _preview(sheet.event, moved(sheet.event), tasks, self._clock.now())
@@ -119,7 +117,7 @@ class Moving:
             return [_replanned(replace(moved, moved=back), _since(event, moved, now))]
 
         await self._change(event_id, decide, now)
-        return await self._sheet(event_id)
+        return await self._store.sheet(event_id)
 
     async def undo(self, principal: Principal, event_id: UUID) -> Sheet:
         """Put the event back where it was, within ten minutes of moving it."""
@@ -138,17 +136,11 @@ class Moving:
             return [_replanned(replace(there, moved=news), back.planned_from or now)]
 
         await self._change(event_id, decide, now)
-        return await self._sheet(event_id)
+        return await self._store.sheet(event_id)
 
     async def _change(self, event_id: UUID, decide: Decide, now: datetime) -> None:
-        if not await self._store.change(event_id, decide, now=now):
-            raise EventNotFound("There is no such event.")
+        await self._store.change(event_id, decide, now=now)
         self._planning.beat()
-
-    async def _sheet(self, event_id: UUID) -> Sheet:
-        sheet = await self._store.sheet(event_id)
-        assert sheet is not None, "events are not deleted"
-        return sheet
 
 
 def _preview(event: Event, moved: Event, tasks: Sequence[Task], now: datetime) -> Preview:

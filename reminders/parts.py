@@ -15,7 +15,7 @@ from reminders.authority import Act, acting_for, require
 from reminders.checklist import Checklist, Item, checklist
 from reminders.days import MAIN, Anchor
 from reminders.due import due_on, is_compressed
-from reminders.errors import AnchorNotFound, EventFull, EventNotFound
+from reminders.errors import AnchorNotFound, EventFull
 from reminders.ports import CalendarStore, Change, Decide
 from reminders.times import wall_of
 from reminders.types import (
@@ -132,14 +132,11 @@ class Parts:
 
     async def _change(self, event_id: UUID, decide: Decide) -> Sheet:
         await self._decide(event_id, decide)
-        sheet = await self._store.sheet(event_id)
-        assert sheet is not None, "events are not deleted"
-        return sheet
+        return await self._store.sheet(event_id)
 
     async def _decide(self, event_id: UUID, decide: Decide, *, with_tasks: bool = False) -> None:
         now = self._clock.now()
-        if not await self._store.change(event_id, decide, now=now, with_tasks=with_tasks):
-            raise EventNotFound("There is no such event.")
+        await self._store.change(event_id, decide, now=now, with_tasks=with_tasks)
         self._planning.beat()
 
 

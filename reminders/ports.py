@@ -82,8 +82,9 @@ class CalendarStore(Protocol):
 
     async def sheet(
         self, event_id: UUID, *, task_id: UUID | None = None, with_tasks: bool = False
-    ) -> Sheet | None:
-        """What is true about an event and, if named and there, one task of it."""
+    ) -> Sheet:
+        """What is true about an event and, if named and there, one task of it. Raises
+        `EventNotFound`."""
         ...
 
     async def change(
@@ -94,13 +95,13 @@ class CalendarStore(Protocol):
         now: datetime,
         task_id: UUID | None = None,
         with_tasks: bool = False,
-    ) -> bool:
+    ) -> None:
         """Store what `decide` says about the sheet, alone with the event meanwhile.
 
-        Whether there is such an event. What it raises undoes everything. Raises `IdTaken` for
-        a new task or rule whose id belongs to another, `ActedAlready` for an action whose id
-        the user gave before, and `NotInvited` for the answer of a guest who is not there; one
-        who is keeps their answer when they are invited again.
+        What it raises undoes everything. Raises `EventNotFound`; `IdTaken` for a new task or
+        rule whose id belongs to another; `ActedAlready` for an action whose id the user gave
+        before; `NotInvited` for the answer of a guest who is not there. One who is there keeps
+        their answer when they are invited again.
         """
         ...
 

@@ -15,7 +15,6 @@ from reminders import limits
 from reminders.authority import Act, require, require_for, task_on
 from reminders.due import due_of
 from reminders.errors import (
-    EventNotFound,
     NotInEvent,
     RuleFixed,
     RuleNotFound,
@@ -117,8 +116,7 @@ class RuleBook:
 
     async def _change(self, event_id: UUID, task_id: UUID | None, decide: Decide) -> None:
         now = self._clock.now()
-        if not await self._store.change(event_id, decide, now=now, task_id=task_id):
-            raise EventNotFound("There is no such event.")
+        await self._store.change(event_id, decide, now=now, task_id=task_id)
         self._planning.beat()
 
 

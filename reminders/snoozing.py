@@ -13,7 +13,7 @@ from kernel.ids import UserId
 from kernel.workers import Pulse
 from reminders.authority import Act, acting_for_user, require, task_on
 from reminders.countries import SATURDAY
-from reminders.errors import EventNotFound, NotInEvent, SnoozedTooOften
+from reminders.errors import NotInEvent, SnoozedTooOften
 from reminders.ports import CalendarStore, Change, TakeBack
 from reminders.times import resolve, wall_of
 from reminders.types import Sheet, Snooze, Task
@@ -131,7 +131,6 @@ class Snoozing:
             )
             return [snoozed, TakeBack(task_id, user_id=user, over=False)]
 
-        if not await self._store.change(event_id, decide, now=now, task_id=task_id):
-            raise EventNotFound("There is no such event.")
+        await self._store.change(event_id, decide, now=now, task_id=task_id)
         self._planning.beat()
         return told[0]

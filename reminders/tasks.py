@@ -12,7 +12,7 @@ from kernel.paging import Page
 from kernel.workers import Pulse
 from reminders import limits
 from reminders.authority import Act, acting_for, require, task_on
-from reminders.errors import EventFull, EventNotFound, IdTaken
+from reminders.errors import EventFull, IdTaken
 from reminders.fitting import check_assignee, check_due, check_parent, check_vendor
 from reminders.ports import CalendarStore, Change, Decide, TakeBack
 from reminders.series import begun, completed, reopened
@@ -77,8 +77,6 @@ class Tasks:
     async def get(self, principal: Principal, event_id: UUID, task_id: UUID) -> Sheet:
         """The task with its event and the rules that touch it."""
         sheet = await self._store.sheet(event_id, task_id=task_id)
-        if sheet is None:
-            raise EventNotFound("There is no such event.")
         require(principal, sheet, Act.SEE)
         task_on(sheet)
         return sheet
@@ -88,8 +86,6 @@ class Tasks:
     ) -> tuple[Event, Page[Task]]:
         """The event, and its tasks in the order they were made."""
         sheet = await self._store.sheet(event_id)
-        if sheet is None:
-            raise EventNotFound("There is no such event.")
         require(principal, sheet, Act.SEE)
         return sheet.event, await self._store.tasks_of(event_id, cursor=cursor, limit=limit)
 
@@ -198,10 +194,7 @@ class Tasks:
         self, event_id: UUID, task_id: UUID | None, decide: Decide, *, with_tasks: bool = False
     ) -> None:
         now = self._clock.now()
-        if not await self._store.change(
-            event_id, decide, now=now, task_id=task_id, with_tasks=with_tasks
-        ):
-            raise EventNotFound("There is no such event.")
+        await self._store.change(event_id, decide, now=now, task_id=task_id, with_tasks=with_tasks)
         self._planning.beat()
 
 

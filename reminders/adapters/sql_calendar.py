@@ -42,7 +42,7 @@ from reminders.adapters.revising import revise
 from reminders.adapters.sheets import EVENT, HELD, sheet_of
 from reminders.adapters.sql_digests import look
 from reminders.adapters.taking_back import take_back
-from reminders.errors import IdTaken, NotInvited
+from reminders.errors import EventNotFound, IdTaken, NotInvited
 from reminders.guest import Guest, RemoveGuest
 from reminders.news import event_changed
 from reminders.person import Person
@@ -73,11 +73,11 @@ class SqlCalendarStore:
 
     async def sheet(
         self, event_id: UUID, *, task_id: UUID | None = None, with_tasks: bool = False
-    ) -> Sheet | None:
+    ) -> Sheet:
         async with self._database.reading() as connection:
             found = (await connection.execute(EVENT, {"event_id": event_id})).one_or_none()
             if found is None:
-                return None
+                raise EventNotFound("There is no such event.")
             return await sheet_of(connection, found, task_id, with_tasks=with_tasks)
 
     async def change(
@@ -88,9 +88,9 @@ class SqlCalendarStore:
         now: datetime,
         task_id: UUID | None = None,
         with_tasks: bool = False,
-    ) -> bool:
+    ) -> None:
         async with self._database.transaction() as connection:
-            return await self.change_within(
+            await self.change_within(
                 connection, event_id, decide, now=now, task_id=task_id, with_tasks=with_tasks
             )
 
@@ -103,11 +103,11 @@ class SqlCalendarStore:
         now: datetime,
         task_id: UUID | None = None,
         with_tasks: bool = False,
-    ) -> bool:
+    ) -> None:
         """`change`, as a part of a transaction that does more."""
         found = (await connection.execute(HELD, {"event_id": event_id})).one_or_none()
         if found is None:
-            return False
+            raise EventNotFound("There is no such event.")
         changes = decide(await sheet_of(connection, found, task_id, with_tasks=with_tasks))
         entries: list[Entry] = []
         for change in changes:
@@ -120,7 +120,6 @@ class SqlCalendarStore:
             await revise(connection, event_id, version, now)
             entries.append(event_changed(event_id, version, changes))
         await write_entries(connection, entries, now)
-        return True
 
     async def events_of(self, user_id: UserId, *, cursor: str | None, limit: int) -> Page[Event]:
         query = (

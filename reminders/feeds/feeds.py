@@ -13,7 +13,7 @@ from kernel.ids import UserId, new_id
 from kernel.operations import Document
 from kernel.options import option
 from reminders.authority import Act, acting_for_user, require
-from reminders.errors import EventNotFound, NotInEvent
+from reminders.errors import NotInEvent
 from reminders.feeds.calendar import calendar_text
 from reminders.feeds.errors import FeedNotFound, TooManyFeeds
 from reminders.feeds.ports import FeedStore
@@ -129,8 +129,6 @@ class Feeds:
 
     async def _check_member(self, principal: Principal, event_id: UUID, user: UserId) -> None:
         sheet = await self._calendar.sheet(event_id)
-        if sheet is None:
-            raise EventNotFound("There is no such event.")
         require(principal, sheet, Act.SEE)
         if sheet.member(user) is None:
             raise NotInEvent("The user is not in the event.", user_id=user)

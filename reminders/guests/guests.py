@@ -18,7 +18,6 @@ from reminders.errors import (
     AnchorNotFound,
     EventCancelled,
     EventFull,
-    EventNotFound,
     NotInvited,
     OptOutInvalid,
 )
@@ -132,8 +131,6 @@ class Guests:
     ) -> tuple[Page[Guest], Mapping[Answer, int]]:
         """Who is invited to a part, and how many gave each answer."""
         sheet = await self._calendar.sheet(event_id)
-        if sheet is None:
-            raise EventNotFound("There is no such event.")
         # Who comes is the hosts' to know, even when the event was cancelled.
         require(principal, sheet, Act.SEE_GUESTS)
         page = await self._store.guests_of(event_id, part, cursor=cursor, limit=limit)
@@ -184,8 +181,7 @@ class Guests:
         return await self._store.guest(guest_id(event_id, user_id, part))
 
     async def _change(self, event_id: UUID, decide: Decide) -> None:
-        if not await self._calendar.change(event_id, decide, now=self._clock.now()):
-            raise EventNotFound("There is no such event.")
+        await self._calendar.change(event_id, decide, now=self._clock.now())
         self._planning.beat()
 
 

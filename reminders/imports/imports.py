@@ -13,7 +13,6 @@ from kernel.identity import Principal
 from kernel.options import option
 from kernel.workers import Pulse
 from reminders.authority import Act, acting_for, require
-from reminders.errors import EventNotFound
 from reminders.imports.entries import reading_of
 from reminders.imports.merging import Importer, merged
 from reminders.imports.types import Line, Reading
@@ -61,7 +60,6 @@ class Imports:
         """What an import would do; nothing is changed."""
         reading, importer = await self._read(principal, event_id, calendar)
         sheet = await self._store.sheet(event_id, with_tasks=True)
-        assert sheet is not None, "events are not deleted"
         lines, _ = merged(reading, sheet, importer)
         return Imported(reading.name, lines, reading.left_out)
 
@@ -86,8 +84,6 @@ class Imports:
         self, principal: Principal, event_id: UUID, calendar: str
     ) -> tuple[Reading, Importer]:
         sheet = await self._store.sheet(event_id)
-        if sheet is None:
-            raise EventNotFound("There is no such event.")
         require(principal, sheet, Act.WORK)
         limit = self._options.calendar_bytes
         if len(calendar.encode()) > limit:

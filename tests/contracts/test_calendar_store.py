@@ -15,7 +15,7 @@ from reminders.action import Acted, ActionKind, ActionOutcome
 from reminders.adapters.mapping import EVENTS, MARKS
 from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_firings import SqlFiringStore
-from reminders.errors import ActedAlready, IdTaken
+from reminders.errors import ActedAlready, EventNotFound, IdTaken
 from reminders.ports import DropRule, RemoveMember
 from reminders.types import (
     AtWall,
@@ -62,7 +62,7 @@ def marks(database):
 
 
 async def put(store, of, *changes, task_id=None):
-    assert await store.change(of.id, lambda _: changes, now=START, task_id=task_id)
+    await store.change(of.id, lambda _: changes, now=START, task_id=task_id)
 
 
 async def test_an_event_is_kept_with_its_owner_and_its_plan_is_marked(store, marks):
@@ -89,8 +89,10 @@ async def test_creating_an_event_twice_gives_the_first_and_writes_nothing(store,
 
 
 async def test_there_is_no_sheet_and_no_change_of_an_event_that_does_not_exist(store):
-    assert await store.sheet(uuid.uuid4()) is None
-    assert not await store.change(uuid.uuid4(), lambda _: [], now=START)
+    with pytest.raises(EventNotFound):
+        await store.sheet(uuid.uuid4())
+    with pytest.raises(EventNotFound):
+        await store.change(uuid.uuid4(), lambda _: [], now=START)
 
 
 @pytest.mark.parametrize(
