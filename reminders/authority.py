@@ -5,8 +5,8 @@ from enum import Enum
 from kernel.errors import InvalidInput
 from kernel.identity import Principal, Scope
 from kernel.ids import UserId
-from reminders.errors import EventCancelled, EventNotFound, RoleTooLow, TaskNotFound
-from reminders.types import Role, Sheet, Task
+from reminders.errors import EventCancelled, EventNotFound, NotInEvent, RoleTooLow, TaskNotFound
+from reminders.types import Member, Role, Sheet, Task
 
 
 class Act(Enum):
@@ -68,6 +68,14 @@ def acting_for_user(principal: Principal, user_id: UserId | None) -> UserId:
     if user is None:
         raise InvalidInput("user_id", "is required")
     return user
+
+
+def member_on(sheet: Sheet, user_id: UserId) -> Member:
+    """The user's membership. Refuses when they have none."""
+    member = sheet.member(user_id)
+    if member is None:
+        raise NotInEvent("The user is not in the event.", user_id=user_id)
+    return member
 
 
 def task_on(sheet: Sheet) -> Task:

@@ -6,10 +6,10 @@ from uuid import UUID
 from kernel.clock import Clock
 from kernel.identity import Principal
 from kernel.ids import UserId
-from reminders.authority import Act, acting_for_user, require, task_on
+from reminders.authority import Act, acting_for_user, member_on, require, task_on
 from reminders.card import SHOWN, Card, card_body
 from reminders.card_ports import CardStore
-from reminders.errors import NoConversation, NotInEvent
+from reminders.errors import NoConversation
 from reminders.outside import Talks
 from reminders.ports import CalendarStore
 
@@ -60,8 +60,7 @@ class Cards:
         user = acting_for_user(principal, user_id)
         sheet = await self._calendar.sheet(event_id, task_id=task_id)
         require(principal, sheet, Act.SEE)
-        if sheet.member(user) is None:
-            raise NotInEvent("The user is not in the event.", user_id=user)
+        member_on(sheet, user)
         task = task_on(sheet)
         conversation_id = await self._conversation(event_id)
         said = await self._talks.say(

@@ -8,8 +8,7 @@ from kernel.clock import Clock
 from kernel.identity import Principal
 from kernel.ids import UserId
 from kernel.workers import Pulse
-from reminders.authority import Act, acting_for_user, require, task_on
-from reminders.errors import NotInEvent
+from reminders.authority import Act, acting_for_user, member_on, require, task_on
 from reminders.ports import CalendarStore, Change
 from reminders.types import Choice, Sheet, Task
 
@@ -41,8 +40,7 @@ class Choosing:
 
         def decide(sheet: Sheet) -> Sequence[Change]:
             require(principal, sheet, Act.WORK)
-            if sheet.member(user) is None:
-                raise NotInEvent("The user is not in the event.", user_id=user)
+            member_on(sheet, user)
             changed = with_choice(task_on(sheet), choice)
             return [] if changed == sheet.task else [changed]
 

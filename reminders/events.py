@@ -11,14 +11,13 @@ from kernel.ids import UserId, new_id
 from kernel.paging import Page
 from kernel.workers import Pulse
 from reminders import limits
-from reminders.authority import Act, acting_for, acting_for_user, require
+from reminders.authority import Act, acting_for, acting_for_user, member_on, require
 from reminders.days import MAIN
 from reminders.errors import (
     AnchorNotFound,
     EventFull,
     IdTaken,
     LastOwner,
-    NotInEvent,
 )
 from reminders.moving import checked_move
 from reminders.ports import CalendarStore, Change, Decide, RemoveMember, TakeBack
@@ -150,10 +149,7 @@ class Events:
         def decide(sheet: Sheet) -> Sequence[Change]:
             leaving = user_id == principal.user_id
             require(principal, sheet, Act.WORK if leaving else Act.DECIDE)
-            present = sheet.member(user_id)
-            if present is None:
-                raise NotInEvent("The user is not in the event.", user_id=user_id)
-            _keep_an_owner(sheet, present)
+            _keep_an_owner(sheet, member_on(sheet, user_id))
             version = sheet.event.sched_version + 1
             without = replace(sheet.event, sched_version=version)
             return [RemoveMember(user_id), without, TakeBack(user_id=user_id)]

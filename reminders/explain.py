@@ -11,8 +11,8 @@ from kernel.ids import UserId
 from reminders.aftermath import Aftermath, Told
 from reminders.alarm import AlarmSync
 from reminders.alarm_ports import AlarmStore
-from reminders.authority import Act, acting_for_user, require, task_on
-from reminders.errors import NotInEvent, NotInvited
+from reminders.authority import Act, acting_for_user, member_on, require, task_on
+from reminders.errors import NotInvited
 from reminders.firing import Coming, Settled
 from reminders.guest import guest_id
 from reminders.guest_tracing import guest_traces, without_place
@@ -85,8 +85,7 @@ class Explain:
         user = acting_for_user(principal, user_id)
         sheet = await self._calendar.sheet(event_id)
         require(principal, sheet, Act.SEE)
-        if sheet.member(user) is None:
-            raise NotInEvent("The user is not in the event.", user_id=user)
+        member_on(sheet, user)
         person = await self._calendar.person(user)
         people = {} if person is None else {user: person}
         ramadans = await self._almanac.ramadans()
@@ -134,8 +133,7 @@ class Explain:
         sheet = await self._calendar.sheet(event_id, task_id=task_id)
         require(principal, sheet, Act.SEE)
         task = task_on(sheet)
-        if sheet.member(user) is None:
-            raise NotInEvent("The user is not in the event.", user_id=user)
+        member_on(sheet, user)
         person = await self._calendar.person(user)
         now = self._clock.now()
         inputs = Inputs(

@@ -12,10 +12,9 @@ from kernel.identity import Principal
 from kernel.ids import UserId
 from kernel.workers import Pulse
 from reminders import limits
-from reminders.authority import Act, require, require_for, task_on
+from reminders.authority import Act, member_on, require, require_for, task_on
 from reminders.due import due_of
 from reminders.errors import (
-    NotInEvent,
     RuleFixed,
     RuleNotFound,
     TooManyRules,
@@ -75,8 +74,8 @@ class RuleBook:
             require_for(principal, sheet, user_id)
             if task_id is not None:
                 _check_lead(lead, task_on(sheet), sheet.event)
-            if user_id is not None and sheet.member(user_id) is None:
-                raise NotInEvent("The user is not in the event.", user_id=user_id)
+            if user_id is not None:
+                member_on(sheet, user_id)
             earlier = next((each for each in sheet.rules if each.id == rule_id), None)
             if earlier is None:
                 if limits.is_crowded([*sheet.rules, rule]):

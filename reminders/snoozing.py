@@ -11,9 +11,9 @@ from kernel.errors import InvalidInput
 from kernel.identity import Principal
 from kernel.ids import UserId
 from kernel.workers import Pulse
-from reminders.authority import Act, acting_for_user, require, task_on
+from reminders.authority import Act, acting_for_user, member_on, require, task_on
 from reminders.countries import SATURDAY
-from reminders.errors import NotInEvent, SnoozedTooOften
+from reminders.errors import SnoozedTooOften
 from reminders.ports import CalendarStore, Change, TakeBack
 from reminders.times import resolve, wall_of
 from reminders.types import Sheet, Snooze, Task
@@ -116,8 +116,7 @@ class Snoozing:
 
         def decide(sheet: Sheet) -> Sequence[Change]:
             require(principal, sheet, Act.WORK)
-            if sheet.member(user) is None:
-                raise NotInEvent("The user is not in the event.", user_id=user)
+            member_on(sheet, user)
             task = task_on(sheet)
             mine = next((each for each in task.details.snoozes if each.user_id == user), None)
             if mine is not None and mine.action_id == action_id:

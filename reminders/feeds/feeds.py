@@ -12,8 +12,7 @@ from kernel.identity import Principal
 from kernel.ids import UserId, new_id
 from kernel.operations import Document
 from kernel.options import option
-from reminders.authority import Act, acting_for_user, require
-from reminders.errors import NotInEvent
+from reminders.authority import Act, acting_for_user, member_on, require
 from reminders.feeds.calendar import calendar_text
 from reminders.feeds.errors import FeedNotFound, TooManyFeeds
 from reminders.feeds.ports import FeedStore
@@ -130,8 +129,7 @@ class Feeds:
     async def _check_member(self, principal: Principal, event_id: UUID, user: UserId) -> None:
         sheet = await self._calendar.sheet(event_id)
         require(principal, sheet, Act.SEE)
-        if sheet.member(user) is None:
-            raise NotInEvent("The user is not in the event.", user_id=user)
+        member_on(sheet, user)
 
 
 def _hash(secret: str) -> bytes:
