@@ -27,7 +27,6 @@ from reminders.handed import Handed
 from reminders.person import Person, Ramadan
 from reminders.quiet import Habits
 from reminders.types import Event, Inputs, Member, Rule, Sheet, Task
-from reminders.zone_state import ZoneState
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,28 +148,6 @@ class Almanac(Protocol):
 
     async def spread(self) -> timedelta:
         """Over how long policy spreads, as operators want it; 0 is as usual."""
-        ...
-
-
-class ZoneStore(Protocol):
-    """Which zones plans are made from, and what their rules were then. Every method is one
-    whole transaction."""
-
-    async def zones(self) -> Collection[str]:
-        """The zones that plans may be made from."""
-        ...
-
-    async def zone_states(self) -> Sequence[ZoneState]:
-        """What the rules were when plans were last made from them."""
-        ...
-
-    async def put_zone_states(
-        self, states: Sequence[ZoneState], *, changed: Collection[str], now: datetime
-    ) -> int:
-        """Store the states, and mark every plan that one of the `changed` zones is part of.
-
-        How many plans were marked.
-        """
         ...
 
 

@@ -14,9 +14,8 @@ from kernel.clock import Clock
 from kernel.errors import Unavailable
 from kernel.metrics import Metrics
 from kernel.workers import Pulse, Stop, repeat
-from reminders.ports import ZoneStore
 from reminders.times import ZONE_DATA_VERSION, change_between, offset_of, zone_names
-from reminders.zone_state import ZoneState
+from reminders.zone_state import ZoneState, ZoneStore
 
 log = logging.getLogger(__name__)
 

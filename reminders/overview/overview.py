@@ -18,11 +18,11 @@ from reminders.limits import checked_user
 from reminders.operating import Operating
 from reminders.oversight import Dead, Forecast, Minute
 from reminders.person import Ramadan
-from reminders.ports import Almanac, Backlog, ZoneStore
+from reminders.ports import Almanac, Backlog
 from reminders.tasks import Tasks
 from reminders.times import change_between, offset_of
 from reminders.types import Sheet, Task
-from reminders.zone_state import ZoneState
+from reminders.zone_state import ZoneState, ZoneStore
 
 HOURS = 24
 LISTED = 50
