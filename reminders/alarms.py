@@ -20,6 +20,7 @@ from reminders.errors import DeviceUnknown
 from reminders.firing import DueFiring, Outcome
 from reminders.handover import judge
 from reminders.outside import Owners
+from reminders.oversight import OperatingStore
 from reminders.ports import Almanac
 from reminders.saying import data_of, words_of
 
@@ -54,6 +55,7 @@ class LocalAlarms:
         *,
         store: AlarmStore,
         almanac: Almanac,
+        operating: OperatingStore,
         owners: Owners,
         signer: ActionSigner,
         clock: Clock,
@@ -61,6 +63,7 @@ class LocalAlarms:
     ) -> None:
         self._store = store
         self._almanac = almanac
+        self._operating = operating
         self._owners = owners
         self._signer = signer
         self._clock = clock
@@ -71,7 +74,7 @@ class LocalAlarms:
         user = await self._owner(principal, device_id)
         now = self._clock.now()
         coming = await self._store.coming(user, after=now, limit=AT_ONCE + 1)
-        ramadans = await self._almanac.ramadans()
+        ramadans, paused = await self._almanac.ramadans(), await self._operating.paused()
         until = now + FARTHEST
         if len(coming) > AT_ONCE:
             until = coming[-1].firing.due_at
@@ -80,6 +83,8 @@ class LocalAlarms:
             for each in coming[:AT_ONCE]
             # Whatever would not go off as it stands is planned anew, and told when it is.
             if judge(each, now=each.firing.due_at, ramadans=ramadans).outcome is Outcome.FIRED
+            # Nobody can hold back what a device shows by itself.
+            and each.firing.firing_class not in paused
             and each.firing.due_at < until
         ]
         held = (await self._store.syncs([user])).get(device_id)

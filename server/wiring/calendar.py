@@ -171,6 +171,7 @@ class Calendar:
             LocalAlarms(
                 store=self._alarms,
                 almanac=self._almanac,
+                operating=self._operating,
                 owners=SqlDevices(ground.database),
                 signer=self._signer,
                 clock=clock,

@@ -10,6 +10,7 @@ from kernel.errors import Denied, InvalidInput
 from kernel.identity import Principal, Scope
 from reminders.alarm import ALARMS_CHANGED, AT_ONCE
 from reminders.errors import DeviceUnknown
+from reminders.firing import FiringClass
 from reminders.person import Ramadan
 from reminders.types import FromEvent, Offset
 from tests.support import weddings
@@ -98,6 +99,16 @@ async def test_devices_keep_what_the_announced_ramadan_lets_go_off(room):
     found = await room.local_alarms.of(user(AMINA), PHONE)
 
     assert [each.due.firing.due_at.date() for each in found.alarms] == [date(2026, 3, 20)]
+
+
+async def test_devices_are_given_nothing_of_a_class_that_is_paused(room):
+    await wedding(room)
+    await room.operating.pause(server(), FiringClass.EXACT_CALENDAR)
+    held_back = await room.local_alarms.of(user(AMINA), PHONE)
+    await room.operating.resume(server(), FiringClass.EXACT_CALENDAR)
+
+    assert held_back.alarms == []
+    assert len((await room.local_alarms.of(user(AMINA), PHONE)).alarms) == 1
 
 
 async def test_what_would_be_shown_otherwise_is_another_alarm(room):

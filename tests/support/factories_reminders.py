@@ -283,6 +283,7 @@ def room(database: Database, clock: ManualClock, metrics: Metrics) -> Room:
         local_alarms=LocalAlarms(
             store=alarms,
             almanac=almanac,
+            operating=operating,
             owners=owners,
             signer=SIGNER,
             clock=clock,
