@@ -116,6 +116,8 @@ class DueFiring:
     part: str = MAIN
     """The part that a guest is invited to."""
     at_work: bool = False
+    changed: bool = False
+    """The user's zone, or what else plans are made of, is another since it was handed over."""
 
 
 @dataclass(frozen=True, slots=True)

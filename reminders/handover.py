@@ -49,7 +49,8 @@ def judge(due: DueFiring, *, now: datetime, ramadans: Sequence[Ramadan] = ()) ->
     if task is not None and task.done_at is not None:
         return Judgement(Outcome.DONE)
     task_version = firing.task_version if task is None else task.sched_version
-    if (task_version, event.sched_version) != (firing.task_version, firing.event_version):
+    versions = firing.task_version, firing.event_version
+    if due.changed or (task_version, event.sched_version) != versions:
         return Judgement(Outcome.STALE)
     if person is not None and person.muted:
         return Judgement(Outcome.MUTED)

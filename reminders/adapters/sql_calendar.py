@@ -179,11 +179,14 @@ class SqlCalendarStore:
             if after == before:
                 return after
             columns = columns_of_person(after)
+            is_new_plan = before is None or of_plans(before) != of_plans(after)
+            if is_new_plan:
+                columns["plans_changed_at"] = now
             put = self._database.upsert(
                 PEOPLE, on=["user_id"], update=[name for name in columns if name != "user_id"]
             )
             await connection.execute(put.values(columns))
-            if before is None or of_plans(before) != of_plans(after):
+            if is_new_plan:
                 await connection.execute(marks_of(plans, now))
             await look(self._database, connection, [user_id], now)
         return after

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -50,10 +51,7 @@ class SqlSayingStore:
         )
         async with self._database.reading() as connection:
             rows = list(await connection.execute(with_truth(recorded)))
-        return [
-            (due_of(_firing(row, by_key[row.dedupe_key]), row), Outcome(row.outcome))
-            for row in rows
-        ]
+        return [(_due(row, by_key[row.dedupe_key]), Outcome(row.outcome)) for row in rows]
 
     async def amend(
         self,
@@ -138,6 +136,12 @@ def _item(firing: Firing, now: datetime) -> Columns:
         "nominal_day": firing.nominal_day,
         "folded_at": now,
     }
+
+
+def _due(row: Selected, handed: Handed) -> DueFiring:
+    changed_at = row.person__plans_changed_at
+    changed = changed_at is not None and changed_at > row.decided_at
+    return replace(due_of(_firing(row, handed), row), changed=changed)
 
 
 def _firing(row: Selected, handed: Handed) -> Firing:

@@ -83,6 +83,8 @@ class PersonRow(Row, table=True):
     usual: str = Field(sa_type=JSON_TEXT, sa_column_kwargs={"server_default": "{}"})
     digest: str = Field(sa_type=sa.String(8), sa_column_kwargs={"server_default": "daily"})
     digest_at: time | None = None
+    plans_changed_at: datetime | None = Field(default=None, sa_type=Instant)
+    """When what their plans are made of was last changed."""
 
 
 class ZoneStateRow(Row, table=True):
