@@ -325,7 +325,7 @@ class Life:
 
     async def desired(self, now: datetime, waiting: Iterable[Any]) -> Mapping[bytes, Firing]:
         sheet = await self.room.events.get(*self.here)
-        tasks = await self.room.tasks.of(*self.here, cursor=None, limit=400)
+        _, tasks = await self.room.tasks.of(*self.here, cursor=None, limit=400)
         people = {each: await self.room.people.get(user(each)) for each in self.book.owners}
         inputs = Inputs(
             event=sheet.event,
