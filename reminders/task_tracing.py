@@ -1,6 +1,5 @@
 """Why a user is reminded of a task, or is not: every rule that touches it, step by step. Pure."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -12,7 +11,7 @@ from reminders.further_tracing import AHEAD, further_traces
 from reminders.identity import ONCE, SOON, collapse_key, dedupe_key
 from reminders.lateness import class_of, useful_until_of
 from reminders.person import Occasion
-from reminders.placing import POLICY, Placement, place
+from reminders.placing import POLICY, Nominal, Placement, place
 from reminders.quiet import hush_of
 from reminders.rules import plan, recipients, rules_by_user
 from reminders.telling import MERGED, nominal_of
@@ -27,150 +26,149 @@ def task_traces(inputs: Inputs, task: Task, user_id: UserId, now: datetime) -> l
     then what else is planned of the task."""
     # What others are told of it is not looked at: whether it is theirs, is.
     near = [each for each in inputs.members if each.user_id in (user_id, task.assignee_id)]
-    inputs = replace(inputs, members=near)
-    event, person = inputs.event, inputs.people.get(user_id)
-    planned = _planned(inputs, task, user_id, now)
-    traces = [
-        _trace(inputs, task, rule, user_id, planned, now)
-        for rule in _touching(inputs, task, user_id)
-    ]
-    traces += [
-        Trace(
-            rule.id,
-            State.OFF,
-            reason,
-            layer=_layer_of(inputs, task, rule, user_id),
+    tracing = _Tracing(replace(inputs, members=near), task, user_id, now)
+    traces = [tracing.of(rule) for rule in tracing.touching()]
+    return [*traces, *tracing.left_out(), *further_traces(tracing.planned, traces, now)]
+
+
+class _Tracing:
+    """What the ways of a task's rules to one user have in common."""
+
+    def __init__(self, inputs: Inputs, task: Task, user_id: UserId, now: datetime) -> None:
+        self._inputs = inputs
+        self._event = inputs.event
+        self._task = task
+        self._user_id = user_id
+        self._now = now
+        self._person = inputs.people.get(user_id)
+        self._members = {member.user_id: member for member in inputs.members}
+        self._due = due = due_on(task, inputs.event)
+        over = now if due is None else max(now, day_over(due, inputs.event.zone))
+        self.planned = [
+            firing
+            for firing in plan(inputs, until=over + AHEAD)
+            if firing.user_id == user_id and firing.task_id == task.id
+        ]
+        """The user's firings of the task: all of the open occurrence, and what comes soon."""
+
+    def touching(self) -> list[Rule]:
+        """All stored rules about the task, and what is usual for the user."""
+        stored = {rule.id for rule in self._inputs.rules}
+        ruled = rules_by_user(self._inputs, self._task, self._members).get(self._user_id, [])
+        return [*self._inputs.rules, *(rule for rule in ruled if rule.id not in stored)]
+
+    def left_out(self) -> list[Trace]:
+        """What is usual, but not for the user or this task."""
+        rules = left_out(
+            self._task,
+            self._event,
+            self._user_id,
+            self._person,
+            ruled=len(self._inputs.rules),
+        )
+        return [
+            Trace(
+                rule.id,
+                State.OFF,
+                reason,
+                layer=self._layer_of(rule),
+                lead=lead_said(rule.lead),
+            )
+            for rule, reason in rules
+        ]
+
+    def of(self, rule: Rule) -> Trace:
+        """One rule's way from the task's due to an instant."""
+        found = replace(
+            self._way_of(rule),
+            layer=self._layer_of(rule),
             lead=lead_said(rule.lead),
+            firing_class=class_of(rule, self._task),
         )
-        for rule, reason in left_out(task, event, user_id, person, ruled=len(inputs.rules))
-    ]
-    return traces + further_traces(planned, traces, now)
+        return (
+            found if found.due is None else replace(found, due_by=due_by(self._task, self._event))
+        )
 
+    def _layer_of(self, rule: Rule) -> Layer:
+        """Which layer the rule comes from: the closest to the task wins."""
+        if any(rule.id == stored.id for stored in self._inputs.rules):
+            return Layer.EVENT if rule.task_id is None else Layer.TASK
+        occasion = occasion_of(self._task, self._event)
+        if isinstance(rule.lead, CalendarLead) and rule.lead.before.days < 0:
+            occasion = Occasion.OVERDUE
+        said = None if self._person is None else self._person.usual.get(occasion)
+        return Layer.PRODUCT if said is None or said.leads is None else Layer.USER
 
-def _planned(inputs: Inputs, task: Task, user_id: UserId, now: datetime) -> Sequence[Firing]:
-    """The user's firings of the task, up to all of the open occurrence and what comes soon."""
-    due = due_on(task, inputs.event)
-    over = now if due is None else max(now, day_over(due, inputs.event.zone))
-    return [
-        firing
-        for firing in plan(inputs, until=over + AHEAD)
-        if firing.user_id == user_id and firing.task_id == task.id
-    ]
+    def _way_of(self, rule: Rule) -> Trace:
+        """How far the rule gets: to an instant, or to what stands against it."""
+        if self._event.cancelled_at is not None:
+            return Trace(rule.id, State.DONE, "the event was cancelled")
+        if self._user_id not in set(recipients(self._task, rule, self._members)):
+            return Trace(rule.id, State.NOT_CONCERNED, "the rule tells somebody else")
+        due = self._due
+        if due is None:
+            return Trace(rule.id, State.NO_DUE, "the task has no due, or its event has no day")
+        if self._task.done_at is not None:
+            return Trace(rule.id, State.DONE, "the task is done", due=nominal(due))
+        zone = self._event.zone if self._person is None else self._person.zone_now
+        meant = nominal_of(rule, due, self._event, zone)
+        if meant is None:
+            reason = "time before an all-day due means nothing"
+            return Trace(rule.id, State.NOT_TIMED, reason, due=nominal(due))
+        return self._placed(rule, due, meant)
 
-
-def _touching(inputs: Inputs, task: Task, user_id: UserId) -> list[Rule]:
-    """All stored rules about the task, and what is usual for the user."""
-    stored = {rule.id for rule in inputs.rules}
-    members = {member.user_id: member for member in inputs.members}
-    ruled = rules_by_user(inputs, task, members).get(user_id, [])
-    return [*inputs.rules, *(rule for rule in ruled if rule.id not in stored)]
-
-
-def _layer_of(inputs: Inputs, task: Task, rule: Rule, user_id: UserId) -> Layer:
-    """Which layer the rule comes from: the closest to the task wins."""
-    if any(rule.id == stored.id for stored in inputs.rules):
-        return Layer.EVENT if rule.task_id is None else Layer.TASK
-    person = inputs.people.get(user_id)
-    occasion = occasion_of(task, inputs.event)
-    if isinstance(rule.lead, CalendarLead) and rule.lead.before.days < 0:
-        occasion = Occasion.OVERDUE
-    said = None if person is None else person.usual.get(occasion)
-    return Layer.PRODUCT if said is None or said.leads is None else Layer.USER
-
-
-def _trace(
-    inputs: Inputs,
-    task: Task,
-    rule: Rule,
-    user_id: UserId,
-    planned: Sequence[Firing],
-    now: datetime,
-) -> Trace:
-    """One rule's way from the task's due to an instant for this user."""
-    found = replace(
-        _traced(inputs, task, rule, user_id, planned, now),
-        layer=_layer_of(inputs, task, rule, user_id),
-        lead=lead_said(rule.lead),
-        firing_class=class_of(rule, task),
-    )
-    return found if found.due is None else replace(found, due_by=due_by(task, inputs.event))
-
-
-def _traced(
-    inputs: Inputs,
-    task: Task,
-    rule: Rule,
-    user_id: UserId,
-    planned: Sequence[Firing],
-    now: datetime,
-) -> Trace:
-    event = inputs.event
-    person = inputs.people.get(user_id)
-    members = {member.user_id: member for member in inputs.members}
-    at_work = user_id in members and members[user_id].role is Role.VENDOR
-    if event.cancelled_at is not None:
-        return Trace(rule.id, State.DONE, "the event was cancelled")
-    if user_id not in set(recipients(task, rule, members)):
-        return Trace(rule.id, State.NOT_CONCERNED, "the rule tells somebody else")
-    due = due_on(task, event)
-    if due is None:
-        return Trace(rule.id, State.NO_DUE, "the task has no due, or its event has no day")
-    if task.done_at is not None:
-        return Trace(rule.id, State.DONE, "the task is done", due=nominal(due))
-    zone = event.zone if person is None else person.zone_now
-    found = nominal_of(rule, due, event, zone)
-    if found is None:
+    def _placed(self, rule: Rule, due: Due, meant: Nominal) -> Trace:
+        """Where the rule speaks, what moved it there, and where it stands."""
+        firing_class, member = class_of(rule, self._task), self._members.get(self._user_id)
+        hush = hush_of(
+            self._person,
+            event_zone=self._event.zone,
+            ramadans=self._inputs.ramadans,
+            at_work=member is not None and member.role is Role.VENDOR,
+        )
+        placed = place(
+            meant,
+            due,
+            firing_class,
+            user_id=self._user_id,
+            hush=hush,
+            useful_until=useful_until_of(firing_class, due, meant.zone, at=meant.at),
+            at_least=self._inputs.spread,
+        )
+        state, reason, firing = self._standing(rule, due, placed)
         return Trace(
-            rule.id, State.NOT_TIMED, "time before an all-day due means nothing", due=nominal(due)
+            rule_id=rule.id,
+            state=state,
+            reason=reason,
+            due=nominal(due),
+            wall=meant.wall,
+            zone=meant.zone,
+            utc_offset=offset_of(meant.at, meant.zone),
+            due_at=placed.at if firing is None else firing.due_at,
+            moved_by=placed.moved_by or ("the due is earlier" if placed.clamped else None),
+            jitter=placed.jitter,
+            zone_by=zone_by(rule, self._person),
+            key=collapse_key(self._key(rule, due, ONCE) if firing is None else firing.dedupe_key),
         )
-    firing_class = class_of(rule, task)
-    placed = place(
-        found,
-        due,
-        firing_class,
-        user_id=user_id,
-        hush=hush_of(person, event_zone=event.zone, ramadans=inputs.ramadans, at_work=at_work),
-        useful_until=useful_until_of(firing_class, due, found.zone, at=found.at),
-        at_least=inputs.spread,
-    )
-    state, reason, firing = _state(planned, task, rule, user_id, due, placed, now)
-    key = dedupe_key(rule.id, task.id, user_id, occurrence=ONCE, due=due)
-    return Trace(
-        rule_id=rule.id,
-        state=state,
-        reason=reason,
-        due=nominal(due),
-        wall=found.wall,
-        zone=found.zone,
-        utc_offset=offset_of(found.at, found.zone),
-        due_at=placed.at if firing is None else firing.due_at,
-        moved_by=placed.moved_by or ("the due is earlier" if placed.clamped else None),
-        jitter=placed.jitter,
-        zone_by=zone_by(rule, person),
-        key=collapse_key(key if firing is None else firing.dedupe_key),
-    )
 
+    def _standing(
+        self, rule: Rule, due: Due, placed: Placement
+    ) -> tuple[State, str, Firing | None]:
+        """Where the rule stands: as the firing that is planned of it, or by what took its place."""
+        once, soon = self._key(rule, due, ONCE), self._key(rule, due, SOON)
+        for firing in self.planned:
+            if firing.dedupe_key == once:
+                if firing.due_at <= self._now:
+                    return State.PASSED, "its time has come", firing
+                return State.PLANNED, "", firing
+            if firing.dedupe_key == soon:
+                return State.PLANNED, "soon, because its own time had passed already", firing
+        if class_of(rule, self._task) in POLICY and any(
+            firing.firing_class in POLICY and timedelta(0) <= firing.due_at - placed.at < MERGED
+            for firing in self.planned
+        ):
+            return State.MERGED, "another reminder of the task follows within hours", None
+        return State.TOO_LATE, "its time had passed before the task, rule or member was there", None
 
-def _state(
-    planned: Sequence[Firing],
-    task: Task,
-    rule: Rule,
-    user_id: UserId,
-    due: Due,
-    placed: Placement,
-    now: datetime,
-) -> tuple[State, str, Firing | None]:
-    """Where the rule stands: as the firing that is planned of it, or by what took its place."""
-    for firing in planned:
-        if firing.dedupe_key == dedupe_key(rule.id, task.id, user_id, occurrence=ONCE, due=due):
-            if firing.due_at <= now:
-                return State.PASSED, "its time has come", firing
-            return State.PLANNED, "", firing
-        if firing.dedupe_key == dedupe_key(rule.id, task.id, user_id, occurrence=SOON, due=due):
-            return State.PLANNED, "soon, because its own time had passed already", firing
-    if class_of(rule, task) in POLICY and any(
-        firing.firing_class in POLICY and timedelta(0) <= firing.due_at - placed.at < MERGED
-        for firing in planned
-    ):
-        return State.MERGED, "another reminder of the task follows within hours", None
-    return State.TOO_LATE, "its time had passed before the task, rule or member was there", None
+    def _key(self, rule: Rule, due: Due, occurrence: str) -> bytes:
+        return dedupe_key(rule.id, self._task.id, self._user_id, occurrence=occurrence, due=due)
