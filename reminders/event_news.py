@@ -24,7 +24,7 @@ from reminders.event_days import (
     parts_answered,
 )
 from reminders.firing import Firing, FiringClass
-from reminders.guest import ASKED
+from reminders.guest import ASKED, Guest
 from reminders.identity import ONCE, dedupe_key
 from reminders.lateness import grace_of
 from reminders.person import Occasion, Person
@@ -83,22 +83,7 @@ def news_of(inputs: Inputs) -> list[Firing]:
             firings += _placed(event, member.user_id, when, news)
     for guest in inputs.guests:
         hush = _hush(inputs, guest.user_id)
-        deadline = deadline_of(event, guest.part)
-        if deadline is None:
-            continue
-        left = max(0, ASKED - guest.told)
-        for days in GUESTS_DAYS[len(GUESTS_DAYS) - left :]:
-            news = News(
-                rule_id=asking_id(guest.part, days),
-                subject_id=guest.id,
-                firing_class=FiringClass.GUEST,
-                about=deadline,
-                nominal=_nominal(
-                    CalendarLead(Offset(days=days), clock_of(None)), deadline, hush.zone
-                ),
-                useful_until=day_over(deadline, hush.zone),
-                possible_from=max(guest.invited_at, deadline_since(event, guest.part)),
-            )
+        for news in _to_guest(event, guest, hush):
             firings += _placed(event, guest.user_id, hush, news)
     return firings
 
@@ -127,6 +112,24 @@ def news_of_move(event: Event) -> Moved | None:
     return moved.untold if moved.known == Place(event.day, event.at, event.zone) else moved
 
 
+def _to_guest(event: Event, guest: Guest, hush: Hush) -> Iterator[News]:
+    deadline = deadline_of(event, guest.part)
+    if deadline is None:
+        return
+    left = max(0, ASKED - guest.told)
+    for days in GUESTS_DAYS[len(GUESTS_DAYS) - left :]:
+        lead = CalendarLead(Offset(days=days), clock_of(None))
+        yield News(
+            rule_id=asking_id(guest.part, days),
+            subject_id=guest.id,
+            firing_class=FiringClass.GUEST,
+            about=deadline,
+            nominal=_nominal(lead, deadline, hush.zone),
+            useful_until=day_over(deadline, hush.zone),
+            possible_from=max(guest.invited_at, deadline_since(event, guest.part)),
+        )
+
+
 def _to_member(event: Event, member: Member, person: Person | None, hush: Hush) -> Iterator[News]:
     if member.role is Role.GUEST:
         return
@@ -136,7 +139,17 @@ def _to_member(event: Event, member: Member, person: Person | None, hush: Hush) 
             if not told.parts or member.role is not Role.VENDOR or member.part in told.parts:
                 since = max(told.since, member.joined_at)
                 yield from _eve_and_day(event, told, person, hush, since)
-    if member.role is Role.VENDOR and (call := call_of(event, member)) is not None:
+    if member.role is Role.VENDOR:
+        yield from _calls(event, member, person, hush)
+    yield from _moves(event, member, hush)
+    if member.role is Role.OWNER:
+        yield from _answers(event, member, person, hush)
+
+
+def _calls(event: Event, member: Member, person: Person | None, hush: Hush) -> Iterator[News]:
+    """A vendor is called to their part."""
+    call = call_of(event, member)
+    if call is not None:
         since = max(part_since(event, member.part), member.joined_at)
         for lead, own_since in leads_of(Occasion.VENDOR_CALL, person):
             yield News(
@@ -149,6 +162,10 @@ def _to_member(event: Event, member: Member, person: Person | None, hush: Hush) 
                 possible_from=max(since, own_since or since),
                 occurrence=f"call:{id_of(lead)}",
             )
+
+
+def _moves(event: Event, member: Member, hush: Hush) -> Iterator[News]:
+    """Everybody but who moved the event is told where it is now."""
     moved = news_of_move(event)
     if moved is not None and moved.by != member.user_id:
         day = event.day or moved.day or wall_of(moved.until, event.zone).date()
@@ -163,20 +180,23 @@ def _to_member(event: Event, member: Member, person: Person | None, hush: Hush) 
             possible_from=member.joined_at,
             occurrence=f"moved:{(moved.first_until or moved.until).isoformat()}",
         )
-    if member.role is Role.OWNER:
-        for deadline in event.deadlines:
-            due = day_of(event, deadline)
-            if due is not None:
-                lead = CalendarLead(Offset(days=BEFORE_ANSWERS.days), clock_of(person))
-                yield News(
-                    rule_id=usual_id(f"answers {deadline.part}"),
-                    subject_id=event.id,
-                    firing_class=FiringClass.EVENT,
-                    about=due,
-                    nominal=_nominal(lead, due, hush.zone),
-                    useful_until=day_over(due, hush.zone),
-                    possible_from=max(deadline_since(event, deadline.part), member.joined_at),
-                )
+
+
+def _answers(event: Event, member: Member, person: Person | None, hush: Hush) -> Iterator[News]:
+    """Owners are told how the answers of guests stand."""
+    lead = CalendarLead(Offset(days=BEFORE_ANSWERS.days), clock_of(person))
+    for deadline in event.deadlines:
+        due = day_of(event, deadline)
+        if due is not None:
+            yield News(
+                rule_id=usual_id(f"answers {deadline.part}"),
+                subject_id=event.id,
+                firing_class=FiringClass.EVENT,
+                about=due,
+                nominal=_nominal(lead, due, hush.zone),
+                useful_until=day_over(due, hush.zone),
+                possible_from=max(deadline_since(event, deadline.part), member.joined_at),
+            )
 
 
 def _eve_and_day(
