@@ -11,7 +11,7 @@ from reminders.handover import judge
 from reminders.person import Person, Ramadan
 from reminders.placing import USUAL_SPREAD, jitter_of
 from reminders.rules import plan
-from reminders.types import AtWall, CalendarLead, Inputs, Offset
+from reminders.types import AtWall, CalendarLead, Inputs, Offset, OnDay
 from tests.support.factories_reminders import AMINA, LONG_AGO, event, member, person, rule, task
 
 WEDDING = event(day=date(2027, 7, 23))
@@ -102,11 +102,23 @@ def test_policy_that_cannot_wait_is_not_said_in_the_middle_of_the_night():
     assert night.reason == "quiet hours until it is no longer useful"
 
 
+def test_policy_waits_only_for_a_time_at_which_it_is_of_use():
+    night, morning = POLITE.due_at + timedelta(hours=14), datetime(2027, 7, 16, 7, 30, tzinfo=UTC)
+
+    def judged_until(useful_until):
+        firing = structs.replace(POLITE, useful_until=useful_until)
+        anywhen = replace(FITTING, due=OnDay(date(2027, 7, 16)))
+        return judge(replace(DUE, firing=firing, task=anywhen), now=night).outcome
+
+    assert judged_until(morning) is Outcome.EXPIRED
+    assert judged_until(morning + timedelta(seconds=1)) is Outcome.DEFERRED
+
+
 def test_what_was_planned_shortly_before_the_quiet_may_be_a_little_late():
     evening = datetime(2027, 7, 15, 20, 25, tzinfo=UTC)
     due = replace(DUE, firing=structs.replace(POLITE, due_at=evening))
 
-    late = judge(due, now=evening + timedelta(minutes=10))
-    later = judge(due, now=evening + timedelta(minutes=40))
+    late = judge(due, now=evening + timedelta(minutes=30))
+    later = judge(due, now=evening + timedelta(minutes=30, seconds=1))
 
     assert (late.outcome, later.outcome) == (Outcome.FIRED, Outcome.DEFERRED)

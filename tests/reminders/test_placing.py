@@ -62,6 +62,22 @@ def test_a_reminder_of_an_early_appointment_comes_the_evening_before():
     assert (wall, found.clamped) == ("07-23 18:00", True)
 
 
+def test_a_payment_at_a_time_of_day_is_spoken_of_before_it():
+    """Late it would be said all the same: but who waits for the end of prayer pays late."""
+    friday = Due(date(2027, 7, 23), time(14), ALGIERS)
+
+    wall, found = placed("2027-07-23T13:00", due=friday, kind=FiringClass.PAYMENT)
+
+    assert (wall, found.moved_by) == ("07-23 11:55", "friday")
+
+
+def test_spreading_makes_nothing_too_late():
+    _, in_time = placed("2027-07-23T10:00", useful=HERS + timedelta(seconds=1))
+    _, too_late = placed("2027-07-23T10:00", useful=HERS)
+
+    assert (in_time.jitter, too_late.jitter) == (HERS, timedelta(0))
+
+
 def test_mornings_begin_later_in_ramadan():
     wall, found = placed("2027-02-10T09:00", due=Due(date(2027, 2, 11)))
 
@@ -112,6 +128,16 @@ def test_of_two_policy_reminders_that_follow_closely_the_later_is_enough():
     firings = plan(Inputs(wedding, [member(wedding)], [fitting], rules, {}), until=FAR)
 
     assert [firing.due_at - HERS for firing in firings] == [datetime(2027, 7, 22, 10, tzinfo=UTC)]
+
+
+def test_of_two_three_hours_apart_both_are_told():
+    wedding = event(day=None)
+    job = task(wedding, OnDay(date(2027, 7, 22)))
+    rules = [rule(wedding, CalendarLead(Offset(), time(hour)), exact=False) for hour in (9, 12)]
+
+    firings = plan(Inputs(wedding, [member(wedding)], [job], rules, {}), until=FAR)
+
+    assert len(firings) == 2
 
 
 def test_quiet_does_not_change_which_firing_it_is():

@@ -124,6 +124,7 @@ def test_the_usual_hours_in_algeria(planned, spoken):
         ("2027-02-09T09:00", "2027-02-09T10:30", "ramadan"),
         ("2027-02-09T23:00", "2027-02-09T23:00", ""),
         ("2027-02-09T19:00", "2027-02-09T20:30", "iftar"),
+        ("2027-03-08T19:00", "2027-03-08T20:30", "iftar"),
         ("2027-03-09T12:00", "2027-03-11T08:30", "eid"),
     ],
 )
@@ -181,6 +182,28 @@ def test_quiet_that_ends_in_a_skipped_hour_ends_when_the_clocks_have_skipped_it(
     assert next_allowed(datetime(2027, 3, 27, 21, tzinfo=UTC), hush) == datetime(
         2027, 3, 27, 22, tzinfo=UTC
     )
+
+
+@pytest.mark.parametrize(
+    ("asked", "ends"),
+    [
+        # At two the clocks show three: half past two was skipped, and is over.
+        (datetime(2027, 3, 28, 0, 30, tzinfo=UTC), datetime(2027, 3, 28, 1, tzinfo=UTC)),
+        # At three the clocks show two: it is quiet once more, until half past two comes again.
+        (datetime(2027, 10, 31, 1, 10, tzinfo=UTC), datetime(2027, 10, 31, 1, 30, tzinfo=UTC)),
+    ],
+)
+def test_quiet_that_ends_in_the_hour_in_which_the_clocks_change_ends_as_they_show_it(asked, ends):
+    hush = Hush(zone="Europe/Paris", quiet=Quiet(time(22), time(2, 30)))
+
+    assert next_allowed(asked, hush) == ends
+
+
+def test_what_would_come_at_the_very_moment_it_is_too_late_comes_before_the_quiet():
+    night, morning = at("2027-07-22T23:00"), at("2027-07-23T08:30")
+
+    assert shifted(night, algerian(), latest=morning + MINUTE) == morning
+    assert shifted(night, algerian(), latest=morning) == at("2027-07-22T21:25")
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,28 @@
 """Tasks that come again and tasks that are snoozed, from the use cases to the notice."""
 
 import uuid
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
 import pytest
 
 from kernel.errors import InvalidInput
 from reminders import errors
+from reminders.series import begun, dues_of
 from reminders.snoozing import OFTEN, WAITING, Later, instant_of_choice, with_snooze
 from reminders.times import resolve
 from reminders.types import AtWall, FromEvent, Offset, OnDay, Recurrence, Role, TaskDetails
 from tests.support.clock import START
-from tests.support.factories_reminders import AMINA, BILAL, CELIA, HOUR, day_before, user
+from tests.support.factories_reminders import (
+    AMINA,
+    BILAL,
+    CELIA,
+    HOUR,
+    day_before,
+    event,
+    task,
+    user,
+)
 
 MONDAY = date(2026, 3, 2)
 
@@ -175,6 +186,15 @@ async def test_a_snooze_is_told_at_its_minute_and_changes_nothing_else(anywhere,
     assert await told(hours=30) == []
 
 
+def test_a_day_on_which_it_does_not_come_is_in_no_plan():
+    about = event(day=None)
+    some = replace(task(about, OnDay(MONDAY)), details=weekly(except_on=(date(2026, 3, 9),)))
+
+    dues = dues_of(begun(some), about, first=MONDAY, last=date(2026, 3, 23))
+
+    assert [due.day for due in dues] == [MONDAY, date(2026, 3, 16), date(2026, 3, 23)]
+
+
 @pytest.mark.parametrize(
     "asked",
     [
@@ -246,17 +266,18 @@ async def test_who_is_not_in_the_event_or_only_looks_cannot_snooze(room):
 
 
 @pytest.mark.parametrize(
-    ("choice", "expected"),
+    ("choice", "asked", "expected"),
     [
-        (Later.EVENING, "2026-03-06T18:00"),
-        (Later.TOMORROW, "2026-03-07T09:00"),
-        (Later.SATURDAY, "2026-03-07T10:00"),
+        (Later.EVENING, "2026-03-06T12:00", "2026-03-06T18:00"),
+        (Later.EVENING, "2026-03-06T18:00", "2026-03-07T09:00"),
+        (Later.TOMORROW, "2026-03-06T12:00", "2026-03-07T09:00"),
+        (Later.SATURDAY, "2026-03-06T12:00", "2026-03-07T10:00"),
+        (Later.SATURDAY, "2026-03-07T08:00", "2026-03-14T10:00"),
     ],
 )
-def test_later_is_on_the_users_own_wall(choice, expected):
+def test_later_is_on_the_users_own_wall_and_always_to_come(choice, asked, expected):
     zone = "Africa/Algiers"
-    friday = resolve(datetime.fromisoformat("2026-03-06T12:00"), zone)
 
-    at = instant_of_choice(choice, friday, zone)
+    at = instant_of_choice(choice, resolve(datetime.fromisoformat(asked), zone), zone)
 
     assert at == resolve(datetime.fromisoformat(expected), zone)
