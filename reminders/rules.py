@@ -15,7 +15,15 @@ from reminders.firing import Firing
 from reminders.lateness import class_of
 from reminders.quiet import Hush, hush_of
 from reminders.series import dues_of
-from reminders.telling import Told, Window, firing_of, firings_of, nominal_of, snoozed
+from reminders.telling import (
+    Told,
+    Window,
+    firing_of,
+    firings_of,
+    is_near_snooze,
+    nominal_of,
+    snoozed,
+)
 from reminders.types import Inputs, Member, Role, Rule, Task
 from reminders.usual import opening_rule, unpaid_rule, usual_leads, usual_rules
 
@@ -45,6 +53,7 @@ def plan(inputs: Inputs, *, until: datetime, since: datetime | None = None) -> l
     for task in inputs.tasks:
         if task.done_at is not None or task.deleted_at is not None:
             continue
+        said: list[Firing] = []
         dues = dues_of(task, event, first=window.first, last=widest.last)
         # Most of a long plan is spoken of much later, or was long ago: that is seen at once.
         if any(due.day in widest for due in dues):
@@ -58,8 +67,15 @@ def plan(inputs: Inputs, *, until: datetime, since: datetime | None = None) -> l
                 possible_from = max(task.planned_from, member.joined_at, *hung)
                 told = Told(user_id, hush.zone, possible_from, hush, inputs.spread)
                 for due in dues:
-                    firings += firings_of(event, task, due, told, rules, within=window)
-        firings += snoozed(event, task, hushes)
+                    said += firings_of(event, task, due, told, rules, within=window)
+        if task.details.snoozes:
+            said = [
+                each
+                for each in said
+                if not is_near_snooze(each.firing_class, each.due_at, task, each.user_id)
+            ]
+            said += snoozed(event, task, hushes)
+        firings += said
         firings += _opening(inputs, task, hushes, members)
     firings += news_of(inputs)
     return sorted(

@@ -14,7 +14,7 @@ from reminders.person import Occasion
 from reminders.placing import POLICY, Nominal, Placement, place
 from reminders.quiet import hush_of
 from reminders.rules import plan, recipients, rules_by_user
-from reminders.telling import MERGED, nominal_of
+from reminders.telling import MERGED, is_near_snooze, nominal_of
 from reminders.times import offset_of
 from reminders.tracing import Layer, State, Trace
 from reminders.types import CalendarLead, Due, Inputs, Role, Rule, Task
@@ -168,6 +168,10 @@ class _Tracing:
             for firing in self.planned
         ):
             return State.MERGED, "another reminder of the task follows within hours", None
+        if is_near_snooze(class_of(rule, self._task), placed.at, self._task, self._user_id):
+            if placed.at <= self._now:
+                return State.PASSED, "its time has come", None
+            return State.MERGED, "the user asked to be told again within hours", None
         return State.TOO_LATE, "its time had passed before the task, rule or member was there", None
 
     def _key(self, rule: Rule, due: Due, occurrence: str) -> bytes:

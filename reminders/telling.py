@@ -10,7 +10,7 @@ import msgspec
 from kernel.ids import UserId
 from reminders.days import UNDO
 from reminders.due import day_over, day_seen, due_on, earlier, instant_of
-from reminders.firing import OVERDUE, Firing, FiringClass
+from reminders.firing import OVERDUE, PAYMENTS, Firing, FiringClass
 from reminders.identity import ONCE, SOON, dedupe_key
 from reminders.lateness import class_of, grace_of, lead_days, useful_until_of
 from reminders.placing import POLICY, Calm, Nominal, calmed, spread
@@ -241,6 +241,22 @@ def _superseded(firings: Sequence[Firing]) -> list[Firing]:
 
 _SOON_DAYS = 7
 """How far the reminder that comes soon may have to look for a day that is not quiet."""
+
+
+_YIELDING = POLICY - PAYMENTS | {FiringClass.NAG}
+
+
+def is_near_snooze(kind: FiringClass, at: datetime, task: Task, user_id: UserId) -> bool:
+    """Whether the user asked to be told of the task again within hours of `at`, or just did.
+
+    Then the product need not tell them too.
+    """
+    return kind in _YIELDING and any(
+        abs(each.at - at) < MERGED
+        or (each.asked_at is not None and timedelta(0) <= each.asked_at - at < MERGED)
+        for each in task.details.snoozes
+        if each.user_id == user_id
+    )
 
 
 def snoozed(event: Event, task: Task, hushes: Mapping[UserId, Hush]) -> list[Firing]:

@@ -8,9 +8,11 @@ import pytest
 
 from kernel.errors import InvalidInput
 from reminders import errors
+from reminders.person import Digests
 from reminders.series import begun, dues_of
 from reminders.snoozing import OFTEN, WAITING, Later, instant_of_choice, with_snooze
 from reminders.times import resolve
+from reminders.tracing import State
 from reminders.types import AtWall, FromEvent, Offset, OnDay, Recurrence, Role, TaskDetails
 from tests.support.clock import START
 from tests.support.factories_reminders import (
@@ -212,6 +214,55 @@ async def test_a_snooze_is_for_one_time_that_is_to_come_within_a_year(room, aske
         await room.snoozing.snooze(
             user(AMINA), task.event_id, task.id, action_id=uuid.uuid4(), **asked
         )
+
+
+@pytest.fixture
+async def usual(anywhere):
+    """A task of a Wednesday after Ramadan, told a week before and on the day at nine."""
+    room = anywhere
+    await room.people.put(user(AMINA), zone="Africa/Algiers", locale="en", digest=Digests.OFF)
+    return await room.tasks.create(
+        user(AMINA),
+        await wedding(room),
+        title="Robe",
+        due=OnDay(date(2026, 4, 8)),
+        details=TaskDetails(usual=True),
+    )
+
+
+async def test_what_is_usual_is_not_said_beside_a_snooze(anywhere, told, usual):
+    room, here = anywhere, (user(AMINA), usual.event_id, usual.id)
+    await told(days=37)
+
+    await room.snoozing.snooze(*here, action_id=uuid.uuid4(), choice=Later.TOMORROW)
+    traces = (await room.explain.of(*here)).traces
+
+    on_the_day = next(each for each in traces if each.lead == "on the day at 09:00")
+    assert on_the_day.state is State.MERGED
+    assert on_the_day.reason == "the user asked to be told again within hours"
+    assert await told(hours=24, minutes=5) == ["Wednesday 8 April"]
+
+
+async def test_what_a_snooze_took_the_place_of_does_not_come_after_it(anywhere, told, usual):
+    room, here = anywhere, (user(AMINA), usual.event_id, usual.id)
+    await told(days=37)
+    await room.snoozing.snooze(*here, action_id=uuid.uuid4(), choice=Later.TOMORROW)
+    assert await told(hours=24, minutes=2) == ["Wednesday 8 April"]
+
+    await room.snoozing.snooze(*here, action_id=uuid.uuid4(), choice=Later.TOMORROW)
+
+    assert await told(minutes=9) == []
+    assert await told(hours=5) == []
+
+
+async def test_a_snooze_far_away_leaves_the_day_alone(anywhere, told, usual):
+    room, here = anywhere, (user(AMINA), usual.event_id, usual.id)
+    await told(days=37)
+
+    await room.snoozing.snooze(*here, action_id=uuid.uuid4(), choice=Later.HOUR)
+
+    assert len(await told(hours=2)) == 1
+    assert len(await told(hours=22, minutes=5)) == 1
 
 
 async def test_done_ends_a_snooze(anywhere, told):
