@@ -166,6 +166,12 @@ class Asking:
         await self._tasks.delete(principal, asked.event_id, asked.task_id)
         return Nothing()
 
+    async def restore_task(
+        self, principal: Principal, asked: schemas.OneTask
+    ) -> schemas.TaskAnswer:
+        task = await self._tasks.restore(principal, asked.event_id, asked.task_id)
+        return bodies.task_answer(task)
+
     async def put_rule(self, principal: Principal, asked: schemas.PutRule) -> schemas.RuleBody:
         rule = await self._rules.put(
             principal,

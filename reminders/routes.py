@@ -246,6 +246,16 @@ def _tasks(asking: Asking) -> list[AnyOperation]:
             asking.delete_task,
             _IN_TASK,
         ),
+        *both(
+            "tasks.restore",
+            "POST",
+            f"{_TASK}/restore",
+            "Bring back a task that was taken away.",
+            schemas.OneTask,
+            answer,
+            asking.restore_task,
+            (*_IN_TASK, errors.EventFull),
+        ),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Tasks: create, change, finish, reopen, delete."""
+"""Tasks: create, change, finish, reopen, delete, restore."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from kernel.paging import Page
 from kernel.workers import Pulse
 from reminders import limits
 from reminders.authority import Act, acting_for, require, task_on
-from reminders.errors import EventFull, IdTaken
+from reminders.errors import EventFull, IdTaken, TaskNotFound
 from reminders.fitting import check_assignee, check_due, check_parent, check_vendor
 from reminders.ports import CalendarStore, Change, Decide, TakeBack
 from reminders.series import begun, completed, reopened
@@ -170,11 +170,30 @@ class Tasks:
         def decide(sheet: Sheet) -> Sequence[Change]:
             require(principal, sheet, Act.SEE)
             task = task_on(sheet)
-            own = principal.user_id is not None and task.created_by == principal.user_id
-            require(principal, sheet, Act.WORK if own else Act.DECIDE)
+            _require_own(principal, sheet, task)
             return [replanned(replace(task, deleted_at=now), now), TakeBack(task_id)]
 
         await self._decide(event_id, task_id, decide)
+
+    async def restore(self, principal: Principal, event_id: UUID, task_id: UUID) -> Task:
+        """Bring back a task that was deleted, for whoever may delete it: as it was, and only
+        reminders still to come are planned again. Doing so twice is harmless."""
+        now = self._clock.now()
+
+        def decide(sheet: Sheet) -> Sequence[Change]:
+            require(principal, sheet, Act.SEE)
+            task = sheet.task
+            if task is None:
+                raise TaskNotFound("The event has no such task.")
+            _require_own(principal, sheet, task)
+            if task.deleted_at is None:
+                return []
+            if sheet.task_count >= limits.TASKS:
+                raise EventFull("The event has as many tasks as it may.", limit=limits.TASKS)
+            details = replace(task.details, reopened_at=now)
+            return [replanned(replace(task, deleted_at=None, details=details), now)]
+
+        return await self._change(event_id, task_id, decide)
 
     async def _change(
         self, event_id: UUID, task_id: UUID, decide: Decide, *, with_tasks: bool = False
@@ -196,6 +215,12 @@ class Tasks:
         now = self._clock.now()
         await self._store.change(event_id, decide, now=now, task_id=task_id, with_tasks=with_tasks)
         self._planning.beat()
+
+
+def _require_own(principal: Principal, sheet: Sheet, task: Task) -> None:
+    """Refuse unless the principal made the task and still works on it, or decides."""
+    own = principal.user_id is not None and task.created_by == principal.user_id
+    require(principal, sheet, Act.WORK if own else Act.DECIDE)
 
 
 def revised(

@@ -17,6 +17,7 @@ from reminders.types import (
     Offset,
     OnDay,
     Role,
+    TaskDetails,
     ZonePolicy,
 )
 from tests.support.factories_reminders import AMINA, BILAL, CELIA, day_before, server, user
@@ -200,6 +201,31 @@ async def test_a_task_goes_with_who_made_it_or_an_owner(room):
     with pytest.raises(errors.TaskNotFound):
         await room.tasks.get(user(BILAL), event.id, mine.id)
     await room.tasks.delete(user(AMINA), event.id, theirs.id)
+
+
+async def test_a_deleted_task_comes_back_as_it_was_and_only_with_what_is_to_come(anywhere):
+    room = anywhere
+    event = await wedding(room)
+    await room.events.put_member(user(AMINA), event.id, user_id=BILAL, role=Role.COLLABORATOR)
+    usual = TaskDetails(usual=True, notes="Salle")
+    job = await new_task(room, event, due=OnDay(date(2026, 3, 9)), details=usual)
+    await room.tasks.delete(user(AMINA), event.id, job.id)
+    await room.planner.step()
+    assert not (await room.firings.upcoming(AMINA, cursor=None, limit=9)).items
+    room.clock.move(days=2)
+
+    with pytest.raises(errors.RoleTooLow):
+        await room.tasks.restore(user(BILAL), event.id, job.id)
+    back = await room.tasks.restore(user(AMINA), event.id, job.id)
+    assert await room.tasks.restore(user(AMINA), event.id, job.id) == back
+    await room.planner.step()
+
+    assert (back.title, back.details.notes, back.deleted_at) == (job.title, "Salle", None)
+    coming = (await room.firings.upcoming(AMINA, cursor=None, limit=9)).items
+    assert coming
+    assert min(each.due_at for each in coming) > room.clock.now()
+    with pytest.raises(errors.TaskNotFound):
+        await room.tasks.restore(user(AMINA), event.id, uuid.uuid4())
 
 
 async def test_only_members_can_be_assigned(room):

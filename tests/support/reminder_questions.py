@@ -52,6 +52,7 @@ MATRIX: Mapping[str, tuple[frozenset[str], Mapping[str, Any]]] = {
     "tasks.snooze": (WORKERS, {"choice": "1_hour"}),
     "tasks.choose": (WORKERS, {"usual": True}),
     "tasks.delete": (OWNER, {}),
+    "tasks.restore": (OWNER, {}),
     "rules.put": (OWNER, {"lead": LEAD}),
     "rules.delete": (OWNER, {}),
     "cards.send": (MEMBERS, {"text": "C'est réservé."}),
