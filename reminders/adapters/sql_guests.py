@@ -75,5 +75,6 @@ class SqlGuestStore:
             invited = invited.where(GUESTS.c.event_id == event_id)
         async with self._database.transaction() as connection:
             row = {"user_id": user_id, "event_id": event_id, "at": now}
-            await connection.execute(new.values(row))
-            await connection.execute(marks_of(invited.distinct(), now))
+            # Whoever has the link may post to it as often as they like.
+            if (await connection.execute(new.values(row))).rowcount:
+                await connection.execute(marks_of(invited.distinct(), now))
