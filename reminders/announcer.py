@@ -12,7 +12,15 @@ from kernel.outbox import Claimed, Entry
 from reminders.action import ActionSigner
 from reminders.budget import OVER_BUDGET, Ask, rank_of
 from reminders.event_saying import Around, news_notice
-from reminders.firing import ABOUT_EVENT, DueFiring, FiringClass, Judgement, Outcome
+from reminders.firing import (
+    ABOUT_EVENT,
+    POISON,
+    DueFiring,
+    FiringClass,
+    Judgement,
+    Outcome,
+    death_by,
+)
 from reminders.folding import WHILE_AWAY, caught_up, parted
 from reminders.handed import handed_of
 from reminders.handover import judge
@@ -149,10 +157,10 @@ class Announcer:
             judgement = judge(due, now=now, ramadans=ramadans)
             if judgement.outcome in _SAID:
                 said.append(Said(due, judgement.outcome, self._notice(due, around, now)))
-        except (ValueError, LookupError, TypeError) as error:
+        except POISON as error:
             task_id = str(due.firing.task_id)
             log.exception("firing failed", extra={"task_id": task_id}, exc_info=error)
-            return Judgement(Outcome.DEAD, f"{type(error).__name__}: {error}")
+            return death_by(error)
         return judgement
 
     def _notice(self, due: DueFiring, around: Around, now: datetime) -> Notice:

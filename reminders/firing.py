@@ -132,6 +132,16 @@ class Judgement:
     """The user's next digest tells it."""
 
 
+POISON = (ValueError, LookupError, TypeError)
+"""What is raised for one thing that cannot be read, judged or worded, and must not hold back
+all others."""
+
+
+def death_by(error: Exception) -> Judgement:
+    """What becomes of a firing for which that was raised."""
+    return Judgement(Outcome.DEAD, f"{type(error).__name__}: {error}")
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
     """A firing that was judged; `lateness` is how long after its due time, if not before."""

@@ -11,7 +11,7 @@ from kernel.clock import Clock
 from kernel.metrics import Metrics
 from kernel.options import option
 from kernel.workers import Pulse, Stop, repeat
-from reminders.firing import Firing
+from reminders.firing import POISON, Firing
 from reminders.person import Ramadan
 from reminders.ports import Almanac, FiringStore, Reconciled
 from reminders.rules import plan
@@ -165,7 +165,7 @@ class Planner:
         began = self._clock.monotonic()
         try:
             done = await self.reconcile(event_ids, ramadans, spread)
-        except (ValueError, LookupError, TypeError):
+        except POISON:
             # One event that cannot be planned must not hold back all others.
             if len(event_ids) == 1:
                 self._set_aside(event_ids[0])

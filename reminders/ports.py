@@ -225,8 +225,8 @@ class FiringStore(Protocol):
         now, removed, recorded, and if it goes off handed to the outbox, not to be said before
         it is due, in one transaction. A stale one is removed and its event's plan marked.
         Where `usual` says no to a class among users with such habits, `judge` says what becomes
-        of what the guards let pass. One that the database refuses is recorded as dead with the
-        reason, and its neighbours go off.
+        of what the guards let pass. One that cannot be read or judged, or that the database
+        refuses, is recorded as dead with the reason, and its neighbours go off.
         """
         ...
 

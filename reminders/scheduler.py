@@ -236,15 +236,8 @@ class Scheduler:
         now = self._clock.now()
 
         def judged(due: DueFiring) -> Judgement:
-            try:
-                # Judged as of when it will be said.
-                return judge(due, now=max(now, due.firing.due_at), ramadans=ramadans)
-            except (ValueError, LookupError, TypeError) as error:
-                # One poisoned firing must not hold back its shard.
-                log.exception(
-                    "firing failed", extra={"task_id": str(due.firing.task_id)}, exc_info=error
-                )
-                return Judgement(Outcome.DEAD, f"{type(error).__name__}: {error}")
+            # Judged as of when it will be said.
+            return judge(due, now=max(now, due.firing.due_at), ramadans=ramadans)
 
         def usual(firing_class: FiringClass, habits: Habits) -> bool:
             return not any(

@@ -1,7 +1,8 @@
 """Due firings with what is true about them, and settling them once for ever."""
 
+import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,15 +31,29 @@ from reminders.adapters.mapping import (
 from reminders.adapters.person_columns import person_of
 from reminders.days import MAIN
 from reminders.event_news import MOVED
-from reminders.firing import DueFiring, Firing, FiringClass, Judgement, Outcome, Tally
+from reminders.firing import (
+    POISON,
+    DueFiring,
+    Firing,
+    FiringClass,
+    Judgement,
+    Outcome,
+    Tally,
+    death_by,
+)
 from reminders.guest import Answer
 from reminders.handed import LATE, REMINDER, handed_payload, late_payload
 from reminders.handover import PLANNED_OTHERWISE
 from reminders.types import Role
 from reminders.usual import FIRST_USUAL, LAST_USUAL
 
+log = logging.getLogger(__name__)
+
 DueRows = sa.Select[Any]
 """A query for the rows of due firings."""
+
+Judge = Callable[[DueFiring], Judgement]
+"""Says what becomes of a due firing."""
 
 UNSETTLED = frozenset({Outcome.STALE, Outcome.DEFERRED})
 """What is not settled: it may still go off."""
@@ -200,6 +215,16 @@ async def _record(
 def due_firing(row: Selected) -> DueFiring:
     """What a row of `with_truth` says about a waiting firing."""
     return due_of(firing_of(row), row)
+
+
+def judged_of(row: Selected, judge: Judge) -> Judgement:
+    """What becomes of a due firing."""
+    try:
+        return judge(due_firing(row))
+    except POISON as error:
+        # One poisoned firing must not hold back its shard.
+        log.exception("firing failed", extra={"task_id": str(row.task_id)})
+        return death_by(error)
 
 
 def due_of(firing: Firing, row: Selected) -> DueFiring:

@@ -1,5 +1,6 @@
 """Turns to be told a digest, and what there is to tell, in tables."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,11 +27,14 @@ from reminders.adapters.mapping import (
     task_of,
 )
 from reminders.adapters.person_columns import person_of
-from reminders.digests.agenda import Agenda, Turned
+from reminders.digests.agenda import Agenda, Turned, failed
 from reminders.digests.digest import Folded, Plan
 from reminders.digests.turns import Reader, Turn
+from reminders.firing import POISON
 from reminders.person import Person, Ramadan
 from reminders.types import Member, Role
+
+log = logging.getLogger(__name__)
 
 TURNS = table_of(DigestTurnRow)
 ITEMS = table_of(DigestItemRow)
@@ -75,8 +79,14 @@ class SqlDigestStore:
             turns = list(await connection.execute(come))
             if not turns:
                 return []
-            agendas = await _agendas(connection, turns, ramadans)
-            taken = [(agenda.reader.user_id, turned(agenda)) for agenda in agendas]
+            agendas = await _readable(connection, turns, ramadans)
+            taken = [
+                (
+                    UserId(turn.user_id),
+                    failed(turn.told_on, now) if agenda is None else turned(agenda),
+                )
+                for turn, agenda in zip(turns, agendas, strict=True)
+            ]
             await _settle(connection, taken, now)
         return [each.outcome for _, each in taken]
 
@@ -145,6 +155,21 @@ class _Found:
     person: Person | None = None
     events: dict[UUID, Role] = field(default_factory=dict)
     folded: list[Folded] = field(default_factory=list)
+
+
+async def _readable(
+    connection: AsyncConnection, turns: Sequence[Selected], ramadans: Sequence[Ramadan]
+) -> list[Agenda | None]:
+    """The agendas of these turns; None for one that cannot be read."""
+    try:
+        return list(await _agendas(connection, turns, ramadans))
+    except POISON:
+        if len(turns) == 1:
+            log.exception("digest unreadable", extra={"user_id": turns[0].user_id})
+            return [None]
+        middle = len(turns) // 2
+        first = await _readable(connection, turns[:middle], ramadans)
+        return first + await _readable(connection, turns[middle:], ramadans)
 
 
 async def _agendas(

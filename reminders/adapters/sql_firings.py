@@ -25,14 +25,20 @@ from reminders.adapters.mapping import EVENTS, FIRINGS, LOG, MARKS, TASKS, event
 from reminders.adapters.places import one_page, page_of
 from reminders.adapters.plan_inputs import inputs_of, record_of, waiting_of
 from reminders.adapters.plan_rows import Difference, write
-from reminders.adapters.settling import DueRows, due_firing, settle, with_truth
+from reminders.adapters.settling import DueRows, Judge, judged_of, settle, with_truth
 from reminders.adapters.usual_path import Usual, settle_usual, take
-from reminders.firing import Coming, DueFiring, Firing, Judgement, Look, Outcome, Settled, Tally
+from reminders.firing import (
+    Coming,
+    Firing,
+    Judgement,
+    Look,
+    Outcome,
+    Settled,
+    Tally,
+)
 from reminders.identity import SHARDS
 from reminders.ports import Backlog, Reconciled
 from reminders.types import Inputs
-
-Judge = Callable[[DueFiring], Judgement]
 
 MARKS_OF_EACH = 4
 """So many marks are looked at for each event that is wanted: who edits makes some in a row."""
@@ -198,7 +204,7 @@ class SqlFiringStore:
         by_user: bool = False,
     ) -> Sequence[Tally]:
         rows = list(await connection.execute(with_truth(due)))
-        judged = [(row, judge(due_firing(row))) for row in rows]
+        judged = [(row, judged_of(row, judge)) for row in rows]
         return await settle(self._database, connection, judged, now, by_user=by_user)
 
     async def _fire_one_by_one(

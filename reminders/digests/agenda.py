@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from kernel.notices import entry_of
 from kernel.outbox import Entry
@@ -55,6 +55,12 @@ def turn(agenda: Agenda, *, now: datetime, default_locale: str) -> Turned:
         return Turned("empty", following, due.on, tells=agenda.folded)
     notice = notice_of_digest(digest, reader, now=now, default_locale=default_locale)
     return Turned("told", following, due.on, entry_of(notice), tells=agenda.folded)
+
+
+def failed(told_on: date | None, now: datetime) -> Turned:
+    """A turn that came to nothing: it comes again in a day."""
+    at = now + timedelta(days=1)
+    return Turned("failed", Turn(at, at.date()), told_on)
 
 
 def _this_mornings(reader: Reader, due: Turn, now: datetime) -> Turn | None:

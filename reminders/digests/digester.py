@@ -2,16 +2,14 @@
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from kernel.clock import Clock
 from kernel.metrics import Metrics
 from kernel.options import option
 from kernel.workers import Pulse, Stop, repeat
-from reminders.digests.agenda import Agenda, Turned, turn
+from reminders.digests.agenda import Agenda, Turned, failed, turn
 from reminders.digests.ports import DigestStore
-from reminders.digests.turns import Turn
-from reminders.firing import FiringClass
+from reminders.firing import POISON, FiringClass
 from reminders.oversight import OperatingStore
 from reminders.ports import Almanac
 
@@ -73,11 +71,11 @@ class Digester:
         def turned(agenda: Agenda) -> Turned:
             try:
                 return turn(agenda, now=now, default_locale=self._default_locale)
-            except (ValueError, LookupError, TypeError) as error:
+            except POISON as error:
                 # One user's poisoned plan must not keep everybody's digests back.
                 user = {"user_id": agenda.reader.user_id}
                 log.exception("digest failed", extra=user, exc_info=error)
-                return Turned("failed", _tomorrow(agenda, now), agenda.told_on)
+                return failed(agenda.told_on, now)
 
         outcomes = await self._store.take_turns(
             turned, ramadans=ramadans, now=now, limit=self._options.batch
@@ -87,8 +85,3 @@ class Digester:
         if "told" in outcomes:
             self._relaying.beat()
         return len(outcomes)
-
-
-def _tomorrow(agenda: Agenda, now: datetime) -> Turn:
-    at = now + timedelta(days=1)
-    return Turn(at, at.date())

@@ -10,13 +10,23 @@ from kernel.adapters.database import table_of
 from kernel.adapters.tables import OutboxRow
 from kernel.outbox import Entry
 from reminders.adapters.digest_tables import BudgetRow
+from reminders.adapters.mapping import TASKS
 from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_digests import ITEMS, SqlDigestStore
 from reminders.digests.agenda import Turned
 from reminders.digests.turns import Turn
 from reminders.types import Role
 from tests.support.clock import START
-from tests.support.factories_reminders import AMINA, BILAL, TODAY, event, member, person, task
+from tests.support.factories_reminders import (
+    AMINA,
+    BILAL,
+    CELIA,
+    TODAY,
+    event,
+    member,
+    person,
+    task,
+)
 from tests.support.weddings import put_person
 
 OUTBOX, BUDGETS = table_of(OutboxRow), table_of(BudgetRow)
@@ -125,6 +135,19 @@ async def test_a_failure_leaves_the_turn_to_others(store, wedding):
         await take(store, fails)
 
     assert len(await take(store)) == 2
+
+
+async def test_one_user_whose_tasks_cannot_be_read_keeps_nobodys_digest_back(
+    store, wedding, database
+):
+    theirs = event()
+    await SqlCalendarStore(database).create(theirs, member(theirs, CELIA))
+    unreadable = TASKS.update().values(details='{"priority": "of a later release"}')
+    async with database.transaction() as connection:
+        await connection.execute(unreadable)
+
+    assert sorted(await take(store)) == ["failed", "told", "told"]
+    assert await take(store, now=START + timedelta(hours=1)) == []
 
 
 async def test_what_was_told_long_ago_is_forgotten(store, wedding, database):

@@ -12,7 +12,7 @@ from kernel.identity import Scope
 from kernel.workers import Stop
 from reminders.adapters.mapping import FIRINGS, TASKS
 from reminders.errors import EventNotFound
-from reminders.firing import FiringClass
+from reminders.firing import FiringClass, Judgement, Look, Outcome
 from reminders.person import Ramadan
 from reminders.types import AtWall, CalendarLead, FromEvent, Offset, Priority, Role, TaskDetails
 from tests.support.factories_reminders import (
@@ -445,6 +445,30 @@ async def test_one_poisoned_firing_does_not_hold_back_its_neighbours(
     assert dead.outcome == "dead"
     assert "Africa/Atlantis" in dead.reason
     assert "firing failed" in caplog.text
+
+
+async def test_one_that_cannot_be_read_does_not_hold_back_its_neighbours(anywhere, database):
+    room = anywhere
+    event_id = await wedding(room)
+    bad, _ = await job(room, event_id), await job(room, event_id)
+    await room.planner.step()
+    unreadable = TASKS.update().where(TASKS.c.id == bad.id)
+    async with database.transaction() as connection:
+        await connection.execute(unreadable.values(details='{"priority": "of a later release"}'))
+    room.clock.move(days=9)
+    look, now = Look(room.clock.now()), room.clock.now()
+
+    (shard,) = await room.firings.due_shards(look)
+    tallies = await room.firings.fire_due(
+        shard,
+        lambda _: Judgement(Outcome.FIRED),
+        lambda *_: False,
+        look=look,
+        now=now,
+        limit=9,
+    )
+
+    assert {each.outcome for each in tallies} == {Outcome.FIRED, Outcome.DEAD}
 
 
 async def test_who_leaves_is_not_told_any_more(anywhere, notices):
