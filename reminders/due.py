@@ -21,6 +21,11 @@ def moved(day: date, offset: Offset) -> date:
     return _counted(day, offset.months, offset.weeks * 7 + offset.days)
 
 
+def most_days(offset: Offset) -> int:
+    """No day lies further from another than so many days, by this offset."""
+    return offset.months * 31 + offset.weeks * 7 + offset.days
+
+
 def earlier(day: date, lead: Offset) -> date:
     """The day that lies `lead` before."""
     return _counted(day, -lead.months, -lead.weeks * 7 - lead.days)

@@ -3,7 +3,7 @@
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 
-from reminders.due import day_over, instant_of
+from reminders.due import day_over, instant_of, most_days
 from reminders.firing import OVERDUE, PAYMENTS, FiringClass
 from reminders.times import resolve, wall_of
 from reminders.types import Due, ElapsedLead, Lead, Offset, Priority, Rule, Task
@@ -124,7 +124,7 @@ def lead_days(lead: Lead) -> int:
     """At most so many days lie between a firing and its due."""
     if isinstance(lead, ElapsedLead):
         return lead.before.days + 1
-    return lead.before.months * 31 + lead.before.weeks * 7 + lead.before.days
+    return most_days(lead.before)
 
 
 def _days(lead: Offset) -> int:

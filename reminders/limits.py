@@ -8,6 +8,7 @@ from uuid import UUID
 
 from kernel.errors import InvalidInput
 from kernel.ids import UserId, is_user_id
+from reminders.due import most_days
 from reminders.times import checked_day, checked_zone
 from reminders.types import (
     AtWall,
@@ -80,7 +81,7 @@ def checked_due(due: DueSpec) -> DueSpec:
         case FromEvent(offset, start=start):
             if start is not None:
                 checked_day(start, field="due.start")
-            if abs(_days(offset)) > _days(LEAD):
+            if abs(most_days(offset)) > most_days(LEAD):
                 raise InvalidInput("due", "must lie within 24 months of the event")
     return due
 
@@ -111,7 +112,7 @@ def checked_lead(lead: Lead) -> Lead:
         case CalendarLead(before, _):
             if min(before.months, before.weeks, before.days) < 0:
                 raise InvalidInput("lead", "must not be negative")
-            if _days(before) > _days(LEAD):
+            if most_days(before) > most_days(LEAD):
                 raise InvalidInput("lead", "must be at most 24 months")
         case ElapsedLead(before):
             if not timedelta(minutes=1) <= before <= ELAPSED:
@@ -128,7 +129,3 @@ def is_crowded(rules: Sequence[Rule]) -> bool:
         for task in tasks
         for user in users
     )
-
-
-def _days(offset: Offset) -> int:
-    return offset.months * 31 + offset.weeks * 7 + offset.days
