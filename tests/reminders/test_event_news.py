@@ -20,7 +20,7 @@ from tests.support.factories_reminders import AMINA, BILAL, CELIA, user
 ALGIERS = "Africa/Algiers"
 DAY = date(2026, 4, 17)
 EVE = date(2026, 4, 16)
-DJAMEL = UserId("djamel")
+DJAMEL, FATIMA = UserId("djamel"), UserId("fatima")
 
 
 async def prepared(room):
@@ -198,6 +198,32 @@ async def test_a_vendor_is_called_a_day_and_three_hours_before_whatever_the_hour
 
     assert datetime(2026, 4, 16, 6) in walls  # noqa: DTZ001
     assert datetime(2026, 4, 17, 3) in walls  # noqa: DTZ001
+
+
+async def test_an_eve_of_which_nobody_was_told_is_not_told_of_on_the_day(room, wedding):
+    room.clock.move(days=12)
+    await heard(room, EVE, time(12))
+    room.clock.move(hours=20, minutes=30)
+
+    told = await heard(room, DAY, time(9))
+
+    assert {each.template for each in told} == {"event.today", "event.call"}
+
+
+async def test_who_joins_late_is_told_what_is_to_come_and_nothing_that_was_before(room, wedding):
+    room.clock.move(days=12)
+    await heard(room, EVE, time(18, 30))
+    await room.events.put_member(
+        user(AMINA), wedding, user_id=FATIMA, role=Role.VENDOR, call_at=time(18)
+    )
+
+    assert await heard(room, EVE, time(23)) == []
+    told = await heard(room, DAY, time(17))
+
+    assert {each.template for each in told if each.user_ids == (FATIMA,)} == {
+        "event.today",
+        "event.call",
+    }
 
 
 async def test_each_occasion_can_be_off_or_at_another_time(room, wedding):

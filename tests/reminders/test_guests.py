@@ -84,6 +84,14 @@ async def test_who_answers_between_is_not_asked_again(room, wedding):
     assert who(await heard(room, date(2026, 4, 20), time(12))) == [("guest.answer", ELYES)]
 
 
+async def test_who_is_invited_late_is_asked_at_the_next_time_there_is(room, wedding):
+    await heard(room, date(2026, 4, 9), time(12))
+    await room.guests.invite(user(AMINA), wedding, user_id=FATIMA, part=MAIN)
+
+    assert await heard(room, date(2026, 4, 13), time(12)) == []
+    assert ("guest.answer", FATIMA) in who(await heard(room, date(2026, 4, 14), time(12)))
+
+
 async def test_nobody_is_asked_three_times_however_often_the_day_is_changed(room, wedding):
     told = await heard(room, date(2026, 4, 15), time(12))
     for later in (25, 30):

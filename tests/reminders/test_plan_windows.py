@@ -63,6 +63,25 @@ def test_what_was_put_off_for_days_is_not_missed_when_it_comes():
     assert plan(inputs, until=START + timedelta(days=60), since=whole.due_at) == [whole]
 
 
+@pytest.mark.parametrize(("due_on", "days"), [(date(2026, 3, 11), 0), (date(2026, 3, 10), -1)])
+def test_where_it_is_tomorrow_already_tomorrow_is_in_the_window(due_on, days):
+    """In Apia it is nine when it is eight in the evening of the day before elsewhere."""
+    about = event(day=None)
+    early = rule(about, CalendarLead(Offset(days=days), time(9)), exact=False)
+    inputs = Inputs(
+        about,
+        [member(about)],
+        [task(about, OnDay(due_on))],
+        [early],
+        {AMINA: person(AMINA, APIA, "en-WS")},
+    )
+    until = START + timedelta(days=9, hours=13)
+
+    (firing,) = plan(inputs, until=until, since=until - timedelta(days=30))
+
+    assert until - firing.due_at < timedelta(hours=1)
+
+
 def some_event(dice):
     """Tasks of every kind around today, with rules of every kind about them."""
     about = event(day=TODAY + timedelta(days=dice.randint(-100, 100)))
@@ -85,4 +104,5 @@ def some_event(dice):
     return Inputs(about, [member(about, each) for each in people], tasks, rules, people)
 
 
-ZONES = ("Africa/Algiers", "America/Vancouver", "Asia/Kathmandu", "Pacific/Apia")
+APIA = "Pacific/Apia"
+ZONES = ("Africa/Algiers", "America/Vancouver", "Asia/Kathmandu", APIA)

@@ -7,6 +7,7 @@ import pytest
 
 from kernel.errors import Unavailable
 from kernel.metrics import Metrics
+from kernel.notices import RECALL
 from kernel.workers import Pulse
 from reminders.adapters.sql_operating import SqlOperatingStore
 from reminders.firing import FiringClass, Outcome, Tally
@@ -58,6 +59,8 @@ async def test_what_is_done_and_open_again_before_its_minute_is_still_told(anywh
 
     await room.tasks.complete(user(AMINA), event_id, task.id)
     await room.tasks.reopen(user(AMINA), event_id, task.id)
+    # Nothing was said that could be taken back.
+    assert await room.taken(RECALL) == []
     room.clock.move(seconds=30)
     assert await notices() == []
 

@@ -289,6 +289,18 @@ async def test_a_later_snooze_takes_the_place_of_an_earlier_and_there_is_an_end(
         await room.snoozing.snooze(*here, action_id=uuid.uuid4(), choice=Later.TOMORROW)
 
 
+def test_each_user_snoozes_for_oneself():
+    asked = {"asked_at": START, "waiting": 0}
+    hers = with_snooze(task(event()), AMINA, action_id=uuid.uuid4(), at=START + HOUR, **asked)
+
+    both = with_snooze(hers, BILAL, action_id=uuid.uuid4(), at=START + 2 * HOUR, **asked)
+
+    assert {each.user_id: each.at for each in both.details.snoozes} == {
+        AMINA: START + HOUR,
+        BILAL: START + 2 * HOUR,
+    }
+
+
 async def test_there_is_an_end_to_how_many_tasks_wait_for_being_told_again(anywhere):
     room = anywhere
     first, second = [await job(room, await wedding(room), TaskDetails()) for _ in range(2)]

@@ -1,6 +1,7 @@
 """What is usual, in three layers: the product's, the user's, the task's."""
 
 import asyncio
+import uuid
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -12,6 +13,7 @@ from reminders.errors import EventNotFound, ProfileNotFound, RoleTooLow
 from reminders.firing import FiringClass
 from reminders.person import Occasion, Usual, UsualLead
 from reminders.rules import plan
+from reminders.tasks import revised
 from reminders.tracing import Layer, State
 from reminders.types import (
     AtWall,
@@ -24,6 +26,7 @@ from reminders.types import (
     Payment,
     Priority,
     Role,
+    Snooze,
     TaskDetails,
 )
 from reminders.usual import PRODUCT, usual_rules
@@ -164,6 +167,27 @@ def test_a_new_lead_of_ones_own_makes_up_for_nothing_that_had_passed():
 
     # Seven days before are the product's too: they were always so.
     assert [(DAY - firing.due_at.date()).days for firing in firings] == [7, 2]
+
+
+def test_who_changes_a_task_changes_nothing_that_users_asked_for_themselves():
+    about = task(event())
+    mine = replace(
+        about.details,
+        snoozes=(Snooze(uuid.uuid4(), AMINA, LONG_SINCE, 1, LONG_SINCE),),
+        choices=(Choice(BILAL, True),),
+        reopened_at=LONG_SINCE,
+    )
+
+    changed = revised(
+        replace(about, details=mine),
+        title="Fleurs",
+        due=about.due,
+        assignee_id=None,
+        details=TaskDetails(usual=True),
+        now=FAR,
+    )
+
+    assert changed.details == replace(mine, usual=True)
 
 
 async def test_changing_ones_ways_changes_what_is_planned(anywhere):
