@@ -23,7 +23,9 @@ DEPTH = 3
 def checked_anchor(anchor: Anchor) -> Anchor:
     """The part as given. Refuses days, zones and names that nobody can mean."""
     if not _CODE.fullmatch(anchor.code) or anchor.code == MAIN:
-        raise InvalidInput("code", "must be letters, digits and _, and not 'main'")
+        raise InvalidInput(
+            "code", "must be a to z, digits and _, begin with a letter, and not be 'main'"
+        )
     if (anchor.day is None) == (anchor.days is None):
         raise InvalidInput("day", "or days is required, and not both")
     if anchor.day is not None:

@@ -102,7 +102,9 @@ def checked_details(details: TaskDetails, due: DueSpec) -> TaskDetails:
         if not isinstance(due, OnDay | AtWall):
             raise InvalidInput("due", "must be a day or an appointment, for what comes again")
         if len(details.recurs.except_on) > EXCEPTIONS:
-            raise InvalidInput("recurrence.except_on", f"must have at most {EXCEPTIONS} days")
+            raise InvalidInput(
+                "details.recurrence.except_on", f"must have at most {EXCEPTIONS} days"
+            )
     return details
 
 

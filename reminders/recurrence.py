@@ -272,4 +272,4 @@ def _numbers(text: str, name: str, most: int, *, signed: bool = False) -> frozen
 
 
 def _refused(rule: str) -> InvalidInput:
-    return InvalidInput("recurrence.rule", rule)
+    return InvalidInput("details.recurrence.rule", rule)

@@ -63,7 +63,9 @@ def _entry(component: Component, places: Places) -> Entry:
     try:
         return _draft(component, uid, title, places)
     except InvalidInput as error:
-        return Refused(uid[:UID], title[:TITLE], error.message)
+        # In a calendar the rule has its own name.
+        reason = error.message.replace("details.recurrence.rule", "RRULE", 1)
+        return Refused(uid[:UID], title[:TITLE], reason)
     except Unreadable as error:
         return Refused(uid[:UID], title[:TITLE], str(error))
 

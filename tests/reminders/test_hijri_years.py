@@ -75,7 +75,7 @@ def test_looking_from_a_day_on_finds_what_looking_from_the_beginning_does(start,
     ],
 )
 def test_other_rules_of_other_calendars_are_refused(rule):
-    with pytest.raises(InvalidInput, match=r"recurrence\.rule"):
+    with pytest.raises(InvalidInput, match=r"^details\.recurrence\.rule: "):
         checked_recurrence(rule, date(2026, 6, 16), zone=None)
 
 

@@ -107,7 +107,10 @@ def test_a_described_zone_may_name_the_place_it_means():
         (["DTSTART:tomorrow"], "not a day or a time"),
         (["DTSTART;VALUE=DATE:16010101"], "between 2000 and 2099"),
         (["DTSTART:20260501T090000", "STATUS:CANCELLED"], "cancelled"),
-        (["DTSTART:20260501T090000", "RRULE:FREQ=HOURLY"], "DAILY, WEEKLY"),
+        (
+            ["DTSTART:20260501T090000", "RRULE:FREQ=HOURLY"],
+            "RRULE: must have a FREQ of DAILY, WEEKLY",
+        ),
         (["DTSTART:20260501T090000", "RRULE:FREQ=DAILY;BYHOUR=9,10"], "BYHOUR"),
         (["DTSTART:20260501T090000", "RRULE:FREQ=DAILY;INTERVAL=0"], "INTERVAL"),
         (["DTSTART:20260501T090000", "RRULE:FREQ=DAILY;COUNT=1000000000"], "COUNT"),
