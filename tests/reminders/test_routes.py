@@ -50,7 +50,7 @@ def test_everything_users_may_ask_servers_may_ask_for_them(ask):
     users = [each for each in ask.offered.values() if each.scope is None and not each.open]
     servers = [each for each in ask.offered.values() if each.scope is not None]
 
-    assert (len(users), len(servers)) == (46, 57)
+    assert (len(users), len(servers)) == (47, 58)
     assert all(each.path.startswith("/v1/") and each.rpc for each in users)
     assert all(each.path.startswith("/admin/v1/") and not each.rpc for each in servers)
     assert {each.scope for each in servers} == {Scope.REMINDERS}
