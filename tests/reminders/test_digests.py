@@ -10,6 +10,8 @@ from kernel.errors import InvalidInput
 from notifications.templates.builtin import BUILT_IN
 from reminders.adapters.sql_saying import SqlSayingStore
 from reminders.budget import Ask, granted, rank_of
+from reminders.digests.digest import Plan, digest_of
+from reminders.digests.turns import Reader
 from reminders.firing import FiringClass, Outcome
 from reminders.person import Digests
 from reminders.times import resolve
@@ -23,7 +25,8 @@ from reminders.types import (
     Role,
     TaskDetails,
 )
-from tests.support.factories_reminders import AMINA, BILAL, server, user
+from tests.support.factories_reminders import AMINA, BILAL, event, member, server, user
+from tests.support.factories_reminders import task as task_of
 from tests.support.metrics import value_of
 
 ALGIERS = "Africa/Algiers"
@@ -335,6 +338,23 @@ def test_what_is_near_is_told_before_what_is_far_and_that_before_what_is_overdue
 def test_what_is_not_policy_is_free(free):
     assert rank_of([free]) is None
     assert rank_of([FiringClass.POLICY_NEAR, free]) is None
+
+
+def test_a_digest_is_of_what_is_the_readers_own_and_not_long_overdue():
+    about = event()
+    members = {each: member(about, each) for each in (AMINA, BILAL)}
+    hers = task_of(about, OnDay(TUESDAY), assignee_id=AMINA)
+    his, old, ancient = (
+        task_of(about, OnDay(TUESDAY - timedelta(days=late)), assignee_id=BILAL)
+        for late in (0, 28, 29)
+    )
+    reader = Reader(BILAL, None, ALGIERS, frozenset({Role.OWNER}))
+
+    found = digest_of(
+        reader, [Plan(about, members, [hers, his, old, ancient])], [], on=TUESDAY, weekly=False
+    )
+
+    assert [line.task.id for line in found.lines] == [his.id, old.id]
 
 
 def test_digests_count_in_all_six_forms_of_arabic():

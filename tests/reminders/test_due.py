@@ -1,12 +1,21 @@
 """What is due, and how days are counted from an event."""
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reminders.due import day_over, day_seen, due_of, earlier, instant_of, moved, nominal
+from reminders.due import (
+    compressed,
+    day_over,
+    day_seen,
+    due_of,
+    earlier,
+    instant_of,
+    moved,
+    nominal,
+)
 from reminders.types import AtWall, Due, FromEvent, Offset, OnDay
 from tests.support.factories_reminders import event
 
@@ -52,6 +61,15 @@ def test_moving_the_event_later_never_makes_anything_due_earlier(one, other, off
 @given(days, st.integers(0, 24), st.integers(0, 60), st.integers(0, 400))
 def test_a_lead_is_never_later_than_what_it_leads_to(day, months, weeks, number):
     assert earlier(day, Offset(months, weeks, number)) <= day
+
+
+@given(st.integers(0, 400), st.integers(0, 800))
+def test_a_plan_that_is_begun_late_has_nothing_due_before_it_is_begun(left, before):
+    day = date(2027, 7, 23)
+    spec = FromEvent(Offset(days=-before), span=365, start=day - timedelta(days=left))
+
+    if left < 365:
+        assert spec.start <= compressed(spec, day) <= day
 
 
 def test_a_due_means_what_its_spec_and_the_event_say():

@@ -20,7 +20,7 @@ from tests.support.factories_reminders import AMINA, BILAL, CELIA, user
 ALGIERS = "Africa/Algiers"
 DAY = date(2026, 4, 17)
 EVE = date(2026, 4, 16)
-DJAMEL, FATIMA = UserId("djamel"), UserId("fatima")
+DJAMEL, FATIMA, HANIA = UserId("djamel"), UserId("fatima"), UserId("hania")
 
 
 async def prepared(room):
@@ -212,10 +212,11 @@ async def test_an_eve_of_which_nobody_was_told_is_not_told_of_on_the_day(room, w
 
 async def test_who_joins_late_is_told_what_is_to_come_and_nothing_that_was_before(room, wedding):
     room.clock.move(days=12)
-    await heard(room, EVE, time(18, 30))
+    await heard(room, EVE, time(18, 6))
     await room.events.put_member(
         user(AMINA), wedding, user_id=FATIMA, role=Role.VENDOR, call_at=time(18)
     )
+    await room.events.put_member(user(AMINA), wedding, user_id=HANIA, role=Role.COLLABORATOR)
 
     assert await heard(room, EVE, time(23)) == []
     told = await heard(room, DAY, time(17))

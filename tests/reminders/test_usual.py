@@ -20,11 +20,13 @@ from reminders.types import (
     CalendarLead,
     Choice,
     ElapsedLead,
+    FromEvent,
     Inputs,
     Offset,
     OnDay,
     Payment,
     Priority,
+    Recurrence,
     Role,
     Snooze,
     TaskDetails,
@@ -137,6 +139,22 @@ def test_who_chooses_to_be_told_is_told_beside_those_whom_the_task_is_for():
 
     assert {firing.user_id for firing in firings} == {BILAL}
     assert len(firings) == 2
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        usual_task(recurs=Recurrence("FREQ=WEEKLY", DAY)),
+        usual_task(FromEvent(Offset(days=-300), span=365, start=date(2026, 3, 1))),
+        usual_task(priority=Priority.LOW),
+        usual_task(nag=False),
+    ],
+    ids=["what comes again", "what a late start pressed together", "what matters little", "off"],
+)
+def test_nobody_is_told_that_these_are_overdue(of):
+    rules = usual_rules(of, event(), AMINA, None, ruled=0)
+
+    assert [each for each in rules if each.lead.before.days < 0] == []
 
 
 def test_who_left_the_event_is_told_nothing_whatever_names_them():
