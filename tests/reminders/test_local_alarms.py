@@ -71,6 +71,18 @@ async def told(room):
     return len(await room.taken(ALARMS_CHANGED))
 
 
+async def test_a_device_is_released_by_the_user_who_has_it_and_by_nobody_else(anywhere):
+    """Whose it was may say so when it is another's already."""
+    room = anywhere
+    await wedding(room)
+    await sync(room)
+
+    await room.alarms.release(PHONE, BILAL)
+    assert list(await room.alarms.syncs([AMINA])) == [PHONE]
+    await room.alarms.release(PHONE, AMINA)
+    assert await room.alarms.syncs([AMINA]) == {}
+
+
 async def test_what_a_device_holds_is_what_goes_off(anywhere):
     room = anywhere
     await wedding(room)

@@ -212,6 +212,9 @@ async def test_what_died_is_listed_and_goes_off_once_it_can(anywhere, database):
     assert [each.template for each in await room.notices()] == ["task.reminder"]
     assert await room.operating.dead(server()) == []
     assert (await deeds(database))[0][:2] == ("event.revived", f"event:{event_id}")
+    # What went off is not dead: nobody is told of it again.
+    assert await room.operating.revive(server(), event_id) == 0
+    assert await room.planner.step() == 0
 
 
 @pytest.mark.parametrize("who", [user(AMINA), server(Scope.USERS)])
