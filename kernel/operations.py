@@ -11,6 +11,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
+from kernel.allowed import example_at, values_allowed
 from kernel.errors import InvalidInput, Refusal
 from kernel.identity import Principal, Scope
 
@@ -119,15 +120,22 @@ def awaited(at_once: Callable[[Principal, I], O]) -> Callable[[Principal, I], Aw
     return run
 
 
-def invalid_input(error: msgspec.ValidationError) -> InvalidInput:
-    """Say in our words what msgspec refused: which field, and the rule it breaks."""
+def invalid_input(error: msgspec.ValidationError, of: Any) -> InvalidInput:
+    """Say in our words what msgspec refused of a type: which field, and the rule it breaks."""
     # The place is `$.path.to.it`, or "`key` in `$.path`" for the key of a mapping.
     rule, _, where = str(error).partition(" - at `")
+    keys = where.startswith("key`")
     path = where.rpartition("$")[2].rstrip("`").lstrip(".")
     for beginning, meaning in _ABOUT_FIELDS.items():
         if rule.startswith(beginning):
             name = rule.removeprefix(beginning).rstrip("`")
             return InvalidInput(f"{path}.{name}" if path else name, meaning)
+    if rule.startswith(("Invalid enum value ", "Invalid value ")) and (
+        allowed := values_allowed(of, path, keys=keys)
+    ):
+        return InvalidInput(path or "body", f"must be one of {', '.join(allowed)}")
+    if " matching regex " in rule and (example := example_at(of, path, keys=keys)):
+        rule += f", such as {example}"
     return InvalidInput(path or "body", rule[:1].lower() + rule[1:])
 
 

@@ -21,10 +21,10 @@ from notifications.types import (
 
 Key = Annotated[str, msgspec.Meta(pattern="^[!-~]{1,128}$")]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f]{1,128}$")]
-Category = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_.-]{0,63}$")]
-Link = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x20]{0,1024}$")]
+Category = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_.-]{0,63}$", examples=["offers"])]
+Link = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x20]{0,1024}$", examples=["app://offers/7"])]
 Locale = Annotated[str, msgspec.Meta(min_length=2, max_length=35)]
-AppId = Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9._-]{0,63}$")]
+AppId = Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9._-]{0,63}$", examples=["default"])]
 Words = Annotated[dict[str, str], msgspec.Meta(max_length=32)]
 Filling = Annotated[dict[str, str | int | float], msgspec.Meta(max_length=64)]
 

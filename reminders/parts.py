@@ -12,7 +12,7 @@ from kernel.workers import Pulse
 from reminders import limits
 from reminders.anchoring import checked_anchor, with_anchor
 from reminders.authority import Act, acting_for, require
-from reminders.checklist import Checklist, Item, checklist
+from reminders.checklist import Checklist, Item, checklist, checklist_types
 from reminders.days import MAIN, Anchor
 from reminders.due import due_on, is_compressed
 from reminders.errors import AnchorNotFound, EventFull
@@ -100,7 +100,7 @@ class Parts:
         try:
             chosen = checklist(type_name)
         except LookupError:
-            raise InvalidInput("type", "must be one of the types there are") from None
+            raise InvalidInput("type", f"must be one of {', '.join(checklist_types())}") from None
         now = self._clock.now()
         creator = acting_for(principal, None)
         begun: list[Begun] = []

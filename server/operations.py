@@ -51,7 +51,7 @@ def _path_value(operation: AnyOperation, name: str, text: str) -> object:
     try:
         value = msgspec.convert(text, kind, strict=False)
     except msgspec.ValidationError as error:
-        rule = invalid_input(error).details["rule"]
+        rule = invalid_input(error, kind).details["rule"]
         raise InvalidInput(name, str(rule)) from None
     return value if isinstance(value, int | float) else text
 
@@ -72,7 +72,7 @@ def _from_query(operation: AnyOperation, path: Mapping[str, object], request: Re
     try:
         return msgspec.convert({**given, **path}, operation.takes, strict=False)
     except msgspec.ValidationError as error:
-        raise invalid_input(error) from None
+        raise invalid_input(error, operation.takes) from None
 
 
 def _from_upload(
@@ -109,7 +109,7 @@ def _from_body(operation: AnyOperation, path: Mapping[str, object], body: bytes)
     try:
         return msgspec.json.decode(msgspec.json.encode(fields), type=operation.takes)
     except msgspec.ValidationError as error:
-        raise invalid_input(error) from None
+        raise invalid_input(error, operation.takes) from None
     except msgspec.DecodeError as error:
         raise InvalidInput("body", f"is not valid JSON: {error}") from None
 

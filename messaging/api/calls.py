@@ -64,7 +64,7 @@ def _decoded(decoder: "msgspec.json.Decoder[Any]", text: bytes) -> Any:
     try:
         return decoder.decode(text or b"{}")
     except msgspec.ValidationError as error:
-        raise invalid_input(error) from None
+        raise invalid_input(error, decoder.type) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed("body", "is not a command in JSON") from error
 

@@ -54,4 +54,4 @@ class Procedures:
         try:
             return operation, decoder.decode(request.data or b"{}")
         except msgspec.ValidationError as error:
-            raise invalid_input(error) from None
+            raise invalid_input(error, operation.takes) from None

@@ -20,6 +20,6 @@ def block_of(name: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
     try:
         said: dict[str, Any] = msgspec.to_builtins(msgspec.convert(given, BLOCKS[name]))
     except msgspec.ValidationError as error:
-        told = invalid_input(error).details
+        told = invalid_input(error, BLOCKS[name]).details
         raise InvalidInput(f"{name}.{told['field']}", str(told["rule"])) from None
     return said

@@ -13,7 +13,7 @@ from notifications.preferences.preferences import WINDOWS
 from notifications.pushes import PushState
 from notifications.types import Platform
 
-Category = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_.-]{0,63}$")]
+Category = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_.-]{0,63}$", examples=["offers"])]
 Words = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f]+$")]
 User = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 Thread = Annotated[str, msgspec.Meta(max_length=128, pattern=r"^[^\x00-\x1f]*$")]
@@ -32,7 +32,9 @@ class Weekday(StrEnum):
     SUNDAY = "sunday"
 
 
-WallTime = Annotated[str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+WallTime = Annotated[
+    str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["21:30"])
+]
 
 
 class WindowBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -197,4 +197,4 @@ def _request(given: object) -> Request | Refusal:
     try:
         return bodies.request_of(msgspec.convert(given, schemas.SendPush))
     except msgspec.ValidationError as error:
-        return invalid_input(error)
+        return invalid_input(error, schemas.SendPush)

@@ -29,7 +29,7 @@ from notifications.types import DEFAULT_APP, PushKind, Route
 
 User = Annotated[str, Meta(min_length=1, max_length=128)]
 Users = Annotated[list[User], Meta(max_length=MEMBERS)]
-ListName = Annotated[str, Meta(pattern="^[a-zA-Z0-9_.-]{1,64}$")]
+ListName = Annotated[str, Meta(pattern="^[a-zA-Z0-9_.-]{1,64}$", examples=["guests"])]
 Variables = Annotated[dict[str, str | int | float], Meta(max_length=32)]
 Block = Annotated[
     dict[str, Any], Meta(description="As its provider has it; docs/pushes.md names the fields.")

@@ -9,7 +9,7 @@ from notifications.templates.types import VariableKind
 
 PAGE = 100
 
-Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_.+-]{0,63}$")]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_.+-]{0,63}$", examples=["spring.offer"])]
 Locale = Annotated[str, msgspec.Meta(min_length=2, max_length=35)]
 Number = Annotated[int, msgspec.Meta(ge=0, le=2_147_483_647)]
 Message = Annotated[str, msgspec.Meta(max_length=10_000)]

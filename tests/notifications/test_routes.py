@@ -176,4 +176,4 @@ def test_what_breaks_a_rule_is_refused_by_name(offered, name, changes, field):
     with pytest.raises(msgspec.ValidationError) as caught:
         msgspec.convert({**ASKED[name], **changes}, offered[name].takes)
 
-    assert invalid_input(caught.value).details["field"] == field
+    assert invalid_input(caught.value, offered[name].takes).details["field"] == field

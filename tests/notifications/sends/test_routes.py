@@ -179,7 +179,7 @@ async def test_a_list_is_made_changed_read_and_forgotten(ask):
 @pytest.mark.parametrize(
     ("changes", "field", "rule"),
     [
-        ({"urgency": "now"}, "urgency", "invalid enum"),
+        ({"urgency": "now"}, "urgency", "must be one of"),
         ({"category": "nul\0"}, "category", "matching regex"),
         ({"idempotency_key": "k\0"}, "idempotency_key", "matching regex"),
         ({"link": "/a b"}, "link", "matching regex"),
@@ -187,7 +187,7 @@ async def test_a_list_is_made_changed_read_and_forgotten(ask):
         ({"image": "http://a/b.png"}, "image", "matching regex"),
         ({"badge": -1}, "badge", ">= 0"),
         ({"label": "ü"}, "label", "matching regex"),
-        ({"kind": "shout"}, "kind", "invalid enum"),
+        ({"kind": "shout"}, "kind", "must be one of"),
         ({"now_or_never": 1}, "now_or_never", "expected `bool`"),
         ({"list_id": "a/b"}, "list_id", "matching regex"),
     ],
@@ -196,7 +196,7 @@ def test_what_breaks_a_rule_is_refused_by_field_and_rule(offered, changes, field
     with pytest.raises(msgspec.ValidationError) as caught:
         msgspec.convert({**PUSH, **changes}, offered["pushes.send"].takes)
 
-    told = invalid_input(caught.value).details
+    told = invalid_input(caught.value, offered["pushes.send"].takes).details
     assert told["field"] == field
     assert rule in str(told["rule"])
 
@@ -204,7 +204,7 @@ def test_what_breaks_a_rule_is_refused_by_field_and_rule(offered, changes, field
 @pytest.mark.parametrize(
     ("changes", "field", "rule"),
     [
-        ({"apple": {"interruption-level": "loud"}}, "apple.interruption-level", "invalid enum"),
+        ({"apple": {"interruption-level": "loud"}}, "apple.interruption-level", "must be one of"),
         ({"apple": {"shout": 1}}, "apple.shout", "is not a known field"),
         ({"apple": {"alert": {"colour": "red"}}}, "apple.alert.colour", "is not a known field"),
         ({"android": {"ttl": "1s"}}, "android.ttl", "is not a known field"),
@@ -216,9 +216,9 @@ def test_what_breaks_a_rule_is_refused_by_field_and_rule(offered, changes, field
         (
             {"android": {"notification": {"visibility": "ALL"}}},
             "android.notification.visibility",
-            "invalid enum",
+            "must be one of",
         ),
-        ({"web": {"dir": "up"}}, "web.dir", "invalid enum"),
+        ({"web": {"dir": "up"}}, "web.dir", "must be one of"),
         ({"web": {"actions": [{"action": "a"}]}}, "web.actions[0].title", "is required"),
     ],
 )
