@@ -5,8 +5,8 @@ the OpenAPI document from them; `messaging/commands/` serves those that are offe
 connected clients under their name. Neither side knows the other.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
@@ -89,6 +89,11 @@ class Operation(Generic[I, O]):
     """A GET of the admin gateway that a browser may ask as well, or what anybody may ask: what is
     given, as a page in HTML for who reads these languages, the preferred one first. A browser
     shows an API key as the password of `Authorization: Basic`."""
+
+    refused_pages: Mapping[type[Refusal], Callable[[Sequence[str]], str]] = field(
+        default_factory=dict
+    )
+    """The same for refusals that a browser is not to see as JSON."""
 
     script: str = ""
     """The one script on its page, to the letter. It may ask the page's own origin."""

@@ -11,10 +11,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
-from kernel.errors import InvalidInput
+from kernel.errors import InvalidInput, Refusal
 from kernel.identity import Principal
 from kernel.operations import AnyOperation, Document, invalid_input
-from server.errors import CLOSING, BodyTooLarge
+from server.errors import CLOSING, STATUS, BodyTooLarge
 from server.languages import languages_of
 
 Answer = Callable[[Request], Awaitable[Response]]
@@ -155,18 +155,28 @@ async def answer_of(
     as_page: bool = False,
 ) -> Response:
     """Run the operation and write its answer, as a page if that is wanted and there is one."""
-    result = await operation.run(principal, given)
+    languages = languages_of(request.headers.get("accept-language", "")) if as_page else ()
+    try:
+        result = await operation.run(principal, given)
+    except Refusal as refusal:
+        page = operation.refused_pages.get(type(refusal)) if as_page else None
+        if page is None:
+            raise
+        return _page(operation, page(languages), STATUS[refusal.kind])
     if operation.document:
         return await _document(operation, result, request)
     if as_page and operation.page is not None:
-        headers = {"content-security-policy": _policy(operation), "vary": "accept, accept-language"}
-        languages = languages_of(request.headers.get("accept-language", ""))
-        return HTMLResponse(operation.page(result, languages), operation.status, headers=headers)
+        return _page(operation, operation.page(result, languages), operation.status)
     if operation.streams:
         return StreamingResponse(_lines(result), operation.status, media_type=LINES)
     if operation.status == 204:
         return Response(status_code=204)
     return Response(msgspec.json.encode(result), operation.status, media_type="application/json")
+
+
+def _page(operation: AnyOperation, text: str, status: int) -> Response:
+    headers = {"content-security-policy": _policy(operation), "vary": "accept, accept-language"}
+    return HTMLResponse(text, status, headers=headers)
 
 
 def _policy(operation: AnyOperation) -> str:

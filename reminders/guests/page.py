@@ -1,4 +1,4 @@
-"""What a guest sees who follows the link: a question, and that it was heard. Pure.
+"""What a guest sees who follows the link: a question, and that it was heard, or is none. Pure.
 
 Nobody is logged in, so it is said in all of our languages, those that the reader's browser asks
 for first.
@@ -17,6 +17,7 @@ class _Words:
     this: str
     every: str
     done: str
+    damaged: str
     direction: str = "ltr"
 
 
@@ -27,6 +28,7 @@ _WORDS = {
         "عن هذه الدعوة",
         "عن كل الدعوات",
         "تمّ. لن نسألك بعد الآن.",
+        "هذا الرابط غير كامل. افتحه من الإشعار مرة أخرى.",
         "rtl",
     ),
     "fr": _Words(
@@ -35,6 +37,7 @@ _WORDS = {
         "Cette invitation",
         "Toutes les invitations",
         "C’est fait. Vous ne serez plus sollicité.",
+        "Ce lien est incomplet. Ouvrez-le à nouveau depuis la notification.",
     ),
     "en": _Words(
         "Invitation reminders",
@@ -42,6 +45,7 @@ _WORDS = {
         "This invitation",
         "All invitations",
         "Done. You will be asked no more.",
+        "This link is not complete. Open it from the notification again.",
     ),
 }
 
@@ -66,6 +70,11 @@ def question_page(languages: Sequence[str]) -> str:
 def heard_page(languages: Sequence[str]) -> str:
     """Says that nothing more is asked."""
     return _page(languages, lambda words: f"<p>{escape(words.done)}</p>")
+
+
+def damaged_page(languages: Sequence[str]) -> str:
+    """Says that the link is none of ours, or only a piece of one."""
+    return _page(languages, lambda words: f"<p>{escape(words.damaged)}</p>")
 
 
 def _form(words: _Words) -> str:

@@ -13,7 +13,7 @@ from reminders import errors
 from reminders.days import MAIN
 from reminders.guest import Answer, Guest
 from reminders.guests.guests import FARTHEST, Guests
-from reminders.guests.page import heard_page, question_page
+from reminders.guests.page import damaged_page, heard_page, question_page
 from reminders.limits import checked_user
 from reminders.offers import both
 from reminders.opting import PATH
@@ -208,6 +208,7 @@ def guest_operations(guests: Guests) -> list[AnyOperation]:
             run=look,
             open=True,
             page=lambda _, languages: question_page(languages),
+            refused_pages={errors.OptOutInvalid: damaged_page},
             refusals=(errors.OptOutInvalid,),
         ),
         Operation(
@@ -222,6 +223,7 @@ def guest_operations(guests: Guests) -> list[AnyOperation]:
             # Mail programs and the page send a form (RFC 8058).
             upload=("application/x-www-form-urlencoded", "form"),
             page=lambda _, languages: heard_page(languages),
+            refused_pages={errors.OptOutInvalid: damaged_page},
             refusals=(InvalidInput, errors.OptOutInvalid),
         ),
     ]

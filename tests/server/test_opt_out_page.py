@@ -98,7 +98,17 @@ async def test_a_button_or_a_mail_program_is_enough(http, link, sqlite_database_
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_forged_link_leads_nowhere(http, link, sqlite_database_url, method):
-    answer = await http.request(method, f"{link[:-2]}AA", headers=BROWSER)
+    answer = await http.request(method, f"{link[:-2]}AA")
 
     assert (answer.status_code, answer.json()["code"]) == (404, "guest.opt_out_invalid")
     assert await opted_out(sqlite_database_url) == []
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_browser_with_a_damaged_link_is_told_so_in_words(http, link, method):
+    page = await http.request(method, link[:-2], headers={**BROWSER, "Accept-Language": "ar"})
+
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert page.text.startswith('<!doctype html><html lang="ar">')
+    assert "هذا الرابط غير كامل" in page.text
+    assert "<form" not in page.text
