@@ -4,9 +4,7 @@ Only the embedded default makes them for itself; a cluster's operator provides t
 """
 
 import os
-import random
 import secrets
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -29,6 +27,7 @@ from messaging.types import Presence
 from notifications.apps.sealing import make_key
 from notifications.sandbox.options import SandboxOptions
 from server.migrations import state_on
+from server.wiring.free_ports import free_port
 from server.wiring.groups import Settings
 
 _SECRET_FILE = "token-secret"
@@ -82,22 +81,12 @@ def _kept(file: Path, fresh: str) -> str:
 def _with_ports(sandbox: SandboxOptions) -> SandboxOptions:
     return replace(
         sandbox,
-        page_port=sandbox.page_port or _free_port(sandbox.host),
-        fcm_port=sandbox.fcm_port or _free_port(sandbox.host),
-        apns_port=sandbox.apns_port or _free_port(sandbox.host),
-        apns_sandbox_port=sandbox.apns_sandbox_port or _free_port(sandbox.host),
-        webpush_port=sandbox.webpush_port or _free_port(sandbox.host),
+        page_port=sandbox.page_port or free_port(sandbox.host),
+        fcm_port=sandbox.fcm_port or free_port(sandbox.host),
+        apns_port=sandbox.apns_port or free_port(sandbox.host),
+        apns_sandbox_port=sandbox.apns_sandbox_port or free_port(sandbox.host),
+        webpush_port=sandbox.webpush_port or free_port(sandbox.host),
     )
-
-
-def _free_port(host: str) -> int:
-    """One that nobody listens on, below those of which outgoing connections are given one: it is
-    a moment until we listen ourselves."""
-    for _ in range(200):
-        port = random.randint(20_000, 32_000)  # noqa: S311
-        with suppress(OSError), socket.create_server((host, port)):
-            return port
-    raise OSError(f"{host} has no free port between 20000 and 32000")
 
 
 def token_for(options: TokenOptions, user_id: str, *, lifetime: timedelta) -> str:

@@ -5,7 +5,6 @@ They die with the process that started them, even if that is killed (on Linux).
 
 import importlib.util
 import os
-import random
 import shutil
 import signal
 import socket
@@ -20,6 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
+from server.wiring import free_ports
 from tests.support.memory import in_memory
 
 StrPath = str | Path
@@ -46,14 +46,8 @@ class CannotStart(Exception):
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 nobody listens on, outside the range for outgoing connections."""
-    for _ in range(200):
-        port = random.randint(20_000, 32_000)
-        with socket.socket() as probe, suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((HOST, port))
-            return port
-    raise CannotStart("no free port between 20000 and 32000")
+    """A port of 127.0.0.1 that nobody listens on, outside the range for outgoing connections."""
+    return free_ports.free_port(HOST)
 
 
 class _Server(ABC):
