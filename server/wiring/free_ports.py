@@ -13,6 +13,9 @@ from contextlib import suppress
 FIRST, EACH, PROCESSES = 20_000, 100, 120
 """Up to 31,999: above are those of which outgoing connections are given one."""
 
+_STRIDE = 37
+"""Prime to a hundred: whoever takes the ports next to one as well does not meet the next one."""
+
 _turn = itertools.count(random.randrange(EACH))  # noqa: S311
 
 
@@ -20,7 +23,7 @@ def free_port(host: str) -> int:
     """One that was not given here for a while. Raises `OSError` where all are taken."""
     own = FIRST + os.getpid() % PROCESSES * EACH
     for turn in itertools.islice(_turn, EACH):
-        port = own + turn % EACH
+        port = own + turn * _STRIDE % EACH
         with suppress(OSError), socket.create_server((host, port)):
             return port
     raise OSError(f"{host} has no free port between {own} and {own + EACH - 1}")

@@ -17,6 +17,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from tests.support.running import ROOT, RunningHouse, free_port
+from tests.support.servers import ports_in_a_row
 
 PORTS = ("PAGE_PORT", "FCM_PORT", "APNS_PORT", "APNS_SANDBOX_PORT", "WEBPUSH_PORT")
 FREE_PORTS = {f"ZAFFA_SANDBOX_{name}": "0" for name in PORTS}
@@ -241,7 +242,8 @@ def test_a_release_that_does_not_start_replaces_no_node(tmp_path, empty_database
 @contextmanager
 def two_workers(folder: Path, database_url: str, redis_url: str):
     """A parent with two nodes that are ready, its log, and the first port of their metrics."""
-    metrics = free_port()
+    # The nodes take those after it.
+    metrics = ports_in_a_row(3)
     settings = {
         "ZAFFA_DATABASE_URL": database_url,
         "ZAFFA_REDIS_URL": redis_url,

@@ -14,7 +14,7 @@ import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
@@ -48,6 +48,17 @@ class CannotStart(Exception):
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody listens on, outside the range for outgoing connections."""
     return free_ports.free_port(HOST)
+
+
+def ports_in_a_row(number: int) -> int:
+    """The first of so many in a row."""
+    for _ in range(free_ports.EACH):
+        first = free_port()
+        with suppress(OSError), ExitStack() as taken:
+            for port in range(first + 1, first + number):
+                taken.enter_context(socket.create_server((HOST, port)))
+            return first
+    raise CannotStart(f"no {number} free ports in a row")
 
 
 class _Server(ABC):
