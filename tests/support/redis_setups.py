@@ -105,10 +105,17 @@ class ValkeyCluster:
         return self.primaries[next(n for n in range(3) if slot < _border(n + 1))]
 
     def move(self, slot: int, *, to: ClusterServer) -> None:
-        """Give a slot without keys to another primary, as resharding does."""
+        """Give a slot without keys to another primary, as resharding does.
+
+        Who takes over what it imports claims it with a new epoch. Without one, word of the old
+        owner that was under way takes it back, and each sends everybody to the other.
+        """
+        others = [each for each in self.primaries if each is not to]
+        with admin(others[0]) as client:
+            old = client.execute_command("CLUSTER MYID")
         with admin(to) as client:
             new = client.execute_command("CLUSTER MYID")
-        others = [each for each in self.primaries if each is not to]
+            client.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", old)
         for each in (to, *others):
             with admin(each) as client:
                 client.execute_command("CLUSTER SETSLOT", slot, "NODE", new)
