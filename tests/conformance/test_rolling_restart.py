@@ -24,7 +24,7 @@ from server.live_client import LiveClient
 from tests.conformance.clients import KINDS, STREAMS, Clients
 from tests.support.cluster import RunningCluster
 from tests.support.running import PATIENT, RunningHouse
-from tests.support.servers import free_port
+from tests.support.servers import ports_in_a_row
 from tests.support.tunnel import Tunnel
 
 pytestmark = [pytest.mark.external]
@@ -85,7 +85,7 @@ async def workers(folder: Path, given: Mapping[str, str]) -> AsyncIterator[Resta
         gateway.workers = 2
         gateway.settings = {
             **gateway.settings,
-            "ZAFFA_SERVER_METRICS_PORT": str(free_port()),
+            "ZAFFA_SERVER_METRICS_PORT": str(ports_in_a_row(gateway.workers)),
             "ZAFFA_SERVER_LOG_FORMAT": "json",
         }
         gateway.spawn()
