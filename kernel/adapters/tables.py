@@ -16,6 +16,11 @@ VACUUMED_OFTEN = {
 hundredth of it has died, and ten times as fast as others."""
 
 
+def partial_index(name: str, *columns: str, where: str) -> sa.Index:
+    """An index over the rows that matter, so that the others cost it nothing."""
+    return sa.Index(name, *columns, postgresql_where=sa.text(where), sqlite_where=sa.text(where))
+
+
 class InstallationRow(Row, table=True):
     """The one row that names this life of the database: its streams' epoch."""
 
@@ -31,32 +36,13 @@ class OutboxRow(Row, table=True):
 
     __tablename__ = "outbox"
     __table_args__ = (
-        sa.Index(
-            "ix_outbox_waiting",
-            "due_at",
-            "id",
-            postgresql_where=sa.text("settled_at IS NULL AND buried_at IS NULL"),
-            sqlite_where=sa.text("settled_at IS NULL AND buried_at IS NULL"),
+        partial_index(
+            "ix_outbox_waiting", "due_at", "id", where="settled_at IS NULL AND buried_at IS NULL"
         ),
-        sa.Index(
-            "ix_outbox_transaction_id",
-            "transaction_id",
-            postgresql_where=sa.text("channel <> ''"),
-            sqlite_where=sa.text("channel <> ''"),
-        ),
+        partial_index("ix_outbox_transaction_id", "transaction_id", where="channel <> ''"),
         # Without what waits: SQLite would look for that here, and read all of it for each claim.
-        sa.Index(
-            "ix_outbox_settled_at",
-            "settled_at",
-            postgresql_where=sa.text("settled_at IS NOT NULL"),
-            sqlite_where=sa.text("settled_at IS NOT NULL"),
-        ),
-        sa.Index(
-            "ix_outbox_buried_at",
-            "buried_at",
-            postgresql_where=sa.text("buried_at IS NOT NULL"),
-            sqlite_where=sa.text("buried_at IS NOT NULL"),
-        ),
+        partial_index("ix_outbox_settled_at", "settled_at", where="settled_at IS NOT NULL"),
+        partial_index("ix_outbox_buried_at", "buried_at", where="buried_at IS NOT NULL"),
         # Row ids are a cursor there, so the id of a pruned entry must not come again. Each entry is
         # rewritten when a relay takes it; free space in the page keeps the indexes out of that.
         {"sqlite_autoincrement": True, "postgresql_with": {"fillfactor": 50, **VACUUMED_OFTEN}},

@@ -7,7 +7,8 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from kernel.adapters.database import Instant, Row
-from notifications.adapters.tables import OF_SEND, partial_index
+from kernel.adapters.tables import partial_index
+from notifications.adapters.tables import OF_SEND
 
 
 class ReportRow(Row, table=True):

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from kernel.adapters.database import JSON_TEXT, Instant, Row
-from notifications.adapters.tables import partial_index
+from kernel.adapters.tables import partial_index
 
 
 class SendRow(Row, table=True):

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from kernel.adapters.database import JSON_TEXT, Instant, Row
+from kernel.adapters.tables import partial_index
 from notifications.types import DEFAULT_APP, Permission
 
 WAITING = "state IN ('queued', 'retry')"
@@ -26,11 +27,6 @@ _LANE = ("app_id", "route", "urgency")
 
 _APP_ID: dict[str, object] = {"server_default": DEFAULT_APP}
 """The app of rows that a release without apps writes."""
-
-
-def partial_index(name: str, *columns: str, where: str) -> sa.Index:
-    """An index over the rows that matter, so that settled ones cost it nothing."""
-    return sa.Index(name, *columns, postgresql_where=sa.text(where), sqlite_where=sa.text(where))
 
 
 class DeviceRow(Row, table=True):

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from kernel.adapters.database import Instant, Row
+from kernel.adapters.tables import partial_index
 from reminders.adapters.tables import USER
 
 
@@ -27,12 +28,7 @@ class DigestItemRow(Row, table=True):
 
     __tablename__ = "digest_items"
     __table_args__ = (
-        sa.Index(
-            "ix_digest_items_waiting",
-            "user_id",
-            postgresql_where=sa.text("told_at IS NULL"),
-            sqlite_where=sa.text("told_at IS NULL"),
-        ),
+        partial_index("ix_digest_items_waiting", "user_id", where="told_at IS NULL"),
         sa.Index("ix_digest_items_told_at", "told_at"),
     )
 

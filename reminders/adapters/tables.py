@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from kernel.adapters.database import BIG_ID, JSON_TEXT, Instant, Row
-from kernel.adapters.tables import VACUUMED_OFTEN
+from kernel.adapters.tables import VACUUMED_OFTEN, partial_index
 
 USER = sa.String(128)
 ZONE = sa.String(64)
@@ -18,12 +18,7 @@ class EventRow(Row, table=True):
 
     __tablename__ = "events"
     __table_args__ = (
-        sa.Index(
-            "ix_events_planned_until",
-            "planned_until",
-            postgresql_where=sa.text("cancelled_at IS NULL"),
-            sqlite_where=sa.text("cancelled_at IS NULL"),
-        ),
+        partial_index("ix_events_planned_until", "planned_until", where="cancelled_at IS NULL"),
     )
 
     id: UUID = Field(primary_key=True)
