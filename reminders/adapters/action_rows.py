@@ -11,6 +11,7 @@ from kernel.adapters.database import Database, table_of
 from kernel.ids import UserId
 from reminders.action import Acted, Actionable, ActionKind, ActionOutcome
 from reminders.adapters.action_tables import ActionRow, ToldTogetherRow
+from reminders.adapters.forgotten import oldest
 from reminders.adapters.mapping import FIRINGS
 from reminders.errors import ActedAlready
 from reminders.firing import Firing
@@ -60,22 +61,10 @@ async def read_acted(connection: AsyncConnection, user_id: UserId, action_id: UU
 
 async def forget_acted(connection: AsyncConnection, *, before: datetime, limit: int) -> int:
     """Delete actions that were taken before an instant, and what was told together; how many."""
-    key = sa.tuple_(ACTIONS.c.user_id, ACTIONS.c.action_id)
-    old = (
-        sa.select(ACTIONS.c.user_id, ACTIONS.c.action_id)
-        .where(ACTIONS.c.acted_at < before)
-        .order_by(ACTIONS.c.acted_at)
-        .limit(limit)
-    )
-    told = sa.tuple_(TOGETHER.c.first_key, TOGETHER.c.dedupe_key)
-    long_ago = (
-        sa.select(TOGETHER.c.first_key, TOGETHER.c.dedupe_key)
-        .where(TOGETHER.c.told_at < before)
-        .order_by(TOGETHER.c.told_at)
-        .limit(limit)
-    )
-    acted = (await connection.execute(ACTIONS.delete().where(key.in_(old)))).rowcount
-    return acted + (await connection.execute(TOGETHER.delete().where(told.in_(long_ago)))).rowcount
+    acted = oldest(ACTIONS, ACTIONS.c.acted_at, before=before, limit=limit)
+    told = oldest(TOGETHER, TOGETHER.c.told_at, before=before, limit=limit)
+    count = (await connection.execute(acted)).rowcount
+    return count + (await connection.execute(told)).rowcount
 
 
 async def count_snoozes(connection: AsyncConnection, user_id: UserId) -> int:

@@ -16,6 +16,7 @@ from kernel.adapters.sql_outbox import write_entries
 from kernel.ids import UserId
 from reminders.adapters.budgets import BUDGETS
 from reminders.adapters.digest_tables import DigestItemRow, DigestTurnRow
+from reminders.adapters.forgotten import oldest
 from reminders.adapters.mapping import (
     EVENTS,
     MEMBERS,
@@ -100,22 +101,11 @@ class SqlDigestStore:
         return found[0] if found else None
 
     async def forget(self, *, before: datetime, limit: int) -> int:
-        told = (
-            sa.select(ITEMS.c.dedupe_key)
-            .where(ITEMS.c.told_at < before)
-            .order_by(ITEMS.c.told_at)
-            .limit(limit)
-        )
-        day = sa.tuple_(BUDGETS.c.user_id, BUDGETS.c.day)
-        spent = (
-            sa.select(BUDGETS.c.user_id, BUDGETS.c.day)
-            .where(BUDGETS.c.day < before.date())
-            .order_by(BUDGETS.c.day)
-            .limit(limit)
-        )
+        told = oldest(ITEMS, ITEMS.c.told_at, before=before, limit=limit)
+        spent = oldest(BUDGETS, BUDGETS.c.day, before=before.date(), limit=limit)
         async with self._database.transaction() as connection:
-            items = await connection.execute(ITEMS.delete().where(ITEMS.c.dedupe_key.in_(told)))
-            days = await connection.execute(BUDGETS.delete().where(day.in_(spent)))
+            items = await connection.execute(told)
+            days = await connection.execute(spent)
             return items.rowcount + days.rowcount
 
 

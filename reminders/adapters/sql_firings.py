@@ -21,6 +21,7 @@ from kernel.adapters.plans import by_keys
 from kernel.ids import UserId
 from reminders.adapters.firing_columns import firing_of
 from reminders.adapters.firing_log import settled_about
+from reminders.adapters.forgotten import oldest
 from reminders.adapters.mapping import EVENTS, FIRINGS, LOG, MARKS, TASKS, event_of
 from reminders.adapters.places import one_page, page_of
 from reminders.adapters.plan_inputs import inputs_of, record_of, waiting_of
@@ -173,15 +174,9 @@ class SqlFiringStore:
         return Backlog(marks, max(0.0, age), reach)
 
     async def forget(self, *, before: date, limit: int) -> int:
-        key = sa.tuple_(LOG.c.nominal_day, LOG.c.dedupe_key)
-        old = (
-            sa.select(LOG.c.nominal_day, LOG.c.dedupe_key)
-            .where(LOG.c.nominal_day < before)
-            .order_by(LOG.c.nominal_day)
-            .limit(limit)
-        )
+        old = oldest(LOG, LOG.c.nominal_day, before=before, limit=limit)
         async with self._database.transaction() as connection:
-            return (await connection.execute(LOG.delete().where(key.in_(old)))).rowcount
+            return (await connection.execute(old)).rowcount
 
     async def _fire(
         self, due: sa.Select[Any], judge: Judge, usual: Usual, now: datetime, by_user: bool
