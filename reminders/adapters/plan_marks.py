@@ -1,5 +1,6 @@
-"""Marking plans: those of one event, or of many at once."""
+"""Marking plans: those of some events, or of many at once."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,9 +13,11 @@ from reminders.adapters.mapping import MARKS
 _MARK = MARKS.insert()
 
 
-async def mark(connection: AsyncConnection, event_id: UUID, now: datetime) -> None:
-    """Have the event's plan made again."""
-    await connection.execute(_MARK, {"event_id": event_id, "marked_at": now})
+async def mark(connection: AsyncConnection, event_ids: Collection[UUID], now: datetime) -> None:
+    """Have the plans of these events made again."""
+    if event_ids:
+        marks = [{"event_id": each, "marked_at": now} for each in event_ids]
+        await connection.execute(_MARK, marks)
 
 
 def marks_of(events: sa.Select[Any], now: datetime, *, bulk: bool = False) -> sa.Insert:

@@ -19,7 +19,6 @@ from reminders.adapters.mapping import (
     EVENTS,
     FIRINGS,
     LOG,
-    MARKS,
     MEMBERS,
     PEOPLE,
     RULES,
@@ -29,6 +28,7 @@ from reminders.adapters.mapping import (
     task_of,
 )
 from reminders.adapters.person_columns import person_of
+from reminders.adapters.plan_marks import mark
 from reminders.days import MAIN
 from reminders.event_news import MOVED
 from reminders.firing import (
@@ -147,9 +147,7 @@ async def settle(
         kind = FiringClass(row.firing_class), *end
         tallies[kind].append((now - row.due_at).total_seconds())
     await write_entries(connection, (_late if by_user else _each)(gone_off, now), now)
-    if stale:
-        marks = [{"event_id": key, "marked_at": now} for key in {row.event_id for row in stale}]
-        await connection.execute(MARKS.insert(), marks)
+    await mark(connection, {row.event_id for row in stale}, now)
     if deferred:
         statement = FIRINGS.update().where(FIRINGS.c.id == sa.bindparam("waiting_id"))
         await connection.execute(

@@ -68,7 +68,7 @@ class SqlCalendarStore:
             if owner is not None:
                 await connection.execute(MEMBERS.insert().values(columns_of_member(owner)))
                 await look(self._database, connection, [owner.user_id], event.created_at)
-            await mark(connection, event.id, event.created_at)
+            await mark(connection, [event.id], event.created_at)
         return event
 
     async def sheet(

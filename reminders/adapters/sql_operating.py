@@ -89,7 +89,7 @@ class SqlOperatingStore:
         async with self._database.transaction() as connection:
             revived = (await connection.execute(again)).rowcount
             if revived:
-                await mark(connection, event_id, now)
+                await mark(connection, [event_id], now)
                 await self._recording(connection, deed, now)
                 return int(revived)
             there = sa.select(EVENTS.c.id).where(EVENTS.c.id == event_id)

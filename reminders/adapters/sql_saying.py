@@ -15,7 +15,6 @@ from reminders.adapters.budgets import spend
 from reminders.adapters.guest_columns import GUESTS
 from reminders.adapters.mapping import (
     LOG,
-    MARKS,
     MEMBERS,
     TASKS,
     Columns,
@@ -23,6 +22,7 @@ from reminders.adapters.mapping import (
     member_of,
     task_of,
 )
+from reminders.adapters.plan_marks import mark
 from reminders.adapters.settling import REASON, UNSETTLED, due_of, with_truth
 from reminders.adapters.sql_digests import ITEMS
 from reminders.adapters.superseding import SUPERSEDED
@@ -86,9 +86,7 @@ class SqlSayingStore:
             if back:
                 keys = [{"on_day": each.nominal_day, "key": each.dedupe_key} for each in back]
                 await connection.execute(_GIVE_BACK, keys)
-                events = {each.event_id for each in back}
-                marks = [{"event_id": each, "marked_at": now} for each in events]
-                await connection.execute(MARKS.insert(), marks)
+                await mark(connection, {each.event_id for each in back}, now)
 
     async def around(self, event_ids: Collection[UUID]) -> Mapping[UUID, Around]:
         members = sa.select(MEMBERS).where(MEMBERS.c.event_id.in_(event_ids))
