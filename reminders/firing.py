@@ -94,7 +94,8 @@ class Outcome(StrEnum):
     DEFERRED = "deferred"
     """It is quiet now, whatever was planned. Not recorded: it waits until that is over."""
     STALE = "stale_replanned"
-    """Planned from what is no longer so. Not recorded: the plan decides anew."""
+    """Planned from what is no longer so: the plan decides anew. Recorded, once its time has come,
+    as superseded."""
     SUPERSEDED = "superseded"
     """Its time had come, and it was not planned any more. If it is planned again, it may still
     go off."""

@@ -11,9 +11,9 @@ from kernel.notices import Urgency
 from notifications.deciding.types import Answer, Quiet, Reason
 from notifications.preferences.preferences import WINDOWS
 from notifications.pushes import PushState
+from notifications.schemas import Category
 from notifications.types import Platform
 
-Category = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_.-]{0,63}$", examples=["offers"])]
 Words = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f]+$")]
 User = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 Thread = Annotated[str, msgspec.Meta(max_length=128, pattern=r"^[^\x00-\x1f]*$")]

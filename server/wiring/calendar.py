@@ -85,9 +85,9 @@ class Calendar:
         self._scheduling = Pulse(self._scheduler_woken, ground.waking.beyond(SCHEDULE))
         """Beats when something was planned in this process that is due soon."""
         clock, planning = ground.clock, self._planning
-        self._operating = decided = SqlOperatingStore(ground.database, recorded)
-        self._almanac = _Almanac(SqlPreferences(ground.database), decided)
-        self._firings = firings = SqlFiringStore(ground.database)
+        self._operating = SqlOperatingStore(ground.database, recorded)
+        self._almanac = _Almanac(SqlPreferences(ground.database), self._operating)
+        self._firings = SqlFiringStore(ground.database)
         self._digests = SqlDigestStore(ground.database)
         self.events = Events(store=store, clock=clock, planning=planning)
         self.parts = Parts(store=store, clock=clock, planning=planning)
@@ -105,7 +105,9 @@ class Calendar:
         )
         self._alarms = SqlAlarmStore(ground.database, clock)
         guests = SqlGuestStore(ground.database)
-        operating = Operating(store=decided, firings=firings, clock=clock, planning=planning)
+        operating = Operating(
+            store=self._operating, firings=self._firings, clock=clock, planning=planning
+        )
         explain = Explain(
             calendar=store,
             firings=self._firings,
@@ -113,7 +115,7 @@ class Calendar:
             alarms=self._alarms,
             guests=guests,
             almanac=self._almanac,
-            operating=decided,
+            operating=self._operating,
             clock=clock,
         )
         ground.operations += routes.operations(
