@@ -34,7 +34,7 @@ from reminders.errors import (
 )
 from reminders.identity import collapse_key, shared_key
 from reminders.outside import Standing
-from reminders.ports import CalendarStore, Change, TakeBack
+from reminders.ports import CalendarStore, Change, OtherSnoozes, TakeBack
 from reminders.series import completed_until, is_over
 from reminders.snoozing import Later, instant_of_choice, with_snooze
 from reminders.tasks import replanned
@@ -138,15 +138,15 @@ class Acting:
         earlier = await self._store.acted(grant.user_id, tap.action_id)
         if earlier is not None:
             return _same(earlier, tap, grant)
-        zone, waiting = "", 0
+        zone, counted = "", None
         if tap.kind in _LATER:
             person = await self._store.person(grant.user_id)
             zone = "" if person is None else person.zone_now
-            waiting = await self._store.snoozes_waiting(grant.user_id)
+            counted = OtherSnoozes(grant.user_id)
         taken: list[Acted] = []
 
         def decide(sheet: Sheet) -> Sequence[Change]:
-            changes, acted = _decided(sheet, tap, grant, zone=zone, waiting=waiting, now=now)
+            changes, acted = _decided(sheet, tap, grant, zone=zone, now=now)
             taken.append(acted)
             shared = TakeBack(
                 user_id=grant.user_id, device_id=tap.device_id, over=False, together=together
@@ -154,7 +154,9 @@ class Acting:
             return [*changes, *([] if together is None else [shared]), acted]
 
         try:
-            await self._store.change(grant.event_id, decide, now=now, task_id=grant.task_id)
+            await self._store.change(
+                grant.event_id, decide, now=now, task_id=grant.task_id, counted=counted
+            )
         except ActedAlready:
             earlier = await self._store.acted(grant.user_id, tap.action_id)
             assert earlier is not None, "actions are kept longer than this takes"
@@ -187,7 +189,7 @@ def _known_as(grant: ActionGrant) -> str:
 
 
 def _decided(
-    sheet: Sheet, tap: Tap, grant: ActionGrant, *, zone: str, waiting: int, now: datetime
+    sheet: Sheet, tap: Tap, grant: ActionGrant, *, zone: str, now: datetime
 ) -> tuple[Sequence[Change], Acted]:
     """What changes, and what is said of it. Pure; refuses what the person may not do."""
     opening = tap.kind is ActionKind.OPEN
@@ -229,7 +231,7 @@ def _decided(
         action_id=tap.action_id,
         at=until,
         asked_at=at,
-        waiting=waiting,
+        others=sheet.others,
     )
     return [snoozed, mine], replace(acted, until=until)
 

@@ -60,6 +60,23 @@ class TakeBack:
     """Not what was told of a task by itself, but in one with the firing of this key."""
 
 
+@dataclass(frozen=True, slots=True)
+class OtherGuests:
+    """Who else is invited to the part that a guest is, or may be, invited to."""
+
+    guest: Guest
+
+
+@dataclass(frozen=True, slots=True)
+class OtherSnoozes:
+    """Of which other tasks that are open a user asked to be told again, at a time to come."""
+
+    user_id: UserId
+
+
+Counted = OtherGuests | OtherSnoozes
+"""What there may be only so much of: no more of it comes to be while a decision counts it."""
+
 Change = (
     Event | Member | Task | Rule | Guest | RemoveMember | DropRule | RemoveGuest | TakeBack | Acted
 )
@@ -94,8 +111,10 @@ class CalendarStore(Protocol):
         now: datetime,
         task_id: UUID | None = None,
         with_tasks: bool = False,
+        counted: Counted | None = None,
     ) -> None:
-        """Store what `decide` says about the sheet, alone with the event meanwhile.
+        """Store what `decide` says about the sheet, alone with the event meanwhile, and with
+        what is `counted` for it.
 
         What it raises undoes everything. Raises `EventNotFound`; `IdTaken` for a new task or
         rule whose id belongs to another; `ActedAlready` for an action whose id the user gave
@@ -106,10 +125,6 @@ class CalendarStore(Protocol):
 
     async def acted(self, user_id: UserId, action_id: UUID) -> Acted | None:
         """The user's action with this id, while it is remembered."""
-        ...
-
-    async def snoozes_waiting(self, user_id: UserId) -> int:
-        """Of how many tasks a user asked to be told again, and was not yet."""
         ...
 
     async def told_together(self, user_id: UserId, key: bytes) -> Sequence[Actionable]:

@@ -14,7 +14,7 @@ from kernel.workers import Pulse
 from reminders.authority import Act, acting_for_user, member_on, require, task_on
 from reminders.countries import SATURDAY
 from reminders.errors import SnoozedTooOften
-from reminders.ports import CalendarStore, Change, TakeBack
+from reminders.ports import CalendarStore, Change, OtherSnoozes, TakeBack
 from reminders.times import resolve, wall_of
 from reminders.types import Sheet, Snooze, Task
 
@@ -63,20 +63,20 @@ def with_snooze(
     action_id: UUID,
     at: datetime,
     asked_at: datetime,
-    waiting: int,
+    others: int,
 ) -> Task:
     """The task of which the user is told again then, and no more when they had asked for before.
 
-    Raises `SnoozedTooOften`, also when as many tasks as may be are `waiting` for that already.
+    Raises `SnoozedTooOften`, also when as many `others` as may be wait for that already.
     """
-    others = [each for each in task.details.snoozes if each.user_id != user_id]
+    of_others = [each for each in task.details.snoozes if each.user_id != user_id]
     mine = next((each for each in task.details.snoozes if each.user_id == user_id), None)
     number = 1 if mine is None else mine.number + 1
-    if mine is None and waiting >= WAITING:
+    if others >= WAITING:
         raise SnoozedTooOften("As many tasks are snoozed as may be.", limit=WAITING)
     if number > OFTEN:
         raise SnoozedTooOften("It was snoozed as often as it may be.", limit=OFTEN)
-    snoozes = (*others, Snooze(action_id, user_id, at, number, asked_at))
+    snoozes = (*of_others, Snooze(action_id, user_id, at, number, asked_at))
     details = replace(task.details, snoozes=snoozes)
     return replace(task, details=details, sched_version=task.sched_version + 1)
 
@@ -111,7 +111,6 @@ class Snoozing:
         if until is not None and not now < until <= now + FARTHEST:
             raise InvalidInput("until", "must be to come, and within a year")
         person = await self._store.person(user)
-        waiting = await self._store.snoozes_waiting(user)
         told: list[datetime] = []
 
         def decide(sheet: Sheet) -> Sequence[Change]:
@@ -126,10 +125,11 @@ class Snoozing:
             at = until or instant_of_choice(choice or Later.HOUR, now, zone)
             told.append(at)
             snoozed = with_snooze(
-                task, user, action_id=action_id, at=at, asked_at=now, waiting=waiting
+                task, user, action_id=action_id, at=at, asked_at=now, others=sheet.others
             )
             return [snoozed, TakeBack(task_id, user_id=user, over=False)]
 
-        await self._store.change(event_id, decide, now=now, task_id=task_id)
+        counted = OtherSnoozes(user)
+        await self._store.change(event_id, decide, now=now, task_id=task_id, counted=counted)
         self._planning.beat()
         return told[0]

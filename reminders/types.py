@@ -291,6 +291,8 @@ class Sheet:
     tasks: Sequence[Task] = ()
     version: int = 0
     """Each change in the event raises it by one."""
+    others: int = 0
+    """How many others there are of what was to be counted."""
 
     def member(self, user_id: UserId) -> Member | None:
         """The user's membership."""

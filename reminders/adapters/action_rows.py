@@ -12,10 +12,8 @@ from kernel.ids import UserId
 from reminders.action import Acted, Actionable, ActionKind, ActionOutcome
 from reminders.adapters.action_tables import ActionRow, ToldTogetherRow
 from reminders.adapters.forgotten import oldest
-from reminders.adapters.mapping import FIRINGS
 from reminders.errors import ActedAlready
 from reminders.firing import Firing
-from reminders.usual import SNOOZED
 
 ACTIONS = table_of(ActionRow)
 TOGETHER = table_of(ToldTogetherRow)
@@ -65,14 +63,6 @@ async def forget_acted(connection: AsyncConnection, *, before: datetime, limit: 
     told = oldest(TOGETHER, TOGETHER.c.told_at, before=before, limit=limit)
     count = (await connection.execute(acted)).rowcount
     return count + (await connection.execute(told)).rowcount
-
-
-async def count_snoozes(connection: AsyncConnection, user_id: UserId) -> int:
-    """How many of a user's snoozes are planned."""
-    query = sa.select(sa.func.count()).where(
-        FIRINGS.c.user_id == user_id, FIRINGS.c.rule_id == SNOOZED
-    )
-    return int((await connection.execute(query)).scalar_one())
 
 
 async def write_together(

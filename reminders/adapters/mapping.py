@@ -57,7 +57,7 @@ Columns = dict[str, Any]
 anchors_of = msgspec.json.Decoder(tuple[Anchor, ...]).decode
 _deadlines = msgspec.json.Decoder(tuple[Deadline, ...])
 _moved = msgspec.json.Decoder(Moved)
-_details = lru_cache(maxsize=1024)(msgspec.json.Decoder(TaskDetails).decode)
+details_of = lru_cache(maxsize=1024)(msgspec.json.Decoder(TaskDetails).decode)
 _offset: Callable[..., Offset] = lru_cache(maxsize=1024)(Offset)
 _from_event: Callable[..., FromEvent] = lru_cache(maxsize=1024)(FromEvent)
 """Tasks made from one template say the same."""
@@ -158,7 +158,7 @@ def task_of(row: Selected) -> Task:
         sched_version=row.sched_version,
         done_at=row.done_at,
         deleted_at=row.deleted_at,
-        details=_details(row.details),
+        details=details_of(row.details),
     )
 
 

@@ -51,7 +51,12 @@ _COUNT_AND_TASK = sa.select(_COUNT.label("task_count"), TASKS).select_from(
 
 
 async def sheet_of(
-    connection: AsyncConnection, found: Selected, task_id: UUID | None, *, with_tasks: bool
+    connection: AsyncConnection,
+    found: Selected,
+    task_id: UUID | None,
+    *,
+    with_tasks: bool,
+    others: int = 0,
 ) -> Sheet:
     """What is true about the event that was found and, if named and there, one task of it."""
     of_event = {"event_id": found.id}
@@ -72,4 +77,5 @@ async def sheet_of(
         task_count=counted.task_count,
         tasks=[task_of(row) for row in tasks],
         version=found.revision,
+        others=others,
     )

@@ -7,6 +7,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kernel.adapters.alone import alone_with
 from kernel.adapters.database import Database
 from kernel.adapters.sql_outbox import write_entries
 from kernel.ids import UserId
@@ -14,12 +15,12 @@ from kernel.outbox import Entry
 from kernel.paging import Page
 from reminders.action import Acted, Actionable
 from reminders.adapters.action_rows import (
-    count_snoozes,
     forget_acted,
     read_acted,
     read_together,
     write_acted,
 )
+from reminders.adapters.counting import count_others
 from reminders.adapters.guest_columns import GUESTS, columns_of_guest
 from reminders.adapters.mapping import (
     EVENTS,
@@ -46,7 +47,7 @@ from reminders.errors import EventNotFound, IdTaken, NotInvited
 from reminders.guest import Guest, RemoveGuest
 from reminders.news import event_changed
 from reminders.person import Person
-from reminders.ports import Change, Decide, DropRule, RemoveMember, TakeBack
+from reminders.ports import Change, Counted, Decide, DropRule, RemoveMember, TakeBack
 from reminders.types import Event, Member, Rule, Sheet, Task
 
 
@@ -88,10 +89,17 @@ class SqlCalendarStore:
         now: datetime,
         task_id: UUID | None = None,
         with_tasks: bool = False,
+        counted: Counted | None = None,
     ) -> None:
         async with self._database.transaction() as connection:
             await self.change_within(
-                connection, event_id, decide, now=now, task_id=task_id, with_tasks=with_tasks
+                connection,
+                event_id,
+                decide,
+                now=now,
+                task_id=task_id,
+                with_tasks=with_tasks,
+                counted=counted,
             )
 
     async def change_within(
@@ -103,12 +111,16 @@ class SqlCalendarStore:
         now: datetime,
         task_id: UUID | None = None,
         with_tasks: bool = False,
+        counted: Counted | None = None,
     ) -> None:
         """`change`, as a part of a transaction that does more."""
         found = (await connection.execute(HELD, {"event_id": event_id})).one_or_none()
         if found is None:
             raise EventNotFound("There is no such event.")
-        changes = decide(await sheet_of(connection, found, task_id, with_tasks=with_tasks))
+        others = await count_others(connection, counted, but_for=task_id, now=now)
+        changes = decide(
+            await sheet_of(connection, found, task_id, with_tasks=with_tasks, others=others)
+        )
         entries: list[Entry] = []
         for change in changes:
             if isinstance(change, TakeBack):
@@ -145,10 +157,6 @@ class SqlCalendarStore:
         async with self._database.reading() as connection:
             return await read_acted(connection, user_id, action_id)
 
-    async def snoozes_waiting(self, user_id: UserId) -> int:
-        async with self._database.reading() as connection:
-            return await count_snoozes(connection, user_id)
-
     async def told_together(self, user_id: UserId, key: bytes) -> Sequence[Actionable]:
         async with self._database.reading() as connection:
             return await read_together(connection, user_id, key)
@@ -174,6 +182,10 @@ class SqlCalendarStore:
         )
         async with self._database.transaction() as connection:
             found = (await connection.execute(held)).one_or_none()
+            if found is None:
+                # No row to hold: who else is the first waits here, and then finds ours.
+                await alone_with(connection, f"reminders_people:{user_id}")
+                found = (await connection.execute(held)).one_or_none()
             before = None if found is None else person_of(found)
             after = change(before)
             if after == before:

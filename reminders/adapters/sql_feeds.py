@@ -7,6 +7,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from kernel.adapters.alone import alone_with
 from kernel.adapters.database import Database, table_of
 from kernel.ids import UserId
 from reminders.adapters.feed_tables import ALL_EVENTS, FeedRow
@@ -46,6 +47,7 @@ class SqlFeedStore:
             .where(FEEDS.c.user_id == feed.user_id, FEEDS.c.event_id != columns["event_id"])
         )
         async with self._database.transaction() as connection:
+            await alone_with(connection, f"calendar_feeds:{feed.user_id}")
             if (await connection.execute(others)).scalar_one() >= limit:
                 return False
             await connection.execute(put.values(columns))

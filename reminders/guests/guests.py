@@ -24,7 +24,7 @@ from reminders.errors import (
 from reminders.guest import EVERYWHERE, Answer, Guest, RemoveGuest, guest_id
 from reminders.guests.ports import GuestStore
 from reminders.opting import OptOutSigner
-from reminders.ports import CalendarStore, Change, Decide
+from reminders.ports import CalendarStore, Change, Counted, Decide, OtherGuests
 from reminders.times import checked_day
 from reminders.types import Sheet
 
@@ -97,7 +97,6 @@ class Guests:
         limits.checked_user(user_id)
         key = guest_id(event_id, user_id, part)
         present = await self._store.guest(key)
-        invited = sum((await self._store.answers(event_id)).get(part, {}).values())
         guest = present or Guest(key, event_id, user_id, part, self._clock.now())
 
         def decide(sheet: Sheet) -> Sequence[Change]:
@@ -105,11 +104,11 @@ class Guests:
             _check_part(sheet, part)
             if present is not None:
                 return []
-            if invited >= GUESTS:
+            if sheet.others >= GUESTS:
                 raise EventFull("The part has as many guests as it may.", limit=GUESTS)
             return [guest]
 
-        await self._change(event_id, decide)
+        await self._change(event_id, decide, counted=OtherGuests(guest))
         return guest
 
     async def remove(
@@ -180,8 +179,10 @@ class Guests:
     async def _guest(self, event_id: UUID, user_id: UserId, part: str) -> Guest | None:
         return await self._store.guest(guest_id(event_id, user_id, part))
 
-    async def _change(self, event_id: UUID, decide: Decide) -> None:
-        await self._calendar.change(event_id, decide, now=self._clock.now())
+    async def _change(
+        self, event_id: UUID, decide: Decide, *, counted: Counted | None = None
+    ) -> None:
+        await self._calendar.change(event_id, decide, now=self._clock.now(), counted=counted)
         self._planning.beat()
 
 

@@ -15,8 +15,10 @@ from reminders.action import Acted, ActionKind, ActionOutcome
 from reminders.adapters.mapping import EVENTS, MARKS
 from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_firings import SqlFiringStore
+from reminders.days import MAIN
 from reminders.errors import ActedAlready, EventNotFound, IdTaken
-from reminders.ports import DropRule, RemoveMember
+from reminders.guest import Guest, guest_id
+from reminders.ports import DropRule, OtherGuests, OtherSnoozes, RemoveMember
 from reminders.types import (
     AtWall,
     CalendarLead,
@@ -25,6 +27,8 @@ from reminders.types import (
     Offset,
     OnDay,
     Role,
+    Snooze,
+    TaskDetails,
     ZonePolicy,
 )
 from tests.support.clock import START
@@ -213,6 +217,68 @@ async def test_decisions_about_one_event_are_made_one_after_the_other(store):
     await asyncio.gather(*(store.change(wedding.id, one_more, now=START) for _ in range(12)))
 
     assert (await store.sheet(wedding.id)).task_count == 5
+
+
+async def test_of_first_words_about_a_profile_that_come_at_once_none_is_lost(store):
+    said = [{"hijri": True}, {"muted": True}, {"locale": "ar-DZ"}, {"clock": time(8)}]
+
+    def saying(words):
+        return lambda earlier: replace(earlier or person(AMINA), **words)
+
+    await asyncio.gather(*(store.change_person(AMINA, saying(each), now=START) for each in said))
+
+    all_of_it = replace(person(AMINA), hijri=True, muted=True, locale="ar-DZ", clock=time(8))
+    assert await store.person(AMINA) == all_of_it
+
+
+async def others(store, of, counted, *, task_id=None):
+    """What a decision is told of how many others there are."""
+    told = []
+
+    def decide(sheet):
+        told.append(sheet.others)
+        return []
+
+    await store.change(of.id, decide, now=START, task_id=task_id, counted=counted)
+    return told[0]
+
+
+async def test_snoozes_are_counted_that_are_the_users_and_still_to_come(store):
+    mine, also_mine, cancelled, theirs = event(), event(), event(cancelled_at=START), event()
+    for each in (mine, also_mine, cancelled):
+        await store.create(each, member(each, AMINA))
+    await store.create(theirs, member(theirs, BILAL))
+
+    def asked(of, at=START + HOUR, who=AMINA, **changes):
+        snoozed = TaskDetails(notes='"snoozes":[{', snoozes=(Snooze(uuid.uuid4(), who, at),))
+        return replace(task(of, **changes), details=snoozed)
+
+    first, second = asked(mine), asked(also_mine)
+    await put(store, mine, first, task(mine), asked(mine, at=START), asked(mine, who=BILAL))
+    await put(store, mine, asked(mine, done_at=START), asked(mine, deleted_at=START))
+    await put(store, also_mine, second)
+    for each in (cancelled, theirs):
+        await put(store, each, asked(each))
+
+    assert await others(store, mine, OtherSnoozes(AMINA), task_id=first.id) == 1
+    assert await others(store, mine, OtherSnoozes(AMINA), task_id=uuid.uuid4()) == 2
+    assert await others(store, mine, OtherSnoozes(CELIA), task_id=first.id) == 0
+    assert await others(store, mine, None) == 0
+
+
+async def test_guests_are_counted_who_are_invited_to_the_same_part(store):
+    wedding, another = event(), event()
+
+    def guest(of, user_id, part=MAIN):
+        return Guest(guest_id(of.id, user_id, part), of.id, user_id, part, START)
+
+    for each in (wedding, another):
+        await store.create(each, None)
+        await put(store, each, guest(each, AMINA), guest(each, BILAL), guest(each, CELIA, "henna"))
+
+    assert await others(store, wedding, OtherGuests(guest(wedding, CELIA))) == 2
+    assert await others(store, wedding, OtherGuests(guest(wedding, BILAL))) == 1
+    assert await others(store, wedding, OtherGuests(guest(wedding, BILAL, "henna"))) == 1
 
 
 async def test_a_user_finds_the_events_they_are_in_the_last_made_first(store):
