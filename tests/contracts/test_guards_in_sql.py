@@ -27,7 +27,7 @@ from reminders.times import wall_of
 from reminders.types import Role
 from reminders.usual import FIRST_USUAL, OPENS
 from tests.support.clock import START
-from tests.support.factories_firings import firing
+from tests.support.factories_firings import firing, record
 from tests.support.factories_reminders import AMINA, BILAL, HOUR, event, member, person, rule, task
 from tests.support.weddings import put_person
 
@@ -75,6 +75,7 @@ async def test_sql_and_the_rules_judge_alike(database, seed):
 
 
 async def test_a_guest_is_asked_twice_at_most_whatever_is_planned(database):
+    """What became something else than a question does not count."""
     calendar, store, now = SqlCalendarStore(database), SqlFiringStore(database), START + 4 * HOUR
     about = event()
     guest = Guest(uuid.uuid4(), about.id, AMINA, MAIN, START)
@@ -84,7 +85,9 @@ async def test_a_guest_is_asked_twice_at_most_whatever_is_planned(database):
         firing(about, guest.id, uuid.uuid4(), AMINA, now, firing_class=FiringClass.GUEST)
         for _ in range(3)
     ]
+    unasked = [firing(about, guest.id, uuid.uuid4(), AMINA, START) for _ in range(2)]
     async with database.transaction() as connection:
+        await connection.execute(LOG.insert(), [record(each, Outcome.MUTED) for each in unasked])
         rows = [{"id": new_id(now), **columns_of_firing(each)} for each in firings]
         await connection.execute(FIRINGS.insert(), rows)
 
@@ -101,7 +104,7 @@ async def test_a_guest_is_asked_twice_at_most_whatever_is_planned(database):
 
     async with database.reading() as connection:
         ends = Counter((await connection.execute(sa.select(LOG.c.outcome))).scalars())
-    assert ends == {Outcome.FIRED: 2, Outcome.GONE: 1}
+    assert ends == {Outcome.MUTED: 2, Outcome.FIRED: 2, Outcome.GONE: 1}
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])

@@ -7,14 +7,16 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from reminders.adapters.mapping import MARKS
+from reminders.adapters.mapping import LOG, MARKS
 from reminders.adapters.plan_inputs import inputs_of
 from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_guests import SqlGuestStore
 from reminders.days import MAIN, Deadline
 from reminders.errors import NotInvited
+from reminders.firing import Outcome
 from reminders.guest import EVERYWHERE, Answer, Guest, RemoveGuest, guest_id
 from tests.support.clock import START
+from tests.support.factories_firings import firing, record
 from tests.support.factories_reminders import AMINA, BILAL, CELIA, event, member
 
 
@@ -39,11 +41,16 @@ def guest(of, user_id, part=MAIN):
     return Guest(guest_id(of.id, user_id, part), of.id, user_id, part, START)
 
 
-async def asked(database, of):
-    """Whom a plan would ask."""
+async def told(database, of):
+    """Whom a plan would ask, and how often it believes that they were."""
     async with database.reading() as connection:
         (inputs,) = await inputs_of(connection, [of], {of.id: {}})
-        return {each.user_id for each in inputs.guests}
+        return {each.user_id: each.told for each in inputs.guests}
+
+
+async def asked(database, of):
+    """Whom a plan would ask."""
+    return set(await told(database, of))
 
 
 async def test_an_invitation_is_kept_and_its_answer_takes_its_place(store, wedding, database):
@@ -86,6 +93,22 @@ async def test_answers_are_counted_by_part(store, wedding, database):
         "henna": {Answer.INVITED: 1},
     }
     assert await store.answers(uuid4()) == {}
+
+
+async def test_a_question_counts_that_was_asked_and_none_of_which_something_else_became(
+    store, wedding, database
+):
+    here, now = guest_id(wedding.id, BILAL, MAIN), START + timedelta(days=1)
+    ends = [(Outcome.FIRED, here), *((each, here) for each in Outcome)]
+    ends.append((Outcome.FIRED, guest_id(wedding.id, AMINA, MAIN)))
+    async with database.transaction() as connection:
+        rows = [
+            record(firing(wedding, about, uuid4(), BILAL, now), outcome) for outcome, about in ends
+        ]
+        await connection.execute(LOG.insert(), rows)
+
+    assert (await store.invitation(here)).guest.told == 2
+    assert (await told(database, wedding))[BILAL] == 2
 
 
 async def test_guests_are_listed_in_pages(store, wedding):

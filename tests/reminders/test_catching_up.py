@@ -125,6 +125,39 @@ async def test_schedulers_share_the_rate_and_another_goes_on_when_one_dies(room,
     assert await other.step() == 3
 
 
+class Awaited(SqlLeases):
+    """Those of a database that takes its time to answer."""
+
+    def __init__(self, database, clock):
+        super().__init__(database)
+        self.clock = clock
+
+    async def claim(self, name, **asked):
+        lease = await super().claim(name, **asked)
+        self.clock.move(seconds=40)
+        return lease
+
+
+async def test_a_turn_that_is_over_by_the_time_it_was_given_lets_nothing_go_off(database, clock):
+    share = {"clock": clock, "per_second": 3.0}
+    late = LateTurn(Awaited(database, clock), node_id="late", **share)
+    other = LateTurn(SqlLeases(database), node_id="other", **share)
+
+    assert await late.allowed() == 0
+    assert await other.allowed() == 3
+
+
+@on_sqlite
+async def test_a_scheduler_that_goes_on_keeps_its_turn(database, clock):
+    leases, share = SqlLeases(database), {"clock": clock, "per_second": 3.0}
+    one, other = (LateTurn(leases, node_id=each, **share) for each in ("one", "other"))
+    assert await one.allowed() == 3
+
+    for _ in range(6):
+        clock.move(seconds=9)
+        assert [await other.allowed(), await one.allowed()] == [0, 3]
+
+
 async def test_what_a_pause_held_back_goes_no_faster_either(room, schedulers):
     await task(room, await wedding(room, BILAL, CELIA))
     await room.planner.step()

@@ -8,7 +8,9 @@ from uuid import UUID
 from msgspec import structs
 
 from kernel.ids import UserId
-from reminders.firing import Firing, FiringClass
+from reminders.adapters.firing_columns import columns_of_firing
+from reminders.adapters.mapping import LOG, Columns
+from reminders.firing import Firing, FiringClass, Outcome
 from reminders.types import Event
 
 
@@ -32,3 +34,10 @@ def firing(
         task_version=1,
     )
     return structs.replace(usual, **others)
+
+
+def record(settled: Firing, outcome: Outcome) -> Columns:
+    """What is on record of a firing that came to such an end when it was due."""
+    end = {"decided_at": settled.due_at, "outcome": str(outcome), "reason": ""}
+    columns = columns_of_firing(settled) | end
+    return {column.name: columns[column.name] for column in LOG.c}
