@@ -153,12 +153,9 @@ async def _forget_news(connection: AsyncConnection, user_id: UserId) -> None:
         _OUTBOX.c.payload.contains(f'"user_id":{name}', autoescape=True),
     )
     await connection.execute(to_them)
-    for was, becomes in (
-        (f'"assignee_id":{name}', '"assignee_id":null'),
-        (f'"left":[{name}]', '"left":[]'),
-    ):
-        of_them = _OUTBOX.update().where(
-            _OUTBOX.c.kind == EVENT_CHANGED, _OUTBOX.c.payload.contains(was, autoescape=True)
-        )
-        unnamed = sa.func.replace(_OUTBOX.c.payload, was, becomes)
-        await connection.execute(of_them.values(payload=unnamed))
+    left = f'"left":[{name}]'
+    of_them = _OUTBOX.update().where(
+        _OUTBOX.c.kind == EVENT_CHANGED, _OUTBOX.c.payload.contains(left, autoescape=True)
+    )
+    unnamed = sa.func.replace(_OUTBOX.c.payload, left, '"left":[]')
+    await connection.execute(of_them.values(payload=unnamed))
