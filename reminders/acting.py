@@ -193,8 +193,9 @@ def _decided(
 ) -> tuple[Sequence[Change], Acted]:
     """What changes, and what is said of it. Pure; refuses what the person may not do."""
     opening = tap.kind is ActionKind.OPEN
-    require(Principal(user_id=grant.user_id), sheet, Act.SEE if opening else Act.WORK)
-    task = task_on(sheet)
+    person = Principal(user_id=grant.user_id)
+    require(person, sheet, Act.SEE if opening else Act.WORK)
+    task = task_on(person, sheet)
     at = _believed(tap.at, grant, now)
     acted = Acted(
         user_id=grant.user_id,

@@ -6,6 +6,7 @@ from kernel.errors import InvalidInput
 from kernel.identity import Principal, Scope
 from kernel.ids import UserId
 from reminders.errors import EventCancelled, EventNotFound, NotInEvent, RoleTooLow, TaskNotFound
+from reminders.sight import is_theirs, only_of, sees
 from reminders.types import Member, Role, Sheet, Task
 
 
@@ -14,7 +15,11 @@ class Act(Enum):
 
     SEE = "see"
     WORK = "work"
-    """Make, change, finish and reopen tasks, and rules for oneself."""
+    """Finish, reopen and snooze the tasks that one sees, and be reminded of them; leave."""
+    MAKE = "make"
+    """Add tasks, and change what those say that one made."""
+    EDIT = "edit"
+    """Change what any task says."""
     HOST = "host"
     """Invite guests, and take invitations back."""
     SEE_GUESTS = "see_guests"
@@ -25,9 +30,9 @@ class Act(Enum):
 
 _MAY = {
     Role.OWNER: frozenset(Act),
-    Role.COLLABORATOR: frozenset({Act.SEE, Act.WORK, Act.HOST, Act.SEE_GUESTS}),
-    Role.VENDOR: frozenset({Act.SEE, Act.WORK}),
-    Role.GUEST: frozenset({Act.SEE}),
+    Role.COLLABORATOR: frozenset(Act) - {Act.DECIDE},
+    Role.VENDOR: frozenset({Act.SEE, Act.WORK, Act.MAKE}),
+    Role.GUEST: frozenset({Act.SEE, Act.WORK}),
 }
 
 
@@ -78,8 +83,20 @@ def member_on(sheet: Sheet, user_id: UserId) -> Member:
     return member
 
 
-def task_on(sheet: Sheet) -> Task:
-    """The sheet's task. Refuses when there is none, or it was deleted."""
-    if sheet.task is None or sheet.task.deleted_at is not None:
+def task_on(principal: Principal, sheet: Sheet, *, or_deleted: bool = False) -> Task:
+    """The sheet's task. Refuses when there is none, or it was deleted, or the principal, who is
+    in the event, does not see it: that it is there is not told either."""
+    task, only = sheet.task, only_of(sheet, principal.user_id)
+    if (
+        task is None
+        or (task.deleted_at is not None and not or_deleted)
+        or (only is not None and not is_theirs(task, only))
+    ):
         raise TaskNotFound("The event has no such task.")
-    return sheet.task
+    return task
+
+
+def check_sees(sheet: Sheet, task: Task, user_id: UserId) -> None:
+    """Refuse unless the user is in the event and sees the task: they are to be told of it."""
+    if not sees(member_on(sheet, user_id), task):
+        raise InvalidInput("user_id", "sees only their own tasks; assign them this one first")

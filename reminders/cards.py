@@ -6,7 +6,7 @@ from uuid import UUID
 from kernel.clock import Clock
 from kernel.identity import Principal
 from kernel.ids import UserId
-from reminders.authority import Act, acting_for_user, member_on, require, task_on
+from reminders.authority import Act, acting_for_user, check_sees, require, task_on
 from reminders.card import SHOWN, Card, card_body
 from reminders.card_ports import CardStore
 from reminders.errors import NoConversation
@@ -15,7 +15,7 @@ from reminders.ports import CalendarStore
 
 
 class Cards:
-    """Who is in the event sees where its tasks are spoken of; who is in its conversation, what."""
+    """Who sees a task sees where it is spoken of; who is in that conversation, what."""
 
     def __init__(
         self, *, store: CardStore, calendar: CalendarStore, talks: Talks, clock: Clock
@@ -60,8 +60,8 @@ class Cards:
         user = acting_for_user(principal, user_id)
         sheet = await self._calendar.sheet(event_id, task_id=task_id)
         require(principal, sheet, Act.SEE)
-        member_on(sheet, user)
-        task = task_on(sheet)
+        task = task_on(principal, sheet)
+        check_sees(sheet, task, user)
         conversation_id = await self._conversation(event_id)
         said = await self._talks.say(
             user, conversation_id, card_body(task, text), idempotency_key=idempotency_key
@@ -82,7 +82,7 @@ class Cards:
         """Where a task was spoken of, the last time first."""
         sheet = await self._calendar.sheet(event_id, task_id=task_id)
         require(principal, sheet, Act.SEE)
-        task_on(sheet)
+        task_on(principal, sheet)
         return await self._store.of(task_id, limit=SHOWN)
 
     async def _conversation(self, event_id: UUID) -> UUID:

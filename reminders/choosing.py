@@ -8,7 +8,7 @@ from kernel.clock import Clock
 from kernel.identity import Principal
 from kernel.ids import UserId
 from kernel.workers import Pulse
-from reminders.authority import Act, acting_for_user, member_on, require, task_on
+from reminders.authority import Act, acting_for_user, check_sees, require, task_on
 from reminders.ports import CalendarStore, Change
 from reminders.types import Choice, Sheet, Task
 
@@ -40,9 +40,10 @@ class Choosing:
 
         def decide(sheet: Sheet) -> Sequence[Change]:
             require(principal, sheet, Act.WORK)
-            member_on(sheet, user)
-            changed = with_choice(task_on(sheet), choice)
-            return [] if changed == sheet.task else [changed]
+            task = task_on(principal, sheet)
+            check_sees(sheet, task, user)
+            changed = with_choice(task, choice)
+            return [] if changed == task else [changed]
 
         now = self._clock.now()
         await self._store.change(event_id, decide, now=now, task_id=task_id)

@@ -16,7 +16,7 @@ from reminders.guest import Answer
 from reminders.identity import collapse_key, notice_key
 from reminders.opting import OptOutSigner
 from reminders.placing import POLITE
-from reminders.rules import is_theirs
+from reminders.sight import is_theirs
 from reminders.types import Due, Member, Role, Task
 from reminders.wording import isolated, joined, language_of, when_text
 

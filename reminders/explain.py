@@ -132,7 +132,7 @@ class Explain:
         user = acting_for_user(principal, user_id)
         sheet = await self._calendar.sheet(event_id, task_id=task_id)
         require(principal, sheet, Act.SEE)
-        task = task_on(sheet)
+        task = task_on(principal, sheet)
         member_on(sheet, user)
         person = await self._calendar.person(user)
         now = self._clock.now()

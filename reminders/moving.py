@@ -18,6 +18,7 @@ from reminders.due import anchor_of, due_on
 from reminders.errors import NotMoved
 from reminders.event_news import MOVED_FOR, news_of_move
 from reminders.ports import CalendarStore, Change, Decide
+from reminders.sight import only_of
 from reminders.times import checked_day, checked_zone, wall_of
 from reminders.types import Due, Event, Sheet, Task
 
@@ -44,7 +45,7 @@ class PartShift:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a move would do to the tasks that are still open."""
+    """What a move would do to the tasks that are still open, of those that one sees."""
 
     shifts: Sequence[Shift]
     pinned: int
@@ -91,8 +92,10 @@ class Moving:
     ) -> Preview:
         sheet = await self._store.sheet(event_id)
         require(principal, sheet, Act.SEE)
-        tasks = (await self._store.tasks_of(event_id, cursor=None, limit=limits.TASKS)).items
-        return _preview(sheet.event, moved(sheet.event), tasks, self._clock.now())
+        tasks = await self._store.tasks_of(
+            event_id, cursor=None, limit=limits.TASKS, only_of=only_of(sheet, principal.user_id)
+        )
+        return _preview(sheet.event, moved(sheet.event), tasks.items, self._clock.now())
 
     async def move(
         self,

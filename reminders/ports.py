@@ -140,8 +140,11 @@ class CalendarStore(Protocol):
         """The events a user is in, the one created last first."""
         ...
 
-    async def tasks_of(self, event_id: UUID, *, cursor: str | None, limit: int) -> Page[Task]:
-        """The event's tasks that are not deleted, in the order they were created."""
+    async def tasks_of(
+        self, event_id: UUID, *, cursor: str | None, limit: int, only_of: UserId | None = None
+    ) -> Page[Task]:
+        """The event's tasks that are not deleted, in the order they were created; all, or only
+        those that are a user's own business."""
         ...
 
     async def person(self, user_id: UserId) -> Person | None: ...

@@ -12,7 +12,7 @@ from kernel.identity import Principal
 from kernel.ids import UserId
 from kernel.workers import Pulse
 from reminders import limits
-from reminders.authority import Act, member_on, require, require_for, task_on
+from reminders.authority import Act, check_sees, member_on, require, require_for, task_on
 from reminders.due import due_of
 from reminders.errors import (
     RuleFixed,
@@ -45,7 +45,7 @@ class RuleBook:
         zone_policy: ZonePolicy = ZonePolicy.RECIPIENT,
         zone: str | None = None,
     ) -> Rule:
-        """Say when somebody is told of a task, or of all the event's tasks.
+        """Say when somebody is told of a task, or of all the event's tasks that they see.
 
         Putting again changes the time of day and whose clock it is on. What a rule is about,
         whom it tells and how long before are its identity and stay.
@@ -72,10 +72,13 @@ class RuleBook:
 
         def decide(sheet: Sheet) -> Sequence[Change]:
             require_for(principal, sheet, user_id)
-            if task_id is not None:
-                _check_lead(lead, task_on(sheet), sheet.event)
             if user_id is not None:
                 member_on(sheet, user_id)
+            if task_id is not None:
+                task = task_on(principal, sheet)
+                _check_lead(lead, task, sheet.event)
+                if user_id is not None:
+                    check_sees(sheet, task, user_id)
             earlier = next((each for each in sheet.rules if each.id == rule_id), None)
             if earlier is None:
                 if limits.is_crowded([*sheet.rules, rule]):

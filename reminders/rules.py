@@ -15,6 +15,7 @@ from reminders.firing import Firing
 from reminders.lateness import class_of
 from reminders.quiet import Hush, hush_of
 from reminders.series import dues_of
+from reminders.sight import sees
 from reminders.telling import (
     Told,
     Window,
@@ -74,7 +75,8 @@ def plan(inputs: Inputs, *, until: datetime, since: datetime | None = None) -> l
                 for each in said
                 if not is_near_snooze(each.firing_class, each.due_at, task, each.user_id)
             ]
-            said += snoozed(event, task, hushes)
+            seeing = {key: each for key, each in hushes.items() if sees(members[key], task)}
+            said += snoozed(event, task, seeing)
         firings += said
         firings += _opening(inputs, task, hushes, members)
     firings += news_of(inputs)
@@ -123,12 +125,12 @@ def _opening(
 
 
 def recipients(task: Task, rule: Rule, members: dict[UserId, Member]) -> Iterator[UserId]:
-    """Whom the rule tells about the task: members only."""
+    """Whom the rule tells about the task: members who see it."""
     if rule.task_id not in (None, task.id):
         return
     if rule.user_id is None:
         yield from concerned(task, members)
-    elif rule.user_id in members:
+    elif rule.user_id in members and sees(members[rule.user_id], task):
         yield rule.user_id
 
 
@@ -140,13 +142,6 @@ def concerned(task: Task, members: Mapping[UserId, Member]) -> Iterator[UserId]:
     for member in members.values():
         if member.role is Role.OWNER:
             yield member.user_id
-
-
-def is_theirs(task: Task, user_id: UserId) -> bool:
-    """Whether the task is a vendor's own business: theirs to do, made by them, or owed to them."""
-    payment = task.details.payment
-    owed = None if payment is None else payment.vendor_id
-    return user_id in (task.assignee_id, task.created_by, owed)
 
 
 def rules_by_user(
@@ -161,7 +156,8 @@ def rules_by_user(
         for user_id in recipients(task, rule, members):
             by_user[user_id].append(rule)
     chose = [each.user_id for each in task.details.choices if each.usual]
-    usual = {*concerned(task, members), *(each for each in chose if each in members)}
+    seeing = (each for each in chose if each in members and sees(members[each], task))
+    usual = {*concerned(task, members), *seeing}
     for user_id in sorted(usual):
         rules, person = by_user[user_id], inputs.people.get(user_id)
         rules += usual_rules(task, inputs.event, user_id, person, ruled=len(rules))

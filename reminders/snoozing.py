@@ -11,7 +11,7 @@ from kernel.errors import InvalidInput
 from kernel.identity import Principal
 from kernel.ids import UserId
 from kernel.workers import Pulse
-from reminders.authority import Act, acting_for_user, member_on, require, task_on
+from reminders.authority import Act, acting_for_user, check_sees, require, task_on
 from reminders.countries import SATURDAY
 from reminders.errors import SnoozedTooOften
 from reminders.ports import CalendarStore, Change, OtherSnoozes, TakeBack
@@ -115,8 +115,8 @@ class Snoozing:
 
         def decide(sheet: Sheet) -> Sequence[Change]:
             require(principal, sheet, Act.WORK)
-            member_on(sheet, user)
-            task = task_on(sheet)
+            task = task_on(principal, sheet)
+            check_sees(sheet, task, user)
             mine = next((each for each in task.details.snoozes if each.user_id == user), None)
             if mine is not None and mine.action_id == action_id:
                 told.append(mine.at)

@@ -104,7 +104,9 @@ class _Tracing:
         if self._event.cancelled_at is not None:
             return Trace(rule.id, State.DONE, "the event was cancelled")
         if self._user_id not in set(recipients(self._task, rule, self._members)):
-            return Trace(rule.id, State.NOT_CONCERNED, "the rule tells somebody else")
+            blind = rule.user_id == self._user_id
+            reason = "the task is none that the user sees" if blind else "the rule tells others"
+            return Trace(rule.id, State.NOT_CONCERNED, reason)
         due = self._due
         if due is None:
             return Trace(rule.id, State.NO_DUE, "the task has no due, or its event has no day")

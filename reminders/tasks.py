@@ -12,10 +12,11 @@ from kernel.paging import Page
 from kernel.workers import Pulse
 from reminders import limits
 from reminders.authority import Act, acting_for, require, task_on
-from reminders.errors import EventFull, IdTaken, TaskNotFound
+from reminders.errors import EventFull, IdTaken
 from reminders.fitting import check_assignee, check_due, check_parent, check_vendor
 from reminders.ports import CalendarStore, Change, Decide, TakeBack
 from reminders.series import begun, completed, reopened
+from reminders.sight import only_of
 from reminders.types import DueSpec, Event, Sheet, Task, TaskDetails
 
 
@@ -55,7 +56,7 @@ class Tasks:
         task = begun(task)
 
         def decide(sheet: Sheet) -> Sequence[Change]:
-            require(principal, sheet, Act.WORK)
+            require(principal, sheet, Act.MAKE)
             if sheet.task is not None:
                 if sheet.task.created_by != creator or sheet.task.deleted_at is not None:
                     raise IdTaken("This id is taken.", id=str(task.id))
@@ -67,7 +68,7 @@ class Tasks:
             check_due(due, sheet.event)
             check_due(task.details.opens, sheet.event)
             if task.details.parent_id is not None:
-                check_parent(sheet, task)
+                check_parent(sheet, task, seen_by=principal.user_id)
             return [task]
 
         return await self._change(
@@ -78,16 +79,19 @@ class Tasks:
         """The task with its event and the rules that touch it."""
         sheet = await self._store.sheet(event_id, task_id=task_id)
         require(principal, sheet, Act.SEE)
-        task_on(sheet)
+        task_on(principal, sheet)
         return sheet
 
     async def of(
         self, principal: Principal, event_id: UUID, *, cursor: str | None, limit: int
     ) -> tuple[Event, Page[Task]]:
-        """The event, and its tasks in the order they were made."""
+        """The event, and its tasks as far as the principal sees them, in the order they were
+        made."""
         sheet = await self._store.sheet(event_id)
         require(principal, sheet, Act.SEE)
-        return sheet.event, await self._store.tasks_of(event_id, cursor=cursor, limit=limit)
+        only = only_of(sheet, principal.user_id)
+        tasks = await self._store.tasks_of(event_id, cursor=cursor, limit=limit, only_of=only)
+        return sheet.event, tasks
 
     async def update(
         self,
@@ -109,8 +113,9 @@ class Tasks:
         now = self._clock.now()
 
         def decide(sheet: Sheet) -> Sequence[Change]:
-            require(principal, sheet, Act.WORK)
-            task = task_on(sheet)
+            require(principal, sheet, Act.SEE)
+            task = task_on(principal, sheet)
+            require(principal, sheet, Act.MAKE if _is_own(principal, task) else Act.EDIT)
             # What it says already may have stopped to fit, and is no reason to refuse the rest.
             if assignee_id != task.assignee_id:
                 check_assignee(sheet, assignee_id)
@@ -129,7 +134,7 @@ class Tasks:
                 now=now,
             )
             if changed.details.parent_id not in (None, task.details.parent_id):
-                check_parent(sheet, changed)
+                check_parent(sheet, changed, seen_by=principal.user_id)
             return [] if changed == task else [changed]
 
         return await self._change(event_id, task_id, decide, with_tasks=parts)
@@ -141,7 +146,7 @@ class Tasks:
 
         def decide(sheet: Sheet) -> Sequence[Change]:
             require(principal, sheet, Act.WORK)
-            task = task_on(sheet)
+            task = task_on(principal, sheet)
             if task.done_at:
                 return []
             return [replanned(completed(task, sheet.event, now), now), TakeBack(task_id)]
@@ -154,7 +159,7 @@ class Tasks:
 
         def decide(sheet: Sheet) -> Sequence[Change]:
             require(principal, sheet, Act.WORK)
-            task = task_on(sheet)
+            task = task_on(principal, sheet)
             before = reopened(task)
             if before == task:
                 return []
@@ -169,8 +174,8 @@ class Tasks:
 
         def decide(sheet: Sheet) -> Sequence[Change]:
             require(principal, sheet, Act.SEE)
-            task = task_on(sheet)
-            _require_own(principal, sheet, task)
+            task = task_on(principal, sheet)
+            require(principal, sheet, Act.MAKE if _is_own(principal, task) else Act.DECIDE)
             return [replanned(replace(task, deleted_at=now), now), TakeBack(task_id)]
 
         await self._decide(event_id, task_id, decide)
@@ -182,10 +187,8 @@ class Tasks:
 
         def decide(sheet: Sheet) -> Sequence[Change]:
             require(principal, sheet, Act.SEE)
-            task = sheet.task
-            if task is None:
-                raise TaskNotFound("The event has no such task.")
-            _require_own(principal, sheet, task)
+            task = task_on(principal, sheet, or_deleted=True)
+            require(principal, sheet, Act.MAKE if _is_own(principal, task) else Act.DECIDE)
             if task.deleted_at is None:
                 return []
             if sheet.task_count >= limits.TASKS:
@@ -203,7 +206,7 @@ class Tasks:
 
         def decided(sheet: Sheet) -> Sequence[Change]:
             changes = decide(sheet)
-            kept[:] = [each for each in changes if isinstance(each, Task)] or [task_on(sheet)]
+            kept[:] = [each for each in (*changes, sheet.task) if isinstance(each, Task)]
             return changes
 
         await self._decide(event_id, task_id, decided, with_tasks=with_tasks)
@@ -217,10 +220,8 @@ class Tasks:
         self._planning.beat()
 
 
-def _require_own(principal: Principal, sheet: Sheet, task: Task) -> None:
-    """Refuse unless the principal made the task and still works on it, or decides."""
-    own = principal.user_id is not None and task.created_by == principal.user_id
-    require(principal, sheet, Act.WORK if own else Act.DECIDE)
+def _is_own(principal: Principal, task: Task) -> bool:
+    return principal.user_id is not None and task.created_by == principal.user_id
 
 
 def revised(

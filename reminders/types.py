@@ -16,7 +16,8 @@ from reminders.person import Person, Ramadan
 
 
 class Role(StrEnum):
-    """Owners decide who is in; they, collaborators and vendors work on its tasks; guests look."""
+    """Owners decide; they and collaborators plan, and see every task; vendors make tasks and see
+    theirs; guests see theirs."""
 
     OWNER = "owner"
     COLLABORATOR = "collaborator"

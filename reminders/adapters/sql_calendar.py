@@ -40,6 +40,7 @@ from reminders.adapters.person_columns import columns_of_person, of_plans, perso
 from reminders.adapters.places import one_page, page_of
 from reminders.adapters.plan_marks import mark, marks_of
 from reminders.adapters.revising import revise
+from reminders.adapters.seen import are_theirs
 from reminders.adapters.sheets import EVENT, HELD, sheet_of
 from reminders.adapters.sql_digests import look
 from reminders.adapters.taking_back import take_back
@@ -146,10 +147,14 @@ class SqlCalendarStore:
             rows = list(await connection.execute(page))
         return page_of(rows, event_of, at="created_at", limit=limit)
 
-    async def tasks_of(self, event_id: UUID, *, cursor: str | None, limit: int) -> Page[Task]:
+    async def tasks_of(
+        self, event_id: UUID, *, cursor: str | None, limit: int, only_of: UserId | None = None
+    ) -> Page[Task]:
         query = sa.select(TASKS).where(TASKS.c.event_id == event_id, TASKS.c.deleted_at.is_(None))
-        page = one_page(query, TASKS.c.created_at, TASKS.c.id, cursor=cursor, limit=limit)
         async with self._database.reading() as connection:
+            if only_of is not None:
+                query = query.where(are_theirs(connection, only_of))
+            page = one_page(query, TASKS.c.created_at, TASKS.c.id, cursor=cursor, limit=limit)
             rows = list(await connection.execute(page))
         return page_of(rows, task_of, at="created_at", limit=limit)
 

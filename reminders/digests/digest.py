@@ -1,6 +1,6 @@
 """What a digest says: what is due today, what is overdue, what was not told, what comes. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -10,6 +10,7 @@ from kernel.ids import UserId
 from reminders.digests.turns import Reader
 from reminders.due import day_seen, due_on
 from reminders.rules import concerned
+from reminders.sight import sees
 from reminders.types import Due, Event, Member, Task
 
 AHEAD = timedelta(days=7)
@@ -86,11 +87,17 @@ def digest_of(
         Line(part, plan.event, task, due)
         for plan in plans
         for task in plan.tasks
-        if task.id in untold or reader.user_id in set(concerned(task, plan.members))
+        if _is_for(task, plan, reader.user_id, untold)
         for due in [due_on(task, plan.event)]
         if (part := _part(task, due, reader, untold, on)) is not None
     ]
     return Digest(on, weekly, sorted(lines, key=_order))
+
+
+def _is_for(task: Task, plan: Plan, user_id: UserId, untold: Container[UUID]) -> bool:
+    if task.id in untold:
+        return user_id in plan.members and sees(plan.members[user_id], task)
+    return user_id in concerned(task, plan.members)
 
 
 def _part(task: Task, due: Due | None, reader: Reader, untold: set[UUID], on: date) -> Part | None:

@@ -62,7 +62,8 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """One event of a feed with its tasks; each with when it was changed last."""
+    """One event of a feed with those of its tasks that its user sees; each with when it was
+    changed last."""
 
     event: Event
     changed_at: datetime

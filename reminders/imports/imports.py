@@ -45,7 +45,7 @@ class Imported:
 
 
 class Imports:
-    """For whoever may work on the event's tasks. Both look at the same things; a preview that is
+    """For whoever may add tasks to the event. Both look at the same things; a preview that is
     followed by its import told the truth, unless somebody changed the event between them."""
 
     def __init__(
@@ -69,7 +69,7 @@ class Imports:
         done: list[Line] = []
 
         def decide(sheet: Sheet) -> Sequence[Change]:
-            require(principal, sheet, Act.WORK)
+            require(principal, sheet, Act.MAKE)
             lines, changes = merged(reading, sheet, importer)
             done.extend(lines)
             return changes
@@ -84,7 +84,7 @@ class Imports:
         self, principal: Principal, event_id: UUID, calendar: str
     ) -> tuple[Reading, Importer]:
         sheet = await self._store.sheet(event_id)
-        require(principal, sheet, Act.WORK)
+        require(principal, sheet, Act.MAKE)
         limit = self._options.calendar_bytes
         if len(calendar.encode()) > limit:
             raise InvalidInput("calendar", f"must have at most {limit} bytes")

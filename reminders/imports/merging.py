@@ -11,6 +11,7 @@ from reminders import limits
 from reminders.imports.types import Draft, Line, Reading, Refused, State
 from reminders.ports import Change, DropRule
 from reminders.series import begun
+from reminders.sight import only_of
 from reminders.tasks import revised
 from reminders.types import (
     Event,
@@ -40,6 +41,7 @@ def merged(
     what it has beside what calendars say stays as it is.
     """
     tasks = {task.id: task for task in sheet.tasks}
+    only = only_of(sheet, importer.user_id)
     rules = {rule.id: rule for rule in sheet.rules}
     free = limits.TASKS - sheet.task_count
     lines: list[Line] = []
@@ -50,7 +52,7 @@ def merged(
             continue
         task_id = task_id_of(sheet.event, entry)
         present = tasks.get(task_id)
-        reason = _obstacle(present, free)
+        reason = _obstacle(present, free, only)
         if reason:
             lines.append(Line(entry, State.REFUSED, task_id, reason))
             continue
@@ -79,9 +81,11 @@ def task_id_of(event: Event, draft: Draft) -> UUID:
     return uuid5(event.id, f"ics:{draft.uid}\x1f{draft.occurrence}")
 
 
-def _obstacle(present: Task | None, free: int) -> str:
+def _obstacle(present: Task | None, free: int, only: UserId | None) -> str:
     if present is None:
         return "" if free > 0 else f"the event has {limits.TASKS} tasks, as many as it may"
+    if only not in (None, present.created_by):
+        return "somebody else made it here"
     return "it was deleted here" if present.deleted_at is not None else ""
 
 

@@ -15,7 +15,7 @@ from tests.support.clock import ManualClock
 from tests.support.factories_reminders import server
 from tests.support.rooms import Rooms, sandboxed
 
-AMINA, BILAL, CELIA, DJAMILA = map(UserId, ("amina", "bilal", "célia", "djamila"))
+AMINA, BILAL, CELIA, DJAMILA, ELIAS = map(UserId, ("amina", "bilal", "célia", "djamila", "elias"))
 
 
 @pytest.fixture
@@ -25,9 +25,10 @@ async def rooms(database_url: str, tmp_path: Path, clock: ManualClock) -> AsyncI
 
 
 async def wedding(rooms: Rooms) -> tuple[Any, str]:
-    """A task of an event, and the event's conversation. Célia is a guest and not in it."""
+    """A task of an event, and the event's conversation. Célia, a guest, and Elias are not in it."""
     event = await rooms.ask("events.create", AMINA, title="زفاف", zone="Africa/Algiers")
-    for user, role in ((BILAL, "collaborator"), (CELIA, "guest")):
+    roles = ((BILAL, "collaborator"), (CELIA, "guest"), (ELIAS, "collaborator"))
+    for user, role in roles:
         await rooms.ask("events.put_member", AMINA, event_id=event.id, user_id=user, role=role)
     task = await rooms.ask("tasks.create", AMINA, event_id=event.id, title="القاعة", due=None)
     conversation = await rooms.group(AMINA, BILAL)
@@ -53,7 +54,7 @@ async def test_a_comment_is_a_message_and_the_task_knows_where(rooms: Rooms):
     await rooms.ask("cards.send", AMINA, **about(task), idempotency_key="k2")
 
     assert again == card
-    found = (await rooms.ask("cards.list", CELIA, **about(task))).cards
+    found = (await rooms.ask("cards.list", BILAL, **about(task))).cards
     assert [(each.offset, each.user_id) for each in found] == [(2, AMINA), (1, BILAL)]
     page = await rooms.chat.messages.history(AMINA, conversation_id=card.conversation_id)
     told = [message.body.decode() for message in page]
@@ -78,11 +79,13 @@ async def test_who_may_do_what_with_an_events_conversation(rooms: Rooms):
         ("events.conversation", CELIA, event, None),
         ("events.conversation", DJAMILA, event, EventNotFound),
         ("cards.send", BILAL, card, None),
-        ("cards.send", CELIA, card, ConversationNotFound),
+        ("cards.send", CELIA, card, TaskNotFound),
+        ("cards.send", ELIAS, card, ConversationNotFound),
         ("cards.send", DJAMILA, card, EventNotFound),
         ("cards.send_for", server(), {**card, "user_id": AMINA}, None),
         ("cards.send", BILAL, {**card, "task_id": conversation}, TaskNotFound),
-        ("cards.list", CELIA, about(task), None),
+        ("cards.list", ELIAS, about(task), None),
+        ("cards.list", CELIA, about(task), TaskNotFound),
         ("cards.list", DJAMILA, about(task), EventNotFound),
         ("events.unlink_conversation", BILAL, event, RoleTooLow),
         ("events.unlink_conversation", AMINA, event, None),

@@ -312,7 +312,7 @@ def test_there_is_an_end_to_how_many_tasks_wait_for_being_told_again():
     assert with_snooze(snoozed, AMINA, **asked, others=WAITING - 1).details.snoozes
 
 
-async def test_who_is_not_in_the_event_or_only_looks_cannot_snooze(room):
+async def test_who_is_not_in_the_event_or_does_not_see_the_task_cannot_snooze(room):
     event_id = await wedding(room)
     task = await job(room, event_id, TaskDetails())
     await room.events.put_member(user(AMINA), event_id, user_id=CELIA, role=Role.GUEST)
@@ -320,7 +320,7 @@ async def test_who_is_not_in_the_event_or_only_looks_cannot_snooze(room):
 
     with pytest.raises(errors.EventNotFound):
         await room.snoozing.snooze(user(BILAL), event_id, task.id, **ask)
-    with pytest.raises(errors.RoleTooLow):
+    with pytest.raises(errors.TaskNotFound):
         await room.snoozing.snooze(user(CELIA), event_id, task.id, **ask)
 
 

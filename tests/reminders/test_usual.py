@@ -8,8 +8,9 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 
 from kernel.errors import InvalidInput
+from kernel.ids import UserId
 from reminders.defaults import Own
-from reminders.errors import EventNotFound, ProfileNotFound, RoleTooLow
+from reminders.errors import EventNotFound, ProfileNotFound, TaskNotFound
 from reminders.firing import FiringClass
 from reminders.person import Occasion, Usual, UsualLead
 from reminders.rules import plan
@@ -46,6 +47,8 @@ from tests.support.factories_reminders import (
 )
 
 FAR = datetime(2101, 1, 1, tzinfo=UTC)
+DARIO = UserId("dario")
+
 DAY = date(2027, 7, 23)
 TIMED = AtWall(DAY, time(14), "Africa/Algiers")
 LONG_SINCE = datetime(2000, 1, 1, tzinfo=UTC)
@@ -296,12 +299,13 @@ async def test_ones_ways_need_a_profile(room):
         await room.defaults.get(server())
 
 
-async def test_each_chooses_for_oneself_and_only_members_who_work(room):
+async def test_each_chooses_for_oneself_and_only_of_what_they_see(room):
     sheet = await room.events.create(
         user(AMINA), title="Mariage", zone="Africa/Algiers", day=DAY, at=None
     )
     here = sheet.event.id
-    await room.events.put_member(user(AMINA), here, user_id=BILAL, role=Role.GUEST)
+    for other, role in ((BILAL, Role.COLLABORATOR), (DARIO, Role.GUEST)):
+        await room.events.put_member(user(AMINA), here, user_id=other, role=role)
     asked = await room.tasks.create(user(AMINA), here, title="Fleurs", due=OnDay(DAY))
     choose = room.choosing.choose
 
@@ -311,8 +315,10 @@ async def test_each_chooses_for_oneself_and_only_members_who_work(room):
     assert (mine, theirs) == (Choice(AMINA, True, nag=False), Choice(BILAL, False))
     kept = (await room.tasks.get(user(AMINA), here, asked.id)).task
     assert set(kept.details.choices) == {mine, theirs}
-    with pytest.raises(RoleTooLow):
-        await choose(user(BILAL), here, asked.id, usual=True, nag=True)
+    with pytest.raises(TaskNotFound):
+        await choose(user(DARIO), here, asked.id, usual=True, nag=True)
+    with pytest.raises(InvalidInput, match="user_id"):
+        await choose(server(), here, asked.id, usual=True, nag=True, user_id=DARIO)
     with pytest.raises(EventNotFound):
         await choose(user(CELIA), here, asked.id, usual=True, nag=True)
     await choose(user(AMINA), here, asked.id, usual=None, nag=True)

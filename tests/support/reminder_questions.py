@@ -12,8 +12,8 @@ from tests.support.around_event import CALENDAR, INVITED, LEAST_FIRST, OPERATOR,
 SERVERS = frozenset({OPERATOR})
 OWNER = frozenset({"owner"})
 HOSTS = OWNER | {"collaborator"}
-WORKERS = HOSTS | {"vendor"}
-MEMBERS = WORKERS | {"guest"}
+MAKERS = HOSTS | {"vendor"}
+MEMBERS = MAKERS | {"guest"}
 USERS = MEMBERS | {INVITED, STRANGER}
 ANYBODY = frozenset(LEAST_FIRST)
 
@@ -40,23 +40,23 @@ MATRIX: Mapping[str, tuple[frozenset[str], Mapping[str, Any]]] = {
     "events.link_conversation": (OWNER, {}),
     "events.conversation": (MEMBERS, {}),
     "events.unlink_conversation": (OWNER, {}),
-    "events.preview_import": (WORKERS, {"calendar": CALENDAR}),
-    "events.import": (WORKERS, {"calendar": CALENDAR}),
+    "events.preview_import": (MAKERS, {"calendar": CALENDAR}),
+    "events.import": (MAKERS, {"calendar": CALENDAR}),
     "checklists.list": (USERS, {}),
-    "tasks.create": (WORKERS, TASK),
+    "tasks.create": (MAKERS, TASK),
     "tasks.list": (MEMBERS, {}),
-    "tasks.get": (MEMBERS, {}),
-    "tasks.update": (WORKERS, TASK),
-    "tasks.complete": (WORKERS, {}),
-    "tasks.reopen": (WORKERS, {}),
-    "tasks.snooze": (WORKERS, {"choice": "1_hour"}),
-    "tasks.choose": (WORKERS, {"usual": True}),
+    "tasks.get": (HOSTS, {}),
+    "tasks.update": (HOSTS, TASK),
+    "tasks.complete": (HOSTS, {}),
+    "tasks.reopen": (HOSTS, {}),
+    "tasks.snooze": (HOSTS, {"choice": "1_hour"}),
+    "tasks.choose": (HOSTS, {"usual": True}),
     "tasks.delete": (OWNER, {}),
     "tasks.restore": (OWNER, {}),
     "rules.put": (OWNER, {"lead": LEAD}),
     "rules.delete": (OWNER, {}),
-    "cards.send": (MEMBERS, {"text": "C'est réservé."}),
-    "cards.list": (MEMBERS, {}),
+    "cards.send": (HOSTS, {"text": "C'est réservé."}),
+    "cards.list": (HOSTS, {}),
     "guests.put_deadline": (OWNER, {"day": "2026-03-01"}),
     "guests.invite": (HOSTS, {"user_id": "newcomer"}),
     "guests.remove": (HOSTS, {"user_id": INVITED}),
@@ -66,7 +66,7 @@ MATRIX: Mapping[str, tuple[frozenset[str], Mapping[str, Any]]] = {
     "guests.look_at_link": (ANYBODY, {}),
     "guests.opt_out": (ANYBODY, {}),
     "firings.list": (USERS, {}),
-    "firings.explain": (MEMBERS, {}),
+    "firings.explain": (HOSTS, {}),
     "firings.act": (ANYBODY, {"action": "done"}),
     "profile.get": (USERS, {}),
     "profile.put": (USERS, PROFILE),

@@ -1,0 +1,20 @@
+"""Which tasks a user sees, as a condition on rows: `reminders.sight` in SQL."""
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kernel.ids import UserId
+from reminders.adapters.mapping import TASKS
+
+_OWED: dict[str, sa.ColumnElement[str]] = {
+    "sqlite": sa.func.json_extract(TASKS.c.details, "$.payment.vendor_id"),
+    "postgresql": sa.cast(TASKS.c.details, sa.JSON)[("payment", "vendor_id")].as_string(),
+}
+"""Who is owed a task's payment, by dialect."""
+
+
+def are_theirs(connection: AsyncConnection, user_id: UserId) -> sa.ColumnElement[bool]:
+    """Whether tasks are a user's own business."""
+    owed = _OWED[connection.dialect.name]
+    whose = (TASKS.c.assignee_id, TASKS.c.created_by, owed)
+    return sa.or_(*(each == user_id for each in whose))

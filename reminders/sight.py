@@ -1,0 +1,28 @@
+"""Which tasks of an event somebody sees: who plans it all of them, vendors and guests theirs. Pure.
+
+What one vendor is paid is no other vendor's business.
+"""
+
+from kernel.ids import UserId
+from reminders.types import Member, Role, Sheet, Task
+
+PLANNING = frozenset({Role.OWNER, Role.COLLABORATOR})
+"""The roles that see every task."""
+
+
+def sees(member: Member, task: Task) -> bool:
+    """Whether the task is among those that the member sees."""
+    return member.role in PLANNING or is_theirs(task, member.user_id)
+
+
+def is_theirs(task: Task, user_id: UserId) -> bool:
+    """Whether the task is a user's own business: theirs to do, made by them, or owed to them."""
+    payment = task.details.payment
+    owed = None if payment is None else payment.vendor_id
+    return user_id in (task.assignee_id, task.created_by, owed)
+
+
+def only_of(sheet: Sheet, user_id: UserId | None) -> UserId | None:
+    """Whose tasks alone a member, or a server (None), sees; None is everybody's."""
+    member = None if user_id is None else sheet.member(user_id)
+    return None if member is None or member.role in PLANNING else member.user_id
