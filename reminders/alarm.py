@@ -26,7 +26,8 @@ ALARMS_CHANGED = "alarms.changed"
 class AlarmSync:
     """What a device said that it holds: these alarms, and all there is until an instant.
 
-    Since `stale_at` it is known that this is no longer so; the device was told to sync again.
+    Since `stale_at` it is known that this, or what it asked for since, is no longer so; the device
+    was told to sync again.
     """
 
     device_id: UUID

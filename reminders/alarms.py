@@ -1,7 +1,7 @@
 """Local alarms: devices keep their user's next reminders, and are pushed only what they do not.
 
 A device asks for what comes, schedules it, and acknowledges what it holds and until when. A
-change after that is told once, until it acknowledges again.
+change after it asked is told once, until it asks again.
 """
 
 from collections.abc import Sequence
@@ -73,6 +73,8 @@ class LocalAlarms:
         """What comes for the device's user, the next first, and what the device holds of it."""
         user = await self._owner(principal, device_id)
         now = self._clock.now()
+        held = (await self._store.syncs([user])).get(device_id)
+        await self._store.ask(device_id, user, until=now + FARTHEST)
         coming = await self._store.coming(user, after=now, limit=AT_ONCE + 1)
         ramadans, paused = await self._almanac.ramadans(), await self._operating.paused()
         until = now + FARTHEST
@@ -87,7 +89,6 @@ class LocalAlarms:
             and each.firing.firing_class not in paused
             and each.firing.due_at < until
         ]
-        held = (await self._store.syncs([user])).get(device_id)
         return Alarms(alarms, until, held)
 
     async def acknowledge(

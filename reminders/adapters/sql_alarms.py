@@ -1,7 +1,7 @@
 """What devices hold of their users' reminders, in a table; and what comes for a user."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -13,7 +13,7 @@ from kernel.adapters.sql_outbox import write_entries
 from kernel.clock import Clock
 from kernel.ids import UserId
 from reminders.adapters.alarm_tables import AlarmSyncRow
-from reminders.adapters.mapping import FIRINGS, Selected
+from reminders.adapters.mapping import FIRINGS, Columns, Selected
 from reminders.adapters.settling import due_firing, with_truth
 from reminders.alarm import AlarmSync, alarms_changed
 from reminders.firing import ABOUT_EVENT, DueFiring, FiringClass
@@ -23,6 +23,9 @@ SYNCS = table_of(AlarmSyncRow)
 
 TRUSTED = timedelta(days=7)
 """A device that did not acknowledge for so long may have lost its alarms: it is pushed again."""
+
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""When a device acknowledged that only asked so far."""
 
 _TOLD_BY_SERVER = sorted(str(each) for each in {*ABOUT_EVENT, FiringClass.POLICY_LOW})
 
@@ -52,18 +55,23 @@ class SqlAlarmStore:
         async with self._database.reading() as connection:
             return [due_firing(row) for row in await connection.execute(with_truth(next_ones))]
 
-    async def hold(self, sync: AlarmSync) -> None:
-        columns = {
-            "device_id": sync.device_id,
-            "user_id": sync.user_id,
-            "alarms": msgspec.json.encode(sync.alarms).decode(),
-            "until": sync.until,
-            "acknowledged_at": sync.acknowledged_at,
-            "stale_at": sync.stale_at,
-        }
-        put = self._database.upsert(
-            SYNCS, on=["device_id"], update=[name for name in columns if name != "device_id"]
+    async def ask(self, device_id: UUID, user_id: UserId, *, until: datetime) -> None:
+        own = sa.and_(SYNCS.c.device_id == device_id, SYNCS.c.user_id == user_id)
+        farthest = sa.case(
+            (SYNCS.c.until < until, sa.literal(until, SYNCS.c.until.type)), else_=SYNCS.c.until
         )
+        asks = SYNCS.update().where(own).values(stale_at=None, until=farthest)
+        first = _columns(AlarmSync(device_id, user_id, (), until, NEVER))
+        put = self._database.upsert(SYNCS, on=["device_id"], update=first)
+        async with self._database.transaction() as connection:
+            # Waits for whoever changes something meanwhile: that is found, or told.
+            if (await connection.execute(asks)).rowcount == 0:
+                await connection.execute(put.values(first))
+
+    async def hold(self, sync: AlarmSync) -> None:
+        columns = _columns(sync)
+        held = [name for name in columns if name not in ("device_id", "stale_at")]
+        put = self._database.upsert(SYNCS, on=["device_id"], update=held)
         async with self._database.transaction() as connection:
             await connection.execute(put.values(columns))
 
@@ -103,11 +111,11 @@ async def tell_holders(
     connection: AsyncConnection, changed: Mapping[str, datetime], now: datetime
 ) -> None:
     """Tell devices whose users' reminders changed, the earliest of them then, once until they
-    acknowledge again: in the transaction that changes them."""
+    ask again: in the transaction that changes them."""
     if not changed:
         return
     rows = await connection.execute(_HOLDERS, {"users": sorted(changed)})
-    holders = [row for row in rows if row.until >= changed[row.user_id]]
+    holders = [row for row in rows if row.stale_at is None and row.until >= changed[row.user_id]]
     if not holders:
         return
     await connection.execute(
@@ -119,13 +127,25 @@ async def tell_holders(
     await write_entries(connection, told, now)
 
 
-# Held in one order, so that the plans of two events do not wait for each other in a circle.
+# Held in one order, so that the plans of two events do not wait for each other in a circle; and
+# those that were told, too: who asks just now is to find the change, or to be told again.
 _HOLDERS = (
-    sa.select(SYNCS.c.user_id, SYNCS.c.device_id, SYNCS.c.until)
-    .where(SYNCS.c.stale_at.is_(None), SYNCS.c.user_id.in_(sa.bindparam("users", expanding=True)))
+    sa.select(SYNCS.c.user_id, SYNCS.c.device_id, SYNCS.c.until, SYNCS.c.stale_at)
+    .where(SYNCS.c.user_id.in_(sa.bindparam("users", expanding=True)))
     .order_by(SYNCS.c.device_id)
     .with_for_update()
 )
+
+
+def _columns(sync: AlarmSync) -> Columns:
+    return {
+        "device_id": sync.device_id,
+        "user_id": sync.user_id,
+        "alarms": msgspec.json.encode(sync.alarms).decode(),
+        "until": sync.until,
+        "acknowledged_at": sync.acknowledged_at,
+        "stale_at": sync.stale_at,
+    }
 
 
 def _sync_of(row: Selected) -> AlarmSync:

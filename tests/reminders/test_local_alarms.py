@@ -5,14 +5,16 @@ from contextlib import nullcontext
 from datetime import date, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from kernel.errors import Denied, InvalidInput
 from kernel.identity import Principal, Scope
+from reminders.adapters.sql_alarms import SYNCS, SqlAlarmStore, tell_holders
 from reminders.alarm import ALARMS_CHANGED, AT_ONCE
 from reminders.errors import DeviceUnknown
 from reminders.firing import FiringClass
 from reminders.person import Ramadan
-from reminders.types import FromEvent, Offset
+from reminders.types import FromEvent, Offset, Role
 from tests.support import weddings
 from tests.support.factories_reminders import AMINA, BILAL, day_before, server, user
 
@@ -153,6 +155,74 @@ async def test_a_change_is_told_once_until_the_device_has_synced_again(anywhere)
     await sync(room)
     await room.tasks.complete(user(AMINA), event_id, second)
     assert await told(room) == 1
+
+
+async def test_what_changes_while_a_device_takes_its_alarms_is_told(anywhere):
+    room = anywhere
+    event_id, tasks = await wedding(room, tasks=2)
+
+    for task_id in tasks:
+        found = await room.local_alarms.of(user(AMINA), PHONE)
+        await room.tasks.complete(user(AMINA), event_id, task_id)
+        ids = [each.id for each in found.alarms]
+        await room.local_alarms.acknowledge(user(AMINA), PHONE, alarms=ids, until=found.until)
+
+        assert await told(room) == 1
+        (held,) = (await room.alarms.syncs([AMINA])).values()
+        assert (held.alarms, held.stale_at) == (tuple(ids), room.clock.now())
+
+
+async def test_a_device_that_only_asked_holds_nothing(anywhere):
+    room = anywhere
+    await wedding(room)
+
+    await room.local_alarms.of(user(AMINA), PHONE)
+
+    assert (await room.local_alarms.of(user(AMINA), PHONE)).held is None
+    assert await room.alarms.held([AMINA]) == {}
+    assert await room.forgetting.step() == 1
+
+
+async def test_a_device_that_asks_for_another_user_is_told_of_theirs(anywhere):
+    room = anywhere
+    await wedding(room)
+    await sync(room)
+    await wedding(room)
+    assert await told(room) == 1
+    room.owners.by_device[PHONE] = BILAL
+
+    await room.local_alarms.of(user(BILAL), PHONE)
+    event_id, _ = await wedding(room)
+    await room.events.put_member(user(AMINA), event_id, user_id=BILAL, role=Role.OWNER)
+    await room.planner.step()
+
+    assert await room.alarms.held([AMINA, BILAL]) == {}
+    assert await told(room) == 1
+
+
+async def test_a_device_is_told_of_all_that_it_asked_for_before_it_holds_it(anywhere):
+    room = anywhere
+    tomorrow = room.clock.now() + timedelta(days=1)
+    await room.local_alarms.acknowledge(user(AMINA), PHONE, alarms=[], until=tomorrow)
+    await wedding(room)
+    assert await told(room) == 0
+
+    await room.local_alarms.of(user(AMINA), PHONE)
+    await wedding(room)
+
+    assert await told(room) == 1
+
+
+async def test_who_asks_waits_for_what_is_being_changed_and_so_finds_it(postgres_database, clock):
+    """Also a device that was told already, and is told again only of what it does not find."""
+    database, at = postgres_database, clock.now()
+    await SqlAlarmStore(database, clock).ask(PHONE, AMINA, until=at)
+    free = sa.select(SYNCS.c.device_id).with_for_update(skip_locked=True)
+
+    for _ in range(2):
+        async with database.transaction() as changing, database.transaction() as asking:
+            await tell_holders(changing, {AMINA: at}, at)
+            assert (await asking.execute(free)).all() == []
 
 
 async def test_every_device_is_told_and_none_of_what_it_does_not_hold(room):
