@@ -454,7 +454,7 @@ async def test_every_server_of_a_cluster_is_reached_through_tls(tmp_path: Path):
             await listener.follow(CHANNELS)
             bus.publish([Publication(channel, b"1") for channel in CHANNELS])
             told = await heard(listener, len(CHANNELS))
-        present = RedisPresence(client.redis, ttl_seconds=5.0, prefix="zaffa:t:presence")
+        present = RedisPresence(client.redis, ttl_seconds=60.0, prefix="zaffa:t:presence")
         user_ids = [UserId(f"user-{number}") for number in range(50)]
         await present.renew()
         await present.enter([Presence(each, f"{each}-1") for each in user_ids])

@@ -2,7 +2,6 @@
 
 import asyncio
 import multiprocessing
-import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -63,10 +62,11 @@ class Killable:
         theirs.close()
 
     def kill(self) -> None:
+        """SIGKILL, unless it has ended well by itself."""
         assert self._process is not None
-        assert self._process.pid is not None
-        os.kill(self._process.pid, signal.SIGKILL)
+        self._process.kill()
         self._process.join()
+        assert self._process.exitcode in (0, -signal.SIGKILL)
 
     def end(self) -> None:
         """Ask it to stop, and wait until what was in the air has landed."""
