@@ -40,5 +40,6 @@ class AlarmStore(Protocol):
         ...
 
     async def forget_syncs(self, *, limit: int) -> int:
-        """Forget what cannot be believed any more; how many, `limit` at most."""
+        """Forget what cannot be believed any more and was until now at most; how many, `limit` at
+        most."""
         ...

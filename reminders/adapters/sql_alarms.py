@@ -97,9 +97,11 @@ class SqlAlarmStore:
         return found
 
     async def forget_syncs(self, *, limit: int) -> int:
+        now = self._clock.now()
+        # A device that asked is told of changes before it acknowledges, so its row stays as well.
         old = (
             sa.select(SYNCS.c.device_id)
-            .where(SYNCS.c.acknowledged_at <= self._clock.now() - TRUSTED)
+            .where(SYNCS.c.acknowledged_at <= now - TRUSTED, SYNCS.c.until <= now)
             .limit(limit)
         )
         async with self._database.transaction() as connection:

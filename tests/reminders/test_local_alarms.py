@@ -68,6 +68,13 @@ async def sync(room, device_id=PHONE):
     return found
 
 
+async def rows(room):
+    """How many devices anything is kept of."""
+    async with room.database.reading() as connection:
+        query = sa.select(sa.func.count()).select_from(SYNCS)
+        return (await connection.execute(query)).scalar_one()
+
+
 async def told(room):
     """How many devices were told that they are to sync again; looking takes them."""
     return len(await room.taken(ALARMS_CHANGED))
@@ -180,7 +187,24 @@ async def test_a_device_that_only_asked_holds_nothing(anywhere):
 
     assert (await room.local_alarms.of(user(AMINA), PHONE)).held is None
     assert await room.alarms.held([AMINA]) == {}
-    assert await room.forgetting.step() == 1
+
+
+async def test_what_is_forgotten_meanwhile_takes_no_news_from_a_device_that_asked(anywhere):
+    room = anywhere
+    event_id, (task_id,) = await wedding(room)
+    await sync(room)
+    room.clock.move(days=7)
+    await room.planner.step()
+
+    found = await room.local_alarms.of(user(AMINA), PHONE)
+    assert await room.forgetting.step() == 0
+    await room.tasks.complete(user(AMINA), event_id, task_id)
+    await room.local_alarms.acknowledge(user(AMINA), PHONE, alarms=[], until=found.until)
+
+    assert await told(room) == 1
+    room.clock.move(days=36)
+    assert await room.forgetting.step() > 0
+    assert await rows(room) == 0
 
 
 async def test_a_device_that_asks_for_another_user_is_told_of_theirs(anywhere):
@@ -265,7 +289,24 @@ async def test_what_was_not_acknowledged_for_a_week_is_not_believed(anywhere):
     assert await room.forgetting.step() == 0
     room.clock.move(days=1)
     assert await room.alarms.held([AMINA]) == {}
-    assert await room.forgetting.step() == 1
+
+
+async def test_what_is_forgotten_meanwhile_takes_no_news_from_a_device_that_asked(anywhere):
+    room = anywhere
+    event_id, (task_id,) = await wedding(room)
+    await sync(room)
+    room.clock.move(days=7)
+    await room.planner.step()
+
+    found = await room.local_alarms.of(user(AMINA), PHONE)
+    assert await room.forgetting.step() == 0
+    await room.tasks.complete(user(AMINA), event_id, task_id)
+    await room.local_alarms.acknowledge(user(AMINA), PHONE, alarms=[], until=found.until)
+
+    assert await told(room) == 1
+    room.clock.move(days=36)
+    assert await room.forgetting.step() > 0
+    assert await rows(room) == 0
 
 
 async def test_a_device_may_stop_showing_by_itself(room):
