@@ -189,24 +189,6 @@ async def test_a_device_that_only_asked_holds_nothing(anywhere):
     assert await room.alarms.held([AMINA]) == {}
 
 
-async def test_what_is_forgotten_meanwhile_takes_no_news_from_a_device_that_asked(anywhere):
-    room = anywhere
-    event_id, (task_id,) = await wedding(room)
-    await sync(room)
-    room.clock.move(days=7)
-    await room.planner.step()
-
-    found = await room.local_alarms.of(user(AMINA), PHONE)
-    assert await room.forgetting.step() == 0
-    await room.tasks.complete(user(AMINA), event_id, task_id)
-    await room.local_alarms.acknowledge(user(AMINA), PHONE, alarms=[], until=found.until)
-
-    assert await told(room) == 1
-    room.clock.move(days=36)
-    assert await room.forgetting.step() > 0
-    assert await rows(room) == 0
-
-
 async def test_a_device_that_asks_for_another_user_is_told_of_theirs(anywhere):
     room = anywhere
     await wedding(room)
