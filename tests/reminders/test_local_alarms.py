@@ -11,12 +11,13 @@ from kernel.errors import Denied, InvalidInput
 from kernel.identity import Principal, Scope
 from reminders.adapters.sql_alarms import SYNCS, SqlAlarmStore, tell_holders
 from reminders.alarm import ALARMS_CHANGED, AT_ONCE
+from reminders.alarms import FARTHEST
 from reminders.errors import DeviceUnknown
 from reminders.firing import FiringClass
 from reminders.person import Ramadan
 from reminders.types import FromEvent, Offset, Role
 from tests.support import weddings
-from tests.support.factories_reminders import AMINA, BILAL, day_before, server, user
+from tests.support.factories_reminders import AMINA, BILAL, day_before, server, task, user
 
 PHONE, TABLET = uuid.UUID(int=1), uuid.UUID(int=2)
 WEDDING = date(2026, 3, 10)
@@ -41,12 +42,8 @@ async def wedding(room, tasks=1, day=WEDDING):
     made = await room.events.create(
         user(AMINA), title="زفاف", zone="Africa/Algiers", day=day, at=None
     )
-    found = []
-    for number in range(tasks):
-        task = await room.tasks.create(
-            user(AMINA), made.event.id, title=f"Tâche {number}", due=FromEvent(Offset())
-        )
-        found.append(task.id)
+    found = [task(made.event, title=f"Tâche {number}") for number in range(tasks)]
+    await room.calendar.change(made.event.id, lambda _: found, now=room.clock.now())
     await room.rules.put(
         user(AMINA),
         made.event.id,
@@ -57,7 +54,7 @@ async def wedding(room, tasks=1, day=WEDDING):
         exact=True,
     )
     await room.planner.step()
-    return made.event.id, found
+    return made.event.id, [each.id for each in found]
 
 
 async def sync(room, device_id=PHONE):
@@ -252,6 +249,18 @@ async def test_a_new_reminder_within_what_a_device_holds_is_told(room):
 
 
 async def test_a_device_is_given_as_many_as_it_may_hold_and_until_when_that_is_all(room):
+    await wedding(room, tasks=AT_ONCE)
+
+    found = await sync(room)
+    assert (len(found.alarms), found.until) == (AT_ONCE, room.clock.now() + FARTHEST)
+
+    for days in (2, 3):
+        await wedding(room, day=WEDDING + timedelta(days=days))
+    found = await sync(room)
+    assert (len(found.alarms), found.until) == (AT_ONCE, room.clock.now() + timedelta(days=10))
+
+
+async def test_of_what_is_due_at_once_a_device_is_given_all_or_nothing(room):
     await wedding(room, tasks=AT_ONCE + 2)
     await wedding(room, day=WEDDING + timedelta(days=2))
 

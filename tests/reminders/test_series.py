@@ -180,10 +180,11 @@ async def test_a_snooze_is_told_at_its_minute_and_changes_nothing_else(anywhere,
     ask = {"action_id": action, "choice": Later.HOUR}
 
     at = await room.snoozing.snooze(user(AMINA), task.event_id, task.id, **ask)
+    room.clock.move(minutes=5)
     again = await room.snoozing.snooze(user(AMINA), task.event_id, task.id, **ask)
 
-    assert at == again == room.clock.now() + timedelta(hours=1)
-    assert await told(minutes=59) == []
+    assert at == again == room.clock.now() + timedelta(minutes=55)
+    assert await told(minutes=54) == []
     assert await told(minutes=1) == ["Monday 9 March"]
     assert await told(hours=30) == []
 
@@ -263,6 +264,19 @@ async def test_a_snooze_far_away_leaves_the_day_alone(anywhere, told, usual):
 
     assert len(await told(hours=2)) == 1
     assert len(await told(hours=22, minutes=5)) == 1
+
+
+async def test_a_snooze_takes_nothing_away_that_waits(room):
+    task = await job(room, await wedding(room), TaskDetails(), OnDay(date(2026, 3, 9)))
+    await room.planner.step()
+    before = await room.firings.upcoming(AMINA, cursor=None, limit=9)
+    assert before.items
+
+    await room.snoozing.snooze(
+        user(AMINA), task.event_id, task.id, action_id=uuid.uuid4(), choice=Later.HOUR
+    )
+
+    assert await room.firings.upcoming(AMINA, cursor=None, limit=9) == before
 
 
 async def test_done_ends_a_snooze(anywhere, told):
