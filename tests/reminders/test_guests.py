@@ -18,6 +18,7 @@ from reminders.errors import (
 )
 from reminders.firing import FiringClass
 from reminders.guest import EVERYWHERE, Answer
+from reminders.guests.guests import FARTHEST
 from reminders.opting import OptOutSigner
 from reminders.placing import SPREAD, jitter_of
 from reminders.times import resolve, wall_of
@@ -274,6 +275,40 @@ async def test_deadlines_that_mean_nothing_are_refused(room, wrong):
 
     with pytest.raises(InvalidInput):
         await room.guests.put_deadline(user(AMINA), sheet.event.id, part=MAIN, **wrong)
+
+
+async def test_a_deadline_may_be_a_year_off_and_is_of_a_part_that_is_there(room, wedding):
+    put = room.guests.put_deadline
+    (deadline,) = await put(user(AMINA), wedding, part=MAIN, day=None, days=-FARTHEST)
+
+    assert (deadline.part, deadline.days) == (MAIN, -FARTHEST)
+    with pytest.raises(AnchorNotFound):
+        await put(user(AMINA), wedding, part="henna", day=DEADLINE, days=None)
+
+
+async def test_a_deadline_that_is_said_again_changes_nothing(room, wedding):
+    before = (await room.events.get(user(AMINA), wedding)).event
+    room.clock.move(hours=1)
+
+    await room.guests.put_deadline(user(AMINA), wedding, part=MAIN, day=DEADLINE, days=None)
+
+    assert (await room.events.get(user(AMINA), wedding)).event == before
+
+
+async def test_an_answer_that_is_given_again_stays_as_it_was_given(room, wedding):
+    first = await room.guests.answer(user(DJAMEL), wedding, part=MAIN, answer=Answer.YES)
+    room.clock.move(hours=1)
+
+    again = await room.guests.answer(user(DJAMEL), wedding, part=MAIN, answer=Answer.YES)
+
+    assert (first.answer, again) == (Answer.YES, first)
+
+
+async def test_only_a_user_is_invited_and_only_a_guest_is_taken_out(room, wedding):
+    with pytest.raises(InvalidInput, match="user_id"):
+        await room.guests.invite(user(AMINA), wedding, user_id="no body", part=MAIN)
+    with pytest.raises(NotInvited):
+        await room.guests.remove(user(AMINA), wedding, user_id=FATIMA, part=MAIN)
 
 
 async def test_a_guest_of_a_part_is_asked_about_that_part(room, wedding):
