@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 
 import pytest
 
@@ -19,7 +19,7 @@ from reminders.errors import (
     IdTaken,
     TaskNotFound,
 )
-from reminders.types import FromEvent, Offset, OnDay, Recurrence, Role, TaskDetails
+from reminders.types import CalendarLead, FromEvent, Offset, OnDay, Recurrence, Role, TaskDetails
 from tests.support.clock import START
 from tests.support.factories_reminders import AMINA, BILAL, CELIA, SIGNER, day_before, user
 from tests.support.metrics import value_of
@@ -129,6 +129,26 @@ async def test_a_replay_after_the_task_was_reopened_does_not_complete_it_again(r
 
     assert await room.acting.act(asked) == first
     assert (await the_task(room, data)).done_at is None
+
+
+@pytest.mark.parametrize("kind", sorted(set(ActionKind) - {ActionKind.DONE}))
+async def test_whatever_is_not_done_goes_on_being_told(room, told, kind):
+    await room.rules.put(
+        user(AMINA),
+        uuid.UUID(told[AMINA]["event_id"]),
+        rule_id=uuid.uuid4(),
+        task_id=uuid.UUID(told[AMINA]["task_id"]),
+        user_id=AMINA,
+        lead=CalendarLead(Offset(), time(18)),
+        exact=True,
+    )
+    await room.planner.step()
+    before = await room.firings.upcoming(AMINA, cursor=None, limit=9)
+    assert before.items
+
+    await room.acting.act(tap(told[AMINA], kind))
+
+    assert await room.firings.upcoming(AMINA, cursor=None, limit=9) == before
 
 
 async def test_what_was_done_before_is_said_to_be(room, told):

@@ -8,7 +8,7 @@ import pytest
 from kernel.notices import RECALL, recall_of
 from reminders.acting import Tap
 from reminders.action import ActionKind, ActionOutcome
-from reminders.errors import ActionTokenInvalid
+from reminders.errors import ActionTokenInvalid, TaskNotFound
 from reminders.forgetting import KEPT
 from tests.support.factories_reminders import AMINA, user
 from tests.support.weddings import job, wedding
@@ -75,6 +75,15 @@ async def test_snoozing_is_for_each_that_is_still_there(room):
     assert [each.at for each in sheet.task.details.snoozes] == [acted.until]
     assert acted.outcome is ActionOutcome.APPLIED
     assert data["firing"] in await recalled(room)
+
+
+async def test_when_none_of_them_is_there_any_more_that_is_said(room):
+    event_id, tasks, data = await told_in_one(room)
+    for each in tasks:
+        await room.tasks.delete(user(AMINA), event_id, each)
+
+    with pytest.raises(TaskNotFound):
+        await room.acting.act(tap(data))
 
 
 async def test_it_is_taken_back_with_the_last_of_them(room):

@@ -9,7 +9,7 @@ import pytest
 
 from kernel.errors import InvalidInput
 from kernel.ids import UserId
-from reminders.defaults import Own
+from reminders.defaults import FARTHEST_DAYS, FARTHEST_MINUTES, Own
 from reminders.errors import EventNotFound, ProfileNotFound, TaskNotFound
 from reminders.firing import FiringClass
 from reminders.person import Occasion, Usual, UsualLead
@@ -290,6 +290,24 @@ async def test_ways_that_mean_nothing_are_refused(room, occasion, leads):
         await room.defaults.put(
             user(AMINA), clock=None, occasions={occasion: Own(leads=tuple(leads))}
         )
+
+
+async def test_ones_ways_may_be_as_far_apart_as_these_and_said_again_are_the_same(room):
+    await room.people.put(user(AMINA), zone="Africa/Algiers", locale="fr-DZ")
+    days, minutes = (0, 1, 7, 30, FARTHEST_DAYS), (1, FARTHEST_MINUTES)
+    ways = {
+        Occasion.NORMAL: Own(leads=tuple(map(UsualLead, days))),
+        Occasion.APPOINTMENT: Own(leads=tuple(UsualLead(minutes=each) for each in minutes)),
+        Occasion.EVENT_DAY: Own(leads=(UsualLead(0, time(7)),)),
+    }
+    await room.defaults.put(user(AMINA), clock=None, occasions=ways)
+    before = await room.people.get(user(AMINA))
+    room.clock.move(hours=1)
+
+    await room.defaults.put(user(AMINA), clock=None, occasions=ways)
+
+    assert await room.people.get(user(AMINA)) == before
+    assert {each: Own(said.on, said.leads) for each, said in before.usual.items()} == ways
 
 
 async def test_ones_ways_need_a_profile(room):
