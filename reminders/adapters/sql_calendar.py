@@ -69,7 +69,7 @@ class SqlCalendarStore:
                 return event_of((await connection.execute(taken)).one())
             if owner is not None:
                 await connection.execute(MEMBERS.insert().values(columns_of_member(owner)))
-                await look(self._database, connection, [owner.user_id], event.created_at)
+                await look(self._database, connection, owner.user_id, event.created_at)
             await mark(connection, [event.id], event.created_at)
         return event
 
@@ -205,7 +205,7 @@ class SqlCalendarStore:
             await connection.execute(put.values(columns))
             if is_new_plan:
                 await connection.execute(marks_of(plans, now))
-            await look(self._database, connection, [user_id], now)
+            await look(self._database, connection, user_id, now)
         return after
 
     async def _apply(
@@ -222,7 +222,7 @@ class SqlCalendarStore:
                     MEMBERS, on=["event_id", "user_id"], update=["role", "part", "call_at"]
                 )
                 await connection.execute(put.values(columns_of_member(change)))
-                await look(self._database, connection, [change.user_id], change.joined_at)
+                await look(self._database, connection, change.user_id, now)
             case RemoveMember(user_id):
                 await connection.execute(
                     MEMBERS.delete().where(

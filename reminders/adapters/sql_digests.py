@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -45,13 +45,15 @@ NOWHERE = "UTC"
 
 
 async def look(
-    database: Database, connection: AsyncConnection, user_ids: Collection[UserId], now: datetime
+    database: Database, connection: AsyncConnection, user_id: UserId, now: datetime
 ) -> None:
-    """Have it found out when these users' next digests are due."""
-    put = database.upsert(TURNS, on=["user_id"], update=["due_at", "planned_on"])
-    rows = [{"user_id": user, "due_at": now, "planned_on": None} for user in sorted(user_ids)]
-    if rows:
-        await connection.execute(put, rows)
+    """Have it found out when the user's next digest is due. A turn that has come is left to
+    whoever takes it: asked for the next one, nobody would find it any more."""
+    new = database.insert_new(TURNS, on=["user_id"])
+    await connection.execute(new.values(user_id=user_id, due_at=now))
+    to_come = sa.or_(TURNS.c.due_at.is_(None), TURNS.c.due_at > now)
+    again = TURNS.update().where(TURNS.c.user_id == user_id, to_come)
+    await connection.execute(again.values(due_at=now, planned_on=None))
 
 
 class SqlDigestStore:

@@ -282,6 +282,24 @@ async def test_several_digesters_tell_each_user_once(anywhere):
     assert len(await room.notices()) == 1
 
 
+@pytest.mark.parametrize("changed", ["profile", "member"])
+async def test_a_turn_that_has_come_is_told_whatever_changes_before_it_is_taken(anywhere, changed):
+    room, wedding = anywhere, await prepared(anywhere)
+    await task(room, wedding, "Fleurs", OnDay(TUESDAY))
+    await heard(room, TUESDAY, time(8))
+    room.clock.move(minutes=50)
+
+    if changed == "profile":
+        await room.people.put(user(AMINA), zone=ALGIERS, locale="fr-DZ", hijri=True)
+    else:
+        await room.events.put_member(
+            user(AMINA), wedding, user_id=AMINA, role=Role.OWNER, call_at=time(15)
+        )
+    await room.digester.step()
+
+    assert [each.template for each in await room.notices()] == ["reminders.digest"]
+
+
 async def test_the_next_digest_can_be_looked_at(room, wedding):
     await task(room, wedding, "Fleurs", OnDay(TUESDAY))
     await heard(room, MONDAY, time(20))
