@@ -262,7 +262,8 @@ class FiringStore(Protocol):
         ...
 
     async def forget(self, *, before: date, limit: int) -> int:
-        """Forget what became of firings about days before one; how many, `limit` at most."""
+        """Forget what became of firings about days before one, if that was before it as well;
+        how many, `limit` at most."""
         ...
 
 

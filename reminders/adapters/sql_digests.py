@@ -104,11 +104,13 @@ class SqlDigestStore:
 
     async def forget(self, *, before: datetime, limit: int) -> int:
         told = oldest(ITEMS, ITEMS.c.told_at, before=before, limit=limit)
+        # Whoever gets no digests is never told.
+        untold = ITEMS.c.told_at.is_(None)
+        unwanted = oldest(ITEMS, ITEMS.c.folded_at, untold, before=before, limit=limit)
         spent = oldest(BUDGETS, BUDGETS.c.day, before=before.date(), limit=limit)
         async with self._database.transaction() as connection:
-            items = await connection.execute(told)
-            days = await connection.execute(spent)
-            return items.rowcount + days.rowcount
+            gone = [await connection.execute(each) for each in (told, unwanted, spent)]
+            return sum(each.rowcount for each in gone)
 
 
 async def _settle(

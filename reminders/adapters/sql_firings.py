@@ -8,7 +8,7 @@ can be waiting for.
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 from uuid import UUID
 
@@ -174,7 +174,9 @@ class SqlFiringStore:
         return Backlog(marks, max(0.0, age), reach)
 
     async def forget(self, *, before: date, limit: int) -> int:
-        old = oldest(LOG, LOG.c.nominal_day, before=before, limit=limit)
+        # What is about a day long ago may have been told today.
+        told = LOG.c.decided_at < datetime.combine(before, time(), UTC)
+        old = oldest(LOG, LOG.c.nominal_day, told, before=before, limit=limit)
         async with self._database.transaction() as connection:
             return (await connection.execute(old)).rowcount
 

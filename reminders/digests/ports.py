@@ -34,6 +34,6 @@ class DigestStore(Protocol):
         ...
 
     async def forget(self, *, before: datetime, limit: int) -> int:
-        """Forget what was told before then, and the days that pushes were counted for; how
-        many, of each `limit` at most."""
+        """Forget what was told before then, what waits for a digest since before and was never
+        told, and the days that pushes were counted for; how many, of each `limit` at most."""
         ...

@@ -164,3 +164,13 @@ async def test_what_was_told_long_ago_is_forgotten(store, wedding, database):
     async with database.reading() as connection:
         assert list(await connection.execute(sa.select(ITEMS))) == []
         assert list(await connection.execute(sa.select(BUDGETS))) == []
+
+
+async def test_what_nobody_wanted_to_be_told_is_forgotten_as_well(store, wedding, database):
+    """Whoever wants no digests, or has muted everything."""
+    await fold(database, wedding)
+
+    assert await store.forget(before=START, limit=9) == 0
+    assert await store.forget(before=START + timedelta(days=2), limit=9) == 1
+
+    assert (await store.agenda(AMINA, ramadans=(), now=START)).folded == []
