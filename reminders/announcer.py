@@ -93,7 +93,7 @@ class Announcer:
         )
         spared = await self._spared(pushes, now)
         told = [push for push in pushes if _key(push) not in spared]
-        together = [push.says for push in told if len(push.says) > 1]
+        together = [push.says for push in told if push.is_shared]
         for each in chain.from_iterable(together):
             if each.outcome is Outcome.FIRED:
                 ends.become(each.due, Judgement(each.outcome, WITH_OTHERS))

@@ -61,6 +61,11 @@ class Push:
     notice: Notice
     says: Sequence[Said]
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether its notice is not the one that says one of them alone."""
+        return self.notice is not self.says[0].notice
+
 
 def said_together(
     said: Sequence[Said], *, now: datetime, default_locale: str, signer: ActionSigner

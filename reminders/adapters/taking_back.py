@@ -63,7 +63,8 @@ def _alone(event_id: UUID, change: TakeBack, now: datetime) -> sa.Select[Any]:
 
 
 def _all_over(event_id: UUID, change: TakeBack, now: datetime) -> sa.Select[Any]:
-    """What was told with others is taken back with the last of them."""
+    """What was told with others is taken back with the last of them: when nothing is left of it
+    but what is over now."""
     others, task, event = TOGETHER.alias("others"), TASKS.alias("task"), EVENTS.alias("event")
     still_open = (
         sa.exists()
@@ -74,6 +75,7 @@ def _all_over(event_id: UUID, change: TakeBack, now: datetime) -> sa.Select[Any]
         )
         .where(
             others.c.first_key == TOGETHER.c.first_key,
+            sa.not_(sa.and_(*_about(others, event_id, change))),
             task.c.done_at.is_(None),
             task.c.deleted_at.is_(None),
             event.c.cancelled_at.is_(None),
@@ -104,7 +106,7 @@ def _shared(user_id: UserId, first_key: bytes, change: TakeBack) -> Recall:
     )
 
 
-def _about(table: sa.Table, event_id: UUID, change: TakeBack) -> list[sa.ColumnElement[bool]]:
+def _about(table: sa.FromClause, event_id: UUID, change: TakeBack) -> list[sa.ColumnElement[bool]]:
     about = [table.c.event_id == event_id]
     if change.task_id is not None:
         about.append(table.c.task_id == change.task_id)

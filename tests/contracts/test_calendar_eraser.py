@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from kernel.adapters.database import Row
 from kernel.ids import UserId
+from kernel.notices import RECALL, recall_of
 from kernel.outbox import RETENTION
 from notifications.adapters.sql_erasure import SqlEraser
 from notifications.audit.types import Deed
@@ -187,6 +188,23 @@ async def test_an_event_that_nobody_is_left_to_decide_about_is_deleted(here, era
     with pytest.raises(EventNotFound):
         await here.events.get(user(BILAL), wedding)
     assert (await here.events.get(user(AMINA), other)).event.title == "Mariage"
+
+
+async def test_what_was_told_of_an_event_in_one_is_taken_back_when_it_is_deleted(here, erase):
+    wedding = await wedding_of(here, ERASED, bilal="vendor")
+    day = OnDay((here.clock.now() + timedelta(days=3)).date())
+    for title in ("Musique", "Micro", "Lumières"):
+        task = await here.tasks.create(
+            user(ERASED), wedding, title=title, due=day, assignee_id=BILAL
+        )
+        about = {"rule_id": uuid4(), "task_id": task.id, "user_id": BILAL}
+        await here.rules.put(user(ERASED), wedding, **about, lead=day_before(), exact=True)
+    (told,) = await here.told_until(here.clock.now() + timedelta(days=2, hours=12))
+
+    await erase()
+
+    (recall,) = [recall_of(each.payload) for each in await here.taken(RECALL)]
+    assert (recall.user_id, recall.collapse_key) == (BILAL, told.collapse_key)
 
 
 async def test_erasing_again_is_harmless(here, erase):

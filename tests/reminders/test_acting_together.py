@@ -1,7 +1,7 @@
 """Acting on several reminders that were told in one."""
 
 import uuid
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 
 import pytest
 
@@ -10,7 +10,9 @@ from reminders.acting import Tap
 from reminders.action import ActionKind, ActionOutcome
 from reminders.errors import ActionTokenInvalid, TaskNotFound
 from reminders.forgetting import KEPT
-from tests.support.factories_reminders import AMINA, user
+from reminders.person import Digests
+from reminders.types import CalendarLead, Offset, Role
+from tests.support.factories_reminders import AMINA, BILAL, user
 from tests.support.weddings import job, wedding
 
 PHONE = uuid.uuid4()
@@ -96,6 +98,38 @@ async def test_it_is_taken_back_with_the_last_of_them(room):
 
     assert before == set()
     assert await recalled(room) == {data["firing"]}
+
+
+async def test_it_is_taken_back_from_who_leaves_the_event(anywhere):
+    room = anywhere
+    event_id, _, data = await told_in_one(room)
+    await room.events.put_member(user(AMINA), event_id, user_id=BILAL, role=Role.OWNER)
+
+    await room.events.remove_member(user(BILAL), event_id, user_id=AMINA)
+
+    assert await recalled(room) == {data["firing"]}
+
+
+async def test_the_only_one_that_is_told_late_is_acted_on_and_taken_back_like_several(anywhere):
+    """Where there is no digest to tell it."""
+    room = anywhere
+    await room.people.put(user(AMINA), zone="Africa/Algiers", locale="fr-DZ", digest=Digests.OFF)
+    event_id = await wedding(room, date(2026, 5, 20))
+    late = CalendarLead(Offset(days=3), time(11))
+    tasks = [(await job(room, event_id, lead=late, exact=False)).id]
+    room.clock.move(days=60)
+    await room.planner.step()
+    room.clock.move(days=18, hours=12)
+    await room.planner.step()
+    await room.scheduler.step()
+    (notice,) = await room.notices()
+    assert (notice.template, notice.data["count"]) == ("task.missed", "1")
+
+    acted = await room.acting.act(tap(notice.data))
+
+    assert acted.outcome is ActionOutcome.APPLIED
+    assert await done(room, event_id, tasks) == [True]
+    assert await recalled(room) == {notice.data["firing"]}
 
 
 async def test_a_token_for_all_opens_nothing_under_the_name_of_one(room):
