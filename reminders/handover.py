@@ -20,6 +20,7 @@ from reminders.lateness import Decision, decide
 from reminders.person import Ramadan
 from reminders.placing import POLITE, USUAL_SPREAD, Calm, spread
 from reminders.quiet import Habits, Hush, hush_of, hushed, next_allowed
+from reminders.series import usual_due
 from reminders.times import resolve, wall_of
 from reminders.types import Due, Event, Task
 from reminders.usual import CLOCK
@@ -78,9 +79,10 @@ def meaning_of(firing: Firing, event: Event, task: Task) -> Due:
     if due is None:
         # Somebody asked to be told again of what is due at no time.
         return Due(firing.nominal_day)
-    if task.details.recurs is None:
+    recurs = task.details.recurs
+    if recurs is None or firing.nominal_day == due.day:
         return due
-    return msgspec.structs.replace(due, day=firing.nominal_day)
+    return msgspec.structs.replace(usual_due(recurs, due), day=firing.nominal_day)
 
 
 def needs_a_look(

@@ -24,14 +24,15 @@ def dues_of(task: Task, event: Event, *, first: date, last: date) -> list[Due]:
         return []
     if recurs is None or recurs.from_completion:
         return [due]
-    rule = recurring(recurs.rule, zone=due.zone)
-    days, after = [due.day], open_on(recurs, due.day)
+    usual = usual_due(recurs, due)
+    rule = recurring(recurs.rule, zone=usual.zone)
+    dues, after = [due], open_on(recurs, due.day)
     for day in islice(rule.days(recurs.start, since=max(after, first)), AT_ONCE):
         if day > last:
             break
         if day > after and day not in recurs.except_on:
-            days.append(day)
-    return [msgspec.structs.replace(due, day=day) for day in days]
+            dues.append(msgspec.structs.replace(usual, day=day))
+    return dues
 
 
 def completed(task: Task, event: Event, now: datetime) -> Task:
@@ -43,14 +44,16 @@ def completed(task: Task, event: Event, now: datetime) -> Task:
     due = task.due
     if recurs is None or not isinstance(due, OnDay | AtWall):
         return replace(task, done_at=now)
-    zone = due.zone if isinstance(due, AtWall) else event.zone
+    usual = recurs.meant or due
+    zone = usual.zone if isinstance(usual, AtWall) else event.zone
     today = wall_of(now, zone).date()
     following = _next(recurs, recurring(recurs.rule, zone=zone), due.day, today)
-    after = replace(recurs, done=recurs.done + 1, last_on=due.day)
+    own = due if recurs.meant is not None and isinstance(due, AtWall) else None
+    after = replace(recurs, done=recurs.done + 1, last_on=due.day, last=own, meant=None)
     task = replace(task, details=replace(task.details, recurs=after, snoozes=()))
     if following is None:
         return replace(task, done_at=now)
-    return replace(task, due=replace(due, day=following))
+    return replace(task, due=replace(usual, day=following))
 
 
 def is_over(task: Task, day: date) -> bool:
@@ -74,19 +77,17 @@ def reopened(task: Task) -> Task:
     recurs = task.details.recurs
     if recurs is None or recurs.last_on is None or not isinstance(task.due, OnDay | AtWall):
         return replace(task, done_at=None)
-    before = replace(recurs, done=recurs.done - 1, last_on=None)
-    return replace(
-        task,
-        done_at=None,
-        due=replace(task.due, day=recurs.last_on),
-        details=replace(task.details, recurs=before),
-    )
+    due = recurs.last or replace(task.due, day=recurs.last_on)
+    meant = _meant(task.due, due)
+    before = replace(recurs, done=recurs.done - 1, last_on=None, last=None, meant=meant)
+    details = replace(task.details, recurs=before)
+    return replace(task, done_at=None, due=due, details=details)
 
 
 def begun(task: Task, before: Task | None = None) -> Task:
     """The task with its series begun at its due, or going on if only other things changed than
-    the rule. What the open occurrence is moved to is no day of the series: the next one is as
-    it was.
+    the rule. What the open occurrence is moved to is no day of the series, nor is the time there
+    that of the others: the next one is as it was. Another time on its own day is for all.
 
     Refuses rules that we do not keep. The due must be a day or an appointment.
     """
@@ -104,20 +105,36 @@ def begun(task: Task, before: Task | None = None) -> Task:
         and (earlier.rule, earlier.from_completion) == (recurs.rule, recurs.from_completion)
     ):
         going_on = replace(earlier, except_on=recurs.except_on)
-        day = task.due.day
+        day, was_on = task.due.day, before.due.day
+        off = was_on != next(rule.days(earlier.start, since=was_on), None)
+        if day != was_on or earlier.meant is not None or (earlier.meant_on is not None and off):
+            going_on = replace(going_on, meant=_meant(earlier.meant or before.due, task.due))
         if day == next(rule.days(earlier.start, since=day), None):
             going_on = replace(going_on, meant_on=None)
-        elif day != before.due.day:
-            meant_on = open_on(earlier, before.due.day)
-            going_on = replace(going_on, meant_on=meant_on)
+        elif day != was_on:
+            going_on = replace(going_on, meant_on=open_on(earlier, was_on))
     else:
         going_on = Recurrence(recurs.rule, task.due.day, recurs.from_completion, recurs.except_on)
     return replace(task, details=replace(task.details, recurs=going_on))
 
 
+def usual_due(recurs: Recurrence, due: Due) -> Due:
+    """When every other occurrence is due, on the day of one: the open one may have been moved to
+    a time of its own."""
+    usual = recurs.meant
+    return due if usual is None else Due(usual.day, usual.at, usual.zone)
+
+
 def open_on(recurs: Recurrence, day: date) -> date:
     """Where in the series the open occurrence is, which was perhaps moved to this day."""
     return day if recurs.meant_on is None else max(day, recurs.meant_on)
+
+
+def _meant(usual: OnDay | AtWall, moved: OnDay | AtWall) -> AtWall | None:
+    """Where an occurrence would be, if it was moved to a time of its own."""
+    if not isinstance(usual, AtWall) or not isinstance(moved, AtWall):
+        return None
+    return None if (usual.at, usual.zone) == (moved.at, moved.zone) else usual
 
 
 def _next(

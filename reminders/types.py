@@ -16,8 +16,7 @@ from reminders.person import Person, Ramadan
 
 
 class Role(StrEnum):
-    """Owners decide; they and collaborators plan, and see every task; vendors make tasks and see
-    theirs; guests see theirs."""
+    """Who may do what is in `reminders.authority`, who sees which task in `reminders.sight`."""
 
     OWNER = "owner"
     COLLABORATOR = "collaborator"
@@ -53,8 +52,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A user in an event. A vendor is called to a `part` of it, at a time of their own or when
-    it begins."""
+    """A user in an event. A vendor is called to a `part`, when it begins or at `call_at`."""
 
     event_id: UUID
     user_id: UserId
@@ -136,10 +134,8 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class Recurrence:
-    """A task that comes again: the rule, the day it began on, and how far it got.
-
-    `from_completion` counts the next one from the day on which one was done.
-    """
+    """A task that comes again: the rule, the day it began on, and how far it got; with
+    `from_completion` the next one is counted from the day on which one was done."""
 
     rule: str
     start: date
@@ -148,8 +144,12 @@ class Recurrence:
     done: int = 0
     last_on: date | None = None
     """The occurrence that was done last, while that can be taken back."""
+    last: AtWall | None = None
+    """Where that was, if it had been moved to a time of its own."""
     meant_on: date | None = None
     """The day of the rule that the open occurrence was on before it was moved to another."""
+    meant: AtWall | None = None
+    """Where it would be, if it was moved to a time of its own: all others still are then."""
 
 
 @dataclass(frozen=True, slots=True)

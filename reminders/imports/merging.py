@@ -120,7 +120,8 @@ def _task(
         and isinstance(present.due, type(due))
     ):
         # The series went on here since it was imported; the calendar tells where it began.
-        due = replace(due, day=present.due.day)
+        moved = earlier.meant is not None and due == replace(earlier.meant, day=due.day)
+        due = present.due if moved else replace(due, day=present.due.day)
     return revised(
         present,
         title=draft.title,

@@ -144,6 +144,37 @@ async def test_an_occurrence_that_is_moved_is_there_once(anywhere, told, to, the
     assert (await room.tasks.complete(*here)).due == OnDay(then[1])
 
 
+async def test_an_appointment_that_is_moved_leaves_the_others_at_their_time(anywhere, told):
+    room = anywhere
+    usual = AtWall(date(2026, 3, 9), time(10), "Africa/Algiers")
+    once = AtWall(date(2026, 3, 10), time(12), "Europe/Paris")
+    task = await job(room, await wedding(room), weekly(), usual)
+    here = user(AMINA), task.event_id, task.id
+
+    await room.tasks.update(*here, title=task.title, due=once, assignee_id=None)
+    await room.tasks.update(*here, title="Le lundi", due=once, assignee_id=None)
+
+    assert await told(days=8) == ["Tuesday 10 March at 12:00"]
+    assert await told(days=6) == ["Monday 16 March at 10:00"]
+    next_one = await room.tasks.complete(*here)
+    assert next_one.due == replace(usual, day=date(2026, 3, 16))
+    assert (await room.tasks.reopen(*here)).due == once
+    assert (await room.tasks.complete(*here)).due == next_one.due
+
+
+def test_another_time_on_its_own_day_is_that_of_all_that_come():
+    details = TaskDetails(recurs=Recurrence("FREQ=WEEKLY", MONDAY))
+    usual = replace(task(event(), AtWall(MONDAY, time(10), "Africa/Algiers")), details=details)
+    later = replace(usual, due=replace(usual.due, at=time(12)))
+
+    dues = dues_of(begun(later, usual), event(), first=MONDAY, last=date(2026, 3, 9))
+
+    assert [(due.day, due.at) for due in dues] == [
+        (MONDAY, time(12)),
+        (date(2026, 3, 9), time(12)),
+    ]
+
+
 async def test_an_appointment_keeps_its_wall_time_across_a_change_of_the_clocks(anywhere, told):
     room = anywhere
     due = AtWall(date(2026, 3, 22), time(10), "Europe/Paris")

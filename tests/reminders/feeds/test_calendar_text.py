@@ -283,6 +283,19 @@ def test_what_an_occurrence_was_moved_from_is_left_out():
     assert found["RDATE"].dts[0].dt == date(2026, 5, 7)
 
 
+def test_an_occurrence_at_a_time_of_its_own_stands_beside_those_of_the_series():
+    usual = AtWall(date(2026, 5, 8), time(10), "Africa/Algiers")
+    moved = Recurrence("FREQ=WEEKLY", date(2026, 5, 1), meant_on=usual.day, meant=usual)
+    once = AtWall(date(2026, 5, 7), time(12), "Europe/Paris")
+    one = replace(task(WEDDING, once), details=TaskDetails(recurs=moved))
+
+    found = entries(written(one))[-1]
+
+    written_as = [found[name].to_ical() for name in ("DTSTART", "EXDATE", "RDATE")]
+    assert written_as == [b"20260501T100000", b"20260508T100000", b"20260507T120000"]
+    assert found["RDATE"].params["TZID"] == "Europe/Paris"
+
+
 def test_a_series_at_a_wall_time_ends_at_an_instant():
     recurs = Recurrence("FREQ=WEEKLY;UNTIL=20260601", date(2026, 5, 1))
     due = AtWall(date(2026, 5, 1), time(9), "Africa/Algiers")

@@ -124,6 +124,21 @@ async def test_what_people_did_with_an_imported_task_stays(anywhere):
     assert own.id in {rule.id for rule in await rules(anywhere, event_id)}
 
 
+async def test_an_imported_occurrence_stays_at_the_time_to_which_it_was_moved(room):
+    event_id = await a_wedding(room)
+    class_ = WEEKLY.replace("VALUE=DATE:20260306", "TZID=Europe/Paris:20260306T100000")
+    await imported(room, event_id, class_)
+    (weekly,) = await tasks(room, event_id)
+    once = AtWall(date(2026, 3, 7), time(16), "Africa/Algiers")
+    here = user(AMINA), event_id, weekly.id
+    await room.tasks.update(*here, title=weekly.title, due=once, assignee_id=None)
+
+    assert await imported(room, event_id, class_) == [State.UNCHANGED]
+
+    done = await room.tasks.complete(*here)
+    assert done.due == AtWall(date(2026, 3, 13), time(10), "Europe/Paris")
+
+
 async def test_what_was_deleted_does_not_come_back(anywhere):
     event_id = await a_wedding(anywhere)
     await imported(anywhere, event_id, TASTING)
