@@ -104,7 +104,9 @@ def details_of(body: shapes.DetailsBody | None) -> TaskDetails | None:
 
 
 def _payment(body: shapes.PaymentBody) -> Payment:
-    vendor = None if body.vendor_id is None else checked_user(body.vendor_id, field="vendor_id")
+    vendor = None
+    if body.vendor_id is not None:
+        vendor = checked_user(body.vendor_id, field="details.payment.vendor_id")
     return Payment(body.amount, body.currency, body.vendor, vendor)
 
 

@@ -45,6 +45,9 @@ ELAPSED = timedelta(days=28)
 _TURNING = dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 """Unicode's controls of direction."""
 
+_LINES = dict.fromkeys([ord(char) for char in "\n\r\t"])
+"""Controls that notes may have."""
+
 _UNWRITABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Control characters, halves of characters, ends of lines."""
 
@@ -56,9 +59,13 @@ def checked_title(text: str) -> str:
         raise InvalidInput("title", "must not be empty")
     if len(title) > TITLE:
         raise InvalidInput("title", f"must have at most {TITLE} characters")
-    if any(unicodedata.category(char) in _UNWRITABLE for char in title):
-        raise InvalidInput("title", "must be one line of text")
+    _check_line("title", title)
     return title
+
+
+def _check_line(field: str, text: str) -> None:
+    if any(unicodedata.category(char) in _UNWRITABLE for char in text):
+        raise InvalidInput(field, "must be one line of text")
 
 
 def checked_user(user_id: str, *, field: str = "user_id") -> UserId:
@@ -87,9 +94,14 @@ def checked_due(due: DueSpec) -> DueSpec:
 
 
 def checked_details(details: TaskDetails, due: DueSpec) -> TaskDetails:
-    """The details as given. Refuses notes without end and payments of nothing."""
+    """The details as given. Refuses notes without end, payments of nothing, and characters that
+    are none to read: calendars with them are no calendars to many apps."""
     if len(details.notes) > NOTES:
         raise InvalidInput("details.notes", f"must have at most {NOTES} characters")
+    if any(unicodedata.category(char) in ("Cc", "Cs") for char in details.notes.translate(_LINES)):
+        raise InvalidInput("details.notes", "must be text without control characters")
+    for number, place in enumerate(details.nearby):
+        _check_line(f"details.nearby[{number}].label", place.label)
     if details.opens is not None:
         checked_due(details.opens)
     payment = details.payment
@@ -98,6 +110,7 @@ def checked_details(details: TaskDetails, due: DueSpec) -> TaskDetails:
             raise InvalidInput("details.payment.amount", "must not be negative")
         if not _CURRENCY.fullmatch(payment.currency):
             raise InvalidInput("details.payment.currency", "must be an ISO 4217 code such as DZD")
+        _check_line("details.payment.vendor", payment.vendor)
     if details.recurs is not None:
         if not isinstance(due, OnDay | AtWall):
             raise InvalidInput("due", "must be a day or an appointment, for what comes again")

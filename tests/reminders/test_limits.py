@@ -7,7 +7,17 @@ import pytest
 
 from kernel.errors import InvalidInput
 from reminders import limits
-from reminders.types import AtWall, CalendarLead, ElapsedLead, FromEvent, Offset, OnDay
+from reminders.nearby import Nearby
+from reminders.types import (
+    AtWall,
+    CalendarLead,
+    ElapsedLead,
+    FromEvent,
+    Offset,
+    OnDay,
+    Payment,
+    TaskDetails,
+)
 from tests.support.factories_reminders import AMINA, BILAL, event, rule, task
 
 WEDDING = event()
@@ -35,6 +45,30 @@ def test_a_title_loses_only_what_would_turn_the_text_around_it(text, title):
 def test_a_title_that_says_nothing_or_too_much_or_breaks_the_line_is_refused(text):
     with pytest.raises(InvalidInput):
         limits.checked_title(text)
+
+
+@pytest.mark.parametrize(
+    ("details", "field"),
+    [
+        (TaskDetails(notes="a\0b"), "details.notes"),
+        (TaskDetails(notes="\x1b[31m"), "details.notes"),
+        (TaskDetails(notes="\ud800"), "details.notes"),
+        (TaskDetails(payment=Payment(1, "DZD", "Salle\x07")), "details.payment.vendor"),
+        (TaskDetails(payment=Payment(1, "DZD", "Salle\nNora")), "details.payment.vendor"),
+        (TaskDetails(nearby=(Nearby("Ici", 0, 0), Nearby("\0", 0, 0))), "details.nearby[1].label"),
+    ],
+)
+def test_what_is_none_to_read_is_refused_by_its_field(details, field):
+    with pytest.raises(InvalidInput) as refused:
+        limits.checked_details(details, None)
+
+    assert refused.value.details["field"] == field
+
+
+def test_notes_have_lines():
+    notes = TaskDetails(notes="Salle :\r\n\t- 300 places\u2028\u202bقاعة\u202c")
+
+    assert limits.checked_details(notes, None) == notes
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import uuid
 import msgspec
 import pytest
 
+from kernel.errors import InvalidInput
 from kernel.identity import Scope
 from reminders.routes import operations
 from reminders.schemas import CreateTask, MoveEvent, PutRule
@@ -54,6 +55,16 @@ def test_everything_users_may_ask_servers_may_ask_for_them(ask):
     assert all(each.path.startswith("/v1/") and each.rpc for each in users)
     assert all(each.path.startswith("/admin/v1/") and not each.rpc for each in servers)
     assert {each.scope for each in servers} == {Scope.REMINDERS}
+
+
+async def test_a_field_is_called_as_it_is_in_the_body(ask):
+    wedding = await ask("events.create", title="Mariage", zone="Africa/Algiers")
+    owed = {"payment": {"amount": 1, "currency": "DZD", "vendor_id": "la salle"}}
+
+    with pytest.raises(InvalidInput) as refused:
+        await ask("tasks.create", event_id=wedding["id"], title="Salle", details=owed)
+
+    assert refused.value.details["field"] == "details.payment.vendor_id"
 
 
 def test_every_name_and_every_address_is_offered_once(ask):
