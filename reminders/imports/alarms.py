@@ -23,7 +23,12 @@ def leads_of(
     """The leads of an entry's alarms, each once and in order, and what was left out."""
     leads: list[Lead] = []
     remarks: list[str] = []
-    alarms = [each for each in component.parts if each.name == "VALARM"]
+    # Apple writes one that does nothing where somebody wants none.
+    alarms = [
+        each
+        for each in component.parts
+        if each.name == "VALARM" and each.text("ACTION").strip().upper() != "NONE"
+    ]
     for alarm in alarms[:READ]:
         try:
             lead = checked_lead(_lead(alarm, component, due, places))

@@ -59,6 +59,8 @@ def calendar_of(text: str) -> Component:
     Lines that cannot be read are passed over, as other programs do. Refuses what is no
     calendar at all, or has no end.
     """
+    # Programs on Windows begin files with a mark that they are UTF-8.
+    text = text.removeprefix("\ufeff")
     if "BEGIN:VCALENDAR" not in text[:1000].upper():
         raise _refused("must be an iCalendar text, which begins with BEGIN:VCALENDAR")
     if text.count("\n") > LINES:

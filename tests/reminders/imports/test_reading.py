@@ -263,6 +263,14 @@ def test_an_alarm_that_is_none_is_left_out_and_the_entry_kept(start, trigger, sa
     assert said in found.remarks[0]
 
 
+def test_an_alarm_that_says_to_do_nothing_is_none():
+    nothing = alarm(";VALUE=DATE-TIME:19760401T005545Z").replace("DISPLAY", "NONE")
+
+    found = read("DTSTART:20260501T090000", nothing, alarm(":-PT15M"))
+
+    assert (len(found.leads), found.remarks) == (1, ())
+
+
 def test_of_many_alarms_few_are_kept():
     found = read("DTSTART:20260501T090000", *(alarm(f":-PT{n}M") for n in range(1, 100)))
 
@@ -284,6 +292,12 @@ def test_a_todo_is_due_when_it_says_and_may_be_due_at_no_time():
     assert read("PRIORITY:1", kind="VTODO").due is None
     assert read("PRIORITY:1", kind="VTODO").priority is Priority.KEY
     assert "done already" in read("STATUS:COMPLETED", kind="VTODO").reason
+
+
+def test_a_file_may_begin_with_a_mark_of_its_encoding():
+    text = "\ufeff" + calendar(entry("DTSTART:20260501T090000"))
+
+    assert len(reading_of(text, home=ALGIERS).entries) == 1
 
 
 def test_folded_lines_and_escapes_are_read_as_they_were_meant():
