@@ -164,6 +164,23 @@ async def test_what_is_hidden_is_refused_as_what_is_not_there(room):
     assert len(set(told)) == 1
 
 
+async def test_rules_of_others_about_what_is_hidden_are_as_if_not_there(room):
+    event_id, about = await a_wedding(room, Role.VENDOR)
+    hidden = about["none of theirs"]
+    of = event(id=event_id)
+    hers, his = (rule(of, about=hidden, user_id=each) for each in (AMINA, BILAL))
+    await room.calendar.change(event_id, lambda _: [hers, his], now=START, task_id=hidden.id)
+
+    for rule_id in (hers.id, uuid.uuid4()):
+        with pytest.raises(errors.RuleNotFound):
+            await room.rules.drop(user(BILAL), event_id, rule_id=rule_id, task_id=hidden.id)
+
+    # What was theirs when they saw the task, they may take away.
+    await room.rules.drop(user(BILAL), event_id, rule_id=his.id, task_id=hidden.id)
+    sheet = await room.calendar.sheet(event_id, task_id=hidden.id)
+    assert [each.id for each in sheet.rules] == [hers.id]
+
+
 # Wherever several tasks are met.
 
 
