@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,6 +18,8 @@ from server.errors import CLOSING, STATUS, BodyTooLarge
 from server.languages import languages_of
 
 Answer = Callable[[Request], Awaitable[Response]]
+
+JSON = "application/json"
 
 LINES = "application/x-ndjson"
 """The media type of an answer that is one JSON value a line."""
@@ -38,10 +40,11 @@ async def input_of(operation: AnyOperation, request: Request, *, limit: int, sec
     path = {name: _path_value(operation, name, text) for name, text in request.path_params.items()}
     if operation.method in ("GET", "DELETE"):
         return _from_query(operation, path, request)
-    if operation.upload is not None and _media_type(request) == operation.upload[0]:
-        body = await body_of(request, limit=limit, seconds=seconds, kind=operation.upload[0])
+    upload = operation.upload
+    kinds = (JSON,) if upload is None else (JSON, upload[0])
+    body = await body_of(request, limit=limit, seconds=seconds, kinds=kinds)
+    if upload is not None and _media_type(request) == upload[0]:
         return _from_upload(operation, path, request, body)
-    body = await body_of(request, limit=limit, seconds=seconds)
     return _from_body(operation, path, body)
 
 
@@ -115,7 +118,7 @@ def _from_body(operation: AnyOperation, path: Mapping[str, object], body: bytes)
 
 
 async def body_of(
-    request: Request, *, limit: int, seconds: float, kind: str = "application/json"
+    request: Request, *, limit: int, seconds: float, kinds: Sequence[str] = (JSON,)
 ) -> bytes:
     """The body of a request, read no further than `limit` bytes and no longer than that."""
     length = request.headers.get("content-length", "")
@@ -137,8 +140,8 @@ async def body_of(
     except ClientDisconnect:
         raise HTTPException(400, "The client went away before the body was complete.") from None
     body = b"".join(parts)
-    if body and _media_type(request) != kind:
-        raise HTTPException(415, "Send JSON, with Content-Type: application/json.")
+    if body and _media_type(request) not in kinds:
+        raise HTTPException(415, f"Send it with Content-Type: {' or '.join(kinds)}.")
     return body
 
 

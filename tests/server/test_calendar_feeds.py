@@ -178,3 +178,11 @@ async def test_what_is_no_calendar_is_refused(http, door, body, query, headers, 
     answer = await http.post(f"{door}{query}", content=body, headers=headers)
 
     assert answer.status_code == status
+
+
+async def test_what_comes_as_something_else_is_told_what_it_may_come_as(http, door):
+    headers = {"content-type": "application/octet-stream", **AMINA}
+    answer = await http.post(door, content=CALENDAR.encode(), headers=headers)
+
+    assert answer.status_code == 415
+    assert answer.json()["message"].endswith("application/json or text/calendar.")
