@@ -146,7 +146,7 @@ def _members(asking: Asking) -> list[AnyOperation]:
             schemas.PutMember,
             schemas.EventDetailsAnswer,
             asking.put_member,
-            (*_CHANGING, errors.EventFull, errors.LastOwner),
+            (*_CHANGING, errors.AnchorNotFound, errors.EventFull, errors.LastOwner),
         ),
         *both(
             "events.remove_member",
