@@ -1,7 +1,7 @@
 """Checklists by the type of an event, in Arabic, French and English. Pure but for reading them."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -10,7 +10,7 @@ import msgspec
 
 from reminders.days import MAIN
 from reminders.types import Priority
-from reminders.wording import LANGUAGES, language_of
+from reminders.wording import language_of
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,18 +75,3 @@ def checklist(type_name: str) -> Checklist:
     found = msgspec.convert(read, Checklist)
     ordered = sorted(found.tasks, key=found.day_of)
     return msgspec.structs.replace(found, tasks=tuple(ordered))
-
-
-def part_name(code: str, language: str) -> str:
-    """What a part of an event is called; its code in plain words, if we have no name for it."""
-    names = _part_names().get(code)
-    return code.replace("_", " ") if names is None else names[language]
-
-
-@cache
-def _part_names() -> Mapping[str, Mapping[str, str]]:
-    return {
-        code: {language: getattr(part, language) for language in LANGUAGES}
-        for each in map(checklist, checklist_types())
-        for code, part in each.anchors.items()
-    }

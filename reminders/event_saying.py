@@ -6,7 +6,6 @@ from datetime import date, datetime, timedelta
 
 from kernel.ids import UserId
 from kernel.notices import Notice, Urgency
-from reminders.checklist import part_name
 from reminders.days import MAIN
 from reminders.due import anchor_of, due_on
 from reminders.event_days import DayTold, call_of, days_told, deadline_of, parts_answered
@@ -15,6 +14,7 @@ from reminders.firing import DueFiring, FiringClass
 from reminders.guest import Answer
 from reminders.identity import collapse_key, notice_key
 from reminders.opting import OptOutSigner
+from reminders.part_names import part_name
 from reminders.placing import POLITE
 from reminders.sight import is_theirs
 from reminders.types import Due, Member, Role, Task

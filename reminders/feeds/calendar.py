@@ -12,7 +12,6 @@ from icalendar import Calendar, Component
 from icalendar import Event as CalendarEvent
 from icalendar import Todo as CalendarTodo
 
-from reminders.checklist import part_name
 from reminders.days import MAIN
 from reminders.due import anchor_of, due_of, due_on, hung_since
 from reminders.feeds.series import repeat
@@ -20,6 +19,7 @@ from reminders.feeds.types import Chapter, Feed, Reading, Shown, Whose
 from reminders.feeds.words import ALL_EVENTS, NOT_BEFORE, payment_text
 from reminders.feeds.zones import timezone_of
 from reminders.hijri import hijri_text
+from reminders.part_names import part_name
 from reminders.types import Due, Event, Priority, Role, Task
 from reminders.wording import day_text, joined, language_of
 

@@ -148,7 +148,7 @@ async def test_parts_on_other_days_have_their_own_eve_and_day(room, wedding):
     # The music is for the evening itself.
     assert who(eves) == [("event.eve", AMINA), ("event.eve", CELIA)]
     hers = next(each for each in eves if each.user_ids == (AMINA,))
-    called = "\u2068Henné\u2069 · \u2068hammam\u2069 · \u2068Mariage\u2069"
+    called = "\u2068Henné\u2069 · \u2068Hammam\u2069 · \u2068Mariage\u2069"
     assert hers.variables == {
         "event": called,
         "open": 1,

@@ -14,7 +14,9 @@ from reminders import errors
 from reminders.checklist import checklist, checklist_types
 from reminders.days import Anchor
 from reminders.due import anchor_of, compressed, due_on
+from reminders.part_names import part_name
 from reminders.types import CalendarLead, FromEvent, Offset, OnDay, Role, TaskDetails
+from reminders.wording import LANGUAGES
 from tests.support.factories_reminders import AMINA, BILAL, CELIA, event, server, task, user
 
 DAY = date(2026, 6, 20)
@@ -86,6 +88,19 @@ def test_a_part_lies_on_its_day_or_so_many_from_the_events_own():
     assert anchor_of(replace(of, day=None), "henna") is None
     assert anchor_of(replace(of, day=None), "civil_act").day == date(2027, 6, 1)
     assert anchor_of(of, "fatiha") is None
+
+
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [
+        ("henna", {"الحناء", "Henné", "Henna"}),
+        ("reception", {"حفل الاستقبال", "Réception", "Reception"}),
+        ("walk_in_the_park", {"walk in the park"}),
+    ],
+    ids=["of a checklist", "of many events", "of one's own"],
+)
+def test_a_part_has_a_name_in_each_language_if_it_is_one_that_many_have(code, names):
+    assert {part_name(code, language) for language in LANGUAGES} == names
 
 
 @pytest.mark.parametrize("type_name", checklist_types())
