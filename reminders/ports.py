@@ -249,7 +249,8 @@ class FiringStore(Protocol):
         ...
 
     async def upcoming(self, user_id: UserId, *, cursor: str | None, limit: int) -> Coming:
-        """The user's waiting firings, the next one first."""
+        """The user's waiting firings, the next one first, but for those about tasks that are
+        gone or that they do not see any more."""
         ...
 
     async def settled(self, task_id: UUID, user_id: UserId) -> Sequence[Settled]:

@@ -4,7 +4,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.ids import UserId
-from reminders.adapters.mapping import TASKS
+from reminders.adapters.mapping import MEMBERS, TASKS
+from reminders.sight import PLANNING
 
 _OWED: dict[str, sa.ColumnElement[str]] = {
     "sqlite": sa.func.json_extract(TASKS.c.details, "$.payment.vendor_id"),
@@ -18,3 +19,12 @@ def are_theirs(connection: AsyncConnection, user_id: UserId) -> sa.ColumnElement
     owed = _OWED[connection.dialect.name]
     whose = (TASKS.c.assignee_id, TASKS.c.created_by, owed)
     return sa.or_(*(each == user_id for each in whose))
+
+
+def are_seen(connection: AsyncConnection, user_id: UserId) -> sa.ColumnElement[bool]:
+    """Whether tasks are among those that a user, who is in their event, sees."""
+    return sa.exists().where(
+        MEMBERS.c.event_id == TASKS.c.event_id,
+        MEMBERS.c.user_id == user_id,
+        sa.or_(MEMBERS.c.role.in_(PLANNING), are_theirs(connection, user_id)),
+    )

@@ -26,9 +26,11 @@ from reminders.adapters.mapping import EVENTS, FIRINGS, LOG, MARKS, TASKS, event
 from reminders.adapters.places import one_page, page_of
 from reminders.adapters.plan_inputs import inputs_of, record_of, waiting_of
 from reminders.adapters.plan_rows import Difference, write
+from reminders.adapters.seen import are_seen
 from reminders.adapters.settling import DueRows, Judge, judged_of, settle, with_truth
 from reminders.adapters.usual_path import Usual, settle_usual, take
 from reminders.firing import (
+    ABOUT_EVENT,
     Coming,
     Firing,
     Judgement,
@@ -151,11 +153,19 @@ class SqlFiringStore:
                     EVENTS.c.id.in_({each.event_id for each in shown.items})
                 ),
                 sa.select(TASKS.c.id, TASKS.c.title).where(
-                    TASKS.c.id.in_({each.task_id for each in shown.items})
+                    TASKS.c.id.in_({each.task_id for each in shown.items}),
+                    TASKS.c.deleted_at.is_(None),
+                    are_seen(connection, user_id),
                 ),
             )
             titles = {row.id: row.title for row in await connection.execute(called)}
-        return Coming(shown.items, shown.cursor, titles)
+        # A task may be gone, or theirs no more, and the plan not made again yet.
+        items = [
+            each
+            for each in shown.items
+            if each.firing_class in ABOUT_EVENT or each.task_id in titles
+        ]
+        return Coming(items, shown.cursor, titles)
 
     async def settled(self, task_id: UUID, user_id: UserId) -> Sequence[Settled]:
         async with self._database.reading() as connection:

@@ -354,6 +354,23 @@ async def test_a_task_that_is_given_to_somebody_else_is_told_to_its_vendor_no_mo
     )
 
 
+async def test_what_comes_is_listed_of_tasks_that_are_theirs_before_the_plan_follows(anywhere):
+    event_id, about = await a_wedding(anywhere, Role.VENDOR)
+    of = event(id=event_id)
+    lost, gone, kept = (about[each] for each in RELATIONS[:3])
+    about_all = rule(of, user_id=BILAL)
+    await anywhere.calendar.change(event_id, lambda _: [about_all], now=START)
+    await anywhere.planner.step()
+
+    other = replace(lost, assignee_id=AMINA, title="Le prix d'un autre")
+    await anywhere.calendar.change(event_id, lambda _: [other], now=START, task_id=lost.id)
+    await anywhere.tasks.delete(user(AMINA), event_id, gone.id)
+
+    coming = await anywhere.explain.upcoming(user(BILAL), cursor=None, limit=10)
+    assert {each.task_id for each in coming.items} == {kept.id}
+    assert "Le prix d'un autre" not in coming.titles.values()
+
+
 def test_a_digest_is_silent_about_what_is_theirs_no_more():
     of = event()
     about = list(tasks_of(of).values())
