@@ -123,7 +123,10 @@ def compressed(spec: FromEvent, anchor: date) -> date:
     before = (anchor - meant).days
     if not spec.span or spec.start is None:
         return meant
-    left = max(0, (anchor - spec.start).days)
+    left = (anchor - spec.start).days
+    if left < 0:
+        # That part was over before the plan began: what is left of it is to be done at once.
+        return max(meant, spec.start)
     kept = min(LAST_DAYS, left)
     if left >= spec.span or before <= kept:
         return meant

@@ -115,15 +115,20 @@ class Parts:
                 if code not in codes
             ]
             today = wall_of(now, event.zone).date()
-            tasks = [
-                # Tasks are listed as they were made: what is due first first.
-                replace(task, created_by=creator, created_at=now + timedelta(microseconds=number))
-                for number, item in enumerate(chosen.tasks)
+            whole = _with_anchors(replace(event, usual=True), (*event.anchors, *anchors), now)
+            missing = [
+                task
+                for item in chosen.tasks
                 if (task := _task(event, chosen, item, locale, today, now)).id not in present
+            ]
+            # Tasks are listed as they were made: what is due first first.
+            ordered = sorted(missing, key=lambda each: _day_of(each, whole))
+            tasks = [
+                replace(task, created_by=creator, created_at=now + timedelta(microseconds=number))
+                for number, task in enumerate(ordered)
             ]
             if sheet.task_count + len(tasks) > limits.TASKS:
                 raise EventFull("The event has as many tasks as it may.", limit=limits.TASKS)
-            whole = _with_anchors(replace(event, usual=True), (*event.anchors, *anchors), now)
             begun.append(Begun(len(anchors), len(tasks), _first_of(tasks, whole)))
             return [whole, *tasks] if anchors or tasks else []
 
@@ -141,11 +146,15 @@ class Parts:
 
 
 def _first_of(tasks: Sequence[Task], event: Event) -> Sequence[UUID]:
-    """A plan begun late looks like a mountain: these are where to begin."""
+    """A plan begun late looks like a mountain: these, of tasks in order, are where to begin."""
     if not any(is_compressed(task, event) for task in tasks):
         return ()
-    dated = [(due.day, task.id) for task in tasks if (due := due_on(task, event)) is not None]
-    return [task_id for _, task_id in sorted(dated)[:START_HERE]]
+    return [task.id for task in tasks if due_on(task, event) is not None][:START_HERE]
+
+
+def _day_of(task: Task, event: Event) -> date:
+    due = due_on(task, event)
+    return date.max if due is None else due.day
 
 
 def _task(

@@ -69,6 +69,15 @@ def test_the_last_fortnight_is_never_compressed():
     assert compressed(early, anchor) == anchor - timedelta(days=30)
 
 
+def test_what_is_left_of_a_part_that_was_over_at_the_start_is_to_be_done_at_once():
+    start = date(2026, 6, 20)
+    papers = FromEvent(Offset(days=-21), span=346, start=start)
+
+    assert compressed(papers, start - timedelta(days=4)) == start
+    photos = replace(papers, offset=Offset(days=14))
+    assert compressed(photos, start - timedelta(days=4)) == start + timedelta(days=10)
+
+
 def test_what_may_not_be_done_before_a_day_is_not_due_before_it():
     """The prenuptial certificate must be less than three months old."""
     of = event(day=date(2027, 7, 23))
@@ -114,6 +123,22 @@ def test_every_checklist_speaks_three_languages_and_names_each_task_once(type_na
         assert found.title[locale[:2]]
     assert all(each.opens is None or each.opens < each.days for each in found.tasks)
     assert {each.anchor for each in found.tasks} <= {"main", *found.anchors}
+
+
+@pytest.mark.parametrize("left", [0, 1, 10, 20, 40, 100, 200, 400])
+async def test_a_checklist_is_in_order_and_begins_today_however_late_it_is(room, left):
+    today = room.clock.now().date()
+    of = await wedding(room, today + timedelta(days=left))
+
+    begun = await room.parts.begin(user(AMINA), of.id, type_name="wedding", locale="fr-DZ")
+
+    sheet = await room.events.get(user(AMINA), of.id)
+    tasks = await tasks_of(room, of)
+    dues = [due_on(each, sheet.event).day for each in tasks]
+    assert dues == sorted(dues)
+    assert min(dues) >= today
+    first = [each.id for each in tasks[: len(begun.start_here)]]
+    assert list(begun.start_here) == first
 
 
 async def test_a_checklist_begun_late_is_not_overdue_on_its_first_day(anywhere):
