@@ -16,6 +16,7 @@ from reminders.alarm import alarm_of
 from reminders.firing import (
     ABOUT_EVENT,
     OVERDUE,
+    PAYMENTS,
     DueFiring,
     Firing,
     FiringClass,
@@ -191,7 +192,7 @@ def _one_for_all(
         category=CATEGORY,
         urgency=Urgency.TRANSACTIONAL,
         dedupe_key=shared_notice_key(first.firing.dedupe_key),
-        expires_at=min(max(due.firing.useful_until for due in dues), now + LIFETIME),
+        expires_at=min(max(_wanted_until(due.firing, now) for due in dues), now + LIFETIME),
         variables={
             "event": first.event.title,
             "lines": _lines(dues, now=now, default_locale=default_locale),
@@ -204,6 +205,11 @@ def _one_for_all(
         link=f"/events/{first.event.id}",
         data=data,
     )
+
+
+def _wanted_until(firing: Firing, now: datetime) -> datetime:
+    """What somebody is owed is told however late it is."""
+    return now + LIFETIME if firing.firing_class in PAYMENTS else firing.useful_until
 
 
 def _lines(dues: Sequence[DueFiring], *, now: datetime, default_locale: str) -> str:

@@ -69,6 +69,18 @@ def test_a_notice_lives_a_day_and_never_longer_than_it_is_of_use(useful, lives):
     assert notice.expires_at == at + timedelta(hours=lives)
 
 
+@pytest.mark.parametrize("owed", [FiringClass.PAYMENT, FiringClass.PAYMENT_LATE])
+def test_what_somebody_is_owed_is_told_though_it_is_past_its_use(owed):
+    """To who wants no digest, that is."""
+    (due,) = dues("Acompte", 1)
+    at = due.firing.due_at
+    late = structs.replace(due.firing, firing_class=owed, useful_until=at)
+
+    (notice,) = said([replace(due, firing=late)], Outcome.FOLDED)
+
+    assert notice.expires_at == at + timedelta(hours=24)
+
+
 def test_who_has_no_profile_reads_the_default_language_on_the_events_clock():
     (due,) = dues("Essayage", 1)
 
