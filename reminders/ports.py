@@ -273,7 +273,7 @@ class SayingStore(Protocol):
 
     async def handed(self, handed: Sequence[Handed]) -> Sequence[tuple[DueFiring, Outcome]]:
         """The firings with what is true about them now, and what is recorded of each; without
-        those whose record is gone."""
+        those whose record is gone, and those that were left to a digest."""
         ...
 
     async def amend(

@@ -48,6 +48,7 @@ class SqlSayingStore:
             LOG.c.nominal_day.in_({each.day for each in handed}),
             LOG.c.dedupe_key.in_(by_key),
             ~SUPERSEDED,
+            _LEFT_TO_DIGEST.is_(None),
         )
         async with self._database.reading() as connection:
             rows = list(await connection.execute(with_truth(recorded)))
@@ -114,6 +115,11 @@ class SqlSayingStore:
         async with self._database.transaction() as connection:
             return await spend(self._database, connection, asks)
 
+
+# Asked by key, however many there are.
+_LEFT_TO_DIGEST = (
+    sa.select(ITEMS.c.folded_at).where(ITEMS.c.dedupe_key == LOG.c.dedupe_key).scalar_subquery()
+)
 
 _RECORD = sa.and_(
     LOG.c.nominal_day == sa.bindparam("on_day"), LOG.c.dedupe_key == sa.bindparam("key")

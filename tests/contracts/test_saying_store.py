@@ -106,3 +106,13 @@ async def test_what_is_given_back_may_go_off_again(store, database, wedding, fir
     firings = SqlFiringStore(database)
     assert wedding.id in await firings.to_plan(top_up_before=START, limit=9, without=())
     assert (await reconcile(firings, wedding)).added == 1
+
+
+async def test_what_is_left_to_the_digest_is_not_said_when_a_relay_begins_again(store, fired):
+    """It died before it had settled: what is told with others now may be others."""
+    ((due, _),) = await store.handed([handed(fired)])
+    later = Judgement(Outcome.FOLDED, "told in the next digest", for_digest=True)
+
+    await store.amend([(due, later)], now=START)
+
+    assert await store.handed([handed(fired)]) == []
