@@ -18,7 +18,7 @@ from reminders.adapters.usual_statements import (
     settle_on_postgresql,
     settle_on_sqlite,
 )
-from reminders.firing import FiringClass, Outcome, Tally
+from reminders.firing import POISON, FiringClass, Outcome, Tally
 from reminders.person import FastingPolicy, Quiet
 from reminders.quiet import Habits
 
@@ -67,8 +67,7 @@ async def take(connection: AsyncConnection, due: sa.Select[Any], usual: Usual) -
     )
     ids: dict[bool, list[UUID]] = {True: [], False: []}
     for row in await connection.execute(query):
-        found = ids[usual(FiringClass(row.firing_class), _habits_of(row))]
-        found += dialect.ids_of(row.ids)
+        ids[_is_usual(row, usual)] += dialect.ids_of(row.ids)
     return Taken(ids[True], ids[False])
 
 
@@ -96,6 +95,14 @@ async def settle_usual(
         reason = "" if outcome is None else row.reason
         tallies.append(Tally(FiringClass(row.firing_class), outcome, lateness, reason))
     return tallies, remain
+
+
+def _is_usual(row: Selected, usual: Usual) -> bool:
+    try:
+        return usual(FiringClass(row.firing_class), _habits_of(row))
+    except POISON:
+        # Looked at closely, one by one, whoever cannot be read holds nobody else back.
+        return False
 
 
 def _habits_of(row: Selected) -> Habits:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from kernel.errors import Denied
 from kernel.identity import Scope
 from kernel.workers import Stop
-from reminders.adapters.mapping import FIRINGS, TASKS
+from reminders.adapters.mapping import FIRINGS, PEOPLE, TASKS
 from reminders.errors import EventNotFound
 from reminders.firing import FiringClass, Judgement, Look, Outcome
 from reminders.person import Ramadan
@@ -469,6 +469,25 @@ async def test_one_that_cannot_be_read_does_not_hold_back_its_neighbours(anywher
     )
 
     assert {each.outcome for each in tallies} == {Outcome.FIRED, Outcome.DEAD}
+
+
+async def test_one_user_who_cannot_be_read_does_not_hold_back_the_others(
+    anywhere, notices, database
+):
+    room = anywhere
+    event_id = await wedding(room)
+    await room.people.put(user(BILAL), zone="Africa/Algiers", locale="fr-DZ")
+    await room.events.put_member(user(AMINA), event_id, user_id=BILAL, role=Role.OWNER)
+    await job(room, event_id)
+    await room.planner.step()
+    async with database.transaction() as connection:
+        await connection.execute(PEOPLE.update().values(fasting="later"))
+    room.clock.move(days=9)
+
+    while await room.scheduler.step():
+        pass
+
+    assert [each.user_ids for each in await notices()] == [(AMINA,)]
 
 
 async def test_who_leaves_is_not_told_any_more(anywhere, notices):
