@@ -180,10 +180,12 @@ class SqlCalendarStore:
         self, user_id: UserId, change: Callable[[Person | None], Person], *, now: datetime
     ) -> Person:
         held = sa.select(PEOPLE).where(PEOPLE.c.user_id == user_id).with_for_update()
-        plans = (
-            sa.select(EVENTS.c.id)
-            .join(MEMBERS, MEMBERS.c.event_id == EVENTS.c.id)
-            .where(MEMBERS.c.user_id == user_id, EVENTS.c.cancelled_at.is_(None))
+        theirs = sa.union(
+            sa.select(MEMBERS.c.event_id).where(MEMBERS.c.user_id == user_id),
+            sa.select(GUESTS.c.event_id).where(GUESTS.c.user_id == user_id),
+        )
+        plans = sa.select(EVENTS.c.id).where(
+            EVENTS.c.id.in_(theirs), EVENTS.c.cancelled_at.is_(None)
         )
         async with self._database.transaction() as connection:
             found = (await connection.execute(held)).one_or_none()

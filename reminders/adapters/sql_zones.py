@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from kernel.adapters.database import Database
+from reminders.adapters.guest_columns import GUESTS
 from reminders.adapters.mapping import (
     EVENTS,
     MEMBERS,
@@ -75,14 +76,14 @@ def _touched_by(zones: Collection[str]) -> sa.Subquery[Any]:
     """The events whose plans one of the zones is part of."""
     placed = sa.or_(EVENTS.c.zone.in_(zones), *map(_has_part_in, zones))
     events = sa.select(EVENTS.c.id.label("event_id")).where(placed)
-    people = (
-        sa.select(MEMBERS.c.event_id)
-        .join(PEOPLE, PEOPLE.c.user_id == MEMBERS.c.user_id)
-        .where(sa.or_(PEOPLE.c.zone.in_(zones), PEOPLE.c.device_zone.in_(zones)))
-    )
+    there = sa.or_(PEOPLE.c.zone.in_(zones), PEOPLE.c.device_zone.in_(zones))
+    people = [
+        sa.select(each.c.event_id).join(PEOPLE, PEOPLE.c.user_id == each.c.user_id).where(there)
+        for each in (MEMBERS, GUESTS)
+    ]
     tasks = sa.select(TASKS.c.event_id).where(TASKS.c.due_zone.in_(zones))
     rules = sa.select(RULES.c.event_id).where(RULES.c.zone.in_(zones))
-    return sa.union(events, people, tasks, rules).subquery()
+    return sa.union(events, *people, tasks, rules).subquery()
 
 
 def _has_part_in(zone: str) -> sa.ColumnElement[bool]:

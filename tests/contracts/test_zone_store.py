@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, time
+from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -9,10 +10,11 @@ import sqlalchemy as sa
 from reminders.adapters.mapping import MARKS
 from reminders.adapters.sql_calendar import SqlCalendarStore
 from reminders.adapters.sql_zones import SqlZoneStore
-from reminders.days import Anchor
+from reminders.days import MAIN, Anchor
+from reminders.guest import Guest
 from reminders.types import AtWall, ZonePolicy
 from tests.support.clock import START
-from tests.support.factories_reminders import AMINA, BILAL, event, member, person, rule, task
+from tests.support.factories_reminders import AMINA, BILAL, CELIA, event, member, person, rule, task
 from tests.support.weddings import put_person
 
 ALGIERS = "Africa/Algiers"
@@ -23,6 +25,7 @@ ZONES = {
     "device": "Europe/Paris",
     "due": "Africa/Cairo",
     "rule": "America/Vancouver",
+    "guest": "Asia/Beirut",
 }
 """What of an event may be on clocks of its own."""
 
@@ -46,12 +49,14 @@ async def events(database):
         await calendar.create(each, None)
     await put_person(calendar, person(AMINA, ZONES["home"]))
     await put_person(calendar, replace(person(BILAL), device_zone=ZONES["device"]))
+    await put_person(calendar, person(CELIA, ZONES["guest"]))
     meeting = AtWall(date(2026, 3, 20), time(9), ZONES["due"])
     for name, change in {
         "home": member(of["home"], AMINA),
         "device": member(of["device"], BILAL),
         "due": task(of["due"], meeting),
         "rule": rule(of["rule"], zone_policy=ZonePolicy.FIXED, zone=ZONES["rule"]),
+        "guest": Guest(uuid4(), of["guest"].id, CELIA, MAIN, START),
         "nothing": task(of["nothing"]),
     }.items():
         await calendar.change(of[name].id, lambda _, it=change: [it], now=START)

@@ -85,6 +85,18 @@ async def test_who_answers_between_is_not_asked_again(room, wedding):
     assert who(await heard(room, date(2026, 4, 20), time(12))) == [("guest.answer", ELYES)]
 
 
+async def test_a_guest_who_says_where_they_are_is_asked_on_the_clocks_there(anywhere):
+    room, wedding = anywhere, await prepared(anywhere)
+    await room.guests.answer(user(ELYES), wedding, part=MAIN, answer=Answer.YES)
+    await room.planner.step()
+
+    await room.people.put(user(DJAMEL), zone="America/Vancouver", locale="fr-CA")
+    await room.planner.step()
+
+    coming = (await room.firings.upcoming(DJAMEL, cursor=None, limit=9)).items
+    assert {wall_of(each.due_at, "America/Vancouver").hour for each in coming} == {9}
+
+
 async def test_who_is_invited_late_is_asked_at_the_next_time_there_is(room, wedding):
     await heard(room, date(2026, 4, 9), time(12))
     await room.guests.invite(user(AMINA), wedding, user_id=FATIMA, part=MAIN)
