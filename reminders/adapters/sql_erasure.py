@@ -51,6 +51,7 @@ DELETED: tuple[type[Row], ...] = (
 DEALT_WITH: tuple[str, ...] = ("events", "event_members", "tasks", "rules", "task_cards")
 
 _CARDS = table_of(TaskCardRow)
+_GUESTS = table_of(GuestRow)
 _OUTBOX = table_of(OutboxRow)
 
 _OF_EVENT = (
@@ -105,11 +106,12 @@ class CalendarEraser:
 
 
 async def _events_naming(connection: AsyncConnection, user_id: UserId) -> Sequence[UUID]:
-    """Every event that the user is in, or is named in; held, in one order, before anything else
-    is touched: whoever plans one of them may wait for what is touched then."""
+    """Every event that the user is in, invited to or named in; held, in one order, before
+    anything else is touched: whoever plans one of them may wait for what is touched then."""
     name = msgspec.json.encode(user_id).decode()
     of_user = sa.union(
         sa.select(MEMBERS.c.event_id).where(MEMBERS.c.user_id == user_id),
+        sa.select(_GUESTS.c.event_id).where(_GUESTS.c.user_id == user_id),
         sa.select(RULES.c.event_id).where(RULES.c.user_id == user_id),
         sa.select(EVENTS.c.id).where(
             sa.or_(EVENTS.c.created_by == user_id, EVENTS.c.moved.contains(name, autoescape=True))

@@ -1,5 +1,6 @@
 """What erasing a user promises about events, tasks and reminders."""
 
+import asyncio
 from datetime import timedelta
 from uuid import uuid4
 
@@ -14,6 +15,9 @@ from notifications.adapters.sql_erasure import SqlEraser
 from notifications.audit.types import Deed
 from reminders.acting import Tap
 from reminders.action import ActionKind
+from reminders.adapters.firing_columns import columns_of_firing
+from reminders.adapters.mapping import FIRINGS
+from reminders.adapters.sheets import HELD
 from reminders.adapters.sql_cards import SqlCardStore
 from reminders.adapters.sql_erasure import DEALT_WITH, DELETED, CalendarEraser
 from reminders.adapters.sql_saying import SqlSayingStore
@@ -25,6 +29,7 @@ from reminders.news import EVENT_CHANGED
 from reminders.snoozing import Later
 from reminders.types import OnDay, Payment, Role, TaskDetails
 from server.wiring.tables import METADATA
+from tests.support.factories_firings import firing
 from tests.support.factories_reminders import (
     AMINA,
     BILAL,
@@ -205,6 +210,23 @@ async def test_what_was_told_of_an_event_in_one_is_taken_back_when_it_is_deleted
 
     (recall,) = [recall_of(each.payload) for each in await here.taken(RECALL)]
     assert (recall.user_id, recall.collapse_key) == (BILAL, told.collapse_key)
+
+
+async def test_who_plans_an_event_meanwhile_keeps_nothing_of_an_erased_guest(here, erase, database):
+    """What is read about an event while it is held is true until it is let go."""
+    wedding = (await here.events.get(user(AMINA), await wedding_of(here, AMINA))).event
+    await here.guests.invite(user(AMINA), wedding.id, user_id=ERASED, part="main")
+    waiting = firing(wedding, uuid4(), uuid4(), ERASED, here.clock.now())
+
+    async with database.transaction() as planning:
+        await planning.execute(HELD, {"event_id": wedding.id})
+        erasing = asyncio.create_task(erase())
+        # It may be done before us, or wait for us: afterwards nothing is left.
+        await asyncio.wait([erasing], timeout=0.3)
+        await planning.execute(FIRINGS.insert(), {"id": uuid4(), **columns_of_firing(waiting)})
+    await erasing
+
+    assert await tables_naming(database, ERASED) == set()
 
 
 async def test_erasing_again_is_harmless(here, erase):
