@@ -45,8 +45,9 @@ class DropRule:
 
 @dataclass(frozen=True, slots=True)
 class TakeBack:
-    """What was told of a task, or of the whole event, need not be shown any more: to nobody, or
-    to one user, except on the device on which they saw to it.
+    """What was told of a task or of an invitation, which stands in its place, or of the whole
+    event, need not be shown any more: to nobody, or to one user, except on the device on which
+    they saw to it.
 
     When it is `over`, what waits to be told does not go off either, not even when a scheduler
     has it in hand.

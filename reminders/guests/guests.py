@@ -24,7 +24,7 @@ from reminders.errors import (
 from reminders.guest import EVERYWHERE, Answer, Guest, RemoveGuest, guest_id
 from reminders.guests.ports import GuestStore
 from reminders.opting import OptOutSigner
-from reminders.ports import CalendarStore, Change, Counted, Decide, OtherGuests
+from reminders.ports import CalendarStore, Change, Counted, Decide, OtherGuests, TakeBack
 from reminders.times import checked_day
 from reminders.types import Sheet
 
@@ -121,7 +121,7 @@ class Guests:
             require(principal, sheet, Act.HOST)
             if guest is None:
                 raise NotInvited("The user is not invited to this part.", user_id=user_id)
-            return [RemoveGuest(guest.id)]
+            return [RemoveGuest(guest.id), TakeBack(guest.id)]
 
         await self._change(event_id, decide)
 
@@ -156,7 +156,7 @@ class Guests:
         def decide(sheet: Sheet) -> Sequence[Change]:
             if sheet.event.cancelled_at is not None:
                 raise EventCancelled("The event was cancelled.")
-            return [] if guest.answer is answer else [answered]
+            return [] if guest.answer is answer else [answered, TakeBack(guest.id)]
 
         await self._change(event_id, decide)
         return guest if guest.answer is answer else answered

@@ -7,6 +7,7 @@ import pytest
 
 from kernel.errors import Denied, InvalidInput
 from kernel.identity import Scope
+from kernel.notices import RECALL, recall_of
 from reminders.days import MAIN
 from reminders.errors import (
     AnchorNotFound,
@@ -83,6 +84,21 @@ async def test_who_answers_between_is_not_asked_again(room, wedding):
     await room.guests.answer(user(FATIMA), wedding, part=MAIN, answer=Answer.MAYBE)
 
     assert who(await heard(room, date(2026, 4, 20), time(12))) == [("guest.answer", ELYES)]
+
+
+@pytest.mark.parametrize("ends", ["answered", "uninvited"])
+async def test_what_guests_were_asked_is_taken_back_when_it_is_no_question_any_more(anywhere, ends):
+    room, wedding = anywhere, await prepared(anywhere)
+    first = await heard(room, date(2026, 4, 9), time(12))
+    asked = {each.user_ids[0]: each.collapse_key for each in first}
+
+    if ends == "answered":
+        await room.guests.answer(user(DJAMEL), wedding, part=MAIN, answer=Answer.YES)
+    else:
+        await room.guests.remove(user(AMINA), wedding, user_id=DJAMEL, part=MAIN)
+
+    recalls = [recall_of(each.payload) for each in await room.taken(RECALL)]
+    assert [(each.user_id, each.collapse_key) for each in recalls] == [(DJAMEL, asked[DJAMEL])]
 
 
 async def test_a_guest_who_says_where_they_are_is_asked_on_the_clocks_there(anywhere):
