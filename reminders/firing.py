@@ -118,7 +118,8 @@ class DueFiring:
     """The part that a guest is invited to."""
     at_work: bool = False
     changed: bool = False
-    """The user's zone, or what else plans are made of, is another since it was handed over."""
+    """The user's zone, or what else plans are made of, is another since it was handed over, or
+    since so shortly before that nobody may have planned it."""
 
 
 @dataclass(frozen=True, slots=True)

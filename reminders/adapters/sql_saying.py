@@ -34,6 +34,9 @@ from reminders.handed import Handed
 from reminders.handover import PLANNED_OTHERWISE
 from reminders.types import Member, Task
 
+NOT_PLANNED_YET = timedelta(seconds=10)
+"""So long before it was handed over a change may have been on its way, or waited for its plan."""
+
 
 class SqlSayingStore:
     """One adapter for both databases."""
@@ -144,7 +147,7 @@ def _item(firing: Firing, now: datetime) -> Columns:
 
 def _due(row: Selected, handed: Handed) -> DueFiring:
     changed_at = row.person__plans_changed_at
-    changed = changed_at is not None and changed_at > row.decided_at
+    changed = changed_at is not None and changed_at > row.decided_at - NOT_PLANNED_YET
     return replace(due_of(_firing(row, handed), row), changed=changed)
 
 

@@ -13,7 +13,7 @@ TUESDAY = date(2026, 3, 24)
 HALF_A_MINUTE = timedelta(seconds=30)
 
 
-async def handed_over(room, *, usual=False):
+async def planned(room, *, usual=False):
     """A task of which Amina is told on Tuesday at nine in Algiers: in half a minute."""
     room.clock.move(days=20)
     await room.people.put(user(AMINA), zone=ALGIERS, locale="fr-FR")
@@ -31,6 +31,12 @@ async def handed_over(room, *, usual=False):
     await room.planner.step()
     (first, *_) = await room.coming()
     await until(room, first - HALF_A_MINUTE)
+    return task, first
+
+
+async def handed_over(room, *, usual=False):
+    """The same, and a scheduler took it."""
+    task, first = await planned(room, usual=usual)
     assert await room.scheduler.step() == 1
     room.clock.move(seconds=1)
     return task, first
@@ -53,6 +59,22 @@ async def test_who_travels_west_in_that_minute_is_told_at_the_same_hour_there_an
     _, at = await handed_over(anywhere)
 
     await anywhere.people.report_zone(user(AMINA), zone=LONDON, confirmed=True)
+
+    assert await told(anywhere, at) == []
+    assert len(await told(anywhere, at + timedelta(hours=1))) == 1
+    assert await told(anywhere, at + timedelta(hours=2)) == []
+
+
+async def test_who_travels_before_that_and_is_not_planned_yet_is_told_at_the_same_hour_too(
+    anywhere,
+):
+    """The scheduler was faster than the planner."""
+    _, at = await planned(anywhere)
+
+    await anywhere.people.report_zone(user(AMINA), zone=LONDON, confirmed=True)
+    anywhere.clock.move(seconds=3)
+    assert await anywhere.scheduler.step() == 1
+    await anywhere.planner.step()
 
     assert await told(anywhere, at) == []
     assert len(await told(anywhere, at + timedelta(hours=1))) == 1
