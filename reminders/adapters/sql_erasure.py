@@ -57,6 +57,7 @@ _OUTBOX = table_of(OutboxRow)
 _OF_EVENT = (
     LOG,
     MARKS,
+    table_of(OptOutRow),
     table_of(FeedRow),
     table_of(ActionRow),
     table_of(ToldTogetherRow),

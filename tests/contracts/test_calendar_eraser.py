@@ -184,12 +184,16 @@ async def test_whoever_collaborated_the_longest_owns_what_has_no_owner(here, era
 async def test_an_event_that_nobody_is_left_to_decide_about_is_deleted(here, erase, database):
     wedding = await wedding_of(here, ERASED, bilal="vendor")
     await here.tasks.create(user(ERASED), wedding, title="Musique", due=None, assignee_id=BILAL)
+    await here.guests.invite(user(ERASED), wedding, user_id=CELIA, part="main")
+    await here.guests.opt_out(OPTING.token(CELIA, wedding), everywhere=False)
     other = await wedding_of(here, AMINA)
 
     gone = await erase()
 
     assert gone["events"] == 1
     assert await tables_naming(database, "Musique") == set()
+    # Those who were in it are told that it is gone.
+    assert await tables_naming(database, str(wedding)) <= {"outbox"}
     with pytest.raises(EventNotFound):
         await here.events.get(user(BILAL), wedding)
     assert (await here.events.get(user(AMINA), other)).event.title == "Mariage"
