@@ -99,12 +99,9 @@ def next_turn(reader: Reader, *, after: datetime, told_on: date | None) -> Turn 
         return None
     today = wall_of(after, reader.zone).date()
     for day in _days_from(today):
-        weekly = is_week(reader, day)
-        if (told_on is not None and day <= told_on) or not (
-            weekly or reader.choice is Digests.DAILY
-        ):
+        if (told_on is not None and day <= told_on) or not _is_wanted(reader, day):
             continue
-        at = _placed(reader, day, SPREAD_OF_WEEK if weekly else SPREAD)
+        at = _placed(reader, day, SPREAD_OF_WEEK if is_week(reader, day) else SPREAD)
         if at is not None and at > after:
             return Turn(at, day)
     return None
@@ -116,10 +113,15 @@ def is_timely(reader: Reader, turn: Turn, *, now: datetime) -> bool:
     grace = grace_of(FiringClass.DIGEST, turn.due_at, reader.zone)
     return (
         wall.date() == turn.on
+        and _is_wanted(reader, turn.on)
         and wall.time() >= _clock(reader, turn.on)
         and now - turn.due_at <= grace
         and not reader.hush.reason(wall)
     )
+
+
+def _is_wanted(reader: Reader, day: date) -> bool:
+    return reader.choice is Digests.DAILY or is_week(reader, day)
 
 
 def _placed(reader: Reader, day: date, spread: timedelta) -> datetime | None:

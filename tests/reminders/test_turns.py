@@ -68,6 +68,14 @@ def test_who_wants_only_the_week_is_told_only_then():
     assert next_turn(reader(digest=Digests.OFF), after=at(MONDAY, time(3)), told_on=None) is None
 
 
+def test_who_wanted_only_the_week_before_todays_was_told_is_not_told_todays():
+    now = at(MONDAY, time(9))
+    turn = Turn(at(MONDAY, MORNING), MONDAY)
+
+    assert is_timely(reader(), turn, now=now)
+    assert not is_timely(reader(digest=Digests.WEEKLY), turn, now=now)
+
+
 def test_in_ramadan_mornings_begin_later_and_for_two_days_after_it_nobody_is_told():
     ramadan = Ramadan(1448, date(2027, 2, 8), date(2027, 3, 8))
     fasting = replace(reader(fasting=FastingPolicy.ON), ramadans=[ramadan])
