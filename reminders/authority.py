@@ -15,7 +15,7 @@ class Act(Enum):
 
     SEE = "see"
     WORK = "work"
-    """Finish, reopen and snooze the tasks that one sees, and be reminded of them; leave."""
+    """Finish, reopen and snooze the tasks that one sees, and be reminded of them."""
     MAKE = "make"
     """Add tasks, and change what those say that one made."""
     EDIT = "edit"

@@ -144,11 +144,11 @@ class Events:
         return await self._change(principal, event_id, decide)
 
     async def remove_member(self, principal: Principal, event_id: UUID, *, user_id: UserId) -> None:
-        """Take a user out; everyone may go by themselves."""
+        """Take a user out; everyone may go by themselves, also when the event was cancelled."""
 
         def decide(sheet: Sheet) -> Sequence[Change]:
             leaving = user_id == principal.user_id
-            require(principal, sheet, Act.WORK if leaving else Act.DECIDE)
+            require(principal, sheet, Act.SEE if leaving else Act.DECIDE)
             _keep_an_owner(sheet, member_on(sheet, user_id))
             version = sheet.event.sched_version + 1
             without = replace(sheet.event, sched_version=version)

@@ -431,6 +431,20 @@ async def test_explaining_says_why_not(room):
     assert set((await states(AMINA, undue)).values()) == {State.NO_DUE}
 
 
+@pytest.mark.parametrize("role", [Role.COLLABORATOR, Role.VENDOR, Role.GUEST])
+async def test_whoever_is_in_a_cancelled_event_may_leave_it(room, role):
+    of = await wedding(room)
+    await room.events.put_member(user(AMINA), of.id, user_id=BILAL, role=role)
+    await room.events.cancel(user(AMINA), of.id)
+
+    await room.events.remove_member(user(BILAL), of.id, user_id=BILAL)
+
+    with pytest.raises(errors.LastOwner):
+        await room.events.remove_member(user(AMINA), of.id, user_id=AMINA)
+    mine = await room.events.of(user(BILAL), cursor=None, limit=10)
+    assert mine.items == []
+
+
 async def test_what_is_somebody_elses_is_explained_as_theirs_until_they_leave(room):
     event = await wedding(room)
     await room.events.put_member(user(AMINA), event.id, user_id=BILAL, role=Role.COLLABORATOR)
