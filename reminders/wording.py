@@ -24,8 +24,12 @@ _WEEKDAYS = {
 _AT = {"ar": "{day} على الساعة {time}", "fr": "{day} à {time}", "en": "{day} at {time}"}
 
 
-_DIGITS = {"BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3, "JPY": 0, "KRW": 0}
-"""Digits of a currency's smallest unit; all others have two."""
+_DIGITS = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+"""Digits of a currency's smallest unit (ISO 4217); all others have two."""
 
 _SIGNS = {("DZD", "ar"): "دج", ("DZD", "fr"): "DA"}
 """How people write a currency, where that is not its code."""
@@ -70,7 +74,7 @@ def when_text(
 def amount_text(payment: Payment, locale: str) -> str:
     """A sum as people write it: 50 000 DA. Digits are Latin in all our languages."""
     language = language_of(locale)
-    digits = _DIGITS.get(payment.currency, 2)
+    digits = next((each for each, of in _DIGITS.items() if payment.currency in of), 2)
     whole, rest = divmod(payment.amount, 10**digits)
     # A narrow space that does not break keeps the groups together.
     grouping, point = (",", ".") if language == "en" else ("\u202f", ",")

@@ -477,6 +477,7 @@ def test_sums_are_written_as_people_write_them(locale, text):
 def test_currencies_have_as_many_digits_as_they_have():
     assert amount_text(Payment(1_500_250, "TND"), "fr-TN") == "1\u202f500,250\u00a0TND"
     assert amount_text(Payment(1_500, "JPY"), "en") == "1,500\u00a0JPY"
+    assert amount_text(Payment(50_000, "XOF"), "fr-SN") == "50\u202f000\u00a0XOF"
 
 
 def test_a_round_sum_is_written_without_cents():
