@@ -176,16 +176,12 @@ async def _agendas(
     waiting = sa.select(ITEMS).where(ITEMS.c.user_id.in_(users), ITEMS.c.told_at.is_(None))
     for row in await connection.execute(waiting):
         found[row.user_id].folded.append(Folded(row.dedupe_key, row.task_id))
-    working = (
+    taking_part = (
         sa.select(MEMBERS.c.user_id, MEMBERS.c.role, MEMBERS.c.event_id)
         .join(EVENTS, EVENTS.c.id == MEMBERS.c.event_id)
-        .where(
-            MEMBERS.c.user_id.in_(users),
-            MEMBERS.c.role != str(Role.GUEST),
-            EVENTS.c.cancelled_at.is_(None),
-        )
+        .where(MEMBERS.c.user_id.in_(users), EVENTS.c.cancelled_at.is_(None))
     )
-    for row in await connection.execute(working):
+    for row in await connection.execute(taking_part):
         found[row.user_id].events[row.event_id] = Role(row.role)
     events = {key for each in found.values() for key in each.events}
     untold = {folded.task_id for each in found.values() for folded in each.folded}
@@ -242,7 +238,7 @@ def _agenda(
         user_id=UserId(turn.user_id),
         person=found.person,
         event_zone=own[0].event.zone if own else NOWHERE,
-        roles=frozenset(found.events.values()),
+        roles=frozenset(found.events.values()) - {Role.GUEST},
         ramadans=ramadans,
     )
     known = turn.planned_on is not None and turn.due_at is not None

@@ -35,7 +35,7 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """An event that the reader works on: who is in it, and what is still open."""
+    """An event that the reader is in: who else is, and what is still open."""
 
     event: Event
     members: Mapping[UserId, Member]

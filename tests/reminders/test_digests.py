@@ -231,6 +231,27 @@ async def test_all_that_one_push_too_many_would_tell_is_in_the_digest(room):
     assert [each.variables["folded"] for each in digests] == [3]
 
 
+async def test_a_guest_is_told_of_the_tasks_that_are_theirs(anywhere):
+    """What they are not pushed is left to their digest as well."""
+    room, wedding = anywhere, await prepared(anywhere)
+    await room.events.put_member(user(AMINA), wedding, user_id=BILAL, role=Role.GUEST)
+    await task(room, wedding, "Fleurs", OnDay(TUESDAY))
+    cake = OnDay(date(2026, 4, 21))
+    favour = await task(room, wedding, "Gâteau", cake, priority=Priority.LOW)
+    await room.tasks.update(
+        user(AMINA), wedding, favour.id, title="Gâteau", due=cake, assignee_id=BILAL
+    )
+    lead = CalendarLead(Offset(days=15), time(11))
+    rule = {"rule_id": uuid.uuid4(), "task_id": favour.id, "user_id": None}
+    await room.rules.put(user(AMINA), wedding, **rule, lead=lead, exact=False)
+
+    told = await heard(room, TUESDAY, time(10))
+
+    (his,) = [each for each in told if each.user_ids == (BILAL,)]
+    assert (his.template, his.variables["folded"], len(_lines(his))) == ("reminders.digest", 1, 1)
+    assert "Gâteau" in his.variables["lines"]
+
+
 async def test_a_cancelled_event_is_in_no_digest(room, wedding):
     await task(room, wedding, "Fleurs", OnDay(TUESDAY))
     await heard(room, MONDAY, time(20))
