@@ -16,7 +16,7 @@ from reminders.errors import EventFull, IdTaken
 from reminders.fitting import check_assignee, check_due, check_parent, check_vendor
 from reminders.ports import CalendarStore, Change, Decide, TakeBack
 from reminders.series import begun, completed, reopened
-from reminders.sight import only_of
+from reminders.sight import only_of, sees
 from reminders.types import DueSpec, Event, Sheet, Task, TaskDetails
 
 
@@ -135,7 +135,7 @@ class Tasks:
             )
             if changed.details.parent_id not in (None, task.details.parent_id):
                 check_parent(sheet, changed, seen_by=principal.user_id)
-            return [] if changed == task else [changed]
+            return [] if changed == task else [changed, *_taken_away(sheet, task, changed)]
 
         return await self._change(event_id, task_id, decide, with_tasks=parts)
 
@@ -218,6 +218,15 @@ class Tasks:
         now = self._clock.now()
         await self._store.change(event_id, decide, now=now, task_id=task_id, with_tasks=with_tasks)
         self._planning.beat()
+
+
+def _taken_away(sheet: Sheet, before: Task, after: Task) -> Sequence[Change]:
+    """What was told of the task is taken back from who does not see it any more."""
+    return [
+        TakeBack(after.id, user_id=each.user_id)
+        for each in sheet.members
+        if sees(each, before) and not sees(each, after)
+    ]
 
 
 def _is_own(principal: Principal, task: Task) -> bool:

@@ -3,7 +3,7 @@
 import uuid
 from contextlib import nullcontext
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import icalendar
 import msgspec
@@ -11,6 +11,7 @@ import pytest
 
 from kernel.errors import InvalidInput
 from kernel.ids import UserId
+from kernel.notices import RECALL, recall_of
 from reminders import errors
 from reminders.digests.digest import Folded, Plan, digest_of
 from reminders.digests.turns import Reader
@@ -369,6 +370,24 @@ async def test_what_comes_is_listed_of_tasks_that_are_theirs_before_the_plan_fol
     coming = await anywhere.explain.upcoming(user(BILAL), cursor=None, limit=10)
     assert {each.task_id for each in coming.items} == {kept.id}
     assert "Le prix d'un autre" not in coming.titles.values()
+
+
+async def test_what_a_vendor_was_told_is_taken_back_when_the_task_is_theirs_no_more(anywhere):
+    room = anywhere
+    event_id, about = await a_wedding(room, Role.VENDOR)
+    mine = about["assigned to them"]
+    for who in (AMINA, BILAL):
+        await _remind_me(room, user(who), event_id, mine)
+    told = await room.told_until(datetime(2026, 3, 9, 18, tzinfo=UTC))
+    assert {each.user_ids[0] for each in told} == {AMINA, BILAL}
+
+    for assignee_id in (BILAL, None):
+        await room.tasks.update(
+            user(AMINA), event_id, mine.id, title="Autre", due=mine.due, assignee_id=assignee_id
+        )
+
+    (recall,) = [recall_of(entry.payload) for entry in await room.taken(RECALL)]
+    assert recall.user_id == BILAL
 
 
 def test_a_digest_is_silent_about_what_is_theirs_no_more():
