@@ -21,7 +21,7 @@ from reminders.firing import (
     Outcome,
     death_by,
 )
-from reminders.folding import WHILE_AWAY, caught_up, parted
+from reminders.folding import WHILE_AWAY, caught_up, left_to_digest, parted
 from reminders.handed import handed_of
 from reminders.handover import judge
 from reminders.lateness import LATENESS_BUCKETS
@@ -101,7 +101,7 @@ class Announcer:
             if _key(push) in spared:
                 for_digest += [(each, OVER_BUDGET) for each in push.says]
         for each, reason in for_digest:
-            ends.become(each.due, Judgement(Outcome.FOLDED, reason, for_digest=True))
+            ends.become(each.due, left_to_digest(each, reason))
         if ends.changed or together:
             firings = [[each.due.firing for each in says] for says in together]
             await self._store.amend(ends.to_amend(), together=firings, now=now)

@@ -10,7 +10,7 @@ from reminders.firing import FiringClass
 PUSHES_A_DAY = 3
 """Of those that are policy. What a person timed, payments and the day itself are free."""
 
-OVER_BUDGET = "three reminders a day are enough; the next digest tells it"
+OVER_BUDGET = "three reminders a day are enough"
 
 _RANKS = {FiringClass.POLICY_NEAR: 0, FiringClass.POLICY_FAR: 1, FiringClass.NAG: 2}
 

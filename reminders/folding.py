@@ -7,8 +7,8 @@ from datetime import datetime
 
 from kernel.ids import UserId
 from reminders.catching_up import BEHIND
-from reminders.firing import PAYMENTS, FiringClass, Outcome
-from reminders.person import Digests
+from reminders.firing import PAYMENTS, FiringClass, Judgement, Outcome
+from reminders.person import Digests, Person
 from reminders.saying import Said
 
 WHILE_AWAY = "late by an outage; told in one with others"
@@ -22,8 +22,11 @@ _RANKS = {
 }
 """What is told of tasks at no time that anybody typed: what matters more comes first."""
 
-MATTERS_LITTLE = "not worth a push; the next digest tells it"
-TOO_LATE = "too late for a push of its own; the next digest tells it"
+MATTERS_LITTLE = "not worth a push"
+TOO_LATE = "too late for a push of its own"
+
+DIGEST_TELLS, NO_DIGEST = "; the next digest tells it", "; the user wants no digest"
+"""How the reasons end for which something is left to the digest."""
 
 
 def caught_up(said: Sequence[Said], *, now: datetime) -> list[Said]:
@@ -64,13 +67,22 @@ def parted(said: Sequence[Said], *, now: datetime) -> tuple[list[Said], list[tup
     for_digest: list[tuple[Said, str]] = []
     for each in said:
         firing, person = each.due.firing, each.due.person
-        wanted = person is None or person.digest is not Digests.OFF
         expired = firing.firing_class in PAYMENTS and firing.useful_until <= now
         alone = each.outcome is Outcome.FOLDED and late[firing.user_id] == 1
         if firing.firing_class is FiringClass.POLICY_LOW:
             for_digest.append((each, MATTERS_LITTLE))
-        elif wanted and (alone or expired):
+        elif _is_wanted(person) and (alone or expired):
             for_digest.append((each, TOO_LATE))
         else:
             at_once.append(each)
     return at_once, for_digest
+
+
+def left_to_digest(said: Said, reason: str) -> Judgement:
+    """What becomes of what is not told at once, and why."""
+    ending = DIGEST_TELLS if _is_wanted(said.due.person) else NO_DIGEST
+    return Judgement(Outcome.FOLDED, reason + ending, for_digest=True)
+
+
+def _is_wanted(person: Person | None) -> bool:
+    return person is None or person.digest is not Digests.OFF

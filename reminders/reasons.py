@@ -1,7 +1,7 @@
 """Why something else became of firings than that they went off: as words for metrics. Pure."""
 
 from reminders.budget import OVER_BUDGET
-from reminders.folding import MATTERS_LITTLE, TOO_LATE, WHILE_AWAY
+from reminders.folding import DIGEST_TELLS, MATTERS_LITTLE, NO_DIGEST, TOO_LATE, WHILE_AWAY
 from reminders.handover import (
     IN_THE_MORNING,
     LATER_THAN_GRACE,
@@ -43,4 +43,6 @@ _WORDS = {
 
 def word_of(reason: str) -> str:
     """One of few words for a reason that is told in a sentence."""
-    return _WORDS.get(reason.removesuffix(UNTIL_USELESS), OTHER)
+    for ending in (UNTIL_USELESS, DIGEST_TELLS, NO_DIGEST):
+        reason = reason.removesuffix(ending)
+    return _WORDS.get(reason, OTHER)

@@ -199,6 +199,23 @@ async def test_three_reminders_a_day_are_enough_and_the_digest_tells_the_others(
     }
 
 
+async def test_who_wants_no_digest_is_not_told_that_it_will_tell_what_was_one_too_many(room):
+    await room.people.put(user(AMINA), zone=ALGIERS, locale="fr-DZ", digest=Digests.OFF)
+    tasks = []
+    for number in range(4):
+        sheet = await room.events.create(
+            user(AMINA), title=f"Fête {number}", zone=ALGIERS, day=None, at=None
+        )
+        due = OnDay(date(2026, 4, 13))
+        tasks.append((sheet.event.id, await task(room, sheet.event.id, "Salle", due, usual=True)))
+
+    assert len(await heard(room, MONDAY, time(9, 6))) == 3
+
+    settled = [(await room.explain.of(user(AMINA), here, one.id)).settled[0] for here, one in tasks]
+    (folded,) = [each for each in settled if each.outcome is Outcome.FOLDED]
+    assert folded.reason == "three reminders a day are enough; the user wants no digest"
+
+
 async def test_all_that_one_push_too_many_would_tell_is_in_the_digest(room):
     """And the day is the user's: at six in Vancouver it is tomorrow where the events are."""
     room.clock.move(days=33)

@@ -4,6 +4,7 @@ from datetime import date, datetime, time, timedelta
 
 import pytest
 
+from reminders.folding import DIGEST_TELLS, NO_DIGEST
 from reminders.handover import UNTIL_USELESS
 from reminders.person import Ramadan
 from reminders.quiet import Hush
@@ -29,7 +30,8 @@ def test_whatever_it_is_quiet_for_has_a_word():
 
     assert len(words) == 8
     assert OTHER not in words
-    assert {word_of(reason + UNTIL_USELESS) for reason in reasons} == words
+    for ending in (UNTIL_USELESS, DIGEST_TELLS, NO_DIGEST):
+        assert {word_of(reason + ending) for reason in reasons} == words
 
 
 @pytest.mark.parametrize("error", ["LookupError: no time zone is named 'X'", "refused"])
