@@ -46,7 +46,8 @@ def lead_said(lead: Lead) -> str:
     """How early a rule speaks: "7 days before at 09:00"."""
     match lead:
         case ElapsedLead(before):
-            return f"{int(before.total_seconds() // 60)} minutes before"
+            minutes = int(before.total_seconds() // 60)
+            return f"{_counted(minutes, 'minute')} before" if minutes else "when it is due"
         case CalendarLead(before, at):
             far = Offset(-before.months, -before.weeks, -before.days)
             return f"{_far(far, none='on the day')} at {at:%H:%M}"
@@ -69,10 +70,12 @@ def _far(offset: Offset, *, none: str = "on the day of") -> str:
         (offset.weeks, "week"),
         (offset.days, "day"),
     ]
-    said = [
-        (count, f"{abs(count)} {unit}{'' if abs(count) == 1 else 's'}") for count, unit in counts
-    ]
+    said = [(count, _counted(abs(count), unit)) for count, unit in counts]
     before = [text for count, text in said if count < 0]
     after = [text for count, text in said if count > 0]
     sides = ((before, "before"), (after, "after"))
     return " and ".join(f"{' '.join(each)} {side}" for each, side in sides if each) or none
+
+
+def _counted(count: int, unit: str) -> str:
+    return f"{count} {unit}{'' if count == 1 else 's'}"

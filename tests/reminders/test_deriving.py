@@ -1,18 +1,20 @@
 """Explanations begin with where a due and a wall come from, and end with the firing's name."""
 
 from dataclasses import replace
-from datetime import date, time
+from datetime import date, time, timedelta
 from uuid import uuid4
 
 import pytest
 
 from reminders.defaults import Own
-from reminders.deriving import due_by, zone_by
+from reminders.deriving import due_by, lead_said, zone_by
 from reminders.identity import collapse_key
 from reminders.person import Occasion, Person, UsualLead
 from reminders.snoozing import Later
 from reminders.types import (
     AtWall,
+    CalendarLead,
+    ElapsedLead,
     FromEvent,
     Offset,
     OnDay,
@@ -65,6 +67,20 @@ ABROAD = replace(person(AMINA), device_zone="Europe/Paris")
 )
 def test_a_due_says_what_makes_it_so(due, details, said):
     assert due_by(replace(task(OF, due), details=TaskDetails(**details)), OF) == said
+
+
+@pytest.mark.parametrize(
+    ("lead", "said"),
+    [
+        (ElapsedLead(timedelta(minutes=90)), "90 minutes before"),
+        (ElapsedLead(timedelta(minutes=1)), "1 minute before"),
+        (ElapsedLead(timedelta(0)), "when it is due"),
+        (CalendarLead(Offset(days=1), time(18)), "1 day before at 18:00"),
+        (CalendarLead(Offset(), time(9)), "on the day at 09:00"),
+    ],
+)
+def test_a_lead_says_how_early_it_is(lead, said):
+    assert lead_said(lead) == said
 
 
 @pytest.mark.parametrize(
