@@ -174,15 +174,21 @@ async def test_what_matters_little_is_told_in_the_next_digest_and_explained(anyw
     assert await heard(room, date(2026, 4, 8), time(9)) == []
 
 
-async def test_three_reminders_a_day_are_enough_and_the_digest_tells_the_others(room, wedding):
-    """Of events of their own, or three of a minute would be one."""
+async def events_of_one_task(room, number):
+    """Tasks that are due at once, each with its event."""
     tasks = []
-    for number in range(5):
+    for each in range(number):
         sheet = await room.events.create(
-            user(AMINA), title=f"Fête {number}", zone=ALGIERS, day=None, at=None
+            user(AMINA), title=f"Fête {each}", zone=ALGIERS, day=None, at=None
         )
         due = OnDay(date(2026, 4, 13))
         tasks.append((sheet.event.id, await task(room, sheet.event.id, "Salle", due, usual=True)))
+    return tasks
+
+
+async def test_three_reminders_a_day_are_enough_and_the_digest_tells_the_others(room, wedding):
+    """Of events of their own, or three of a minute would be one."""
+    tasks = await events_of_one_task(room, 5)
     payment = Payment(10_000, "DZD")
     await task(room, wedding, "Acompte", OnDay(date(2026, 4, 13)), usual=True, payment=payment)
 
@@ -201,13 +207,7 @@ async def test_three_reminders_a_day_are_enough_and_the_digest_tells_the_others(
 
 async def test_who_wants_no_digest_is_not_told_that_it_will_tell_what_was_one_too_many(room):
     await room.people.put(user(AMINA), zone=ALGIERS, locale="fr-DZ", digest=Digests.OFF)
-    tasks = []
-    for number in range(4):
-        sheet = await room.events.create(
-            user(AMINA), title=f"Fête {number}", zone=ALGIERS, day=None, at=None
-        )
-        due = OnDay(date(2026, 4, 13))
-        tasks.append((sheet.event.id, await task(room, sheet.event.id, "Salle", due, usual=True)))
+    tasks = await events_of_one_task(room, 4)
 
     assert len(await heard(room, MONDAY, time(9, 6))) == 3
 
