@@ -17,7 +17,7 @@ _COMMON: Mapping[str, tuple[str, str, str]] = {
     "reception": ("حفل الاستقبال", "Réception", "Reception"),
     "walima": ("الوليمة", "Walima", "Walima"),
 }
-"""Parts that no checklist adds by itself."""
+"""Parts that no checklist adds by itself, in the order of `LANGUAGES`."""
 
 
 def part_name(code: str, language: str) -> str:
@@ -28,9 +28,7 @@ def part_name(code: str, language: str) -> str:
 
 @cache
 def _names() -> Mapping[str, Mapping[str, str]]:
-    common = {
-        code: dict(zip(("ar", "fr", "en"), names, strict=True)) for code, names in _COMMON.items()
-    }
+    common = {code: dict(zip(LANGUAGES, names, strict=True)) for code, names in _COMMON.items()}
     return common | {
         code: {language: getattr(part, language) for language in LANGUAGES}
         for each in map(checklist, checklist_types())
