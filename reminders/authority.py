@@ -6,7 +6,7 @@ from kernel.errors import InvalidInput
 from kernel.identity import Principal, Scope
 from kernel.ids import UserId
 from reminders.errors import EventCancelled, EventNotFound, NotInEvent, RoleTooLow, TaskNotFound
-from reminders.sight import is_theirs, only_of, sees
+from reminders.sight import is_hidden, sees
 from reminders.types import Member, Role, Sheet, Task
 
 
@@ -86,13 +86,25 @@ def member_on(sheet: Sheet, user_id: UserId) -> Member:
 def task_on(principal: Principal, sheet: Sheet, *, or_deleted: bool = False) -> Task:
     """The sheet's task. Refuses when there is none, or it was deleted, or the principal, who is
     in the event, does not see it: that it is there is not told either."""
-    task, only = sheet.task, only_of(sheet, principal.user_id)
+    task = sheet.task
     if (
         task is None
         or (task.deleted_at is not None and not or_deleted)
-        or (only is not None and not is_theirs(task, only))
+        or is_hidden(sheet, task, principal.user_id)
     ):
         raise TaskNotFound("The event has no such task.")
+    return task
+
+
+def own_task_on(
+    principal: Principal, sheet: Sheet, others: Act, *, or_deleted: bool = False
+) -> Task:
+    """The sheet's task, for whoever made it and still makes tasks, and for those who may do this
+    with `others`. Refuses as `task_on` does, and whoever may not."""
+    require(principal, sheet, Act.SEE)
+    task = task_on(principal, sheet, or_deleted=or_deleted)
+    own = principal.user_id is not None and task.created_by == principal.user_id
+    require(principal, sheet, Act.MAKE if own else others)
     return task
 
 

@@ -16,7 +16,7 @@ from reminders.identity import collapse_key, notice_key
 from reminders.opting import OptOutSigner
 from reminders.part_names import part_name
 from reminders.placing import POLITE
-from reminders.sight import is_theirs
+from reminders.sight import sees
 from reminders.types import Due, Member, Role, Task
 from reminders.wording import isolated, joined, language_of, when_text
 
@@ -124,10 +124,8 @@ def _words(due: DueFiring, around: Around, now: datetime, default_locale: str) -
 
 def _left(due: DueFiring, around: Around, told: DayTold) -> Sequence[tuple[Task, Due | None]]:
     """What is left to do before a day, what is due first first; to vendors, what is theirs."""
-    reader = due.firing.user_id
-    tasks = around.open
-    if _is_vendor(reader, around):
-        tasks = [task for task in tasks if is_theirs(task, reader)]
+    reader = around.members.get(due.firing.user_id)
+    tasks = [task for task in around.open if sees(reader, task)]
     left = [(task, due_on(task, due.event)) for task in tasks]
     if told.parts:
         left = [each for each in left if each[1] is not None and each[1].day <= told.day]

@@ -8,7 +8,7 @@ from kernel.ids import UserId
 from reminders.days import MAIN
 from reminders.due import due_of
 from reminders.errors import AnchorNotFound, NotInEvent, TaskNotFound
-from reminders.sight import is_theirs, only_of
+from reminders.sight import is_hidden
 from reminders.times import checked_day
 from reminders.types import DueSpec, Event, FromEvent, Sheet, Task, TaskDetails
 
@@ -45,13 +45,13 @@ def check_parent(sheet: Sheet, task: Task, *, seen_by: UserId | None) -> None:
     not see, or too deep. The sheet is with its tasks; what an earlier release let go round in
     circles is too deep."""
     tasks = {each.id: each for each in sheet.tasks if each.deleted_at is None}
-    above, only = 0, only_of(sheet, seen_by)
+    above = 0
     parent_id = task.details.parent_id
     while parent_id is not None:
         if parent_id == task.id:
             raise InvalidInput("details.parent_id", "must not make a task a part of itself")
         parent = tasks.get(parent_id)
-        if parent is None or (above == 0 and only and not is_theirs(parent, only)):
+        if parent is None or (above == 0 and is_hidden(sheet, parent, seen_by)):
             raise TaskNotFound("The event has no such task to be a part of.")
         parent_id = parent.details.parent_id
         above += 1

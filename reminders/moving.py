@@ -18,7 +18,6 @@ from reminders.due import anchor_of, due_on
 from reminders.errors import NotMoved
 from reminders.event_news import MOVED_FOR, news_of_move
 from reminders.ports import CalendarStore, Change, Decide
-from reminders.sight import only_of
 from reminders.times import checked_day, checked_zone, wall_of
 from reminders.types import Due, Event, Sheet, Task
 
@@ -93,7 +92,7 @@ class Moving:
         sheet = await self._store.sheet(event_id)
         require(principal, sheet, Act.SEE)
         tasks = await self._store.tasks_of(
-            event_id, cursor=None, limit=limits.TASKS, only_of=only_of(sheet, principal.user_id)
+            event_id, cursor=None, limit=limits.TASKS, seen_by=principal.user_id
         )
         return _preview(sheet.event, moved(sheet.event), tasks.items, self._clock.now())
 

@@ -142,10 +142,10 @@ class CalendarStore(Protocol):
         ...
 
     async def tasks_of(
-        self, event_id: UUID, *, cursor: str | None, limit: int, only_of: UserId | None = None
+        self, event_id: UUID, *, cursor: str | None, limit: int, seen_by: UserId | None = None
     ) -> Page[Task]:
-        """The event's tasks that are not deleted, in the order they were created; all, or only
-        those that are a user's own business."""
+        """The event's tasks that are not deleted, in the order they were created; all, or those
+        that a user sees."""
         ...
 
     async def person(self, user_id: UserId) -> Person | None: ...

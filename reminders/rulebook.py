@@ -20,7 +20,7 @@ from reminders.errors import (
     TooManyRules,
 )
 from reminders.ports import CalendarStore, Change, Decide, DropRule
-from reminders.sight import is_theirs, only_of
+from reminders.sight import is_hidden
 from reminders.times import checked_zone
 from reminders.types import CalendarLead, ElapsedLead, Event, Lead, Rule, Sheet, Task, ZonePolicy
 
@@ -110,7 +110,9 @@ class RuleBook:
                 (each for each in sheet.rules if (each.id, each.task_id) == (rule_id, task_id)),
                 None,
             )
-            if found is None or _is_hidden(found, sheet, principal.user_id):
+            task, user = sheet.task, principal.user_id
+            hidden = task is not None and is_hidden(sheet, task, user)
+            if found is None or (hidden and found.user_id != user):
                 raise RuleNotFound("There is no such rule.")
             require_for(principal, sheet, found.user_id)
             return [DropRule(rule_id), _touched(sheet)]
@@ -121,15 +123,6 @@ class RuleBook:
         now = self._clock.now()
         await self._store.change(event_id, decide, now=now, task_id=task_id)
         self._planning.beat()
-
-
-def _is_hidden(rule: Rule, sheet: Sheet, user_id: UserId | None) -> bool:
-    """Whether it is somebody else's about a task that the user, who is in the event, does not
-    see."""
-    only = only_of(sheet, user_id)
-    if sheet.task is None or only is None or rule.user_id == only:
-        return False
-    return not is_theirs(sheet.task, only)
 
 
 def _touched(sheet: Sheet) -> Task | Event:

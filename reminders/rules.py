@@ -130,7 +130,7 @@ def recipients(task: Task, rule: Rule, members: dict[UserId, Member]) -> Iterato
         return
     if rule.user_id is None:
         yield from concerned(task, members)
-    elif rule.user_id in members and sees(members[rule.user_id], task):
+    elif sees(members.get(rule.user_id), task):
         yield rule.user_id
 
 
@@ -156,7 +156,7 @@ def rules_by_user(
         for user_id in recipients(task, rule, members):
             by_user[user_id].append(rule)
     chose = [each.user_id for each in task.details.choices if each.usual]
-    seeing = (each for each in chose if each in members and sees(members[each], task))
+    seeing = (each for each in chose if sees(members.get(each), task))
     usual = {*concerned(task, members), *seeing}
     for user_id in sorted(usual):
         rules, person = by_user[user_id], inputs.people.get(user_id)

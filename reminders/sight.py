@@ -10,9 +10,14 @@ PLANNING = frozenset({Role.OWNER, Role.COLLABORATOR})
 """The roles that see every task."""
 
 
-def sees(member: Member, task: Task) -> bool:
-    """Whether the task is among those that the member sees."""
-    return member.role in PLANNING or is_theirs(task, member.user_id)
+def sees(member: Member | None, task: Task) -> bool:
+    """Whether the task is among those that the member sees; who is none sees nothing."""
+    return member is not None and (member.role in PLANNING or is_theirs(task, member.user_id))
+
+
+def is_hidden(sheet: Sheet, task: Task, user_id: UserId | None) -> bool:
+    """Whether the user does not see the task; from a server (None) nothing is hidden."""
+    return user_id is not None and not sees(sheet.member(user_id), task)
 
 
 def is_theirs(task: Task, user_id: UserId) -> bool:
@@ -22,7 +27,7 @@ def is_theirs(task: Task, user_id: UserId) -> bool:
     return user_id in (task.assignee_id, task.created_by, owed)
 
 
-def only_of(sheet: Sheet, user_id: UserId | None) -> UserId | None:
-    """Whose tasks alone a member, or a server (None), sees; None is everybody's."""
+def plans(sheet: Sheet, user_id: UserId | None) -> bool:
+    """Whether the user, as every server (None), sees all tasks."""
     member = None if user_id is None else sheet.member(user_id)
-    return None if member is None or member.role in PLANNING else member.user_id
+    return user_id is None or (member is not None and member.role in PLANNING)

@@ -11,12 +11,12 @@ from kernel.ids import UserId, new_id
 from kernel.paging import Page
 from kernel.workers import Pulse
 from reminders import limits
-from reminders.authority import Act, acting_for, require, task_on
+from reminders.authority import Act, acting_for, own_task_on, require, task_on
 from reminders.errors import EventFull, IdTaken
 from reminders.fitting import check_assignee, check_due, check_parent, check_vendor
 from reminders.ports import CalendarStore, Change, Decide, TakeBack
 from reminders.series import begun, completed, reopened
-from reminders.sight import only_of, sees
+from reminders.sight import sees
 from reminders.types import DueSpec, Event, Sheet, Task, TaskDetails
 
 
@@ -89,8 +89,9 @@ class Tasks:
         made."""
         sheet = await self._store.sheet(event_id)
         require(principal, sheet, Act.SEE)
-        only = only_of(sheet, principal.user_id)
-        tasks = await self._store.tasks_of(event_id, cursor=cursor, limit=limit, only_of=only)
+        tasks = await self._store.tasks_of(
+            event_id, cursor=cursor, limit=limit, seen_by=principal.user_id
+        )
         return sheet.event, tasks
 
     async def update(
@@ -113,9 +114,7 @@ class Tasks:
         now = self._clock.now()
 
         def decide(sheet: Sheet) -> Sequence[Change]:
-            require(principal, sheet, Act.SEE)
-            task = task_on(principal, sheet)
-            require(principal, sheet, Act.MAKE if _is_own(principal, task) else Act.EDIT)
+            task = own_task_on(principal, sheet, Act.EDIT)
             # What it says already may have stopped to fit, and is no reason to refuse the rest.
             if assignee_id != task.assignee_id:
                 check_assignee(sheet, assignee_id)
@@ -173,9 +172,7 @@ class Tasks:
         now = self._clock.now()
 
         def decide(sheet: Sheet) -> Sequence[Change]:
-            require(principal, sheet, Act.SEE)
-            task = task_on(principal, sheet)
-            require(principal, sheet, Act.MAKE if _is_own(principal, task) else Act.DECIDE)
+            task = own_task_on(principal, sheet, Act.DECIDE)
             return [replanned(replace(task, deleted_at=now), now), TakeBack(task_id)]
 
         await self._decide(event_id, task_id, decide)
@@ -186,9 +183,7 @@ class Tasks:
         now = self._clock.now()
 
         def decide(sheet: Sheet) -> Sequence[Change]:
-            require(principal, sheet, Act.SEE)
-            task = task_on(principal, sheet, or_deleted=True)
-            require(principal, sheet, Act.MAKE if _is_own(principal, task) else Act.DECIDE)
+            task = own_task_on(principal, sheet, Act.DECIDE, or_deleted=True)
             if task.deleted_at is None:
                 return []
             if sheet.task_count >= limits.TASKS:
@@ -227,10 +222,6 @@ def _taken_away(sheet: Sheet, before: Task, after: Task) -> Sequence[Change]:
         for each in sheet.members
         if sees(each, before) and not sees(each, after)
     ]
-
-
-def _is_own(principal: Principal, task: Task) -> bool:
-    return principal.user_id is not None and task.created_by == principal.user_id
 
 
 def revised(

@@ -14,17 +14,11 @@ _OWED: dict[str, sa.ColumnElement[str]] = {
 """Who is owed a task's payment, by dialect."""
 
 
-def are_theirs(connection: AsyncConnection, user_id: UserId) -> sa.ColumnElement[bool]:
-    """Whether tasks are a user's own business."""
-    owed = _OWED[connection.dialect.name]
-    whose = (TASKS.c.assignee_id, TASKS.c.created_by, owed)
-    return sa.or_(*(each == user_id for each in whose))
-
-
 def are_seen(connection: AsyncConnection, user_id: UserId) -> sa.ColumnElement[bool]:
-    """Whether tasks are among those that a user, who is in their event, sees."""
+    """Whether a user, who is in their event, sees the tasks."""
+    whose = (TASKS.c.assignee_id, TASKS.c.created_by, _OWED[connection.dialect.name])
     return sa.exists().where(
         MEMBERS.c.event_id == TASKS.c.event_id,
         MEMBERS.c.user_id == user_id,
-        sa.or_(MEMBERS.c.role.in_(PLANNING), are_theirs(connection, user_id)),
+        sa.or_(MEMBERS.c.role.in_(PLANNING), *(each == user_id for each in whose)),
     )

@@ -40,7 +40,7 @@ from reminders.adapters.person_columns import columns_of_person, of_plans, perso
 from reminders.adapters.places import one_page, page_of
 from reminders.adapters.plan_marks import mark, marks_of
 from reminders.adapters.revising import revise
-from reminders.adapters.seen import are_theirs
+from reminders.adapters.seen import are_seen
 from reminders.adapters.sheets import EVENT, HELD, sheet_of
 from reminders.adapters.sql_digests import look
 from reminders.adapters.taking_back import take_back
@@ -148,12 +148,12 @@ class SqlCalendarStore:
         return page_of(rows, event_of, at="created_at", limit=limit)
 
     async def tasks_of(
-        self, event_id: UUID, *, cursor: str | None, limit: int, only_of: UserId | None = None
+        self, event_id: UUID, *, cursor: str | None, limit: int, seen_by: UserId | None = None
     ) -> Page[Task]:
         query = sa.select(TASKS).where(TASKS.c.event_id == event_id, TASKS.c.deleted_at.is_(None))
         async with self._database.reading() as connection:
-            if only_of is not None:
-                query = query.where(are_theirs(connection, only_of))
+            if seen_by is not None:
+                query = query.where(are_seen(connection, seen_by))
             page = one_page(query, TASKS.c.created_at, TASKS.c.id, cursor=cursor, limit=limit)
             rows = list(await connection.execute(page))
         return page_of(rows, task_of, at="created_at", limit=limit)

@@ -22,9 +22,8 @@ from reminders.adapters.mapping import (
     task_of,
 )
 from reminders.adapters.person_columns import person_of
-from reminders.adapters.seen import are_theirs
+from reminders.adapters.seen import are_seen
 from reminders.feeds.types import Chapter, Edition, Feed, Reading, Shown, Whose
-from reminders.sight import PLANNING
 from reminders.types import Role, Task
 
 FEEDS = table_of(FeedRow)
@@ -97,14 +96,12 @@ class SqlFeedStore:
 
     async def chapters(self, reading: Reading, *, tasks: int) -> Sequence[Chapter]:
         ids = [each.event_id for each in reading.editions]
-        planned = [each.event_id for each in reading.editions if each.role in PLANNING]
         of_events = sa.select(EVENTS).where(EVENTS.c.id.in_(ids))
         async with self._database.reading() as connection:
-            theirs = are_theirs(connection, reading.feed.user_id)
             of_tasks = (
                 sa.select(TASKS)
                 .where(TASKS.c.event_id.in_(ids), TASKS.c.deleted_at.is_(None))
-                .where(sa.or_(TASKS.c.event_id.in_(planned), theirs))
+                .where(are_seen(connection, reading.feed.user_id))
                 .order_by(TASKS.c.created_at.desc(), TASKS.c.id)
                 .limit(tasks)
             )

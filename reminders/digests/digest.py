@@ -96,7 +96,7 @@ def digest_of(
 
 def _is_for(task: Task, plan: Plan, user_id: UserId, untold: Container[UUID]) -> bool:
     if task.id in untold:
-        return user_id in plan.members and sees(plan.members[user_id], task)
+        return sees(plan.members.get(user_id), task)
     return user_id in concerned(task, plan.members)
 
 

@@ -11,7 +11,7 @@ from reminders import limits
 from reminders.imports.types import Draft, Line, Reading, Refused, State
 from reminders.ports import Change, DropRule
 from reminders.series import begun
-from reminders.sight import only_of
+from reminders.sight import plans
 from reminders.tasks import revised
 from reminders.types import (
     Event,
@@ -41,7 +41,6 @@ def merged(
     what it has beside what calendars say stays as it is.
     """
     tasks = {task.id: task for task in sheet.tasks}
-    only = only_of(sheet, importer.user_id)
     rules = {rule.id: rule for rule in sheet.rules}
     free = limits.TASKS - sheet.task_count
     lines: list[Line] = []
@@ -52,7 +51,7 @@ def merged(
             continue
         task_id = task_id_of(sheet.event, entry)
         present = tasks.get(task_id)
-        reason = _obstacle(present, free, only)
+        reason = _obstacle(present, free, sheet, importer)
         if reason:
             lines.append(Line(entry, State.REFUSED, task_id, reason))
             continue
@@ -81,10 +80,10 @@ def task_id_of(event: Event, draft: Draft) -> UUID:
     return uuid5(event.id, f"ics:{draft.uid}\x1f{draft.occurrence}")
 
 
-def _obstacle(present: Task | None, free: int, only: UserId | None) -> str:
+def _obstacle(present: Task | None, free: int, sheet: Sheet, importer: Importer) -> str:
     if present is None:
         return "" if free > 0 else f"the event has {limits.TASKS} tasks, as many as it may"
-    if only not in (None, present.created_by):
+    if present.created_by != importer.user_id and not plans(sheet, importer.user_id):
         return "somebody else made it here"
     return "it was deleted here" if present.deleted_at is not None else ""
 
